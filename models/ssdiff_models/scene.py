@@ -1,0 +1,85 @@
+"""What the engine needs of a scene: a Source of aligned pixels and a Sink for fused ones. No files here."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ssdiff_models.radiometry import SceneStatistics
+from ssdiff_models.tiles import Window
+
+__all__ = ["MS_HALO", "BoolArray", "FloatArray", "Patch", "Sink", "Source", "ms_window"]
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+MS_HALO = 10
+"""MS model pixels that a patch carries beyond its window on every side: the reach of the EXP interpolator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """The pixels of one window, in DN; invalid ones are already filled from valid neighbours, so every value is finite."""
+
+    pan: FloatArray
+    """``(rows, cols)`` of the window; mirrored where the window overhangs the scene."""
+    ms: FloatArray
+    """``(bands, rows, cols)`` of ``ms_window(window, ratio)`` on the MS model grid: `MS_HALO` pixels more on every side."""
+    valid: BoolArray
+    """``(rows, cols)``: True where PAN and all MS bands under the pixel are valid; False outside the scene."""
+
+
+class Source(Protocol):
+    """A PAN/MS pair on one grid. `read` may be called from any one thread at a time."""
+
+    @property
+    def rows(self) -> int:
+        """Height of the PAN grid in pixels."""
+        ...
+
+    @property
+    def cols(self) -> int:
+        """Width of the PAN grid in pixels."""
+        ...
+
+    @property
+    def bands(self) -> int:
+        """Number of MS bands."""
+        ...
+
+    @property
+    def ratio(self) -> int:
+        """PAN pixels per MS model pixel, on each axis."""
+        ...
+
+    @property
+    def area(self) -> Window:
+        """The part of the PAN grid that is asked for, inside ``(0, 0, rows, cols)``."""
+        ...
+
+    def statistics(self) -> SceneStatistics:
+        """Returns the radiometry of the whole scene (not of `area`) from one decimated read that respects the masks."""
+        ...
+
+    def read(self, window: Window) -> Patch:
+        """Reads one window; it may overhang the scene."""
+        ...
+
+
+class Sink(Protocol):
+    """Where fused blocks go."""
+
+    def write(self, block: Window, fused: FloatArray, valid: BoolArray) -> None:
+        """Takes ``(bands, rows, cols)`` float32 in DN and the validity of its pixels; blocks arrive once each, row-major."""
+        ...
+
+
+def ms_window(window: Window, ratio: int) -> Window:
+    """Returns the MS model pixels under `window`, with `MS_HALO` more on every side.
+
+    Model pixel (i, j) lies under PAN rows ``ratio*i .. ratio*i + ratio - 1`` and the columns alike.
+    """
+    row, col = window.row // ratio, window.col // ratio
+    rows, cols = -(-window.row_stop // ratio) - row, -(-window.col_stop // ratio) - col
+    return Window(row=row, col=col, rows=rows, cols=cols).expand(MS_HALO)
