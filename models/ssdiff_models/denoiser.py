@@ -1,0 +1,85 @@
+"""What a sampler needs of a model: a callable from a noisy state to an estimate of the clean one.
+
+The state is the scaled residual ``s * r`` with ``r = HRMS - LMS`` in the range the network works in and s the residual scale.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ssdiff_models.errors import UsageError
+
+__all__ = ["Denoiser", "Network", "ResidualDenoiser"]
+
+
+class Denoiser(Protocol):
+    """Estimates the clean state from a noisy one; whatever it is conditioned on is already bound."""
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Returns x0_hat, float32, the shape of `x_t`.
+
+        Args:
+            x_t: Noisy state, ``(batch, bands, rows, cols)``, float32.
+            t: Time step of each sample on the schedule the network was trained with, ``(batch,)``, int64.
+        """
+        ...
+
+
+class Network(Protocol):
+    """A network of `ssdiff_models.nets`: predicts the scaled residual."""
+
+    def __call__(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """Returns the scaled residual ``(batch, bands, rows, cols)`` from images in the network's range."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualDenoiser:
+    """A `Denoiser` in residual space around a network; the network call alone runs in `precision`, all else in float32."""
+
+    network: Network
+    """The network, in evaluation mode."""
+    lms: Tensor
+    """Up-sampled MS in the network's range, ``(batch, bands, rows, cols)``, float32."""
+    pan: Tensor
+    """PAN in the network's range, ``(batch, 1, rows, cols)``, float32."""
+    ms: Tensor
+    """MS in the network's range, ``(batch, bands, rows / ratio, cols / ratio)``, float32."""
+    residual_scale: float = 1.0
+    """The s of the state ``s * r``."""
+    low: Tensor | None = None
+    """Least value a fused pixel may take, in the network's range, ``(bands,)`` or ``(batch, bands)``; None: no bound."""
+    high: Tensor | None = None
+    """Greatest value a fused pixel may take, as `low`; both or neither are given."""
+    precision: torch.dtype = torch.float32
+    """Autocast dtype of the network call; float32: no autocast."""
+
+    def __post_init__(self) -> None:
+        if not self.residual_scale > 0:
+            raise UsageError(f"the residual scale must be positive, got {self.residual_scale}")
+        if (self.low is None) != (self.high is None):
+            raise UsageError("the range of fused values needs both its bounds, or neither")
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Returns the scaled residual, clipped so that LMS + residual lies between `low` and `high`."""
+        with self._autocast():
+            state = self.network(lms=self.lms, pan=self.pan, ms=self.ms, x_t=x_t, t=t)
+        return self._clip(state.float())
+
+    def fuse(self, x_0: Tensor) -> Tensor:
+        """Returns the fused image ``LMS + x_0 / s`` in the network's range, ``(batch, bands, rows, cols)``, float32."""
+        return self.lms + x_0 / self.residual_scale
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.lms.device.type, dtype=self.precision)
+
+    def _clip(self, state: Tensor) -> Tensor:
+        if self.low is None or self.high is None:
+            return state
+        low, high = (bound[..., None, None].to(self.lms) - self.lms for bound in (self.low, self.high))
+        return torch.clamp(state, low * self.residual_scale, high * self.residual_scale)

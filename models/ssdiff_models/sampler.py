@@ -1,0 +1,133 @@
+"""Deterministic samplers as generators: they know a `Denoiser`, never a network, and no randomness but their start state.
+
+Notation: a = sqrt(abar_t) and s = sqrt(1 - abar_t) are signal and spread at a time step, ``lambda = log(a / s)``; after the
+last step abar is 1. All coefficients are computed in float64 and applied to float32 states.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ssdiff_models.denoiser import Denoiser
+from ssdiff_models.schedule import Schedule
+
+__all__ = ["SAMPLERS", "SamplerName", "SamplerStep", "ddim", "dpm_solver_pp", "sample"]
+
+SamplerName = Literal["ddim", "dpmpp"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerStep:
+    """What one step of a sampler did."""
+
+    index: int
+    """Number of the step, from 0."""
+    t: int
+    """The time step the denoiser was asked at."""
+    x_t: Tensor
+    """The state it was asked about, ``(batch, bands, rows, cols)``, float32."""
+    x0_hat: Tensor
+    """Its estimate of the clean state."""
+    x_next: Tensor
+    """The state the step leads to; after the last step the sample itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Signal and spread of one noise level."""
+
+    signal: float
+    spread: float
+
+    @property
+    def log_snr(self) -> float:
+        """Half the log signal-to-noise ratio, lambda."""
+        return math.log(self.signal / self.spread) if self.spread else math.inf
+
+
+def _levels(schedule: Schedule, timesteps: tuple[int, ...]) -> list[_Level]:
+    """Returns the levels of `timesteps` and of the clean state after them."""
+    abar = schedule.alphas_cumprod[list(timesteps)].tolist()
+    return [_Level(math.sqrt(a), math.sqrt(1 - a)) for a in [*abar, 1.0]]
+
+
+def _estimate(denoiser: Denoiser, x_t: Tensor, t: int) -> Tensor:
+    return denoiser(x_t, torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device))
+
+
+def ddim(denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int) -> Iterator[SamplerStep]:
+    """Yields the steps of DDIM with eta = 0 (Song et al., arXiv 2010.02502, Eq. 12).
+
+    Args:
+        denoiser: What estimates the clean state.
+        noise: The start state x_T, standard normal, ``(batch, bands, rows, cols)``, float32.
+        schedule: The schedule the network was trained with.
+        steps: Number of denoiser calls; 1 gives x0_hat itself.
+
+    Raises:
+        UsageError: When `steps` is not between 1 and the schedule's T.
+    """
+    timesteps = schedule.timesteps(steps)
+    x_t = noise
+    for index, (t, (now, after)) in enumerate(zip(timesteps, pairwise(_levels(schedule, timesteps)), strict=True)):
+        x0_hat = _estimate(denoiser, x_t, t)
+        # eps = (x_t - a x0_hat) / s;  x_next = a' x0_hat + s' eps
+        ratio = after.spread / now.spread
+        x_next = ratio * x_t + (after.signal - ratio * now.signal) * x0_hat
+        yield SamplerStep(index=index, t=t, x_t=x_t, x0_hat=x0_hat, x_next=x_next)
+        x_t = x_next
+
+
+def dpm_solver_pp(denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int) -> Iterator[SamplerStep]:
+    """Yields the steps of DPM-Solver++(2M), data prediction (Lu et al., arXiv 2211.01095, Algorithm 2).
+
+    The first and the last step are of first order; so one step gives x0_hat itself, and two steps equal DDIM.
+
+    Args:
+        denoiser: What estimates the clean state.
+        noise: The start state x_T, standard normal, ``(batch, bands, rows, cols)``, float32.
+        schedule: The schedule the network was trained with.
+        steps: Number of denoiser calls.
+
+    Raises:
+        UsageError: When `steps` is not between 1 and the schedule's T.
+    """
+    timesteps = schedule.timesteps(steps)
+    levels = _levels(schedule, timesteps)
+    x_t, before = noise, None
+    for index, (t, (now, after)) in enumerate(zip(timesteps, pairwise(levels), strict=True)):
+        x0_hat = _estimate(denoiser, x_t, t)
+        data = x0_hat
+        if before is not None and after.spread:
+            slope = (after.log_snr - now.log_snr) / (now.log_snr - levels[index - 1].log_snr)
+            data = x0_hat + 0.5 * slope * (x0_hat - before)
+        # -a' (exp(-h) - 1) = a' - a s' / s, with h the step in lambda
+        ratio = after.spread / now.spread
+        x_next = ratio * x_t + (after.signal - ratio * now.signal) * data
+        yield SamplerStep(index=index, t=t, x_t=x_t, x0_hat=x0_hat, x_next=x_next)
+        x_t, before = x_next, x0_hat
+
+
+SAMPLERS: dict[SamplerName, Callable[[Denoiser, Tensor, Schedule, int], Iterator[SamplerStep]]] = {
+    "ddim": ddim,
+    "dpmpp": dpm_solver_pp,
+}
+"""The samplers by the name a command or a checkpoint gives them."""
+
+
+def sample(denoiser: Denoiser, noise: Tensor, schedule: Schedule, *, steps: int, sampler: SamplerName = "ddim") -> Tensor:
+    """Returns the sample ``(batch, bands, rows, cols)``, float32, that `sampler` reaches from `noise`; records no gradients.
+
+    Raises:
+        UsageError: When `steps` is not between 1 and the schedule's T.
+    """
+    x_0 = noise
+    with torch.no_grad():
+        for step in SAMPLERS[sampler](denoiser, noise, schedule, steps):
+            x_0 = step.x_next
+    return x_0
