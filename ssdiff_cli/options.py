@@ -1,0 +1,77 @@
+"""Options and arguments that several commands share, so that they read, parse and behave the same everywhere."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from ssdiff_cli import console
+
+__all__ = [
+    "BatchSize",
+    "CreationOptions",
+    "Device",
+    "Json",
+    "Model",
+    "Ms",
+    "Output",
+    "Overwrite",
+    "Pan",
+    "Precision",
+    "Quiet",
+    "Seed",
+    "Sensor",
+    "Threads",
+    "Verbose",
+]
+
+_VERBOSITY = "ssdiff.verbosity"
+
+
+def _louder(context: typer.Context, count: int) -> int:
+    context.meta[_VERBOSITY] = console.adjust_verbosity(count, context.meta.get(_VERBOSITY, 0))
+    return count
+
+
+def _quieter(context: typer.Context, count: int) -> int:
+    context.meta[_VERBOSITY] = console.adjust_verbosity(-count, context.meta.get(_VERBOSITY, 0))
+    return count
+
+
+# Both act through their callbacks; commands take them as parameters and need not read them.
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, is_eager=True, show_default=False, callback=_louder, help="Say more (-vv: all)."
+    ),
+]
+Quiet = Annotated[
+    int,
+    typer.Option("--quiet", "-q", count=True, is_eager=True, show_default=False, callback=_quieter, help="Say less; no bar."),
+]
+
+Pan = Annotated[str, typer.Argument(help="Panchromatic raster; anything GDAL opens.", show_default=False)]
+Ms = Annotated[str, typer.Argument(help="Multispectral raster of the same place.", show_default=False)]
+Output = Annotated[str, typer.Option("--output", "-o", help="File to write.", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+CreationOptions = Annotated[
+    list[str] | None, typer.Option("--co", metavar="NAME=VALUE", help="GDAL creation option; repeatable.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME|FILE", help="Model to use. [default: chosen for the scene]", show_default=False),
+]
+Sensor = Annotated[
+    str | None, typer.Option("--sensor", help="Sensor of the scene. [default: from its metadata]", show_default=False)
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.")]
+Precision = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option("--precision", help="Arithmetic of the network.")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Tiles at once. [default: by memory]", show_default=False)
+]
+Threads = Annotated[
+    int | None, typer.Option("--num-threads", "-j", min=1, help="Processor threads. [default: all]", show_default=False)
+]
