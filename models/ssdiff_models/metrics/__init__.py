@@ -1,0 +1,34 @@
+"""Quality figures by the field's reference definitions (the DLPan toolbox), on ``(bands, rows, cols)`` arrays or tensors.
+
+Functions score whole images; the accumulators behind them score scenes that arrive in strips of rows, with the same result.
+"""
+
+from ssdiff_models.metrics.base import Accumulator
+from ssdiff_models.metrics.full_resolution import BlockIndex, d_lambda, d_lambda_khan, d_s, hqnr, qnr
+from ssdiff_models.metrics.hypercomplex import Q2nAccumulator, q2n
+from ssdiff_models.metrics.spectral import ErgasAccumulator, PsnrAccumulator, SamAccumulator, ergas, psnr, sam
+from ssdiff_models.metrics.structure import SccAccumulator, SsimAccumulator, UqiAccumulator, scc, ssim, uqi
+
+__all__ = [
+    "Accumulator",
+    "BlockIndex",
+    "ErgasAccumulator",
+    "PsnrAccumulator",
+    "Q2nAccumulator",
+    "SamAccumulator",
+    "SccAccumulator",
+    "SsimAccumulator",
+    "UqiAccumulator",
+    "d_lambda",
+    "d_lambda_khan",
+    "d_s",
+    "ergas",
+    "hqnr",
+    "psnr",
+    "q2n",
+    "qnr",
+    "sam",
+    "scc",
+    "ssim",
+    "uqi",
+]

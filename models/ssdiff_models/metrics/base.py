@@ -1,0 +1,142 @@
+"""What all metrics share: checked ``(bands, rows, cols)`` arrays, strips of rows, and the accumulators' contract."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ssdiff_models.errors import InputError
+
+__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "cut", "feed", "strip"]
+
+Array = npt.NDArray[np.generic] | torch.Tensor
+"""What callers hand in: a NumPy array or a tensor on any device, of any real dtype."""
+Image = npt.NDArray[np.float64]
+"""``(bands, rows, cols)``, double precision, finite."""
+Mask = npt.NDArray[np.bool_]
+"""``(rows, cols)``: True where a pixel counts."""
+
+_STRIP_ROWS = 128
+"""Rows that are converted and scored at a time: a few megabytes, whatever the height of the image."""
+
+
+class Accumulator(Protocol):
+    """A metric over an image that arrives in strips of whole rows, top to bottom; the split does not change the result."""
+
+    def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
+        """Takes the next rows of both images, and which of their pixels count (all, when None)."""
+        ...
+
+    def result(self) -> float:
+        """Returns the metric of all rows so far."""
+        ...
+
+
+Metric = TypeVar("Metric", bound=Accumulator)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """Some whole rows of two images and their validity."""
+
+    fused: Image
+    reference: Image
+    valid: Mask
+
+    @property
+    def rows(self) -> int:
+        """Height in pixels."""
+        return int(self.valid.shape[0])
+
+    def __getitem__(self, rows: slice) -> "Strip":
+        return Strip(fused=self.fused[:, rows], reference=self.reference[:, rows], valid=self.valid[rows])
+
+    def below(self, other: "Strip | None") -> "Strip":
+        """Returns this strip with `other` on top.
+
+        Raises:
+            InputError: When the two have other bands or columns.
+        """
+        if other is None:
+            return self
+        if other.fused.shape[::2] != self.fused.shape[::2]:
+            raise InputError(
+                f"strips of one image differ: {_text(other.fused)} and then {_text(self.fused)} (bands x rows x cols)"
+            )
+        return Strip(
+            fused=np.concatenate([other.fused, self.fused], axis=1),
+            reference=np.concatenate([other.reference, self.reference], axis=1),
+            valid=np.concatenate([other.valid, self.valid]),
+        )
+
+
+def strip(fused: Array, reference: Array, valid: Mask | None = None) -> Strip:
+    """Returns the two images as double precision with their validity, checked.
+
+    Pixels that do not count become 0, so that what they held (often NaN) cannot leak.
+
+    Raises:
+        InputError: When the shapes differ, an array is not ``(bands, rows, cols)``, or a value that counts is not finite.
+    """
+    _check_shapes(fused, reference, valid)
+    a, b = _image(fused, "the fused image"), _image(reference, "the reference")
+    mask = np.ones(a.shape[1:], dtype=np.bool_) if valid is None else np.asarray(valid, dtype=np.bool_)
+    return Strip(fused=_finite(a, mask, "the fused image"), reference=_finite(b, mask, "the reference"), valid=mask)
+
+
+def feed(metric: Metric, fused: Array, reference: Array, valid: Mask | None = None) -> Metric:
+    """Hands whole images to `metric` in strips and returns it.
+
+    Raises:
+        InputError: When the images cannot be compared.
+    """
+    _check_shapes(fused, reference, valid)
+    for rows in _chunks(fused.shape[1]):
+        metric.update(fused[:, rows], reference[:, rows], None if valid is None else valid[rows])
+    return metric
+
+
+def cut(image: Image, block: int) -> Image:
+    """Returns ``(blocks, bands, pixels)`` of ``(bands, block, cols)``: a strip one block high, cut into squares."""
+    bands = image.shape[0]
+    return image.reshape(bands, block, -1, block).transpose(2, 0, 1, 3).reshape(-1, bands, block * block)
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    return (slice(row, min(row + _STRIP_ROWS, rows)) for row in range(0, rows, _STRIP_ROWS))
+
+
+def _check_shapes(fused: Array, reference: Array, valid: Mask | None) -> None:
+    if fused.ndim != 3 or not np.prod(fused.shape):
+        raise InputError(
+            f"the fused image has shape {tuple(fused.shape)}: a metric needs (bands, rows, cols) with at least one pixel"
+        )
+    if tuple(fused.shape) != tuple(reference.shape):
+        raise InputError(
+            f"the fused image is {_text(fused)} and the reference {_text(reference)} (bands x rows x cols): "
+            "they must have the same grid and bands"
+        )
+    if valid is not None and tuple(valid.shape) != tuple(fused.shape[1:]):
+        raise InputError(f"the mask has shape {tuple(valid.shape)}, the images {tuple(fused.shape[1:])} (rows, cols)")
+
+
+def _image(values: Array, name: str) -> Image:
+    array = values.detach().to("cpu", torch.float64).numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    if array.dtype.kind not in "uif":
+        raise InputError(f"{name} is of type {array.dtype}: a metric needs real numbers")
+    return array.astype(np.float64, copy=False)
+
+
+def _finite(image: Image, mask: Mask, name: str) -> Image:
+    if not mask.all():
+        image = np.where(mask, image, 0.0)
+    if not np.isfinite(image).all():
+        raise InputError(f"{name} has non-finite values: mask them (nodata) before scoring")
+    return image
+
+
+def _text(image: Array) -> str:
+    return " x ".join(map(str, image.shape))

@@ -1,0 +1,202 @@
+"""Metrics without a reference: spectral distortion (Khan's and QNR's D_lambda), spatial distortion D_s, HQNR and QNR.
+
+Definitions of the DLPan toolbox. `BlockIndex` scores scenes that arrive in strips of rows.
+"""
+
+from typing import Self
+
+import numpy as np
+import torch
+
+from ssdiff_models import sensors
+from ssdiff_models.degrade import imresize_bicubic, interp23, mtf_filter
+from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.metrics.base import Array, Image, Mask, cut, feed, strip
+from ssdiff_models.metrics.hypercomplex import Q2nAccumulator
+from ssdiff_models.metrics.structure import FLAT, universal_quality
+from ssdiff_models.sensors import Sensor
+
+__all__ = ["BlockIndex", "d_lambda", "d_lambda_khan", "d_s", "hqnr", "pan_lowpass", "qnr"]
+
+
+def d_lambda_khan(
+    fused: Array, lms: Array, *, sensor: str | Sensor, ratio: int, block: int = 32, valid: Mask | None = None
+) -> float:
+    """Returns Khan's spectral distortion, 1 - Q2n(LMS, fused seen through the sensor's MTF), at PAN scale: 0 is best.
+
+    Args:
+        fused: ``(bands, rows, cols)`` in DN.
+        lms: The up-sampled MS, the same shape.
+        sensor: Name, or the sensor itself, whose MTF gains are used.
+        ratio: PAN pixels per MS pixel.
+        block: Side of Q2n's blocks.
+        valid: ``(rows, cols)``, True where a pixel counts.
+
+    Raises:
+        InputError: When the images cannot be compared or are smaller than a block.
+        UsageError: When the sensor is unknown.
+    """
+    known = sensors.get(sensor) if isinstance(sensor, str) else sensor
+    rows = strip(fused, lms, valid)
+    filtered = mtf_filter(torch.from_numpy(rows.fused), known.gains(rows.fused.shape[0]), ratio)
+    return 1 - feed(Q2nAccumulator(block=block), filtered, rows.reference, rows.valid).result()
+
+
+def d_s(fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, valid: Mask | None = None) -> float:
+    """Returns the spatial distortion: how the quality index between each band and the PAN changes with resolution. 0 is best.
+
+    The mean over bands of ``|Q(fused_k, PAN) - Q(LMS_k, low-pass PAN)|``, Q being the mean over disjoint blocks. Incomplete
+    blocks at the lower and right border are left out (the toolbox refuses such sizes).
+
+    Args:
+        fused: ``(bands, rows, cols)``.
+        lms: The up-sampled MS, the same shape.
+        pan: ``(rows, cols)`` or ``(1, rows, cols)``.
+        ratio: PAN pixels per MS pixel, 2 or 4.
+        block: Side of the blocks.
+        valid: ``(rows, cols)``, True where a pixel counts; blocks with a pixel that does not are left out.
+
+    Raises:
+        InputError: When the images cannot be compared, their sides are no multiples of `ratio`, or no block is wholly valid.
+        UsageError: When the ratio is neither 2 nor 4.
+    """
+    rows = strip(fused, lms, valid)
+    sharp = _plane(pan, rows.valid)
+    high, low = BlockIndex(block=block), BlockIndex(block=block)
+    high.update(np.concatenate([rows.fused, sharp]), rows.valid)
+    low.update(np.concatenate([rows.reference, pan_lowpass(sharp, ratio)]), rows.valid)
+    return spatial_distortion(high.result(), low.result())
+
+
+def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = None) -> float:
+    """Returns QNR's own spectral distortion: the mean over pairs of bands of ``|Q(fused_i, fused_j) - Q(LMS_i, LMS_j)|``.
+
+    Args:
+        fused: ``(bands, rows, cols)``.
+        lms: The up-sampled MS, the same shape.
+        block: Side of the disjoint blocks over which Q is averaged.
+        valid: ``(rows, cols)``, True where a pixel counts.
+
+    Returns:
+        The distortion, 0 at best; NaN for a single band, which has no pairs.
+
+    Raises:
+        InputError: When the images cannot be compared or no block is wholly valid.
+    """
+    rows = strip(fused, lms, valid)
+    high, low = BlockIndex(block=block), BlockIndex(block=block)
+    high.update(rows.fused, rows.valid)
+    low.update(rows.reference, rows.valid)
+    return spectral_distortion(high.result(), low.result())
+
+
+def hqnr(
+    fused: Array, lms: Array, pan: Array, *, sensor: str | Sensor, ratio: int, block: int = 32, valid: Mask | None = None
+) -> float:
+    """Returns the hybrid quality with no reference, ``(1 - d_lambda_khan)(1 - d_s)``: 1 is best.
+
+    Args and errors are those of `d_lambda_khan` and `d_s`.
+    """
+    spectral = d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, block=block, valid=valid)
+    return (1 - spectral) * (1 - d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
+
+
+def qnr(fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, valid: Mask | None = None) -> float:
+    """Returns the quality with no reference, ``(1 - d_lambda)(1 - d_s)``: 1 is best, NaN for a single band.
+
+    Args and errors are those of `d_lambda` and `d_s`.
+    """
+    spectral = d_lambda(fused, lms, block=block, valid=valid)
+    return (1 - spectral) * (1 - d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
+
+
+def pan_lowpass(pan: Image, ratio: int) -> Image:
+    """Returns the PAN at MS resolution on its own grid: bicubic reduction, then the 23-tap interpolator.
+
+    The two disagree by half a PAN pixel about where an MS pixel lies; so does the toolbox, whose figures this reproduces.
+
+    Args:
+        pan: ``(1, rows, cols)``.
+        ratio: PAN pixels per MS pixel, 2 or 4.
+
+    Raises:
+        InputError: When a side is no multiple of `ratio`.
+    """
+    rows, cols = pan.shape[-2:]
+    if rows % ratio or cols % ratio:
+        raise InputError(f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: crop the images")
+    return interp23(imresize_bicubic(torch.from_numpy(pan[0]), ratio)[None], ratio).numpy()
+
+
+def spatial_distortion(high: Image, low: Image) -> float:
+    """Returns D_s from the `BlockIndex` of (fused, PAN) and of (LMS, low-pass PAN), PAN last."""
+    return float(np.abs(high[:-1, -1] - low[:-1, -1]).mean())
+
+
+def spectral_distortion(high: Image, low: Image) -> float:
+    """Returns QNR's D_lambda from the `BlockIndex` of the fused bands and of the LMS bands."""
+    pairs = np.triu_indices(high.shape[0], 1)
+    return float(np.abs(high[pairs] - low[pairs]).mean()) if pairs[0].size else float("nan")
+
+
+class BlockIndex:
+    """The mean over disjoint blocks of the universal quality index of all pairs of an image's bands, from strips of rows."""
+
+    def __init__(self, *, block: int = 32) -> None:
+        if block < 2:
+            raise UsageError(f"a quality index needs blocks of 2 pixels or more, got {block}")
+        self._block = block
+        self._rest: tuple[Image, Mask] | None = None
+        self._sum: Image = np.zeros(())
+        self._count = 0
+
+    def update(self, image: Image, valid: Mask) -> Self:
+        """Takes the next rows, ``(bands, rows, cols)``, and which pixels count."""
+        if self._rest is not None:
+            image = np.concatenate([self._rest[0], image], axis=1)
+            valid = np.concatenate([self._rest[1], valid])
+        side, rows, cols = self._block, image.shape[1], image.shape[2] - image.shape[2] % self._block
+        whole = rows - rows % side
+        for row in range(0, whole if cols else 0, side):
+            keep = valid[row : row + side, :cols].reshape(side, -1, side).all(axis=(0, 2))
+            self._sum = self._sum + _pairwise_quality(cut(image[:, row : row + side, :cols], side)[keep]).sum(axis=0)
+            self._count += int(keep.sum())
+        self._rest = image[:, whole:], valid[whole:]
+        return self
+
+    def result(self) -> Image:
+        """Returns ``(bands, bands)``.
+
+        Raises:
+            InputError: When there is no wholly valid block.
+        """
+        if not self._count:
+            raise InputError(
+                f"no block of {self._block} x {self._block} pixels is wholly inside the valid image: score a larger window"
+            )
+        return self._sum / self._count
+
+
+def _pairwise_quality(blocks: Image) -> Image:
+    """Returns ``(blocks, bands, bands)`` from ``(blocks, bands, pixels)``."""
+    mean = blocks.mean(axis=2, keepdims=True)
+    centred = blocks - mean
+    covariance = centred @ centred.transpose(0, 2, 1) / blocks.shape[2]
+    variance = np.einsum("kbp,kbp->kb", centred, centred) / blocks.shape[2]
+    # What a constant block leaves after its mean is taken off is rounding.
+    variance = np.where(variance <= FLAT * mean[..., 0] ** 2, 0.0, variance)
+    return universal_quality(covariance, variance[:, :, None] + variance[:, None, :], mean, mean.transpose(0, 2, 1))
+
+
+def _plane(pan: Array, valid: Mask) -> Image:
+    """Returns the PAN as ``(1, rows, cols)``.
+
+    Raises:
+        InputError: When it is on another grid or not finite where it counts.
+    """
+    plane = pan[None] if pan.ndim == 2 else pan
+    if tuple(plane.shape) != (1, *valid.shape):
+        raise InputError(
+            f"the PAN has shape {tuple(pan.shape)}, the fused image {valid.shape} (rows, cols): they must be on one grid"
+        )
+    return strip(plane, plane, valid).fused
