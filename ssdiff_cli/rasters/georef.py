@@ -1,0 +1,114 @@
+"""Where a raster's pixels lie: an affine transform, ground control points or rational polynomials."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import pyproj.exceptions
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+from rasterio.transform import GCPTransformer, RPCTransformer
+
+from ssdiff_models.errors import InputError
+
+__all__ = ["Coordinates", "Georeference", "PointMap", "affine_georeference", "compose", "crs_map", "georeference"]
+
+Coordinates = npt.NDArray[np.float64]
+PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
+"""Maps arrays of (x, y) to (x, y); what cannot be mapped becomes infinite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Georeference:
+    """A raster's pixel coordinates (column, row; 0 is the outer edge of the first pixel) against world coordinates."""
+
+    kind: Literal["affine", "gcps", "rpcs", "none"]
+    crs: CRS | None
+    affine: Affine
+    """Pixel to world; identity where `kind` is not ``affine``."""
+    to_world: PointMap
+    to_pixel: PointMap
+
+
+def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height: float | None = None) -> Georeference:
+    """Returns the georeferencing that GDAL itself would prefer: the affine transform, else GCPs, else RPCs.
+
+    Args:
+        dataset: The raster.
+        rpc_dem: Elevation model for RPCs.
+        rpc_height: Height in metres where there is no `rpc_dem`; None takes the height offset of the raster's own RPCs.
+    """
+    gcps, gcp_crs = dataset.gcps
+    if dataset.transform != Affine.identity():
+        return affine_georeference(dataset.transform, dataset.crs)
+    if gcps:
+        return _gdal_georeference("gcps", GCPTransformer(gcps), gcp_crs)
+    if dataset.rpcs is not None:
+        height = dataset.rpcs.height_off if rpc_height is None else rpc_height
+        options = {"RPC_DEM": rpc_dem} if rpc_dem else {"RPC_HEIGHT": str(height)}
+        options["RPC_PIXEL_ERROR_THRESHOLD"] = "0.0001"
+        return _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, **options), CRS.from_epsg(4326))
+    return Georeference(kind="none", crs=dataset.crs, affine=Affine.identity(), to_world=_same, to_pixel=_same)
+
+
+def affine_georeference(transform: Affine, crs: CRS | None) -> Georeference:
+    """Returns the georeferencing of an affine geotransform."""
+    return Georeference(kind="affine", crs=crs, affine=transform, to_world=_affine_map(transform), to_pixel=_affine_map(~transform))
+
+
+def compose(outer: Affine, inner: Affine) -> Affine:
+    """Returns the transform that applies `inner`, then `outer`; spelled out since affine 2 and 3 differ in the operator."""
+    a, b, c, d, e, f = tuple(outer)[:6]
+    p, q, r, s, t, u = tuple(inner)[:6]
+    return Affine(a * p + b * s, a * q + b * t, a * r + b * u + c, d * p + e * s, d * q + e * t, d * r + e * u + f)
+
+
+def _same(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+    return x, y
+
+
+def _affine_map(transform: Affine) -> PointMap:
+    a, b, c, d, e, f = tuple(transform)[:6]
+
+    def apply(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+        return a * x + b * y + c, d * x + e * y + f
+
+    return apply
+
+
+def _gdal_georeference(
+    kind: Literal["gcps", "rpcs"], transformer: GCPTransformer | RPCTransformer, crs: CRS | None
+) -> Georeference:
+    def to_world(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+        world_x, world_y = transformer.xy(np.ravel(y), np.ravel(x), offset="ul")
+        return np.reshape(world_x, x.shape), np.reshape(world_y, x.shape)
+
+    def to_pixel(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+        rows, cols = transformer.rowcol(np.ravel(x), np.ravel(y), op=np.positive)
+        return np.reshape(cols, x.shape), np.reshape(rows, x.shape)
+
+    return Georeference(kind=kind, crs=crs, affine=Affine.identity(), to_world=to_world, to_pixel=to_pixel)
+
+
+def crs_map(source: CRS | None, target: CRS | None, what: str) -> PointMap:
+    """Returns the map between two CRSs, in x/y (longitude/latitude) order; the identity when they are the same or unknown.
+
+    Raises:
+        InputError: When there is no transformation between them.
+    """
+    if source is None or target is None or source == target:
+        return _same
+    try:
+        transformer = pyproj.Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
+    except (pyproj.exceptions.ProjError, ValueError) as error:
+        raise InputError(f"{what}: no transformation from its CRS: {' '.join(str(error).split())}") from error
+
+    def apply(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+        mapped_x, mapped_y = transformer.transform(x, y)
+        return np.asarray(mapped_x), np.asarray(mapped_y)
+
+    return apply

@@ -1,0 +1,48 @@
+"""Small rasters read in one piece: training pairs and references."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+
+from ssdiff_models.errors import InputError
+
+__all__ = ["WholeRaster", "read_whole"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeRaster:
+    """All pixels of a raster with its georeferencing."""
+
+    path: str
+    pixels: npt.NDArray[np.float32]
+    """``(bands, rows, cols)`` in DN."""
+    valid: npt.NDArray[np.bool_]
+    """``(rows, cols)``: True where every band is valid and finite."""
+    transform: Affine
+    crs: str | None
+    names: tuple[str | None, ...]
+    """Band descriptions."""
+
+    def centre_in(self, other: "WholeRaster") -> tuple[float, float]:
+        """Returns the (row, col) pixel index in `other` of the centre of this raster's pixel (0, 0)."""
+        col, row = ~other.transform @ (self.transform @ (0.5, 0.5))
+        return row - 0.5, col - 0.5
+
+
+def read_whole(path: str) -> WholeRaster:
+    """Reads a raster.
+
+    Raises:
+        InputError: When the file cannot be read.
+    """
+    try:
+        with rasterio.open(path) as data:
+            pixels = data.read(out_dtype="float32")
+            valid = (data.read_masks() > 0).all(0) & np.isfinite(pixels).all(0)
+            crs = data.crs.to_string() if data.crs else None
+            return WholeRaster(path=path, pixels=pixels, valid=valid, transform=data.transform, crs=crs, names=tuple(data.descriptions))
+    except rasterio.errors.RasterioError as error:
+        raise InputError(f"{path}: cannot be read as a raster ({error}): check the path and the file") from error
