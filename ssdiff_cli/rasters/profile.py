@@ -1,0 +1,140 @@
+"""What an output file looks like: data type, nodata, mask, tiling, creation options."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import rasterio.dtypes
+
+from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.errors import UsageError
+from ssdiff_models.tiles import Window
+
+__all__ = ["OutputProfile", "SinkOptions", "output_profile"]
+
+BLOCK = 256
+"""Height and width of TIFF tiles: what is held back of a row of blocks stays small."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkOptions:
+    """How an output is to be written."""
+
+    format: Literal["GTiff", "COG"] = "GTiff"
+    dtype: str | None = None
+    """NumPy name; None is the MS's."""
+    nodata: float | Literal["inherit", "none"] = "inherit"
+    """Value of invalid pixels; ``inherit`` is the MS's, else the PAN's, else NaN for floats and an internal mask for integers."""
+    creation: tuple[tuple[str, str], ...] = ()
+    """GDAL creation options that override the defaults."""
+    overwrite: bool = False
+    """Whether an existing output is replaced."""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the ``SSDIFF`` domain."""
+    num_threads: int = 1
+    """Threads that encode tiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputProfile:
+    """A settled `SinkOptions`."""
+
+    area: Window
+    """The output's place on the PAN grid."""
+    bands: int
+    dtype: np.dtype[np.generic]
+    nodata: float | None
+    masked: bool
+    """Whether validity goes into an internal mask."""
+    nbits: int | None
+    """Significant bits where they are fewer than the type's."""
+    block_rows: int
+    block_cols: int
+    creation: Mapping[str, Any]
+    """Creation options for GDAL."""
+
+    @property
+    def maximum(self) -> int | None:
+        """Largest value that `nbits` can hold."""
+        return 2**self.nbits - 1 if self.nbits else None
+
+
+def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
+    """Settles the options for a pair.
+
+    Raises:
+        UsageError: When an option cannot be used as given.
+    """
+    dtype = _dtype(pair, options)
+    nbits = _nbits(pair, dtype)
+    nodata = _nodata(pair, options, dtype, nbits)
+    creation = {key.upper(): value for key, value in options.creation} if options.format == "GTiff" else {"ZLEVEL": "1"}
+    if creation.get("TILED", "YES").upper() in {"NO", "FALSE", "OFF", "0"}:
+        raise UsageError("--co TILED=NO: the output is always tiled, so that it can be written block by block")
+    if nbits:
+        creation.setdefault("NBITS", str(nbits))
+    return OutputProfile(
+        area=pair.area,
+        bands=pair.bands,
+        dtype=dtype,
+        nodata=nodata,
+        masked=nodata is None and pair.may_be_invalid,
+        nbits=int(creation["NBITS"]) if "NBITS" in creation else None,
+        block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows),
+        block_cols=_block(creation.pop("BLOCKXSIZE", None), pair.area.cols),
+        creation=_with_defaults(creation, dtype),
+    )
+
+
+def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[np.generic]:
+    if options.dtype is None:
+        return pair.ms.dtype
+    if options.dtype not in rasterio.dtypes.dtype_rev or options.dtype.startswith("complex"):
+        raise UsageError(f"--dtype {options.dtype}: choose among uint8, int8, uint16, int16, uint32, int32, float32, float64")
+    return np.dtype(options.dtype)
+
+
+def _nbits(pair: ScenePair, dtype: np.dtype[np.generic]) -> int | None:
+    """The MS's significant bits, where the output has its type."""
+    if dtype != pair.ms.dtype or dtype.kind not in "u":
+        return None
+    bits = pair.ms.dataset.tags(pair.ms.indexes[0], ns="IMAGE_STRUCTURE").get("NBITS")
+    return int(bits) if bits and int(bits) < 8 * dtype.itemsize else None
+
+
+def _nodata(pair: ScenePair, options: SinkOptions, dtype: np.dtype[np.generic], nbits: int | None) -> float | None:
+    if options.nodata == "none":
+        return None
+    if options.nodata != "inherit":
+        if not _fits(options.nodata, dtype, nbits):
+            raise UsageError(f"--nodata {options.nodata:g} does not fit into {dtype}: choose another value or --dtype, or --nodata none")
+        return float(options.nodata)
+    for value in (*pair.ms.nodata, *pair.pan.nodata):
+        if value is not None and _fits(value, dtype, nbits):
+            return float(value)
+    return math.nan if dtype.kind == "f" and pair.may_be_invalid else None
+
+
+def _fits(value: float, dtype: np.dtype[np.generic], nbits: int | None) -> bool:
+    if dtype.kind == "f":
+        return math.isnan(value) or abs(value) <= float(np.finfo(dtype).max)
+    info = np.iinfo(dtype)
+    return float(value).is_integer() and info.min <= value <= (2**nbits - 1 if nbits else info.max)
+
+
+def _block(asked: str | None, size: int) -> int:
+    """Returns the tile size: a multiple of 16, no larger than the raster needs."""
+    if asked is None:
+        return min(BLOCK, -(-size // 16) * 16)
+    if not asked.isdecimal() or int(asked) % 16 or int(asked) == 0:
+        raise UsageError(f"--co BLOCKXSIZE or BLOCKYSIZE {asked}: choose a multiple of 16")
+    return int(asked)
+
+
+def _with_defaults(creation: dict[str, str], dtype: np.dtype[np.generic]) -> dict[str, str]:
+    settled = {"COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"} | creation
+    if settled["COMPRESS"].upper() in {"DEFLATE", "LZW", "ZSTD"} and "NBITS" not in settled:
+        settled.setdefault("PREDICTOR", "3" if dtype.kind == "f" else "2")
+    return settled | {"TILED": "YES"}
