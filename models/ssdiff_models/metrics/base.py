@@ -10,7 +10,7 @@ import torch
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "cut", "feed", "strip"]
+__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "chunks", "cut", "feed", "strip"]
 
 Array = npt.NDArray[np.generic] | torch.Tensor
 """What callers hand in: a NumPy array or a tensor on any device, of any real dtype."""
@@ -93,8 +93,7 @@ def feed(metric: Metric, fused: Array, reference: Array, valid: Mask | None = No
     Raises:
         InputError: When the images cannot be compared.
     """
-    _check_shapes(fused, reference, valid)
-    for rows in _chunks(fused.shape[1]):
+    for rows in chunks(fused, reference, valid):
         metric.update(fused[:, rows], reference[:, rows], None if valid is None else valid[rows])
     return metric
 
@@ -105,8 +104,15 @@ def cut(image: Image, block: int) -> Image:
     return image.reshape(bands, block, -1, block).transpose(2, 0, 1, 3).reshape(-1, bands, block * block)
 
 
-def _chunks(rows: int) -> Iterator[slice]:
-    return (slice(row, min(row + _STRIP_ROWS, rows)) for row in range(0, rows, _STRIP_ROWS))
+def chunks(fused: Array, reference: Array, valid: Mask | None = None, *, side: int = _STRIP_ROWS) -> Iterator[slice]:
+    """Returns the slices of `side` rows that cover two images.
+
+    Raises:
+        InputError: When the images are not of one shape ``(bands, rows, cols)``.
+    """
+    _check_shapes(fused, reference, valid)
+    rows = fused.shape[1]
+    return (slice(row, min(row + side, rows)) for row in range(0, rows, side))
 
 
 def _check_shapes(fused: Array, reference: Array, valid: Mask | None) -> None:

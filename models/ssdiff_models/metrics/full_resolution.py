@@ -1,6 +1,6 @@
 """Metrics without a reference: spectral distortion (Khan's and QNR's D_lambda), spatial distortion D_s, HQNR and QNR.
 
-Definitions of the DLPan toolbox. `BlockIndex` scores scenes that arrive in strips of rows.
+Definitions of the DLPan toolbox. Images are converted, filtered and scored by strips of rows; borders of strips leave no trace.
 """
 
 from typing import Self
@@ -11,12 +11,17 @@ import torch
 from ssdiff_models import sensors
 from ssdiff_models.degrade import imresize_bicubic, interp23, mtf_filter
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.metrics.base import Array, Image, Mask, cut, feed, strip
+from ssdiff_models.metrics.base import Array, Image, Mask, chunks, cut, strip
 from ssdiff_models.metrics.hypercomplex import Q2nAccumulator
 from ssdiff_models.metrics.structure import FLAT, universal_quality
 from ssdiff_models.sensors import Sensor
 
 __all__ = ["BlockIndex", "d_lambda", "d_lambda_khan", "d_s", "hqnr", "pan_lowpass", "qnr"]
+
+_STRIP_ROWS = 256
+"""Rows that are filtered and scored at a time."""
+_REACH = 20
+"""Rows on either side that the MTF filter sees."""
 
 
 def d_lambda_khan(
@@ -37,9 +42,15 @@ def d_lambda_khan(
         UsageError: When the sensor is unknown.
     """
     known = sensors.get(sensor) if isinstance(sensor, str) else sensor
-    rows = strip(fused, lms, valid)
-    filtered = mtf_filter(torch.from_numpy(rows.fused), known.gains(rows.fused.shape[0]), ratio)
-    return 1 - feed(Q2nAccumulator(block=block), filtered, rows.reference, rows.valid).result()
+    gains = known.gains(fused.shape[0])
+    quality = Q2nAccumulator(block=block)
+    for rows in chunks(fused, lms, valid, side=_STRIP_ROWS):
+        wide = slice(max(rows.start - _REACH, 0), rows.stop + _REACH)
+        around = strip(fused[:, wide], lms[:, wide], None if valid is None else valid[wide])
+        filtered = mtf_filter(torch.from_numpy(around.fused), gains, ratio)
+        inner = slice(rows.start - wide.start, rows.stop - wide.start)
+        quality.update(filtered[:, inner], around.reference[:, inner], around.valid[inner])
+    return 1 - quality.result()
 
 
 def d_s(fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, valid: Mask | None = None) -> float:
@@ -60,11 +71,13 @@ def d_s(fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, va
         InputError: When the images cannot be compared, their sides are no multiples of `ratio`, or no block is wholly valid.
         UsageError: When the ratio is neither 2 nor 4.
     """
-    rows = strip(fused, lms, valid)
-    sharp = _plane(pan, rows.valid)
+    sharp = _plane(pan, fused, valid)
+    soft = pan_lowpass(sharp, ratio)
     high, low = BlockIndex(block=block), BlockIndex(block=block)
-    high.update(np.concatenate([rows.fused, sharp]), rows.valid)
-    low.update(np.concatenate([rows.reference, pan_lowpass(sharp, ratio)]), rows.valid)
+    for rows in chunks(fused, lms, valid, side=_STRIP_ROWS):
+        part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
+        high.update(np.concatenate([part.fused, sharp[:, rows]]), part.valid)
+        low.update(np.concatenate([part.reference, soft[:, rows]]), part.valid)
     return spatial_distortion(high.result(), low.result())
 
 
@@ -83,10 +96,11 @@ def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = 
     Raises:
         InputError: When the images cannot be compared or no block is wholly valid.
     """
-    rows = strip(fused, lms, valid)
     high, low = BlockIndex(block=block), BlockIndex(block=block)
-    high.update(rows.fused, rows.valid)
-    low.update(rows.reference, rows.valid)
+    for rows in chunks(fused, lms, valid, side=_STRIP_ROWS):
+        part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
+        high.update(part.fused, part.valid)
+        low.update(part.reference, part.valid)
     return spectral_distortion(high.result(), low.result())
 
 
@@ -188,15 +202,14 @@ def _pairwise_quality(blocks: Image) -> Image:
     return universal_quality(covariance, variance[:, :, None] + variance[:, None, :], mean, mean.transpose(0, 2, 1))
 
 
-def _plane(pan: Array, valid: Mask) -> Image:
-    """Returns the PAN as ``(1, rows, cols)``.
+def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
+    """Returns the PAN as ``(1, rows, cols)``, 0 where it does not count.
 
     Raises:
-        InputError: When it is on another grid or not finite where it counts.
+        InputError: When it is on another grid than the fused image, or not finite where it counts.
     """
     plane = pan[None] if pan.ndim == 2 else pan
-    if tuple(plane.shape) != (1, *valid.shape):
-        raise InputError(
-            f"the PAN has shape {tuple(pan.shape)}, the fused image {valid.shape} (rows, cols): they must be on one grid"
-        )
+    if tuple(plane.shape) != (1, *fused.shape[1:]):
+        grid = tuple(fused.shape[1:])
+        raise InputError(f"the PAN has shape {tuple(pan.shape)}, the fused image {grid} (rows, cols): they must be on one grid")
     return strip(plane, plane, valid).fused

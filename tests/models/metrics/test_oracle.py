@@ -95,3 +95,12 @@ def test_tensors_and_integers_score_like_float64_arrays() -> None:
         want = metric(fused, reference)
         assert metric(fused.astype(np.uint16), reference.astype(np.int32)) == want
         assert metric(torch.from_numpy(fused).float(), torch.from_numpy(reference)) == want
+
+
+def test_full_resolution_metrics_do_not_see_the_strips_they_work_in() -> None:
+    fused, lms = naive.pair(bands=2, rows=320, cols=32)
+    filtered = degrade.mtf_filter(torch.from_numpy(fused), (0.3,) * 2, 4)
+    khan = metrics.d_lambda_khan(fused, lms, sensor="generic", ratio=4)
+    assert khan == pytest.approx(1 - metrics.q2n(filtered, lms), rel=1e-10)
+    index = metrics.BlockIndex().update(fused, np.ones((320, 32), dtype=np.bool_)).result()
+    assert index[0, 1] == pytest.approx(naive.block_uqi(fused[0], fused[1], 32), rel=1e-10)
