@@ -1,0 +1,5 @@
+"""Simulated scenes: a procedural landscape seen by a PAN and an MS instrument, with the truth at PAN resolution."""
+
+from ssdiff_models.simulation.acquisition import SceneSpec, SimulatedPair, simulate
+
+__all__ = ["SceneSpec", "SimulatedPair", "simulate"]

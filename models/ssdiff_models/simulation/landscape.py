@@ -1,0 +1,160 @@
+"""The landscape: a river between farmland and a town, roads, woods, and the sun over all of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssdiff_models.simulation.canvas import Canvas, Frame
+from ssdiff_models.simulation.curves import Course, Curve, course
+from ssdiff_models.simulation.farmland import farmstead, fields, power_line
+from ssdiff_models.simulation.light import Sun, direct_light
+from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.town import blocks, build_block, pave
+from ssdiff_models.simulation.vegetation import Stand, grow
+from ssdiff_models.simulation.waterside import boats, main_road, railway, river
+
+__all__ = ["Landscape", "landscape", "metres_per_pixel"]
+
+_WOOD = Stand(spacing=6.2, radius=(2.6, 4.6), height=15, denser_than=0.5)
+_TREES = Stand(spacing=8.0, radius=(1.6, 4.4), height=10)
+_SHRUBS = Stand(spacing=3.6, radius=(0.7, 1.8), height=3, denser_than=0.22)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landscape:
+    """What light falls on and what it meets there."""
+
+    reflectance: FloatArray
+    """``(channels, rows, cols)``, 0..1."""
+    sunlight: FloatArray
+    """``(rows, cols)``: direct sunlight, 1 on open flat ground, 0 in full shadow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """Where the large things lie."""
+
+    base: Frame
+    river: Course
+    road: Course
+    rails: Course
+    half_river: float
+
+
+def landscape(*, size: int, grain: float, palette: Mapping[str, FloatArray], seed: int) -> Landscape:
+    """Draws a landscape; the same arguments give the same one.
+
+    Args:
+        size: Rows and columns, in pixels.
+        grain: Width of a pixel in metres.
+        palette: Reflectance ``(channels,)`` of each material of the library.
+        seed: Chooses the landscape.
+    """
+    canvas = Canvas(size=size, grain=grain, palette=palette, rng=_rng(seed, 0))
+    plan = _plan(canvas, _rng(seed, 1))
+    _countryside(canvas, plan, _rng(seed, 2))
+    river(canvas, plan.river, plan.half_river)
+    _town(canvas, plan, _rng(seed, 3))
+    boats(canvas, plan.river, plan.half_river, _rng(seed, 5))
+    railway(canvas, plan.rails, _crossing(plan.river, plan.rails, plan.half_river))
+    main_road(canvas, plan.road, _crossing(plan.river, plan.road, plan.half_river), _rng(seed, 4))
+    for number, stand in enumerate((_SHRUBS, _TREES, _WOOD)):
+        grow(canvas, stand, _rng(seed, 6 + number))
+    power_line(canvas, plan.base.at(-0.16 * canvas.extent, 0, 0.35), _side(plan.river.aside, -plan.half_river - 15), 95)
+    return Landscape(reflectance=canvas.reflectance, sunlight=direct_light(canvas.height, grain, Sun()))
+
+
+def _rng(seed: int, part: int) -> np.random.Generator:
+    """Gives every part of a landscape its own numbers, so that a change in one leaves the others alone."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, part])))
+
+
+def _side(aside: FloatArray, edge: float) -> FloatArray:
+    """Returns 1 where a course's distance is below `edge` metres and 0 beyond, over two metres."""
+    return np.clip((np.float32(edge) - aside) / 2 + 0.5, 0, 1).astype(np.float32)
+
+
+def _plan(canvas: Canvas, rng: np.random.Generator) -> _Plan:
+    extent = canvas.extent
+    base = Frame(angle=rng.uniform(-0.5, 0.5) + float(rng.choice([0, np.pi / 2, np.pi, -np.pi / 2])))
+    half = float(np.clip(0.035 * extent, 8, 26))
+    across = base.at(0, rng.uniform(-0.16, 0.0) * extent, np.pi / 2)
+    swings = ((0.035 * extent, 0.9 * extent, rng.uniform(0, 6.3)), (0.012 * extent, 0.37 * extent, rng.uniform(0, 6.3)))
+    # The town grid hangs on the road, so the road is nearly straight.
+    road = Curve(frame=base.at(rng.uniform(-0.14, 0.14) * extent, 0), swings=((1.2, 500.0, rng.uniform(0, 6.3)),))
+    rails = Curve(
+        frame=base.at(rng.choice([-0.33, 0.36]) * extent, 0, rng.uniform(-0.06, 0.06)),
+        swings=((9.0, 1900.0, rng.uniform(0, 6.3)),),
+    )
+    stream = course(canvas, Curve(frame=across, swings=swings))
+    return _Plan(base=base, river=stream, road=course(canvas, road), rails=course(canvas, rails), half_river=half)
+
+
+def _crossing(stream: Course, way: Course, half: float) -> tuple[float, float]:
+    """Returns where along a road the bridge over the river begins and ends, in metres; an empty stretch where there is none."""
+    over = way.along[(np.abs(way.aside) < 6) & (np.abs(stream.aside) < half + 4)]
+    return (float(over.min()), float(over.max())) if over.size else (0.0, 0.0)
+
+
+def _countryside(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
+    everywhere = canvas.box(Frame(), canvas.extent, canvas.extent)
+    if everywhere is None:
+        return
+    canvas.paint(everywhere, "meadow", canvas.texture(everywhere, fine=0.12, patches=0.12))
+    canvas.paint(everywhere, "dry_grass", 1.0, np.clip(0.1 + 0.25 * canvas.patches, 0, 0.7))
+    canvas.plant(everywhere, np.clip(0.02 + 0.17 * canvas.patches, 0, 0.5))
+    # River distances grow towards the farmland side or the town side alike; fields take the negative one.
+    region = _side(plan.river.aside, -plan.half_river - 7)
+    fields(canvas, plan.base.at(0, 0, rng.uniform(-0.2, 0.2)), region, rng)
+    _woods(canvas, region, rng)
+    for _ in range(max(1, int(canvas.extent**2 / 4e5))):
+        place = _open_place(canvas, plan, rng)
+        if place is not None:
+            farmstead(canvas, place, rng)
+
+
+def _woods(canvas: Canvas, region: FloatArray, rng: np.random.Generator) -> None:
+    """Covers the parts of the farmland where a wide field is high with forest, over dark ground."""
+    v, u = canvas.positions()
+    centre_v, centre_u = rng.uniform(-0.5, 0.5, 2) * canvas.extent
+    distance = np.hypot(v - np.float32(centre_v), u - np.float32(centre_u)) + np.float32(12) * canvas.patches
+    wood = canvas.pixels(distance, distance, np.clip((0.2 * canvas.extent - distance) / 3 + 0.5, 0, 1) * (region > 0.5))
+    if wood is not None:
+        canvas.paint(wood, "meadow", 0.6)
+        canvas.plant(wood, 0.97)
+
+
+def _open_place(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> Frame | None:
+    for _ in range(40):
+        v, u = rng.uniform(-0.45, 0.45, 2) * canvas.extent
+        at = plan.base.at(v, u, rng.uniform(-0.2, 0.2))
+        far_from_water = plan.river.curve.distance(at.v, at.u) < -plan.half_river - 45
+        off_lines = min(abs(plan.road.curve.distance(at.v, at.u)), abs(plan.rails.curve.distance(at.v, at.u))) > 45
+        inside = max(abs(at.v), abs(at.u)) < canvas.extent / 2 - 25
+        if far_from_water and off_lines and inside:
+            return at
+    return None
+
+
+def _town(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
+    def inside(v: float, u: float) -> bool:
+        dry = plan.river.curve.distance(v, u) > plan.half_river + 20
+        off_road = abs(plan.road.curve.distance(v, u)) > 5
+        return dry and off_road and abs(plan.rails.curve.distance(v, u)) > 13
+
+    grid = plan.road.curve.frame.at(0, 0)
+    town = list(blocks(grid, 0.8 * canvas.extent, inside, rng))
+    for block in town:
+        pave(canvas, block)
+    for block in town:
+        build_block(canvas, block, rng)
+
+
+def metres_per_pixel(gsd: float, size: int) -> float:
+    """Returns how many metres of landscape a pixel shows: the ground sampling distance where houses and fields fit it.
+
+    Pixels wider than 2 m would leave nothing to see, and a scene narrower than 300 m would hold one house: both get another
+    scale.
+    """
+    return max(min(gsd, 2.0), 300 / size)
