@@ -7,26 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rasterio.errors
 import shapely
 from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.env import open_raster
-from ssdiff_cli.rasters.georef import Georeference, PointMap, crs_map, georeference
+from ssdiff_cli.rasters.georef import Coordinates, Georeference, PointMap, crs_map, georeference
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import BoolArray
 from ssdiff_models.tiles import Window
 
-__all__ = ["PixelRegion", "box_window", "centres_between", "outline", "pan_map", "parse_crs", "raster_window", "read_region", "ring_window"]
+__all__ = [
+    "PixelRegion",
+    "box_window",
+    "centres_between",
+    "outline",
+    "pan_map",
+    "parse_crs",
+    "raster_window",
+    "read_region",
+    "ring_window",
+]
 
 EDGE_TOLERANCE = 1e-6
 """PAN pixels by which a pixel centre may lie outside a limit and still count as inside."""
 
 EDGE_POINTS = 65
 """Points that stand for each side of a rectangle under a curved map."""
-
-Coordinates = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,7 @@ class Bands:
         return int(self.dataset.width)
 
     @property
-    def dtype(self) -> np.dtype[np.generic]:
+    def dtype(self) -> np.dtype[Any]:
         """The data type that holds all selected bands."""
         return np.result_type(*(np.dtype(self.dataset.dtypes[i - 1]) for i in self.indexes))
 
@@ -106,7 +107,9 @@ class Bands:
             values = self._fill(span, means())
         if span == window:
             return FilledWindow(values=values, valid=valid)
-        inside = _inside(window.row, window.row_stop, self.rows)[:, None] & _inside(window.col, window.col_stop, self.cols)[None]
+        inside = (
+            _inside(window.row, window.row_stop, self.rows)[:, None] & _inside(window.col, window.col_stop, self.cols)[None]
+        )
         place = np.ix_(rows - row_start, cols - col_start)
         return FilledWindow(values=values[:, place[0], place[1]], valid=valid[place] & inside)
 
@@ -120,13 +123,13 @@ class Bands:
         return filled[:, rows, cols]
 
 
-def _as_stored(nodata: float | None, dtype: np.dtype[np.generic]) -> float | int | None:
+def _as_stored(nodata: float | None, dtype: np.dtype[Any]) -> float | int | None:
     """Returns nodata as a band of `dtype` stores it, None when it cannot occur there."""
     if nodata is None or (np.isnan(nodata) and dtype.kind != "f"):
         return None
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            return float(dtype.type(nodata))  # type: ignore[call-arg, arg-type]
+            return float(dtype.type(nodata))
     info = np.iinfo(dtype)
     return int(nodata) if float(nodata).is_integer() and info.min <= nodata <= info.max else None
 
@@ -151,7 +154,9 @@ def select_bands(dataset: DatasetReader, path: str, indexes: tuple[int, ...], no
     chosen = indexes or tuple(i for i in dataset.indexes if i not in alpha)
     missing = [i for i in chosen if i not in dataset.indexes]
     if missing or not chosen:
-        raise InputError(f"{path}: has {dataset.count} bands, not band {missing[0] if missing else 1}: choose among 1 to {dataset.count}")
+        raise InputError(
+            f"{path}: has {dataset.count} bands, not band {missing[0] if missing else 1}: choose among 1 to {dataset.count}"
+        )
     values = tuple(dataset.nodatavals[i - 1] if nodata is None else nodata for i in chosen)
     return Bands(
         dataset=dataset,

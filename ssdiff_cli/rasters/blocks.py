@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from ssdiff_models.scene import BoolArray
 from ssdiff_models.tiles import Window
 
-__all__ = ["Assembler", "TileRun"]
+__all__ = ["Assembler", "Pixels", "TileRun"]
 
 Pixels = npt.NDArray[np.generic]
 
@@ -39,7 +40,7 @@ class _Tile:
 class Assembler:
     """Collects the blocks of one raster of `area`."""
 
-    def __init__(self, *, area: Window, bands: int, dtype: np.dtype[np.generic], tile_rows: int, tile_cols: int) -> None:
+    def __init__(self, *, area: Window, bands: int, dtype: np.dtype[Any], tile_rows: int, tile_cols: int) -> None:
         """Takes the raster's place on the PAN grid and the size of its tiles."""
         self._area, self._bands, self._dtype = area, bands, dtype
         self._tile_rows, self._tile_cols = tile_rows, tile_cols

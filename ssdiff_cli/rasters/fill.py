@@ -17,7 +17,7 @@ _SOFTNESS = np.float32(1e-3)
 
 def fill_margin(rungs: int) -> int:
     """Returns how far, in pixels, `fill_invalid` looks."""
-    return 2**rungs - 1
+    return (1 << rungs) - 1
 
 
 def fill_invalid(values: FloatArray, valid: BoolArray, means: FloatArray, rungs: int) -> FloatArray:

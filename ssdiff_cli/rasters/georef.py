@@ -17,7 +17,7 @@ from ssdiff_models.errors import InputError
 
 __all__ = ["Coordinates", "Georeference", "PointMap", "affine_georeference", "compose", "crs_map", "georeference"]
 
-Coordinates = npt.NDArray[np.float64]
+Coordinates = npt.NDArray[np.floating]
 PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 """Maps arrays of (x, y) to (x, y); what cannot be mapped becomes infinite."""
 
@@ -57,7 +57,9 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
 
 def affine_georeference(transform: Affine, crs: CRS | None) -> Georeference:
     """Returns the georeferencing of an affine geotransform."""
-    return Georeference(kind="affine", crs=crs, affine=transform, to_world=_affine_map(transform), to_pixel=_affine_map(~transform))
+    return Georeference(
+        kind="affine", crs=crs, affine=transform, to_world=_affine_map(transform), to_pixel=_affine_map(~transform)
+    )
 
 
 def compose(outer: Affine, inner: Affine) -> Affine:

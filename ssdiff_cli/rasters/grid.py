@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
-__all__ = ["AxisMap", "GeneralMap", "GridMap", "SeparableMap", "lattice_map", "measured_ratio", "separable_map"]
+__all__ = ["AxisMap", "GeneralMap", "GridMap", "SeparableMap", "Vector", "lattice_map", "measured_ratio", "separable_map"]
 
-Vector = npt.NDArray[np.float64]
+Vector = npt.NDArray[np.floating]
 Forward = Callable[[Vector, Vector], tuple[Vector, Vector]]
 """PAN (column, row) to MS (column, row), in pixels from the outer edge of the first one."""
 
@@ -31,21 +31,12 @@ class AxisMap:
         """Returns MS coordinates of PAN coordinates."""
         return self.step * pan + self.offset
 
-    def integer_shift(self, ratio: int, phase: float) -> int | None:
-        """Returns the MS index of model pixel 0 where model and MS pixels coincide, else None."""
-        first = float(self.at(np.array([phase + 0.5]))[0]) - 0.5
-        return round(first) if abs(self.step * ratio - 1) < 1e-12 and abs(first - round(first)) < 1e-9 else None
-
-    def inverse(self, ms: float) -> float:
-        """Returns the PAN coordinate of an MS coordinate."""
-        return (ms - self.offset) / self.step
-
     def first(self, phase: float) -> float:
         """Returns the MS index (0 = centre of the first pixel) at the centre of model pixel 0."""
         return self.step * (phase + 0.5) + self.offset - 0.5
 
     def snapped(self, ratio: int, phase: float, size: int) -> "AxisMap":
-        """Returns the map on which MS pixels and model pixels coincide, if over `size` PAN pixels this one is as good as that."""
+        """Returns the map on which MS pixels are model pixels, if over `size` PAN pixels this one is as good as that."""
         step = float(np.copysign(1 / ratio, self.step))
         exact = AxisMap(step=step, offset=round(self.first(phase)) + 0.5 - step * (phase + 0.5))
         ends = np.array([0.0, size])
@@ -55,19 +46,6 @@ class AxisMap:
         """Whether every model pixel is an MS pixel."""
         first = self.first(phase)
         return abs(abs(self.step) * ratio - 1) < 1e-12 and abs(first - round(first)) < 1e-9
-
-    def inverse(self, ms: float) -> float:
-        """Returns the PAN coordinate of an MS coordinate."""
-        return (ms - self.offset) / self.step
-
-    def snapped(self, ratio: int, phase: float, size: int) -> "AxisMap":
-        """Returns the map on which MS pixels and model pixels coincide, if over `size` PAN pixels this one is as good as that."""
-        # Model pixel i is centred at PAN coordinate ratio * i + phase + 1/2, MS pixel k at MS coordinate k + 1/2.
-        step = 1 / ratio
-        first = self.at(np.array([phase + 0.5]))[0] - 0.5
-        exact = AxisMap(step=step, offset=round(first) + 0.5 - step * (phase + 0.5))
-        ends = np.array([0.0, size])
-        return exact if np.abs(self.at(ends) - exact.at(ends)).max() < COINCIDENT else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +62,7 @@ class SeparableMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneralMap:
-    """Anything else: rotation, another CRS, GCPs, RPCs; exact at the nodes of a lattice anchored at PAN (0, 0), bilinear between."""
+    """Anything else: rotation, another CRS, GCPs, RPCs; exact on a lattice anchored at PAN (0, 0), bilinear between."""
 
     exact: Forward
     spacing: int | None

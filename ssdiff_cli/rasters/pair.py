@@ -19,7 +19,7 @@ from ssdiff_cli.rasters.area import PixelRegion
 from ssdiff_cli.rasters.bands import Bands
 from ssdiff_cli.rasters.env import open_raster
 from ssdiff_cli.rasters.georef import Georeference
-from ssdiff_cli.rasters.grid import AxisMap, GeneralMap, SeparableMap
+from ssdiff_cli.rasters.grid import AxisMap, GeneralMap, SeparableMap, Vector
 from ssdiff_cli.rasters.prepare import PairOptions, Prepared, prepare_pair
 from ssdiff_cli.rasters.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
 from ssdiff_cli.rasters.stats import sample_statistics
@@ -184,18 +184,20 @@ class ScenePair:
         )
         return resampled, filled.valid[under]
 
-    def _taps(self, axis: AxisMap, centres: npt.NDArray[np.float64]) -> Taps:
+    def _taps(self, axis: AxisMap, centres: Vector) -> Taps:
         position = axis.at(centres) - 0.5
         return unit_taps(position) if axis.coincides(self.ratio, self.ms_phase) else taps_at(position, axis.step * self.ratio)
 
-    def _centres(self, first: int, count: int) -> npt.NDArray[np.float64]:
+    def _centres(self, first: int, count: int) -> Vector:
         """PAN coordinates of the centres of model pixels along one axis."""
         return np.arange(first, first + count) * float(self.ratio) + (self.ms_phase + 0.5)
 
     def _general(self, mapping: GeneralMap, window: Window) -> tuple[FloatArray, BoolArray]:
         """As `_separable`, where rows and columns do not map on their own."""
         model = ms_window(window, self.ratio)
-        under = self._clamped(mapping, np.arange(window.row, window.row_stop) + 0.5, np.arange(window.col, window.col_stop) + 0.5)
+        under = self._clamped(
+            mapping, np.arange(window.row, window.row_stop) + 0.5, np.arange(window.col, window.col_stop) + 0.5
+        )
         # A finer MS is averaged over the model pixel, at enough points of it.
         points = max(1, int(np.ceil(self.ratio / min(self.measured_ratio) / FINER)))
         offsets = ((np.arange(points) + 0.5) / points - 0.5) * self.ratio
@@ -209,23 +211,24 @@ class ScenePair:
         total = np.zeros((self.bands, model.rows, model.cols), np.float32)
         for rows, cols in places:
             total += interpolate_points(filled.values, rows - 0.5, cols - 0.5, (native.row, native.col))
-        return total / np.float32(len(places)), filled.valid[_pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col]
+        return total / np.float32(len(places)), filled.valid[
+            _pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col
+        ]
 
-    def _clamped(
-        self, mapping: GeneralMap, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def _clamped(self, mapping: GeneralMap, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
         ms_rows, ms_cols = mapping.at(rows, cols)
         nowhere = ~(np.isfinite(ms_rows) & np.isfinite(ms_cols))
         ms_rows[nowhere] = ms_cols[nowhere] = -CLAMP
         return np.clip(ms_rows, -CLAMP, self.ms.rows + CLAMP), np.clip(ms_cols, -CLAMP, self.ms.cols + CLAMP)
 
 
-def _pixel_index(coordinates: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Pixels that hold coordinates; a coordinate on an edge, as in Landsat's grids, belongs to the later pixel whatever its rounding."""
-    return np.floor(coordinates + EDGE).astype(np.int64)
+def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:
+    """Pixels that hold coordinates; one on an edge, as in Landsat's grids, belongs to the later pixel whatever its rounding."""
+    index: npt.NDArray[np.int64] = np.floor(coordinates + EDGE).astype(np.int64)
+    return index
 
 
-def _spanned(places: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]) -> Window:
+def _spanned(places: list[tuple[Vector, Vector]]) -> Window:
     rows = [int(np.floor(min(rows.min() for rows, _ in places))), int(np.ceil(max(rows.max() for rows, _ in places)))]
     cols = [int(np.floor(min(cols.min() for _, cols in places))), int(np.ceil(max(cols.max() for _, cols in places)))]
     return Window(row=rows[0], col=cols[0], rows=rows[1] - rows[0] + 1, cols=cols[1] - cols[0] + 1).expand(POINT_REACH)

@@ -10,7 +10,16 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.area import PixelRegion, box_window, outline, pan_map, parse_crs, raster_window, read_region, ring_window
+from ssdiff_cli.rasters.area import (
+    PixelRegion,
+    box_window,
+    outline,
+    pan_map,
+    parse_crs,
+    raster_window,
+    read_region,
+    ring_window,
+)
 from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, compose, crs_map, georeference
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
@@ -201,7 +210,9 @@ def _overlap(link: _Link, pan: Bands, ms: Bands) -> Window:
     covered = ring_window(link.backward, outline(0, 0, ms.cols, ms.rows))
     overlap = covered and covered.intersection(whole)
     if not overlap:
-        raise InputError(f"{pan.path} and {ms.path} do not overlap: check that they show the same place and that their CRSs are right")
+        raise InputError(
+            f"{pan.path} and {ms.path} do not overlap: check that they show the same place and that their CRSs are right"
+        )
     return overlap
 
 
@@ -220,7 +231,9 @@ def _checked_ratio(measured: tuple[float, float], ratio: int | None, path: str) 
         raise InputError(f"{path}: its pixels cannot be placed on the PAN grid: check both georeferences")
     if max(measured) <= RESAMPLED_RATIO:
         chosen = ratio or 4
-        return chosen, (f"{path} is already on the PAN's pixel size: it is averaged down {chosen} times, give the original for a sharper result",)
+        return chosen, (
+            f"{path} is already on the PAN's pixel size: it is averaged down {chosen} times, give the original for a sharper result",
+        )
     chosen = ratio or min((2, 4), key=lambda candidate: abs(math.log(size / candidate)))
     if not all(RATIO_RANGE[0] <= value / chosen <= RATIO_RANGE[1] for value in measured):
         low, high = (limit * chosen for limit in RATIO_RANGE)

@@ -26,7 +26,7 @@ class SinkOptions:
     dtype: str | None = None
     """NumPy name; None is the MS's."""
     nodata: float | Literal["inherit", "none"] = "inherit"
-    """Value of invalid pixels; ``inherit`` is the MS's, else the PAN's, else NaN for floats and an internal mask for integers."""
+    """Value of invalid pixels; ``inherit`` is the MS's, the PAN's, or NaN for floats and an internal mask for integers."""
     creation: tuple[tuple[str, str], ...] = ()
     """GDAL creation options that override the defaults."""
     overwrite: bool = False
@@ -44,7 +44,7 @@ class OutputProfile:
     area: Window
     """The output's place on the PAN grid."""
     bands: int
-    dtype: np.dtype[np.generic]
+    dtype: np.dtype[Any]
     nodata: float | None
     masked: bool
     """Whether validity goes into an internal mask."""
@@ -88,7 +88,7 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
     )
 
 
-def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[np.generic]:
+def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[Any]:
     if options.dtype is None:
         return pair.ms.dtype
     if options.dtype not in rasterio.dtypes.dtype_rev or options.dtype.startswith("complex"):
@@ -96,20 +96,22 @@ def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[np.generic]:
     return np.dtype(options.dtype)
 
 
-def _nbits(pair: ScenePair, dtype: np.dtype[np.generic]) -> int | None:
+def _nbits(pair: ScenePair, dtype: np.dtype[Any]) -> int | None:
     """The MS's significant bits, where the output has its type."""
-    if dtype != pair.ms.dtype or dtype.kind not in "u":
+    if dtype != pair.ms.dtype or dtype.kind != "u":
         return None
     bits = pair.ms.dataset.tags(pair.ms.indexes[0], ns="IMAGE_STRUCTURE").get("NBITS")
     return int(bits) if bits and int(bits) < 8 * dtype.itemsize else None
 
 
-def _nodata(pair: ScenePair, options: SinkOptions, dtype: np.dtype[np.generic], nbits: int | None) -> float | None:
+def _nodata(pair: ScenePair, options: SinkOptions, dtype: np.dtype[Any], nbits: int | None) -> float | None:
     if options.nodata == "none":
         return None
     if options.nodata != "inherit":
         if not _fits(options.nodata, dtype, nbits):
-            raise UsageError(f"--nodata {options.nodata:g} does not fit into {dtype}: choose another value or --dtype, or --nodata none")
+            raise UsageError(
+                f"--nodata {options.nodata:g} does not fit into {dtype}: choose another value or --dtype, or --nodata none"
+            )
         return float(options.nodata)
     for value in (*pair.ms.nodata, *pair.pan.nodata):
         if value is not None and _fits(value, dtype, nbits):
@@ -117,7 +119,7 @@ def _nodata(pair: ScenePair, options: SinkOptions, dtype: np.dtype[np.generic], 
     return math.nan if dtype.kind == "f" and pair.may_be_invalid else None
 
 
-def _fits(value: float, dtype: np.dtype[np.generic], nbits: int | None) -> bool:
+def _fits(value: float, dtype: np.dtype[Any], nbits: int | None) -> bool:
     if dtype.kind == "f":
         return math.isnan(value) or abs(value) <= float(np.finfo(dtype).max)
     info = np.iinfo(dtype)
@@ -133,7 +135,7 @@ def _block(asked: str | None, size: int) -> int:
     return int(asked)
 
 
-def _with_defaults(creation: dict[str, str], dtype: np.dtype[np.generic]) -> dict[str, str]:
+def _with_defaults(creation: dict[str, str], dtype: np.dtype[Any]) -> dict[str, str]:
     settled = {"COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"} | creation
     if settled["COMPRESS"].upper() in {"DEFLATE", "LZW", "ZSTD"} and "NBITS" not in settled:
         settled.setdefault("PREDICTOR", "3" if dtype.kind == "f" else "2")

@@ -4,6 +4,7 @@ Every output sample is a sum in a fixed order over source samples at absolute in
 depend on the window it is read in.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from ssdiff_models.scene import FloatArray
 
-__all__ = ["FINER", "Taps", "interpolate_points", "kernel_reach", "reflect", "resample_axis", "taps_at", "unit_taps"]
+__all__ = ["FINER", "Taps", "interpolate_points", "reflect", "resample_axis", "taps_at", "unit_taps"]
 
 LAGRANGE_TAPS = 12
 """Taps of the interpolator of a grid of about the same spacing: degree 11, flat to 0.35 cycles per pixel."""
@@ -50,17 +51,17 @@ def reflect(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     return np.where(folded < size, folded, 2 * size - 1 - folded)
 
 
-def kernel_reach(step: float) -> int:
-    """Returns how many source samples a kernel uses on either side of a position, for `step` source samples per output."""
-    return int(np.ceil(LOBES * abs(step))) + 1 if abs(step) > FINER else LAGRANGE_TAPS // 2
+def _lowpass_reach(step: float) -> int:
+    """Returns how many source samples the low-pass uses on either side of a position."""
+    return math.ceil(LOBES * abs(step)) + 1
 
 
-def unit_taps(position: npt.NDArray[np.float64]) -> Taps:
+def unit_taps(position: npt.NDArray[np.floating]) -> Taps:
     """Returns the taps at positions that are source samples: no interpolation."""
     return Taps(first=np.rint(position).astype(np.int64), weights=np.ones((position.size, 1), np.float32))
 
 
-def taps_at(position: npt.NDArray[np.float64], step: float) -> Taps:
+def taps_at(position: npt.NDArray[np.floating], step: float) -> Taps:
     """Returns the taps at `position`, in source samples (0 is the centre of the first), spaced `step` apart."""
     if abs(step) > FINER:
         return _lowpass_taps(position, abs(step))
@@ -69,7 +70,7 @@ def taps_at(position: npt.NDArray[np.float64], step: float) -> Taps:
     return Taps(first=first, weights=_lagrange(position - base, LAGRANGE_TAPS))
 
 
-def _lagrange(fraction: npt.NDArray[np.float64], taps: int) -> FloatArray:
+def _lagrange(fraction: npt.NDArray[np.floating], taps: int) -> FloatArray:
     """Weights of the polynomial through nodes ``-(taps/2 - 1) .. taps/2`` at `fraction`; ``(n, taps)``."""
     nodes = np.arange(taps) - (taps // 2 - 1)
     weights = np.ones((fraction.size, taps))
@@ -80,9 +81,9 @@ def _lagrange(fraction: npt.NDArray[np.float64], taps: int) -> FloatArray:
     return weights.astype(np.float32)
 
 
-def _lowpass_taps(position: npt.NDArray[np.float64], step: float) -> Taps:
+def _lowpass_taps(position: npt.NDArray[np.floating], step: float) -> Taps:
     """A sinc that cuts at the output's Nyquist frequency under a sinc window of `LOBES` output samples, normalised."""
-    reach = kernel_reach(step)
+    reach = _lowpass_reach(step)
     base = np.floor(position + 1e-9)
     offsets = np.arange(1 - reach, reach + 1)
     distance = (offsets[None, :] - (position - base)[:, None]) / step
@@ -110,7 +111,7 @@ def resample_axis(source: FloatArray, taps: Taps, origin: int, axis: int) -> Flo
 
 
 def interpolate_points(
-    source: FloatArray, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64], origin: tuple[int, int]
+    source: FloatArray, rows: npt.NDArray[np.floating], cols: npt.NDArray[np.floating], origin: tuple[int, int]
 ) -> FloatArray:
     """Interpolates `source` at scattered absolute positions with 6 x 6 taps.
 

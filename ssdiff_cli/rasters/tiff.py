@@ -1,8 +1,8 @@
 """Tiles of a TIFF file as bytes: taken out of one file, appended to another.
 
-GDAL writes a file's directories (all metadata, no pixels) and encodes runs of tiles into small files in memory; this module moves
-the encoded tiles. So the layout of an output is the order in which its tiles were appended and nothing else, and
-a run that was killed continues where the last complete append ended.
+GDAL writes a file's directories (all metadata, no pixels) and encodes runs of tiles into small files in memory; this module
+moves the encoded tiles. So the layout of an output is the order in which its tiles were appended and nothing else, and a run
+that was killed continues where the last complete append ended.
 """
 
 import struct
@@ -99,7 +99,7 @@ def _directory(data: bytes, order: str, position: int, *, big: bool) -> tuple[di
 def _page(data: bytes, tags: dict[int, ArrayTag]) -> Page:
     width, height, across, down = (tags[tag].read(data, 0) for tag in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT))
     samples = tags[_SAMPLES].read(data, 0) if _SAMPLES in tags else 1
-    separate = _PLANAR in tags and tags[_PLANAR].read(data, 0) == 2  # noqa: PLR2004 - TIFF's code for separate planes
+    separate = _PLANAR in tags and tags[_PLANAR].read(data, 0) == 2
     return Page(
         tiles_across=-(-width // across),
         tiles_down=-(-height // down),

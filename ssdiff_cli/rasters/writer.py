@@ -24,12 +24,12 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import RasterioError
 
-from ssdiff_cli.rasters.blocks import Assembler, TileRun
+from ssdiff_cli.rasters.blocks import Assembler, Pixels, TileRun
 from ssdiff_cli.rasters.encode import EncodedRun, encode_run, write_template
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile, SinkOptions, output_profile
 from ssdiff_cli.rasters.tiff import Page, read_pages
-from ssdiff_models.errors import InputError, ResourceError, SsdiffError, UsageError
+from ssdiff_models.errors import ResourceError, SsdiffError, UsageError
 from ssdiff_models.radiometry import cast
 from ssdiff_models.scene import BoolArray, FloatArray
 from ssdiff_models.tiles import Window
@@ -69,7 +69,11 @@ class RasterSink:
         self._pages = read_pages(head)
         self._profile = profile
         self._assembler = Assembler(
-            area=profile.area, bands=profile.bands, dtype=profile.dtype, tile_rows=profile.block_rows, tile_cols=profile.block_cols
+            area=profile.area,
+            bands=profile.bands,
+            dtype=profile.dtype,
+            tile_rows=profile.block_rows,
+            tile_cols=profile.block_cols,
         )
         self._left = profile.area.rows * profile.area.cols
         self._pool = ThreadPoolExecutor(num_threads, thread_name_prefix="encode")
@@ -132,7 +136,7 @@ class RasterSink:
         self._end += len(data)
 
 
-def settle(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def settle(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> Pixels:
     """Converts DN to stored pixels: rounded, clipped, invalid ones at nodata, and no valid one there."""
     if profile.maximum is not None:
         fused = np.minimum(fused, np.float32(profile.maximum))
@@ -140,18 +144,18 @@ def settle(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> np.nd
     if profile.nodata is None:
         pixels[:, ~valid] = 0
         return pixels
-    nodata = profile.dtype.type(profile.nodata)  # type: ignore[call-arg]
-    pixels[pixels == nodata] = _neighbour(nodata, profile)
+    nodata = profile.dtype.type(profile.nodata)
+    pixels[pixels == nodata] = _neighbour(profile.nodata, profile)
     pixels[:, ~valid] = nodata
     return pixels
 
 
-def _neighbour(nodata: np.generic, profile: OutputProfile) -> np.generic:
+def _neighbour(nodata: float, profile: OutputProfile) -> float:
     """The value next to nodata, away from the end of the range."""
     if profile.dtype.kind == "f":
-        return np.nextafter(nodata, profile.dtype.type(0 if nodata else 1))  # type: ignore[no-any-return, call-overload, call-arg]
+        return float(np.nextafter(profile.dtype.type(nodata), profile.dtype.type(0 if nodata else 1)))
     top = np.iinfo(profile.dtype).max if profile.maximum is None else profile.maximum
-    return profile.dtype.type(int(nodata) - 1 if int(nodata) == top else int(nodata) + 1)  # type: ignore[call-arg, call-overload]
+    return nodata - 1 if nodata == top else nodata + 1
 
 
 @contextmanager
@@ -181,7 +185,9 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
 
 def _to_cog(part: Path, output: str, options: SinkOptions) -> Path:
     cog = Path(f"{output}.cog.part")
-    creation = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"} | {key.upper(): value for key, value in options.creation}
+    creation = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"} | {
+        key.upper(): value for key, value in options.creation
+    }
     try:
         with rasterio.Env(GDAL_NUM_THREADS=str(options.num_threads)):
             rasterio.shutil.copy(str(part), str(cog), driver="COG", **creation)
