@@ -1,0 +1,205 @@
+"""Building blocks of the released network, with its parameter names and its quirks.
+
+Feature maps are ``(B, C, H, W)``, tokens ``(B, N, C)``.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, scaled_dot_product_attention
+
+__all__ = ["Down", "Fusformer", "MsSkip", "ResBlock", "Up", "in_windows", "normalised_out", "scale_low_bins"]
+
+GROUPS = 32
+HEAD_WIDTH = 16
+TIME_WIDTH = 512
+
+
+def in_windows(function: Callable[..., Tensor], window: tuple[int, int], *images: Tensor) -> Tensor:
+    """Applies `function` to each window of `images` by itself and puts the results together again.
+
+    Args:
+        function: Maps images ``(B, C, h, w)`` to one of the same shape.
+        window: Rows and columns h, w; they divide those of the images.
+        *images: ``(B, C, H, W)``, all of one shape.
+    """
+    batch, channels, height, width = images[0].shape
+    rows, cols = window
+    if (rows, cols) == (height, width):
+        return function(*images)
+    grid = (batch, channels, height // rows, rows, width // cols, cols)
+    cut = [image.reshape(grid).permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, rows, cols) for image in images]
+    result = function(*cut).reshape(batch, height // rows, width // cols, channels, rows, cols)
+    return result.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height, width)
+
+
+def scale_low_bins(image: Tensor, gain: float) -> Tensor:
+    """Multiplies the bins {-1, 0} x {-1, 0} of the 2-D spectrum by `gain` and returns the real part (FMIM, as released).
+
+    Without the bins +1 the masked spectrum is not that of a real image; the released code drops the imaginary part alike.
+    """
+    gains = torch.ones(image.shape[-2:], device=image.device)
+    gains[-1:, -1:] = gains[-1:, :1] = gains[:1, -1:] = gains[:1, :1] = gain
+    real: Tensor = torch.fft.ifft2(torch.fft.fft2(image.float()) * gains).real
+    return real
+
+
+class Attention(nn.Module):
+    """Spatial and spectral projection maps and their product (APFM, Eq. 8 to 10, as released)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.sa1 = nn.Linear(width, width, bias=False)
+        self.sa2 = nn.Linear(width, width, bias=False)
+        self.se1 = nn.Linear(width, width, bias=False)
+        self.se2 = nn.Linear(width, width, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(width, width), nn.Dropout(0.0))
+
+    def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
+        """Fuses two streams of tokens ``(B, N, C)`` into one."""
+        batch, tokens, width = spectral.shape
+        a, b, c, d = (
+            layer(stream).reshape(batch, tokens, width // HEAD_WIDTH, HEAD_WIDTH).transpose(1, 2)
+            for layer, stream in ((self.sa1, spatial), (self.sa2, spatial), (self.se1, spectral), (self.se2, spectral))
+        )
+        from_space = scaled_dot_product_attention(a, b, c)
+        # The released code normalises over the index that the product keeps, not the one it sums over.
+        spectral_map = (c.transpose(-2, -1) @ d * (math.sqrt(HEAD_WIDTH) / tokens)).softmax(dim=-1)
+        fused: Tensor = self.to_out((from_space * (a @ spectral_map.to(a.dtype))).transpose(1, 2).reshape(batch, tokens, width))
+        return fused
+
+
+class FeedForward(nn.Module):
+    """Two linear layers through half the width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        self.net = nn.Sequential(
+            nn.Linear(width, half), nn.LeakyReLU(), nn.Dropout(0.0), nn.Linear(half, width), nn.Dropout(0.0)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Maps ``(B, N, C)`` to the same shape."""
+        out: Tensor = self.net(tokens)
+        return out
+
+
+class PreNorm(nn.Module):
+    """One LayerNorm for every stream that enters, then `fn`."""
+
+    def __init__(self, width: int, fn: nn.Module) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fn = fn
+
+    def forward(self, *streams: Tensor) -> Tensor:
+        """Maps streams ``(B, N, C)`` to one."""
+        out: Tensor = self.fn(*(self.norm(stream) for stream in streams))
+        return out
+
+
+class Shortcut(nn.Module):
+    """Adds the first stream to what `fn` makes of all of them."""
+
+    def __init__(self, fn: nn.Module) -> None:
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, *streams: Tensor) -> Tensor:
+        """Maps streams ``(B, N, C)`` to one."""
+        out: Tensor = streams[0] + self.fn(*streams)
+        return out
+
+
+class Fusformer(nn.Module):
+    """The APFM of one level: attention of the spectral on the spatial stream, then a feed-forward layer."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        attention, feed_forward = Shortcut(PreNorm(width, Attention(width))), Shortcut(PreNorm(width, FeedForward(width)))
+        self.layers = nn.ModuleList([nn.ModuleList([attention, feed_forward])])
+
+    def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
+        """Injects the spatial stream ``(B, C, H, W)`` into the spectral one."""
+        tokens, injected = (stream.flatten(2).transpose(1, 2) for stream in (spectral, spatial))
+        for layer in self.layers:
+            attention, feed_forward = layer.children()
+            tokens = feed_forward(attention(tokens, injected))
+        return tokens.transpose(1, 2).reshape(spectral.shape)
+
+
+def normalised_out(norm: nn.Module, width: int) -> nn.Sequential:
+    """Builds a norm and a zero-initialised convolution, as the released code ends its stems and residual blocks."""
+    last = nn.Conv2d(width, width, 3, padding=1)
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
+    return nn.Sequential(norm, nn.SiLU(), nn.Dropout(0.0), last)
+
+
+class ResBlock(nn.Module):
+    """The spatial stream's block; its GroupNorm takes statistics over space, window by window."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(width, width // 2, 3, padding=1)
+        self.conv1 = nn.Conv2d(width // 2, width, 3, padding=1)
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(TIME_WIDTH, width))
+        self.out_layers = normalised_out(nn.GroupNorm(GROUPS, width), width)
+
+    def forward(self, image: Tensor, embedding: Tensor, window: tuple[int, int]) -> Tensor:
+        """Maps ``(B, C, H, W)`` and ``(B, 512)`` to the first's shape."""
+        inner = self.conv1(leaky_relu(self.conv0(image))) + self.emb_layers(embedding)[..., None, None]
+        out: Tensor = image + self.out_layers[1:](in_windows(self.out_layers[0], window, inner))
+        return out
+
+
+def _widen(width: int, out: int) -> list[nn.Module]:
+    return [nn.Conv2d(width, out, 1), nn.Conv2d(out, out, 3, padding=1, groups=out), nn.LeakyReLU()]
+
+
+class Down(nn.Module):
+    """Halves the resolution and doubles the channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), *_widen(width, 2 * width))  # never used
+        self.conv = nn.Sequential(nn.Conv2d(width, width, 2, stride=2), nn.LeakyReLU(), *_widen(width, 2 * width))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` to ``(B, 2C, H/2, W/2)``."""
+        out: Tensor = self.conv(image)
+        return out
+
+
+class Up(nn.Module):
+    """Doubles the resolution, halves the channels, and adds the encoder's stream of that level."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        self.up0 = nn.Sequential(
+            nn.ConvTranspose2d(width, width, 2, stride=2), nn.LeakyReLU(), *_widen(width, half)
+        )  # never used
+        self.up1 = nn.Sequential(nn.ConvTranspose2d(width, half, 2, stride=2), nn.LeakyReLU())
+        self.conv = nn.Conv2d(half, half, 3, padding=1)
+
+    def forward(self, image: Tensor, skip: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` and a skip ``(B, C/2, 2H, 2W)`` to the skip's shape."""
+        return leaky_relu(self.conv(self.up1(image) + skip))
+
+
+class MsSkip(nn.Module):
+    """Up-samples the MS by a learnt convolution and a pixel shuffle."""
+
+    def __init__(self, bands: int, ratio: int) -> None:
+        super().__init__()
+        # The released code spells it so.
+        self.upsamle = nn.Sequential(nn.Conv2d(bands, bands * ratio**2, 3, padding=1, bias=False), nn.PixelShuffle(ratio))
+
+    def forward(self, ms: Tensor) -> Tensor:
+        """Maps ``(B, bands, H, W)`` to ``(B, bands, ratio H, ratio W)``."""
+        out: Tensor = self.upsamle(ms)
+        return out
