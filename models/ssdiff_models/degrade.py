@@ -15,7 +15,7 @@ from torch.nn.functional import conv2d, pad
 
 from ssdiff_models.errors import UsageError
 
-__all__ = ["correlate", "imresize_bicubic", "interp23", "lowpass_kernel", "mtf_filter", "mtf_kernel", "reduce_ms", "reduce_pan", "upsample"]
+__all__ = ["correlate", "imresize_bicubic", "interp23", "lowpass_kernel", "mtf_filter", "mtf_kernel", "reduce_ms", "reduce_pan", "shift_image", "upsample"]
 
 TAPS = 41
 """Width of the MTF filters in PAN pixels."""
@@ -145,6 +145,20 @@ def _cubic(x: Tensor) -> Tensor:
     inner = 1.5 * x**3 - 2.5 * x**2 + 1
     outer = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
     return torch.where(x <= 1, inner, torch.where(x <= 2, outer, torch.zeros_like(x)))
+
+
+def shift_image(image: Tensor, first: tuple[float, float]) -> Tensor:
+    """Resamples ``(rows, cols)`` at ``first + i`` by 12-tap Lagrange interpolation, without changing its size; borders are mirrored."""
+    rows = _lagrange_rows(image, first[0])
+    return _lagrange_rows(rows.mT, first[1]).mT
+
+
+def _lagrange_rows(image: Tensor, first: float) -> Tensor:
+    size, base = image.shape[-2], math.floor(first)
+    weights = torch.from_numpy(_lagrange(first - base)).to(image)
+    index = (torch.arange(size)[:, None] + base + torch.from_numpy(_LAGRANGE)).remainder(2 * size)
+    index = torch.where(index < size, index, 2 * size - 1 - index).to(image.device)
+    return torch.einsum("ktc,t->kc", image[index], weights)
 
 
 def imresize_bicubic(image: Tensor, ratio: int) -> Tensor:

@@ -53,7 +53,16 @@ def d_lambda_khan(
     return 1 - quality.result()
 
 
-def d_s(fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, valid: Mask | None = None) -> float:
+def d_s(
+    fused: Array,
+    lms: Array,
+    pan: Array,
+    *,
+    ratio: int,
+    block: int = 32,
+    valid: Mask | None = None,
+    pan_low: Array | None = None,
+) -> float:
     """Returns the spatial distortion: how the quality index between each band and the PAN changes with resolution. 0 is best.
 
     The mean over bands of ``|Q(fused_k, PAN) - Q(LMS_k, low-pass PAN)|``, Q being the mean over disjoint blocks. Incomplete
@@ -66,13 +75,14 @@ def d_s(fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, va
         ratio: PAN pixels per MS pixel, 2 or 4.
         block: Side of the blocks.
         valid: ``(rows, cols)``, True where a pixel counts; blocks with a pixel that does not are left out.
+        pan_low: The PAN at MS resolution on its own grid, shaped as `pan`; `pan_lowpass` when None.
 
     Raises:
         InputError: When the images cannot be compared, their sides are no multiples of `ratio`, or no block is wholly valid.
         UsageError: When the ratio is neither 2 nor 4.
     """
     sharp = _plane(pan, fused, valid)
-    soft = pan_lowpass(sharp, ratio)
+    soft = pan_lowpass(sharp, ratio) if pan_low is None else _plane(pan_low, fused, valid)
     high, low = BlockIndex(block=block), BlockIndex(block=block)
     for rows in chunks(fused, lms, valid, side=_STRIP_ROWS):
         part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])

@@ -1,0 +1,182 @@
+"""One safetensors file is one model: weights, and in the header everything needed to use them. Nothing is ever unpickled."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ssdiff_models.errors import ModelError, ResourceError
+from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
+from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
+from ssdiff_models.schedule import Schedule
+
+__all__ = ["Checkpoint", "Normalisation", "load_checkpoint", "read_header", "save_checkpoint"]
+
+SCHEMA = 1
+KEY = "ssdiff"
+Normalisation = Literal["scene-mean", "full-scale"]
+_NETWORKS: dict[str, tuple[type[Any], Callable[..., nn.Module]]] = {
+    "ssdiff": (SSDiffConfig, SSDiff),
+    "released": (ReleasedConfig, ReleasedSSDiff),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A model ready to fuse: the network and what it was trained for."""
+
+    network: nn.Module
+    """In evaluation mode, float32; called as ``network(lms=, pan=, ms=, x_t=, t=)``."""
+    bands: tuple[str, ...] | None
+    """Band names in order, or None where unknown."""
+    ratio: int
+    """PAN pixels per MS pixel."""
+    normalisation: Normalisation = "scene-mean"
+    """How DN become the network's range."""
+    full_scale: float | None = None
+    """The DN that 1 stands for, with the ``full-scale`` normalisation."""
+    residual_scale: float = 1.0
+    """Factor on the residual in the diffusion state."""
+    ms_phase: float = 1.5
+    """PAN index of the centre of MS model pixel 0."""
+    schedule: Schedule = field(default_factory=Schedule)
+    """The noise schedule of training."""
+    steps: int = 1
+    """Sampling steps used unless told otherwise."""
+    tile: int = 256
+    """Distance between tiles in PAN pixels used unless told otherwise."""
+    overlap: int = 32
+    """Pixels that neighbouring tiles share unless told otherwise."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Name, sensors, training record, scores, licence note: plain JSON."""
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in ("scene-mean", "full-scale"):
+            raise ModelError(f"unknown normalisation {self.normalisation!r}: the model needs another version of ssdiff")
+        if self.normalisation == "full-scale" and not (self.full_scale and self.full_scale > 0):
+            raise ModelError(f"a full-scale model needs its full-scale value, got {self.full_scale}: import it again with --full-scale")
+
+    @property
+    def config(self) -> Any:
+        """The network's frozen config."""
+        return self.network.config
+
+    @property
+    def band_count(self) -> int:
+        """Number of MS bands."""
+        return int(self.config.bands)
+
+    @property
+    def name(self) -> str:
+        """The model's name, as in ``--model``."""
+        return str(self.metadata.get("name", "unnamed"))
+
+
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Writes one safetensors file, atomically.
+
+    Raises:
+        ModelError: When the network is of an unknown kind.
+        ResourceError: When the file cannot be written.
+    """
+    path = Path(path)
+    header = {KEY: json.dumps(_describe(checkpoint), sort_keys=True)}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.network.state_dict().items()}
+    part = path.with_name(path.name + ".part")
+    try:
+        save_file(weights, part, metadata=header)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise ResourceError(f"{path}: cannot write the model ({error}): choose a writable folder with space") from error
+
+
+def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    from ssdiff_models import __version__  # noqa: PLC0415 - the package's front imports this module
+
+    kinds = [name for name, (config, _) in _NETWORKS.items() if isinstance(checkpoint.config, config)]
+    if not kinds:
+        raise ModelError(f"a network of type {type(checkpoint.network).__name__} cannot be stored: known are {', '.join(_NETWORKS)}")
+    return {
+        "schema": SCHEMA,
+        "network": kinds[0],
+        "config": asdict(checkpoint.config),
+        "bands": checkpoint.bands,
+        "ratio": checkpoint.ratio,
+        "normalisation": checkpoint.normalisation,
+        "full_scale": checkpoint.full_scale,
+        "residual_scale": checkpoint.residual_scale,
+        "ms_phase": checkpoint.ms_phase,
+        "schedule": asdict(checkpoint.schedule),
+        "steps": checkpoint.steps,
+        "tile": checkpoint.tile,
+        "overlap": checkpoint.overlap,
+        "metadata": dict(checkpoint.metadata),
+        "version": __version__,
+    }
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Returns the JSON of a checkpoint's header, without its weights.
+
+    Raises:
+        ModelError: When the file is missing, corrupt, or no ssdiff checkpoint of a schema this version reads.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            raw = (file.metadata() or {}).get(KEY)
+        header = json.loads(raw) if raw else None
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such model; `ssdiff models` lists the shipped ones") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({error}): copy it again, or convert a released one with `ssdiff models import`") from error
+    if not isinstance(header, dict):
+        raise ModelError(f"{path}: a safetensors file, but not an ssdiff checkpoint (no {KEY!r} entry in its header)")
+    if header.get("schema") != SCHEMA:
+        raise ModelError(f"{path}: checkpoint schema {header.get('schema')!r}, this version reads {SCHEMA}: use the ssdiff that wrote it")
+    return header
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Loads a model, strictly: every weight named, none left over.
+
+    Raises:
+        ModelError: When the file cannot be used.
+    """
+    header = read_header(path)
+    try:
+        config_type, network_type = _NETWORKS[header["network"]]
+        config = config_type(**{key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()})
+        network = network_type(config)
+        network.load_state_dict(_weights(path), strict=True)
+        return _assemble(network, header)
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{path}: the weights or the header do not fit together ({error!s:.200}): get the file again") from error
+
+
+def _weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """Reads the tensors; those stored in half precision become float32."""
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(str(path)).items()}
+
+
+def _assemble(network: nn.Module, header: Mapping[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        network=network.requires_grad_(requires_grad=False).eval(),
+        bands=tuple(header["bands"]) if header["bands"] else None,
+        ratio=int(header["ratio"]),
+        normalisation=header["normalisation"],
+        full_scale=header["full_scale"],
+        residual_scale=float(header["residual_scale"]),
+        ms_phase=float(header["ms_phase"]),
+        schedule=Schedule(**header["schedule"]),
+        steps=int(header["steps"]),
+        tile=int(header["tile"]),
+        overlap=int(header["overlap"]),
+        metadata=header["metadata"],
+    )

@@ -1,0 +1,1 @@
+"""The networks, one a file. They know nothing of diffusion."""

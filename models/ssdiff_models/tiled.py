@@ -1,0 +1,162 @@
+"""From a Source to fused blocks: tiles are read ahead, fused, blended and come out as finished blocks, in row-major order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ssdiff_models.blend import Blender, needed, row_major
+from ssdiff_models.errors import UsageError
+from ssdiff_models.fusing import ModelFuser, PreparedTile
+from ssdiff_models.pipeline import ahead, ordered_map
+from ssdiff_models.runners import Runner
+from ssdiff_models.scene import BoolArray, FloatArray, Patch, Source
+from ssdiff_models.tiles import TileGrid, Window
+
+__all__ = ["FusedBlock", "LocalFuser", "fuse_blocks", "fuse_tiles", "model_grid"]
+
+READ_AHEAD = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusedBlock:
+    """A finished part of the output, inside the source's area."""
+
+    window: Window
+    """Absolute PAN pixels."""
+    fused: FloatArray
+    """``(bands, rows, cols)``, DN."""
+    spread: FloatArray | None
+    """Standard deviation of the samples in DN, like `fused`; None where the method draws no samples."""
+    valid: BoolArray
+    """``(rows, cols)``."""
+
+
+class LocalFuser(Protocol):
+    """A method whose pixels depend on a bounded neighbourhood: classical ones, once their statistics are known."""
+
+    @property
+    def halo(self) -> int:
+        """PAN pixels needed around a window; a multiple of the ratio."""
+        ...
+
+    def __call__(self, patch: Patch, window: Window) -> FloatArray:
+        """Returns ``(bands, rows, cols)`` in DN for `window`, given the patch of the window grown by `halo`."""
+        ...
+
+
+def model_grid(source: Source, fuser: ModelFuser) -> TileGrid:
+    """Returns the lattice of tiles of a whole scene."""
+    settings = fuser.settings
+    return TileGrid(rows=source.rows, cols=source.cols, step=settings.tile, overlap=settings.overlap, multiple=fuser.multiple)
+
+
+def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | None = None) -> Iterator[FusedBlock]:
+    """Yields the fused blocks of the source's area.
+
+    Args:
+        source: The scene.
+        fuser: The model with the scene's radiometry.
+        runner: How the tiles are run; it does not change the pixels.
+        rows: Rows of blocks to make, all by default; the row above the first is computed too where tiles overlap.
+
+    Raises:
+        ModelError: When the scene's ratio is not the model's.
+        UsageError: When `rows` lies outside the area.
+    """
+    fuser.check(source.ratio)
+    grid = model_grid(source, fuser)
+    wanted_rows, wanted_cols = grid.covering(source.area)
+    wanted_rows = _narrowed(wanted_rows, rows)
+    top = max(source.area.row, wanted_rows.start * grid.step)
+    all_rows, all_cols = needed(grid, Window(row=top, col=source.area.col, rows=1, cols=source.area.cols))
+    all_rows = range(all_rows.start, wanted_rows.stop)
+    places = row_major(all_rows, all_cols)
+    tiles = ahead(_prepared(source, fuser, grid, all_rows, all_cols), READ_AHEAD)
+    blender = Blender(grid, all_cols)
+    valid: list[BoolArray] = []
+    fused = runner.run(fuser, _noting(tiles, valid))
+    for (i, j), (_, pixels) in zip(places, fused, strict=True):
+        if j == all_cols.start:
+            blender.start_row()
+        window, done = blender.add(i, j, pixels)
+        mask = valid.pop(0)[: window.rows, : window.cols]
+        if i in wanted_rows and j in wanted_cols:
+            yield from _inside(source.area, window, done, mask)
+
+
+def _narrowed(rows: range, part: range | None) -> range:
+    if part is None:
+        return rows
+    if part.start < rows.start or part.stop > rows.stop or part.step != 1 or not part:
+        raise UsageError(f"block rows {part.start}..{part.stop} are not part of the area's {rows.start}..{rows.stop}")
+    return part
+
+
+def _prepared(source: Source, fuser: ModelFuser, grid: TileGrid, rows: range, cols: range) -> Iterator[tuple[PreparedTile, BoolArray]]:
+    for i, j in row_major(rows, cols):
+        window = grid.tile(i, j)
+        patch = source.read(window)
+        yield fuser.prepare(patch, window), patch.valid
+
+
+def _noting(tiles: Iterator[tuple[PreparedTile, BoolArray]], valid: list[BoolArray]) -> Iterator[PreparedTile]:
+    for tile, mask in tiles:
+        valid.append(mask)
+        yield tile
+
+
+def _inside(area: Window, window: Window, done: FloatArray, mask: BoolArray) -> Iterator[FusedBlock]:
+    part = window.intersection(area)
+    if part is None:
+        return
+    rows, cols = part.within(window)
+    bands = done.shape[0] // 2
+    yield FusedBlock(window=part, fused=done[:bands, rows, cols], spread=done[bands:, rows, cols], valid=mask[rows, cols])
+
+
+def fuse_blocks(source: Source, fuser: LocalFuser, *, block: int, workers: int, rows: range | None = None) -> Iterator[FusedBlock]:
+    """Yields the fused blocks of the source's area by a local method: each block is read with its halo and computed alone.
+
+    Args:
+        source: The scene.
+        fuser: The method.
+        block: Side of a block in PAN pixels, a multiple of the ratio; it does not change the pixels.
+        workers: Blocks computed at a time.
+        rows: Rows of blocks to make, all by default.
+
+    Raises:
+        UsageError: When `rows` lies outside the area, or the block is no multiple of the ratio.
+    """
+    grid = TileGrid(rows=source.rows, cols=source.cols, step=block, overlap=0, multiple=source.ratio)
+    wanted, cols = grid.covering(source.area)
+    windows = (grid.block(i, j) for i, j in row_major(_narrowed(wanted, rows), cols))
+
+    def read() -> Iterator[tuple[Window, Patch]]:
+        for whole in windows:
+            part = whole.intersection(source.area)
+            if part is not None:
+                window = _aligned(part, source.ratio)
+                yield part, source.read(window.expand(fuser.halo))
+
+    def compute(item: tuple[Window, Patch]) -> FusedBlock:
+        part, patch = item
+        window = _aligned(part, source.ratio)
+        inner = patch.valid[fuser.halo : fuser.halo + window.rows, fuser.halo : fuser.halo + window.cols]
+        cut = part.within(window)
+        fused = fuser(patch, window) if inner.any() else _zeros(patch, window)
+        return FusedBlock(window=part, fused=fused[:, cut[0], cut[1]], spread=None, valid=inner[cut])
+
+    yield from ordered_map(compute, ahead(read(), READ_AHEAD), workers=workers)
+
+
+def _aligned(window: Window, ratio: int) -> Window:
+    """Grows a window to whole MS model pixels."""
+    row, col = window.row // ratio * ratio, window.col // ratio * ratio
+    rows, cols = -(-window.row_stop // ratio) * ratio - row, -(-window.col_stop // ratio) * ratio - col
+    return Window(row=row, col=col, rows=rows, cols=cols)
+
+
+def _zeros(patch: Patch, window: Window) -> FloatArray:
+    return np.zeros((patch.ms.shape[0], *window.shape), np.float32)

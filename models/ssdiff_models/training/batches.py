@@ -1,0 +1,84 @@
+"""Random training batches from scenes: crops, flips, rotations and gains, each step from its own seed."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ssdiff_models.errors import InputError
+from ssdiff_models.training.wald import WaldScene
+
+__all__ = ["Batch", "BatchSampler"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Training patches, normalised; ``(B, bands, size, size)`` unless said otherwise."""
+
+    gt: Tensor
+    lms: Tensor
+    pan: Tensor
+    """``(B, 1, size, size)``."""
+    ms: Tensor
+    """``(B, bands, size/ratio, size/ratio)``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSampler:
+    """Draws batches; the draw of a step depends on the seed and the step alone, so a resumed run sees the same patches."""
+
+    scenes: tuple[WaldScene, ...]
+    size: int
+    """Side of a patch in PAN pixels."""
+    batch: int
+    ratio: int
+    seed: int
+    gain_jitter: float
+    """Standard deviation of the logarithm of a patch's common gain."""
+    band_jitter: float
+    """Standard deviation of the logarithm of each band's own gain, PAN included."""
+
+    def __post_init__(self) -> None:
+        for scene in self.scenes:
+            if min(scene.gt.shape[-2:]) < self.size:
+                raise InputError(f"{scene.name}: {tuple(scene.gt.shape[-2:])} pixels at reduced resolution, smaller than a patch of {self.size}")
+        if not self.scenes:
+            raise InputError("no scene to train on")
+
+    def draw(self, step: int) -> Batch:
+        """Returns the batch of one step."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        # Area to the power 0.5: large scenes count for more, yet no sensor drowns.
+        weights = torch.tensor([float(scene.valid.sum()) ** 0.5 for scene in self.scenes])
+        chosen = torch.multinomial(weights, self.batch, replacement=True, generator=generator)
+        patches = [self._patch(self.scenes[int(index)], generator) for index in chosen]
+        gt, lms, pan, ms = (torch.stack(images) for images in zip(*patches, strict=True))
+        return Batch(gt=gt, lms=lms, pan=pan, ms=ms)
+
+    def _patch(self, scene: WaldScene, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        row, col = self._place(scene, generator)
+        rows, cols = slice(row, row + self.size), slice(col, col + self.size)
+        small_rows, small_cols = (slice(part.start // self.ratio, part.stop // self.ratio) for part in (rows, cols))
+        images = (scene.gt[:, rows, cols], scene.lms[:, rows, cols], scene.pan[:, rows, cols], scene.ms[:, small_rows, small_cols])
+        turns, flip = (int(x) for x in torch.randint(0, 4, (2,), generator=generator))
+        turned = [image.rot90(turns, (1, 2)) for image in images]
+        if flip % 2:
+            turned = [image.flip(2) for image in turned]
+        return self._gained(turned, generator)
+
+    def _place(self, scene: WaldScene, generator: torch.Generator) -> tuple[int, int]:
+        """Draws an origin, a multiple of the ratio, whose patch is all valid; gives up after many tries."""
+        limits = [(size - self.size) // self.ratio + 1 for size in scene.gt.shape[-2:]]
+        for _ in range(200):
+            row, col = (int(torch.randint(0, limit, (1,), generator=generator)) * self.ratio for limit in limits)
+            if bool(scene.valid[row : row + self.size, col : col + self.size].all()):
+                return row, col
+        raise InputError(f"{scene.name}: too few valid pixels for patches of {self.size}; leave the scene out or use smaller patches")
+
+    def _gained(self, images: list[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        gt, lms, pan, ms = images
+        bands = len(gt)
+        jitter = torch.randn(bands + 1, generator=generator) * self.band_jitter
+        gains = (jitter + torch.randn(1, generator=generator) * self.gain_jitter).exp()[:, None, None]
+        per_band, of_pan = gains[:bands], gains[bands:]
+        return (gt + 1) * per_band - 1, (lms + 1) * per_band - 1, (pan + 1) * of_pan - 1, (ms + 1) * per_band - 1

@@ -1,0 +1,149 @@
+"""The training loop as a generator of step reports; the caller decides about progress, validation, checkpoints and when to stop."""
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ssdiff_models.errors import ModelError
+from ssdiff_models.schedule import Schedule
+from ssdiff_models.training.batches import Batch, BatchSampler
+
+__all__ = ["StepReport", "Trainer", "TrainingConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How to train; with the data and the network's config, everything that decides the weights."""
+
+    steps: int
+    """Total number of optimiser steps, decay included."""
+    batch: int = 12
+    """Patches a step."""
+    size: int = 32
+    """Side of a patch in PAN pixels, a multiple of the network's window."""
+    learning_rate: float = 1.5e-3
+    warmup: int = 200
+    """Steps over which the learning rate rises linearly."""
+    decay: int = 3000
+    """Steps at the end over which the learning rate falls linearly to zero; between the two it is constant, so that a run can be extended."""
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    ema: float = 0.999
+    """Decay of the exponential moving average of the weights, the ones that are shipped."""
+    residual_scale: float = 1.0
+    """Factor on the residual in the diffusion state; 1 is the paper's."""
+    schedule: Schedule = field(default_factory=Schedule)
+    gain_jitter: float = 0.15
+    band_jitter: float = 0.05
+    seed: int = 1
+
+    def rate(self, step: int) -> float:
+        """Returns the learning rate of a step, counted from 0."""
+        rise = (step + 1) / max(self.warmup, 1)
+        fall = (self.steps - step) / max(self.decay, 1)
+        return self.learning_rate * max(min(1.0, rise, fall), 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What one training step did."""
+
+    step: int
+    """Steps done so far."""
+    loss: float
+    """Mean absolute error of the state, of this batch."""
+    rate: float
+    """Learning rate used."""
+    gradient: float
+    """Norm of the gradient before clipping."""
+
+
+class Trainer:
+    """A network, its moving average and its optimiser; `run` yields a report a step."""
+
+    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
+        self.config = config
+        self.network = network.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+        self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.step = 0
+
+    def run(self, sampler: BatchSampler) -> Iterator[StepReport]:
+        """Trains from the current step to the last one of the config.
+
+        Raises:
+            ModelError: When the loss is no longer finite; the moving average is then still the last good one.
+        """
+        self.network.train()
+        while self.step < self.config.steps:
+            yield self._advance(sampler.draw(self.step))
+
+    def _advance(self, batch: Batch) -> StepReport:
+        rate = self.config.rate(self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        loss = self._loss(batch)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise ModelError(f"training diverged at step {self.step}: the loss is {value}; lower the learning rate or raise the warm-up")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.step += 1
+        self._follow()
+        return StepReport(step=self.step, loss=value, rate=rate, gradient=float(norm))
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """L1 between the clean state and its estimate (Eq. 2), the state being the residual (Algorithm 1)."""
+        device = next(self.network.parameters()).device
+        # Drawn on the CPU from the step alone: resume is bit-stable, and the same on every device.
+        generator = torch.Generator().manual_seed((self.config.seed << 32) + self.step)
+        t = torch.randint(0, self.config.schedule.steps, (len(batch.gt),), generator=generator)
+        state = (batch.gt - batch.lms) * self.config.residual_scale
+        noisy = self.config.schedule.add_noise(state, t, torch.randn(state.shape, generator=generator))
+        lms, pan, ms, x_t = (image.to(device, memory_format=torch.channels_last) for image in (batch.lms, batch.pan, batch.ms, noisy))
+        estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=t.to(device))
+        return nn.functional.l1_loss(estimate.float(), state.to(device))
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        # A short memory at first, or the average would carry the initial weights along.
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
+        for mean, live in pairs:
+            mean.lerp_(live, 1 - decay)
+
+    def save(self, path: Path) -> None:
+        """Writes everything that a bit-exact resume needs, atomically."""
+        state = {
+            "step": self.step,
+            "config": asdict(self.config),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        part = path.with_name(path.name + ".part")
+        torch.save(state, part)
+        part.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Continues from a file of `save`; the number of steps and the decay may be longer than then.
+
+        Raises:
+            ModelError: When the file is no such state or belongs to another network.
+        """
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step = int(state["step"])
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            raise ModelError(f"{path}: not a training state of this network ({type(error).__name__}): start anew or name another file") from error

@@ -1,0 +1,56 @@
+"""Scores of a network on reduced-resolution scenes: what is fused from the whole scene against its truth."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ssdiff_models.denoiser import ResidualDenoiser
+from ssdiff_models.metrics import ergas, sam
+from ssdiff_models.sampler import SamplerName, sample
+from ssdiff_models.schedule import Schedule
+from ssdiff_models.training.wald import WaldScene
+
+__all__ = ["Score", "fuse_scene", "score", "score_lms"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Quality on one scene."""
+
+    name: str
+    sam: float
+    """Degrees."""
+    ergas: float
+
+
+@torch.no_grad()
+def fuse_scene(
+    network: nn.Module, scene: WaldScene, *, schedule: Schedule, residual_scale: float = 1.0, steps: int = 1, sampler: SamplerName = "ddim", seed: int = 1
+) -> Tensor:
+    """Returns the fused scene ``(bands, rows, cols)``, normalised, made in one piece without tiles."""
+    multiple = int(getattr(network, "multiple", 1))
+    rows, cols = scene.gt.shape[-2:]
+    ratio = rows // scene.ms.shape[-2]
+    more_rows, more_cols = -rows % multiple, -cols % multiple
+    lms, pan = (pad(image[None], (0, more_cols, 0, more_rows), mode="replicate") for image in (scene.lms, scene.pan))
+    ms = pad(scene.ms[None], (0, more_cols // ratio, 0, more_rows // ratio), mode="replicate")
+    denoiser = ResidualDenoiser(network=network, lms=lms, pan=pan, ms=ms, residual_scale=residual_scale)
+    noise = torch.randn(lms.shape, generator=torch.Generator().manual_seed(seed))
+    return denoiser.fuse(sample(denoiser, noise, schedule, steps=steps, sampler=sampler))[0, :, :rows, :cols]
+
+
+def score(scene: WaldScene, fused: Tensor, ratio: int = 4) -> Score:
+    """Scores a normalised fused scene in DN, on its valid pixels."""
+    truth, image = scene.denormalise(scene.gt), scene.denormalise(fused)
+    return Score(
+        name=scene.name,
+        sam=sam(image, truth, valid=scene.valid),
+        ergas=ergas(image, truth, ratio=ratio, valid=scene.valid),
+    )
+
+
+def score_lms(scene: WaldScene, ratio: int = 4) -> Score:
+    """Scores plain interpolation (EXP)."""
+    return score(scene, scene.lms, ratio)

@@ -1,0 +1,92 @@
+"""One training scene from a PAN/MS pair by Wald's protocol, with the pair's exact sub-pixel geometry."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import max_pool2d, pad
+
+from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
+from ssdiff_models.errors import InputError
+from ssdiff_models.scene import MS_HALO
+
+__all__ = ["WaldScene", "from_pair", "from_reference", "interpolate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaldScene:
+    """A scene at reduced resolution with its truth; every array in units of its band's mean over the scene, minus 1."""
+
+    name: str
+    gt: Tensor
+    """``(bands, rows, cols)``: the reference."""
+    pan: Tensor
+    """``(1, rows, cols)``."""
+    lms: Tensor
+    """``(bands, rows, cols)``: the interpolated MS."""
+    ms: Tensor
+    """``(bands, rows/ratio, cols/ratio)``."""
+    valid: Tensor
+    """``(rows, cols)``: False where any input of a pixel is invalid."""
+    means: tuple[float, ...]
+    """Mean of each band in DN, then of the PAN: what undoes the normalisation."""
+
+    def denormalise(self, image: Tensor) -> Tensor:
+        """Returns ``(bands, rows, cols)`` in DN."""
+        return (image + 1) * torch.tensor(self.means[:-1], dtype=image.dtype)[:, None, None]
+
+
+def interpolate(ms: Tensor, ratio: int, phase: float) -> Tensor:
+    """Returns the LMS ``(bands, rows*ratio, cols*ratio)`` of a whole MS image, mirrored at its borders."""
+    mode = "reflect" if min(ms.shape[-2:]) > MS_HALO else "replicate"
+    return upsample(pad(ms[None], (MS_HALO,) * 4, mode=mode)[0], ratio, phase, MS_HALO)
+
+
+def from_pair(
+    name: str, *, pan: Tensor, ms: Tensor, first: tuple[float, float], gains: tuple[float, ...], ratio: int, valid: Tensor | None = None
+) -> WaldScene:
+    """Degrades a full-resolution pair: the MS becomes the reference.
+
+    Args:
+        name: What messages call the scene.
+        pan: ``(rows, cols)`` in DN.
+        ms: ``(bands, rows, cols)`` in DN.
+        first: PAN index of the centre of MS pixel (0, 0).
+        gains: MTF gain of each band at Nyquist.
+        ratio: PAN pixels per MS pixel.
+        valid: ``(rows, cols)`` of the MS grid.
+    """
+    reduced = reduce_pan(pan, ratio, first=first, shape=(ms.shape[1], ms.shape[2]))
+    return from_reference(name, pan=reduced, gt=ms, gains=gains, ratio=ratio, valid=valid)
+
+
+def from_reference(
+    name: str, *, pan: Tensor, gt: Tensor, gains: tuple[float, ...], ratio: int, valid: Tensor | None = None
+) -> WaldScene:
+    """Degrades a reference on the PAN's grid to the MS; the phase is that of aligned grids, ``(ratio-1)/2``.
+
+    Raises:
+        InputError: When the scene has no valid pixel, or a band without content.
+    """
+    rows, cols = (size // ratio * ratio for size in gt.shape[-2:])
+    gt, pan = gt[:, :rows, :cols].float(), pan[:rows, :cols].float()
+    valid = torch.ones(rows, cols, dtype=torch.bool) if valid is None else valid[:rows, :cols]
+    if not bool(valid.any()):
+        raise InputError(f"{name}: no valid pixel to train on")
+    means = [float(band[valid].double().mean()) for band in (*gt, pan)]
+    if min(means) <= 0:
+        raise InputError(f"{name}: a band's mean is {min(means):g}; training needs positive values (DN or reflectance)")
+    scale = torch.tensor(means)[:, None, None]
+    normal = torch.where(valid, torch.cat([gt, pan[None]]) / scale - 1, 0.0)
+    phase = (ratio - 1) / 2
+    ms = reduce_ms(normal[:-1].double(), gains, ratio, phase).float()
+    return WaldScene(
+        name=name, gt=normal[:-1], pan=normal[-1:], lms=interpolate(ms, ratio, phase), ms=ms, valid=_clear(valid, ratio), means=tuple(means)
+    )
+
+
+def _clear(valid: Tensor, ratio: int) -> Tensor:
+    """Takes away the pixels whose LMS is touched by what was filled: those within four MS pixels of an invalid one."""
+    reach = 4 * ratio
+    touched = max_pool2d((~valid).float()[None, None], 2 * reach + 1, stride=1, padding=reach)[0, 0]
+    return touched == 0

@@ -1,0 +1,78 @@
+"""The shipped models, found by name or by what a scene is."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ssdiff_models.checkpoint import read_header
+from ssdiff_models.errors import ModelError
+
+__all__ = ["Entry", "find", "locate", "shipped"]
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A shipped model, known by its header alone."""
+
+    name: str
+    path: Path
+    header: dict[str, Any]
+
+    @property
+    def bands(self) -> int:
+        """Number of MS bands."""
+        return int(self.header["config"]["bands"])
+
+    @property
+    def ratio(self) -> int:
+        """PAN pixels per MS pixel."""
+        return int(self.header["ratio"])
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands, empty where unknown."""
+        return tuple(self.header["bands"] or ())
+
+    def __str__(self) -> str:
+        """Names the model with what it serves."""
+        return f"{self.name} ({self.bands} bands, ratio {self.ratio})"
+
+
+@cache
+def shipped() -> tuple[Entry, ...]:
+    """Returns the models that come with the package."""
+    return tuple(Entry(name=path.stem, path=path, header=read_header(path)) for path in sorted(FOLDER.glob("*.safetensors")))
+
+
+def locate(name: str) -> Path:
+    """Returns the file of a shipped model's name, or of a path.
+
+    Raises:
+        ModelError: When neither exists.
+    """
+    for entry in shipped():
+        if entry.name == name:
+            return entry.path
+    path = Path(name)
+    if path.is_file():
+        return path
+    known = ", ".join(entry.name for entry in shipped()) or "none"
+    raise ModelError(f"no model {name!r}: neither a file nor a shipped model (shipped: {known})")
+
+
+def find(*, bands: int, ratio: int) -> Entry:
+    """Returns the shipped model for a scene: of its ratio and band count, or else the one whose groups cover its bands best.
+
+    Raises:
+        ModelError: When no shipped model has the ratio.
+    """
+    fitting = [entry for entry in shipped() if entry.ratio == ratio]
+    if not fitting:
+        known = ", ".join(str(entry) for entry in shipped()) or "none is shipped"
+        raise ModelError(
+            f"no shipped model serves {bands} bands at ratio {ratio} (known: {known}): give one with --model, or use a classical --method"
+        )
+    return min(fitting, key=lambda entry: (entry.bands != bands, entry.bands > bands, -entry.bands))

@@ -1,0 +1,90 @@
+"""``--fail-if``: conditions on scores, such as ``hqnr<0.9`` or ``gsa:sam>4``."""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ssdiff_cli.jobs.evaluate_scores import Scores
+from ssdiff_models.errors import ThresholdError, UsageError
+
+__all__ = ["Condition", "check", "parse_condition"]
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_FORM = re.compile(r"\s*(?:(?P<method>[^<>=]+):)?\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\S+)\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A comparison whose truth is a failure."""
+
+    text: str
+    """As the user wrote it."""
+    method: str | None
+    """The row it looks at; None looks at all."""
+    metric: str
+    sign: str
+    limit: float
+
+    def failures(self, scores: Mapping[str, Scores]) -> list[str]:
+        """Returns a phrase for each row that fails; what is not a number cannot pass."""
+        rows = scores if self.method is None else {self.method: scores[self.method]}
+        values = {name: row[self.metric] for name, row in rows.items()}
+        failing = {name: value for name, value in values.items() if math.isnan(value) or _COMPARE[self.sign](value, self.limit)}
+        return [f"{name} has {self.metric} {value:.6g} ({self.text.strip()})" for name, value in failing.items()]
+
+
+def parse_condition(text: str, metrics: Sequence[str]) -> Condition:
+    """Reads ``[METHOD:]METRIC<NUMBER`` (or ``<=``, ``>``, ``>=``).
+
+    Raises:
+        UsageError: When it is of another form, or the metric is none of `metrics`.
+    """
+    match = _FORM.fullmatch(text)
+    limit = _number(match["limit"]) if match else None
+    if match is None or limit is None:
+        raise UsageError(f"--fail-if {text!r} is not a condition: write it like 'hqnr<0.9' or 'gsa:sam>4'")
+    metric = match["metric"].lower()
+    if metric not in metrics:
+        raise UsageError(f"--fail-if {text!r}: {metric!r} is not scored here; known are {', '.join(metrics)}")
+    method = match["method"]
+    return Condition(text=text, method=method.strip() if method else None, metric=metric, sign=match["sign"], limit=limit)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def check_rows(conditions: Sequence[Condition], rows: Sequence[str]) -> None:
+    """Refuses conditions on rows that will not be there.
+
+    Raises:
+        UsageError: When a condition names another row; the message lists the rows.
+    """
+    for condition in conditions:
+        if condition.method is not None and condition.method not in rows:
+            raise UsageError(
+                f"--fail-if {condition.text!r}: no row is called {condition.method!r}; there are {', '.join(rows)}"
+            )
+
+
+def check(conditions: Sequence[Condition], scores: Mapping[str, Scores]) -> None:
+    """Compares the mean scores with every condition.
+
+    Raises:
+        ThresholdError: When one fails; the message is the first failing line and how many more there are.
+    """
+    failing = [line for condition in conditions for line in condition.failures(scores)]
+    if failing:
+        more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
+        raise ThresholdError(f"threshold missed: {failing[0]}{more}")
