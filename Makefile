@@ -40,7 +40,7 @@ help:
 
 demo: .venv/.demo
 	$(if $(SIMULATED),$(BIN)/ssdiff simulate $(SCENE) --overwrite)
-	$(BIN)/ssdiff sharpen "$(PAN)" "$(MS)" -o "$(OUT)" --overwrite
+	$(BIN)/ssdiff sharpen "$(PAN)" "$(MS)" -o "$(OUT)" $(if $(filter demo/sharpened.tif,$(OUT)),--overwrite)
 	@mkdir -p demo
 	$(BIN)/python -m ssdiff_cli.jobs.demo "$(PAN)" "$(MS)" "$(OUT)" $(if $(SIMULATED),--truth $(SCENE)/truth.tif) --png demo/quicklook.png
 
