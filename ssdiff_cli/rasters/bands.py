@@ -84,7 +84,8 @@ class Bands:
         except RasterioError as error:
             reason = " ".join(str(error.__cause__ or error).split())
             raise InputError(f"{self.path}: cannot read pixels {place.toslices()}: {reason}; is the file truncated?") from error
-        return raw.astype(np.float32), valid
+        with np.errstate(over="ignore"):
+            return raw.astype(np.float32), valid
 
     def _valid(self, raw: npt.NDArray[np.generic]) -> BoolArray:
         valid = np.ones(raw.shape[1:], bool)

@@ -231,16 +231,14 @@ def _checked_ratio(measured: tuple[float, float], ratio: int | None, path: str) 
         raise InputError(f"{path}: its pixels cannot be placed on the PAN grid: check both georeferences")
     if max(measured) <= RESAMPLED_RATIO:
         chosen = ratio or 4
-        return chosen, (
-            f"{path} is already on the PAN's pixel size: it is averaged down {chosen} times, give the original for a sharper result",
-        )
+        return chosen, (f"{path} was resampled to the PAN's pixel size and is reduced {chosen} times: its original is better",)
     chosen = ratio or min((2, 4), key=lambda candidate: abs(math.log(size / candidate)))
     if not all(RATIO_RANGE[0] <= value / chosen <= RATIO_RANGE[1] for value in measured):
         low, high = (limit * chosen for limit in RATIO_RANGE)
         seen = f"{measured[0]:.3g} x {measured[1]:.3g}"
         raise InputError(
-            f"{path}: its pixels are {seen} PAN pixels high and wide, while a model of ratio {chosen} serves {low:.3g} to {high:.3g}: "
-            "choose another model or resample the MS"
+            f"{path}: its pixels are {seen} PAN pixels high and wide, while a model of ratio {chosen} serves "
+            f"{low:.3g} to {high:.3g}: choose another model or resample the MS"
         )
     return chosen, ()
 

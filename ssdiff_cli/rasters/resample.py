@@ -53,7 +53,7 @@ def reflect(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
 
 def _lowpass_reach(step: float) -> int:
     """Returns how many source samples the low-pass uses on either side of a position."""
-    return math.ceil(LOBES * abs(step)) + 1
+    return int(math.ceil(LOBES * abs(step))) + 1
 
 
 def unit_taps(position: npt.NDArray[np.floating]) -> Taps:

@@ -1,0 +1,254 @@
+"""The MS lands where its georeferencing says, for every window and every kind of georeferencing."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rasterio.control import GroundControlPoint
+from rasterio.rpc import RPC
+
+from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_models.scene import ms_window
+from ssdiff_models.tiles import Window
+
+PLACEMENT = 0.02
+"""MS pixels that the MS may be off by."""
+
+BORDER = 8
+"""Model pixels next to the MS's own border where the kernel sees mirrored pixels, so that a plane is not reproduced."""
+
+Array = npt.NDArray[Any]
+
+
+def north_up(x: float, y: float, width: float, height: float | None = None) -> Affine:
+    return Affine(width, 0.0, x, 0.0, -(height or width), y)
+
+
+def turned(x: float, y: float, pixel: float, degrees: float) -> Affine:
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return Affine(pixel * cosine, pixel * sine, x, pixel * sine, -pixel * cosine, y)
+
+
+def placement_errors(pair: ScenePair, pan: Affine, world: Any, window: Window) -> tuple[float, int]:
+    """Largest error of a plane in MS pixels of 4 m, away from the MS's border, and the number of model pixels looked at."""
+    patch, model = pair.read(window), ms_window(window, pair.ratio)
+    cols = (np.arange(model.col, model.col_stop) * pair.ratio + pair.ms_phase)[None] + 0.5 + np.zeros((model.rows, 1))
+    rows = (np.arange(model.row, model.row_stop) * pair.ratio + pair.ms_phase)[:, None] + 0.5 + np.zeros((1, model.cols))
+    ms_cols, ms_rows = pair.mapping.forward(cols, rows)
+    step = pair.ratio / min(pair.measured_ratio)
+    border = BORDER * max(step, 1)
+    inside = (ms_cols > border) & (ms_cols < pair.ms.cols - border) & (ms_rows > border) & (ms_rows < pair.ms.rows - border)
+    a, b, c, d, e, f = tuple(pan)[:6]
+    expected = world.plane(a * cols + b * rows + c, d * cols + e * rows + f)
+    errors = np.abs(patch.ms[0] - expected)[inside]
+    return (float(errors.max()) / (3 * 4) if errors.size else 0.0), int(errors.size)
+
+
+def check_everywhere(pair: ScenePair, pan: Affine, world: Any) -> None:
+    whole = Window(row=0, col=0, rows=pair.rows, cols=pair.cols)
+    error, seen = placement_errors(pair, pan, world, whole)
+    assert seen > 100
+    assert error < PLACEMENT
+    full = pair.read(whole)
+    for size in (7, 32, 101):
+        for row in range(0, pair.rows, 97):
+            window = Window(row=row, col=row // 2, rows=size, cols=size)
+            part = pair.read(window)
+            inside = ms_window(window, pair.ratio)
+            common = inside.intersection(ms_window(whole, pair.ratio))
+            assert common is not None
+            here, there = common.within(inside), common.within(ms_window(whole, pair.ratio))
+            assert np.array_equal(part.ms[:, here[0], here[1]], full.ms[:, there[0], there[1]])
+            shown = window.intersection(whole)
+            if shown is not None:
+                here, there = shown.within(window), shown.within(whole)
+                assert np.array_equal(part.pan[here], full.pan[there])
+                assert np.array_equal(part.valid[here], full.valid[there])
+
+
+PAN = north_up(500_000.0, 4_600_000.0, 1.0)
+CASES = {
+    "aligned": (PAN, north_up(500_000.0, 4_600_000.0, 4.0), {}),
+    "sub-pixel origin": (PAN, north_up(500_001.3, 4_599_997.8, 4.0), {}),
+    "phase of PanCollection": (PAN, north_up(500_000.0, 4_600_000.0, 4.0), {"ms_phase": 2.0}),
+    "ratio 4.015": (PAN, north_up(499_999.1, 4_600_002.2, 4.015), {}),
+    "ratio 3.2": (PAN, north_up(499_999.1, 4_600_002.2, 3.2), {"ratio": 4}),
+    "flipped rows": (PAN, Affine(4.0, 0, 500_000.0, 0, 4.0, 4_599_600.4), {}),
+    "turned by half": (PAN, Affine(-4.0, 0, 500_400.7, 0, 4.0, 4_599_600.4), {}),
+    "PAN flipped": (Affine(1.0, 0, 500_000.0, 0, 1.0, 4_599_600.0), north_up(500_000.5, 4_600_000.0, 4.0), {}),
+    "pixels not square": (north_up(500_000.0, 4_600_000.0, 1.0, 1.5), north_up(500_000.7, 4_600_000.0, 4.0, 6.3), {}),
+    "half a PAN pixel, ratio 2": (PAN, north_up(499_999.5, 4_600_000.5, 2.0), {}),
+    "MS on the PAN grid": (PAN, PAN, {}),
+    "MS on a shifted PAN grid": (PAN, north_up(500_000.4, 4_600_000.3, 1.1), {"ratio": 4}),
+    "both turned": (turned(500_000.0, 4_600_000.0, 1.0, 30), turned(500_002.0, 4_600_000.0, 4.0, 30), {}),
+    "turned against each other": (PAN, turned(499_900.0, 4_600_020.0, 4.0, 7), {}),
+    "turned, on the PAN grid": (PAN, turned(499_950.0, 4_600_020.0, 1.0, 7), {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_plane_is_reproduced_wherever_the_ms_lies(case: str, rasters: Any, world: Any) -> None:
+    pan, ms, options = CASES[case]
+    pixel = abs(ms.determinant) ** 0.5
+    size = int(440 / pixel)
+    paths = rasters.sample("pan.tif", pan, (400, 400), world.plane), rasters.sample("ms.tif", ms, (size, size), world.plane)
+    with open_pair(*paths, options=PairOptions(**options)) as pair:
+        check_everywhere(pair, pan, world)
+
+
+@pytest.mark.parametrize("overhang", range(1, 8))
+def test_an_overhang_of_the_pan_moves_nothing(overhang: int, rasters: Any, world: Any) -> None:
+    shape = 256 + overhang, 320 + overhang
+    paths = (
+        rasters.sample("pan.tif", PAN, shape, world.plane),
+        rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (64, 80), world.plane),
+    )
+    with open_pair(*paths, options=PairOptions()) as pair:
+        assert pair.area == Window(row=0, col=0, rows=256, cols=320)
+        check_everywhere(pair, PAN, world)
+
+
+def test_coinciding_grids_are_not_resampled(rasters: Any, world: Any) -> None:
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 4000, (3, 40, 50)).astype(np.uint16)
+    paths = (
+        rasters.sample("pan.tif", PAN, (160, 200), world.plane),
+        rasters.write("ms.tif", pixels, north_up(500_000.0 + 1e-5, 4_600_000.0, 4.0)),
+    )
+    with open_pair(*paths, options=PairOptions(bidx=(3, 1))) as pair:
+        patch = pair.read(Window(row=40, col=44, rows=80, cols=100))
+        assert np.array_equal(patch.ms, pixels[[2, 0], :40, 1:46])
+        assert patch.valid.all()
+        tall = pair.read(Window(row=-40, col=0, rows=300, cols=8))
+        mirrored = np.pad(pixels[[2, 0]], ((0, 0), (20, 35), (10, 0)), "symmetric")[:, :, :22]
+        assert np.array_equal(tall.ms, mirrored)
+
+
+def test_waves_of_six_pixels_keep_their_height(rasters: Any, world: Any) -> None:
+    ms = north_up(500_001.7, 4_600_001.2, 4.0)
+    paths = rasters.sample("pan.tif", PAN, (400, 400), world.waves), rasters.sample("ms.tif", ms, (104, 104), world.waves)
+    with open_pair(*paths, options=PairOptions()) as pair:
+        window = Window(row=80, col=80, rows=200, cols=200)
+        model = ms_window(window, 4)
+        transform = Affine(4.0, 0, 500_000.0 + 4 * model.col, 0, -4.0, 4_600_000.0 - 4 * model.row)
+        expected = world.waves(*world.centres(transform, model.shape))
+        # A cubic kernel is off by 2 to 3 of the 100 DN here.
+        assert np.abs(pair.read(window).ms[0] - expected).max() < 0.1
+
+
+def world_of(ms_crs: str, pan: Affine, size: int) -> tuple[float, float, float, float]:
+    to_ms = pyproj.Transformer.from_crs("EPSG:32631", ms_crs, always_xy=True)
+    return to_ms.transform_bounds(pan.c - 40, pan.f - size - 40, pan.c + size + 40, pan.f + 40)
+
+
+@pytest.mark.parametrize("ms_crs", ["EPSG:32632", "EPSG:4326", "EPSG:3857"])
+def test_another_crs_lands_where_it_belongs(ms_crs: str, rasters: Any, world: Any) -> None:
+    left, bottom, right, top = world_of(ms_crs, PAN, 400)
+    # Square on the ground: about 4 m in each CRS.
+    scale = {"EPSG:32632": (4.0, 4.0), "EPSG:4326": (4.0 / 83_000, 4.0 / 111_000), "EPSG:3857": (5.35, 5.35)}[ms_crs]
+    ms = Affine(scale[0], 0, left, 0, -scale[1], top)
+    shape = int((top - bottom) / scale[1]), int((right - left) / scale[0])
+    back = pyproj.Transformer.from_crs(ms_crs, "EPSG:32631", always_xy=True)
+    pixels = world.plane(*back.transform(*world.centres(ms, shape)))[None].astype(np.float32)
+    paths = rasters.sample("pan.tif", PAN, (400, 400), world.plane), rasters.write("ms.tif", pixels, ms, crs=ms_crs)
+    with open_pair(*paths, options=PairOptions()) as pair:
+        assert pair.ratio == 4
+        assert pair.area == Window(row=0, col=0, rows=400, cols=400)
+        check_everywhere(pair, PAN, world)
+
+
+def test_ground_control_points_alone_are_enough(rasters: Any, world: Any) -> None:
+    ms = turned(499_940.0, 4_600_030.0, 4.0, 3)
+    shape = (130, 130)
+    pixels = world.plane(*world.centres(ms, shape))[None].astype(np.float32)
+    a, b, c, d, e, f = tuple(ms)[:6]
+    gcps = [
+        GroundControlPoint(row=r, col=k, x=a * k + b * r + c, y=d * k + e * r + f) for r in (0, 65, 130) for k in (0, 65, 130)
+    ]
+    paths = rasters.sample("pan.tif", PAN, (400, 400), world.plane), rasters.write("ms.tif", pixels, None, gcps=gcps)
+    with open_pair(*paths, options=PairOptions()) as pair:
+        check_everywhere(pair, PAN, world)
+
+
+def linear_rpc(lon: float, lat: float, pixel: float, size: int) -> RPC:
+    """Rational polynomials of an image whose columns run along longitude and rows against latitude."""
+    return RPC(
+        line_off=size / 2, samp_off=size / 2, lat_off=lat, long_off=lon, height_off=100.0,
+        line_scale=size / 2, samp_scale=size / 2, lat_scale=size / 2 * pixel, long_scale=size / 2 * pixel, height_scale=500.0,
+        line_num_coeff=[0, 0, -1] + [0] * 17, line_den_coeff=[1] + [0] * 19,
+        samp_num_coeff=[0, 1] + [0] * 18, samp_den_coeff=[1] + [0] * 19,
+        err_bias=0.0, err_rand=0.0,
+    )  # fmt: skip
+
+
+def test_rational_polynomials_alone_are_enough(rasters: Any) -> None:
+    def write(name: str, pixel: float, size: int) -> str:
+        rpcs = linear_rpc(2.5, 41.5, pixel, size)
+        # RPCs count from pixel centres: index i is at (i - off) / scale.
+        axis = (np.arange(size) - size / 2) * pixel
+        pixels = (1000 + 1e6 * axis[None, :] - 2e6 * axis[:, None])[None].astype(np.float32)
+        path = rasters.write(name, pixels, None, crs=None)
+        with rasterio.open(path, "r+") as out:
+            out.rpcs = rpcs
+        return path
+
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+        paths = write("pan.tif", 1e-5, 400), write("ms.tif", 4e-5, 110)
+    with open_pair(*paths, options=PairOptions()) as pair:
+        assert pair.ratio == 4
+        window = Window(row=100, col=100, rows=200, cols=200)
+        patch, model = pair.read(window), ms_window(window, 4)
+        assert patch.valid.all()
+        axis = [
+            (np.arange(first, first + size) * 4 + 1.5 - 200) * 1e-5
+            for first, size in ((model.row, model.rows), (model.col, model.cols))
+        ]
+        expected = 1000 + 1e6 * axis[1][None, :] - 2e6 * axis[0][:, None]
+        assert np.abs(patch.ms[0] - expected).max() / 80 < PLACEMENT
+
+
+def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Any, world: Any) -> None:
+    paths = (
+        rasters.sample("pan.tif", PAN, (400, 400), world.plane),
+        rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (100, 100), world.plane),
+    )
+    window = Window(row=160, col=160, rows=80, cols=80)
+    with open_pair(*paths, options=PairOptions()) as plain, open_pair(*paths, options=PairOptions(shift_cols=1.25)) as moved:
+        # What was 1.25 PAN pixels further left, and so lower by 7 DN per metre, is here now.
+        assert np.allclose(moved.read(window).ms, plain.read(window).ms - 1.25 * 7, atol=0.01)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    row=st.integers(-60, 90),
+    col=st.integers(-60, 90),
+    rows=st.integers(1, 70),
+    cols=st.integers(1, 70),
+    degrees=st.sampled_from([0, 5]),
+)
+def test_a_pixel_does_not_know_its_window(row: int, col: int, rows: int, cols: int, degrees: int, rasters: Any) -> None:
+    rng = np.random.default_rng(3)
+    pan, ms = rng.normal(500, 90, (1, 93, 81)).astype(np.float32), rng.normal(500, 90, (2, 26, 24)).astype(np.float32)
+    pan[0, 20:40, 30:33] = np.nan
+    ms[1, 5:9, 4:8] = np.nan
+    paths = (
+        rasters.write(f"pan{degrees}.tif", pan, PAN),
+        rasters.write(f"ms{degrees}.tif", ms, turned(500_001.3, 4_600_002.0, 4.1, degrees)),
+    )
+    big = Window(row=-80, col=-80, rows=300, cols=300)
+    window = Window(row=row, col=col, rows=rows, cols=cols)
+    with open_pair(*paths, options=PairOptions()) as pair:
+        whole, part = pair.read(big), pair.read(window)
+    here = window.within(big)
+    assert np.array_equal(whole.pan[here], part.pan)
+    assert np.array_equal(whole.valid[here], part.valid)
+    here = ms_window(window, 4).within(ms_window(big, 4))
+    assert np.array_equal(whole.ms[:, here[0], here[1]], part.ms)
+    assert np.isfinite(part.ms).all()
+    assert np.isfinite(part.pan).all()
