@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ssdiff_cli import console
+from ssdiff_cli.commands import models
 from ssdiff_cli.options import Quiet, Verbose
 from ssdiff_models import __version__
 from ssdiff_models.errors import SsdiffError
@@ -74,6 +75,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 app = typer.Typer(cls=ErrorGroup, context_settings={"help_option_names": ["-h", "--help"]}, pretty_exceptions_enable=False)
+app.add_typer(models.app, name="models")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 (Typer's callbacks are called this way)
