@@ -42,7 +42,7 @@ class Taps:
     @property
     def stop(self) -> int:
         """Source index after the last that is used."""
-        return int(self.first.max()) + self.weights.shape[1]
+        return int(self.first.max() + self.weights.shape[1])
 
 
 def reflect(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
@@ -53,7 +53,8 @@ def reflect(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
 
 def _lowpass_reach(step: float) -> int:
     """Returns how many source samples the low-pass uses on either side of a position."""
-    return int(math.ceil(LOBES * abs(step))) + 1
+    reach: int = math.ceil(LOBES * abs(step)) + 1
+    return reach
 
 
 def unit_taps(position: npt.NDArray[np.floating]) -> Taps:

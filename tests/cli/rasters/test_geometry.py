@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 import pytest
 import rasterio
@@ -16,6 +15,7 @@ from rasterio.rpc import RPC
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.scene import ms_window
 from ssdiff_models.tiles import Window
+from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
 
 PLACEMENT = 0.02
 """MS pixels that the MS may be off by."""
@@ -23,19 +23,13 @@ PLACEMENT = 0.02
 BORDER = 8
 """Model pixels next to the MS's own border where the kernel sees mirrored pixels, so that a plane is not reproduced."""
 
-Array = npt.NDArray[Any]
-
-
-def north_up(x: float, y: float, width: float, height: float | None = None) -> Affine:
-    return Affine(width, 0.0, x, 0.0, -(height or width), y)
-
 
 def turned(x: float, y: float, pixel: float, degrees: float) -> Affine:
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return Affine(pixel * cosine, pixel * sine, x, pixel * sine, -pixel * cosine, y)
 
 
-def placement_errors(pair: ScenePair, pan: Affine, world: Any, window: Window) -> tuple[float, int]:
+def placement_errors(pair: ScenePair, pan: Affine, window: Window) -> tuple[float, int]:
     """Largest error of a plane in MS pixels of 4 m, away from the MS's border, and the number of model pixels looked at."""
     patch, model = pair.read(window), ms_window(window, pair.ratio)
     cols = (np.arange(model.col, model.col_stop) * pair.ratio + pair.ms_phase)[None] + 0.5 + np.zeros((model.rows, 1))
@@ -45,14 +39,14 @@ def placement_errors(pair: ScenePair, pan: Affine, world: Any, window: Window) -
     border = BORDER * max(step, 1)
     inside = (ms_cols > border) & (ms_cols < pair.ms.cols - border) & (ms_rows > border) & (ms_rows < pair.ms.rows - border)
     a, b, c, d, e, f = tuple(pan)[:6]
-    expected = world.plane(a * cols + b * rows + c, d * cols + e * rows + f)
+    expected = plane(a * cols + b * rows + c, d * cols + e * rows + f)
     errors = np.abs(patch.ms[0] - expected)[inside]
     return (float(errors.max()) / (3 * 4) if errors.size else 0.0), int(errors.size)
 
 
-def check_everywhere(pair: ScenePair, pan: Affine, world: Any) -> None:
+def check_everywhere(pair: ScenePair, pan: Affine) -> None:
     whole = Window(row=0, col=0, rows=pair.rows, cols=pair.cols)
-    error, seen = placement_errors(pair, pan, world, whole)
+    error, seen = placement_errors(pair, pan, whole)
     assert seen > 100
     assert error < PLACEMENT
     full = pair.read(whole)
@@ -73,7 +67,7 @@ def check_everywhere(pair: ScenePair, pan: Affine, world: Any) -> None:
 
 
 PAN = north_up(500_000.0, 4_600_000.0, 1.0)
-CASES = {
+CASES: dict[str, tuple[Affine, Affine, dict[str, Any]]] = {
     "aligned": (PAN, north_up(500_000.0, 4_600_000.0, 4.0), {}),
     "sub-pixel origin": (PAN, north_up(500_001.3, 4_599_997.8, 4.0), {}),
     "phase of PanCollection": (PAN, north_up(500_000.0, 4_600_000.0, 4.0), {"ms_phase": 2.0}),
@@ -93,32 +87,32 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_plane_is_reproduced_wherever_the_ms_lies(case: str, rasters: Any, world: Any) -> None:
+def test_a_plane_is_reproduced_wherever_the_ms_lies(case: str, rasters: Rasters) -> None:
     pan, ms, options = CASES[case]
     pixel = abs(ms.determinant) ** 0.5
     size = int(440 / pixel)
-    paths = rasters.sample("pan.tif", pan, (400, 400), world.plane), rasters.sample("ms.tif", ms, (size, size), world.plane)
+    paths = rasters.sample("pan.tif", pan, (400, 400), plane), rasters.sample("ms.tif", ms, (size, size), plane)
     with open_pair(*paths, options=PairOptions(**options)) as pair:
-        check_everywhere(pair, pan, world)
+        check_everywhere(pair, pan)
 
 
 @pytest.mark.parametrize("overhang", range(1, 8))
-def test_an_overhang_of_the_pan_moves_nothing(overhang: int, rasters: Any, world: Any) -> None:
+def test_an_overhang_of_the_pan_moves_nothing(overhang: int, rasters: Rasters) -> None:
     shape = 256 + overhang, 320 + overhang
     paths = (
-        rasters.sample("pan.tif", PAN, shape, world.plane),
-        rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (64, 80), world.plane),
+        rasters.sample("pan.tif", PAN, shape, plane),
+        rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (64, 80), plane),
     )
     with open_pair(*paths, options=PairOptions()) as pair:
         assert pair.area == Window(row=0, col=0, rows=256, cols=320)
-        check_everywhere(pair, PAN, world)
+        check_everywhere(pair, PAN)
 
 
-def test_coinciding_grids_are_not_resampled(rasters: Any, world: Any) -> None:
+def test_coinciding_grids_are_not_resampled(rasters: Rasters) -> None:
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 4000, (3, 40, 50)).astype(np.uint16)
     paths = (
-        rasters.sample("pan.tif", PAN, (160, 200), world.plane),
+        rasters.sample("pan.tif", PAN, (160, 200), plane),
         rasters.write("ms.tif", pixels, north_up(500_000.0 + 1e-5, 4_600_000.0, 4.0)),
     )
     with open_pair(*paths, options=PairOptions(bidx=(3, 1))) as pair:
@@ -130,14 +124,14 @@ def test_coinciding_grids_are_not_resampled(rasters: Any, world: Any) -> None:
         assert np.array_equal(tall.ms, mirrored)
 
 
-def test_waves_of_six_pixels_keep_their_height(rasters: Any, world: Any) -> None:
+def test_waves_of_six_pixels_keep_their_height(rasters: Rasters) -> None:
     ms = north_up(500_001.7, 4_600_001.2, 4.0)
-    paths = rasters.sample("pan.tif", PAN, (400, 400), world.waves), rasters.sample("ms.tif", ms, (104, 104), world.waves)
+    paths = rasters.sample("pan.tif", PAN, (400, 400), waves), rasters.sample("ms.tif", ms, (104, 104), waves)
     with open_pair(*paths, options=PairOptions()) as pair:
         window = Window(row=80, col=80, rows=200, cols=200)
         model = ms_window(window, 4)
         transform = Affine(4.0, 0, 500_000.0 + 4 * model.col, 0, -4.0, 4_600_000.0 - 4 * model.row)
-        expected = world.waves(*world.centres(transform, model.shape))
+        expected = waves(*centres(transform, model.shape))
         # A cubic kernel is off by 2 to 3 of the 100 DN here.
         assert np.abs(pair.read(window).ms[0] - expected).max() < 0.1
 
@@ -148,32 +142,32 @@ def world_of(ms_crs: str, pan: Affine, size: int) -> tuple[float, float, float, 
 
 
 @pytest.mark.parametrize("ms_crs", ["EPSG:32632", "EPSG:4326", "EPSG:3857"])
-def test_another_crs_lands_where_it_belongs(ms_crs: str, rasters: Any, world: Any) -> None:
+def test_another_crs_lands_where_it_belongs(ms_crs: str, rasters: Rasters) -> None:
     left, bottom, right, top = world_of(ms_crs, PAN, 400)
     # Square on the ground: about 4 m in each CRS.
     scale = {"EPSG:32632": (4.0, 4.0), "EPSG:4326": (4.0 / 83_000, 4.0 / 111_000), "EPSG:3857": (5.35, 5.35)}[ms_crs]
     ms = Affine(scale[0], 0, left, 0, -scale[1], top)
     shape = int((top - bottom) / scale[1]), int((right - left) / scale[0])
     back = pyproj.Transformer.from_crs(ms_crs, "EPSG:32631", always_xy=True)
-    pixels = world.plane(*back.transform(*world.centres(ms, shape)))[None].astype(np.float32)
-    paths = rasters.sample("pan.tif", PAN, (400, 400), world.plane), rasters.write("ms.tif", pixels, ms, crs=ms_crs)
+    pixels = plane(*back.transform(*centres(ms, shape)))[None].astype(np.float32)
+    paths = rasters.sample("pan.tif", PAN, (400, 400), plane), rasters.write("ms.tif", pixels, ms, crs=ms_crs)
     with open_pair(*paths, options=PairOptions()) as pair:
         assert pair.ratio == 4
         assert pair.area == Window(row=0, col=0, rows=400, cols=400)
-        check_everywhere(pair, PAN, world)
+        check_everywhere(pair, PAN)
 
 
-def test_ground_control_points_alone_are_enough(rasters: Any, world: Any) -> None:
+def test_ground_control_points_alone_are_enough(rasters: Rasters) -> None:
     ms = turned(499_940.0, 4_600_030.0, 4.0, 3)
     shape = (130, 130)
-    pixels = world.plane(*world.centres(ms, shape))[None].astype(np.float32)
+    pixels = plane(*centres(ms, shape))[None].astype(np.float32)
     a, b, c, d, e, f = tuple(ms)[:6]
     gcps = [
         GroundControlPoint(row=r, col=k, x=a * k + b * r + c, y=d * k + e * r + f) for r in (0, 65, 130) for k in (0, 65, 130)
     ]
-    paths = rasters.sample("pan.tif", PAN, (400, 400), world.plane), rasters.write("ms.tif", pixels, None, gcps=gcps)
+    paths = rasters.sample("pan.tif", PAN, (400, 400), plane), rasters.write("ms.tif", pixels, None, gcps=gcps)
     with open_pair(*paths, options=PairOptions()) as pair:
-        check_everywhere(pair, PAN, world)
+        check_everywhere(pair, PAN)
 
 
 def linear_rpc(lon: float, lat: float, pixel: float, size: int) -> RPC:
@@ -187,7 +181,7 @@ def linear_rpc(lon: float, lat: float, pixel: float, size: int) -> RPC:
     )  # fmt: skip
 
 
-def test_rational_polynomials_alone_are_enough(rasters: Any) -> None:
+def test_rational_polynomials_alone_are_enough(rasters: Rasters) -> None:
     def write(name: str, pixel: float, size: int) -> str:
         rpcs = linear_rpc(2.5, 41.5, pixel, size)
         # RPCs count from pixel centres: index i is at (i - off) / scale.
@@ -213,10 +207,10 @@ def test_rational_polynomials_alone_are_enough(rasters: Any) -> None:
         assert np.abs(patch.ms[0] - expected).max() / 80 < PLACEMENT
 
 
-def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Any, world: Any) -> None:
+def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Rasters) -> None:
     paths = (
-        rasters.sample("pan.tif", PAN, (400, 400), world.plane),
-        rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (100, 100), world.plane),
+        rasters.sample("pan.tif", PAN, (400, 400), plane),
+        rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (100, 100), plane),
     )
     window = Window(row=160, col=160, rows=80, cols=80)
     with open_pair(*paths, options=PairOptions()) as plain, open_pair(*paths, options=PairOptions(shift_cols=1.25)) as moved:
@@ -232,7 +226,7 @@ def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Any, world: Any) -> None:
     cols=st.integers(1, 70),
     degrees=st.sampled_from([0, 5]),
 )
-def test_a_pixel_does_not_know_its_window(row: int, col: int, rows: int, cols: int, degrees: int, rasters: Any) -> None:
+def test_a_pixel_does_not_know_its_window(row: int, col: int, rows: int, cols: int, degrees: int, rasters: Rasters) -> None:
     rng = np.random.default_rng(3)
     pan, ms = rng.normal(500, 90, (1, 93, 81)).astype(np.float32), rng.normal(500, 90, (2, 26, 24)).astype(np.float32)
     pan[0, 20:40, 30:33] = np.nan

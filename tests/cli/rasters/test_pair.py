@@ -5,38 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 import pytest
 import rasterio
 import shapely
-from affine import Affine
 
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
-from ssdiff_cli.rasters.stats import sample_windows
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.statistics import sample_windows
 from ssdiff_models.tiles import Window
-
-Array = npt.NDArray[Any]
-
-
-def north_up(x: float, y: float, pixel: float) -> Affine:
-    return Affine(pixel, 0.0, x, 0.0, -pixel, y)
-
+from tests.cli.rasters.fields import Array, Rasters, north_up
 
 PAN = north_up(500_000.0, 4_600_000.0, 1.0)
 MS = north_up(500_000.0, 4_600_000.0, 4.0)
 
 
 @pytest.fixture
-def paths(rasters: Any) -> tuple[str, str]:
+def paths(rasters: Rasters) -> tuple[str, str]:
     rng = np.random.default_rng(2)
     pan, ms = rng.integers(1, 2000, (1, 200, 240)).astype(np.uint16), rng.integers(1, 2000, (4, 50, 60)).astype(np.uint16)
     return rasters.write("pan.tif", pan, PAN), rasters.write("ms.tif", ms, MS)
 
 
-def refusal(pan: str, ms: str, **options: Any) -> str:
+def refusal(pan: str, ms: str, **options: Any) -> str:  # noqa: ANN401
     with pytest.raises((InputError, UsageError)) as caught, open_pair(pan, ms, options=PairOptions(**options)):
         pass
     message = str(caught.value)
@@ -56,7 +48,7 @@ def test_a_file_that_is_no_raster_is_refused(paths: tuple[str, str], tmp_path: P
     assert "not recognized as being in a supported file format" in refusal(str(text), paths[1])
 
 
-def test_a_truncated_file_is_refused_where_it_is_read(rasters: Any, paths: tuple[str, str]) -> None:
+def test_a_truncated_file_is_refused_where_it_is_read(rasters: Rasters, paths: tuple[str, str]) -> None:
     big = rasters.write("big.tif", np.arange(200 * 240, dtype=np.uint16).reshape(1, 200, 240), PAN)
     Path(big).write_bytes(Path(big).read_bytes()[:60_000])
     with (
@@ -66,7 +58,7 @@ def test_a_truncated_file_is_refused_where_it_is_read(rasters: Any, paths: tuple
         pair.read(Window(row=150, col=0, rows=50, cols=240))
 
 
-def test_a_pan_with_several_bands_needs_a_choice(rasters: Any, paths: tuple[str, str]) -> None:
+def test_a_pan_with_several_bands_needs_a_choice(rasters: Rasters, paths: tuple[str, str]) -> None:
     pan = rasters.write("pan3.tif", np.arange(3 * 200 * 240, dtype=np.float32).reshape(3, 200, 240), PAN)
     assert refusal(pan, paths[1]) == f"{pan}: has 3 bands: choose the panchromatic one with --pan-bidx"
     with open_pair(pan, paths[1], options=PairOptions(pan_bidx=2)) as pair:
@@ -77,12 +69,12 @@ def test_a_band_that_is_not_there_is_refused(paths: tuple[str, str]) -> None:
     assert refusal(*paths, bidx=(1, 9)) == f"{paths[1]}: has 4 bands, not band 9: choose among 1 to 4"
 
 
-def test_complex_numbers_are_refused(rasters: Any, paths: tuple[str, str]) -> None:
+def test_complex_numbers_are_refused(rasters: Rasters, paths: tuple[str, str]) -> None:
     radar = rasters.write("radar.tif", np.zeros((1, 50, 60), np.complex64), MS)
     assert "complex" in refusal(paths[0], radar)
 
 
-def test_images_of_different_places_are_refused(rasters: Any, paths: tuple[str, str]) -> None:
+def test_images_of_different_places_are_refused(rasters: Rasters, paths: tuple[str, str]) -> None:
     ms = rasters.write("far.tif", np.ones((1, 50, 60), np.uint8), north_up(700_000.0, 4_600_000.0, 4.0))
     assert "do not overlap" in refusal(paths[0], ms)
     touching = rasters.write("touching.tif", np.ones((1, 50, 60), np.uint8), north_up(500_240.0, 4_600_000.0, 4.0))
@@ -93,7 +85,7 @@ def test_images_of_different_places_are_refused(rasters: Any, paths: tuple[str, 
     ("pixel", "ratio", "seen"), [(8.0, None, "8 x 8"), (2.0, 4, "2 x 2"), (4.0, 2, "4 x 4"), (1.0 / 3, 4, None)]
 )
 def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
-    pixel: float, ratio: int | None, seen: str | None, rasters: Any, paths: tuple[str, str]
+    pixel: float, ratio: int | None, seen: str | None, rasters: Rasters, paths: tuple[str, str]
 ) -> None:
     ms = rasters.write("other.tif", np.ones((1, 300, 300), np.uint8), north_up(500_000.0, 4_600_000.0, pixel))
     if seen is not None:
@@ -105,7 +97,7 @@ def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
             assert "resampled" in pair.notes[0]
 
 
-def test_one_missing_crs_needs_a_word(rasters: Any, paths: tuple[str, str]) -> None:
+def test_one_missing_crs_needs_a_word(rasters: Rasters, paths: tuple[str, str]) -> None:
     ms = rasters.write("bare.tif", np.ones((1, 50, 60), np.uint8), MS, crs=None)
     assert refusal(paths[0], ms) == f"{ms}: has no CRS, while the other image has: pass --assume-same-crs if it is the same one"
     with open_pair(paths[0], ms, options=PairOptions(assume_same_crs=True)) as pair:
@@ -115,7 +107,7 @@ def test_one_missing_crs_needs_a_word(rasters: Any, paths: tuple[str, str]) -> N
         assert pair.ratio == 4
 
 
-def test_two_missing_crs_are_taken_as_one(rasters: Any) -> None:
+def test_two_missing_crs_are_taken_as_one(rasters: Rasters) -> None:
     pan = rasters.write("pan0.tif", np.ones((1, 200, 240), np.uint8), PAN, crs=None)
     ms = rasters.write("ms0.tif", np.ones((1, 50, 60), np.uint8), MS, crs=None)
     with open_pair(pan, ms, options=PairOptions()) as pair:
@@ -124,7 +116,7 @@ def test_two_missing_crs_are_taken_as_one(rasters: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_images_without_any_place_need_a_word(rasters: Any, paths: tuple[str, str]) -> None:
+def test_images_without_any_place_need_a_word(rasters: Rasters, paths: tuple[str, str]) -> None:
     pan = rasters.write("pan0.tif", np.ones((1, 200, 240), np.uint8), None, crs=None)
     ms = rasters.write("ms0.tif", np.ones((1, 50, 60), np.uint8), None, crs=None)
     assert "--assume-same-crs" in refusal(pan, ms)
@@ -146,12 +138,12 @@ def test_paths_are_gdals(paths: tuple[str, str], tmp_path: Path) -> None:
         assert np.array_equal(zipped.read(window).ms, plain.read(window).ms)
 
 
-def area_of(paths: tuple[str, str], **options: Any) -> Window:
+def area_of(paths: tuple[str, str], **options: Any) -> Window:  # noqa: ANN401
     with open_pair(*paths, options=PairOptions(**options)) as pair:
         return pair.area
 
 
-def test_the_overlap_counts_pixels_whose_centres_are_covered(rasters: Any, paths: tuple[str, str]) -> None:
+def test_the_overlap_counts_pixels_whose_centres_are_covered(rasters: Rasters, paths: tuple[str, str]) -> None:
     ms = rasters.write("shifted.tif", np.ones((1, 50, 60), np.uint8), north_up(500_002.4, 4_599_998.5, 4.0))
     assert area_of((paths[0], ms)) == Window(row=1, col=2, rows=199, cols=238)
     assert area_of((paths[0], ms), extent="pan") == Window(row=0, col=0, rows=200, cols=240)
@@ -171,7 +163,7 @@ def test_a_box_that_selects_nothing_is_refused(paths: tuple[str, str]) -> None:
     assert "'nonsense'" in refusal(*paths, bbox=(0.0, 0.0, 1.0, 1.0), bbox_crs="nonsense")
 
 
-def test_another_raster_gives_its_extent(rasters: Any, paths: tuple[str, str]) -> None:
+def test_another_raster_gives_its_extent(rasters: Rasters, paths: tuple[str, str]) -> None:
     like = rasters.write("like.tif", np.ones((1, 10, 20), np.uint8), north_up(500_030.0, 4_599_960.0, 3.0))
     assert area_of(paths, like=like) == Window(row=40, col=30, rows=30, cols=60)
 
@@ -179,7 +171,7 @@ def test_another_raster_gives_its_extent(rasters: Any, paths: tuple[str, str]) -
 TRIANGLE = shapely.Polygon([(500_020.25, 4_599_980.25), (500_120.25, 4_599_980.25), (500_020.25, 4_599_900.25)])
 
 
-def written(kind: str, folder: Path) -> tuple[str, dict[str, str]]:
+def written(kind: str, folder: Path) -> tuple[str, str | None]:
     """The triangle in one of the formats."""
     to_wgs84 = pyproj.Transformer.from_crs("EPSG:32631", "EPSG:4326", always_xy=True)
     ground = shapely.transform(shapely.segmentize(TRIANGLE, 1.0), lambda p: np.stack(to_wgs84.transform(p[:, 0], p[:, 1]), 1))
@@ -201,15 +193,15 @@ def written(kind: str, folder: Path) -> tuple[str, dict[str, str]]:
     }[kind]
     path = folder / "aoi.txt"
     path.write_text(text)
-    return str(path), {"bbox_crs": "EPSG:4326"} if kind == "wkt elsewhere" else {}
+    return str(path), "EPSG:4326" if kind == "wkt elsewhere" else None
 
 
 @pytest.mark.parametrize("kind", ["wkt", "ewkt", "wkb", "geometry", "collection", "old crs", "wkt elsewhere"])
 def test_polygons_select_pixel_centres(kind: str, paths: tuple[str, str], tmp_path: Path) -> None:
     cols, rows = np.meshgrid(np.arange(240) + 0.5, np.arange(200) + 0.5)
     expected = shapely.contains_xy(TRIANGLE, 500_000 + cols, 4_600_000 - rows)
-    path, options = written(kind, tmp_path)
-    with open_pair(*paths, options=PairOptions(aoi=path, **options)) as pair:
+    path, crs = written(kind, tmp_path)
+    with open_pair(*paths, options=PairOptions(aoi=path, bbox_crs=crs)) as pair:
         assert pair.area == Window(row=20, col=20, rows=80, cols=100)
         valid = pair.read(Window(row=0, col=0, rows=200, cols=240)).valid
         tiles = [pair.read(Window(row=0, col=col, rows=200, cols=16)).valid for col in range(0, 240, 16)]
@@ -246,7 +238,7 @@ def test_statistics_of_a_small_scene_are_exact_and_know_no_area(paths: tuple[str
     assert np.allclose(found[1], expected[1:])
 
 
-def test_statistics_look_only_where_pan_and_ms_overlap(rasters: Any, paths: tuple[str, str]) -> None:
+def test_statistics_look_only_where_pan_and_ms_overlap(rasters: Rasters, paths: tuple[str, str]) -> None:
     ms = np.full((1, 50, 60), 9, np.uint8)
     ms[:, :, :30] = 3
     shifted = rasters.write("half.tif", ms, north_up(500_120.0, 4_600_000.0, 4.0))

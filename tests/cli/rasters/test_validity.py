@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import rasterio
 from affine import Affine
@@ -15,8 +14,8 @@ from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene import MS_HALO, Patch, ms_window
 from ssdiff_models.tiles import Window
+from tests.cli.rasters.fields import Array, Rasters
 
-Array = npt.NDArray[Any]
 PAN = Affine(1.0, 0, 500_000.0, 0, -1.0, 4_600_000.0)
 MS = Affine(4.0, 0, 500_000.0, 0, -4.0, 4_600_000.0)
 WHOLE = Window(row=0, col=0, rows=240, cols=240)
@@ -42,7 +41,7 @@ def mask_of(pixels: Array, hole: tuple[slice, slice]) -> Array:
     return mask
 
 
-def with_alpha(rasters: Any, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def with_alpha(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
     alpha = np.where(mask_of(pixels, hole), 65535, 0).astype(np.uint16)[None]
     path = rasters.write(name, np.concatenate([pixels, alpha]), transform, alpha="unspecified")
     with rasterio.open(path, "r+") as out:
@@ -50,17 +49,17 @@ def with_alpha(rasters: Any, name: str, pixels: Array, transform: Affine, hole: 
     return str(path)
 
 
-def in_one_band(rasters: Any, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def in_one_band(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
     out = pixels.copy()
     out[-1, hole[0], hole[1]] = 7
     return str(rasters.write(name, out, transform, nodata=7))
 
 
-def masked(rasters: Any, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def masked(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
     return str(rasters.write(name, holed(pixels, hole, 9), transform, mask=mask_of(pixels, hole)))
 
 
-def side_car(rasters: Any, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def side_car(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False):
         path = masked(rasters, name, pixels, transform, hole)
     assert (rasters.folder / f"{name}.msk").exists()
@@ -84,14 +83,14 @@ KINDS: dict[str, Callable[[Any, str, Array, Affine, tuple[slice, slice]], str]] 
 }
 
 
-def read_all(pan: str, ms: str, **options: Any) -> Patch:
+def read_all(pan: str, ms: str, **options: Any) -> Patch:  # noqa: ANN401
     with open_pair(pan, ms, options=PairOptions(**options)) as pair:
         return pair.read(WHOLE)
 
 
 @pytest.mark.parametrize("pan_kind", [None, *KINDS])
 @pytest.mark.parametrize("ms_kind", ["nodata 65535", "NaN"])
-def test_holes_of_the_pan_are_holes(pan_kind: str | None, ms_kind: str, rasters: Any) -> None:
+def test_holes_of_the_pan_are_holes(pan_kind: str | None, ms_kind: str, rasters: Rasters) -> None:
     pan, ms = scene()
     pan_path = (
         rasters.write("pan.tif", pan, PAN) if pan_kind is None else KINDS[pan_kind](rasters, "pan.tif", pan, PAN, PAN_HOLE)
@@ -100,7 +99,7 @@ def test_holes_of_the_pan_are_holes(pan_kind: str | None, ms_kind: str, rasters:
 
 
 @pytest.mark.parametrize("ms_kind", KINDS)
-def test_holes_of_the_ms_are_holes(ms_kind: str, rasters: Any) -> None:
+def test_holes_of_the_ms_are_holes(ms_kind: str, rasters: Rasters) -> None:
     pan, ms = scene()
     pan_path = KINDS["nodata 0"](rasters, "pan.tif", pan, PAN, PAN_HOLE)
     check_holes(pan_path, KINDS[ms_kind](rasters, "ms.tif", ms, MS, MS_HOLE), pan, ms, PAN_HOLE)
@@ -123,7 +122,7 @@ def check_holes(pan_path: str, ms_path: str, pan: Array, ms: Array, pan_hole: tu
         assert values.max() <= 3010
 
 
-def test_a_hole_changes_nothing_beyond_the_kernel(rasters: Any) -> None:
+def test_a_hole_changes_nothing_beyond_the_kernel(rasters: Rasters) -> None:
     pan, ms = scene()
     shifted = Affine(4.0, 0, 500_001.3, 0, -4.0, 4_600_000.9)
     pan_path = rasters.write("pan.tif", pan, PAN)
@@ -139,7 +138,7 @@ def test_a_hole_changes_nothing_beyond_the_kernel(rasters: Any) -> None:
     assert np.abs(holey.ms - whole.ms)[:, near].max() < 3500
 
 
-def test_an_ms_pixel_covers_exactly_its_pan_pixels(rasters: Any) -> None:
+def test_an_ms_pixel_covers_exactly_its_pan_pixels(rasters: Rasters) -> None:
     pan, ms = scene()
     ms[:, 10, 20] = 0
     paths = (
@@ -151,7 +150,7 @@ def test_an_ms_pixel_covers_exactly_its_pan_pixels(rasters: Any) -> None:
     assert set(cols + 2) == set(range(81, 85))
 
 
-def test_given_nodata_replaces_the_files_own(rasters: Any) -> None:
+def test_given_nodata_replaces_the_files_own(rasters: Rasters) -> None:
     pan, ms = scene()
     pan[0, 50, 50] = 77
     ms[0, 20, 20], ms[0, 5, 5] = 78, 0
@@ -162,13 +161,13 @@ def test_given_nodata_replaces_the_files_own(rasters: Any) -> None:
     assert valid.sum() == 240 * 240 - 17
 
 
-def test_a_nodata_value_that_the_type_cannot_hold_marks_nothing(rasters: Any) -> None:
+def test_a_nodata_value_that_the_type_cannot_hold_marks_nothing(rasters: Rasters) -> None:
     pan, ms = scene()
     paths = rasters.write("pan.tif", pan, PAN), rasters.write("ms.tif", ms, MS)
     assert read_all(*paths, pan_nodata=-9999.0, ms_nodata=float("nan")).valid.all()
 
 
-def test_a_scene_of_holes_is_refused_when_its_statistics_are_asked(rasters: Any) -> None:
+def test_a_scene_of_holes_is_refused_when_its_statistics_are_asked(rasters: Rasters) -> None:
     pan, ms = scene()
     paths = rasters.write("pan.tif", pan, PAN), rasters.write("ms.tif", ms * 0, MS, nodata=0)
     with open_pair(*paths, options=PairOptions()) as pair, pytest.raises(InputError, match=r"ms\.tif: has no valid pixel"):
@@ -197,7 +196,7 @@ def test_a_filled_hole_in_a_constant_is_that_constant() -> None:
     assert np.abs(filled - 812).max() < 10
 
 
-def test_the_window_beyond_the_scene_is_mirrored_and_invalid(rasters: Any) -> None:
+def test_the_window_beyond_the_scene_is_mirrored_and_invalid(rasters: Rasters) -> None:
     pan, ms = scene()
     paths = rasters.write("pan.tif", pan, PAN), rasters.write("ms.tif", ms, MS)
     window = Window(row=-8, col=230, rows=30, cols=20)
