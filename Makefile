@@ -42,7 +42,7 @@ demo: .venv/.demo
 	$(if $(SIMULATED),$(BIN)/ssdiff simulate $(SCENE) --overwrite)
 	$(BIN)/ssdiff sharpen "$(PAN)" "$(MS)" -o "$(OUT)" $(if $(filter demo/sharpened.tif,$(OUT)),--overwrite)
 	@mkdir -p demo
-	$(BIN)/python -m ssdiff_cli.jobs.demo "$(PAN)" "$(MS)" "$(OUT)" $(if $(SIMULATED),--truth $(SCENE)/truth.tif) --png demo/quicklook.png
+	$(BIN)/python -m ssdiff_cli.demo show "$(PAN)" "$(MS)" "$(OUT)" $(if $(SIMULATED),--truth $(SCENE)/truth.tif) --png demo/quicklook.png
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -m "not slow"
