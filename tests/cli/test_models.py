@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -199,24 +200,23 @@ def test_show_refuses_what_is_no_model(released: Path, imported: Path, tmp_path:
 
 
 @pytest.fixture
-def two_models(imported: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def as_if_shipped(imported: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of models in the place of the shipped ones."""
     monkeypatch.setattr(zoo, "FOLDER", imported.parent)
     zoo.shipped.cache_clear()
-    return imported
+    yield imported
+    zoo.shipped.cache_clear()
 
 
-def test_list_is_a_table(two_models: Path) -> None:
+def test_list_is_a_table(as_if_shipped: Path) -> None:
     heading, row = ssdiff("list").stdout.splitlines()
     assert heading.split() == ["name", "bands", "ratio", "sensors", "parameters", "size"]
     assert row.split() == ["qb-released", "4", "4", "qb", "1,413,940", "5.7", "MB"]
     assert heading.index("size") == row.index("5.7")
-    zoo.shipped.cache_clear()
 
 
-def test_list_as_json(two_models: Path) -> None:
+def test_list_as_json(as_if_shipped: Path) -> None:
     (record,) = json.loads(ssdiff("list", "--json").stdout)["models"]
-    zoo.shipped.cache_clear()
     assert record == {
         "name": "qb-released",
         "bands": 4,
@@ -224,8 +224,8 @@ def test_list_as_json(two_models: Path) -> None:
         "ratio": 4,
         "sensors": ["qb"],
         "parameters": PARAMETERS,
-        "size_bytes": two_models.stat().st_size,
-        "path": str(two_models),
+        "size_bytes": as_if_shipped.stat().st_size,
+        "path": str(as_if_shipped),
     }
 
 
@@ -236,6 +236,5 @@ def test_without_a_subcommand_it_lists() -> None:
     assert alone.stdout.startswith("name")
 
 
-def test_shipped_models_are_found_by_name(two_models: Path) -> None:
+def test_shipped_models_are_found_by_name(as_if_shipped: Path) -> None:
     assert ssdiff("show", "qb-released").exit_code == 0
-    zoo.shipped.cache_clear()
