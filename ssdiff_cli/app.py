@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ssdiff_cli import console
-from ssdiff_cli.commands import models
+from ssdiff_cli.commands import models, sharpen, simulate
 from ssdiff_cli.options import Quiet, Verbose
 from ssdiff_models import __version__
 from ssdiff_models.errors import SsdiffError
@@ -98,6 +98,10 @@ def root(
     del version, verbose, quiet  # they act through their callbacks
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), nl=False)
+
+
+app.command("sharpen")(sharpen.sharpen)
+app.command("simulate")(simulate.simulate)
 
 
 def main() -> None:

@@ -17,6 +17,6 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Imports the public names on first use, so that ``import ssdiff_models`` does not pull torch into every command."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -35,12 +35,14 @@ class ArraySource:
     ratio: int
 
     def __post_init__(self) -> None:
-        if self.pan.ndim != 2 or self.ms.ndim != 3:  # noqa: PLR2004
+        if self.pan.ndim != 2 or self.ms.ndim != 3:
             raise InputError(f"PAN must be (rows, cols) and MS (bands, rows, cols), got {self.pan.shape} and {self.ms.shape}")
         if self.pan.shape != (self.ms.shape[1] * self.ratio, self.ms.shape[2] * self.ratio):
             raise InputError(f"a PAN of {self.pan.shape} pixels is not {self.ratio} times an MS of {self.ms.shape[1:]}")
         if not (np.isfinite(self.pan).all() and np.isfinite(self.ms).all()):
-            raise InputError("PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata")
+            raise InputError(
+                "PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata"
+            )
 
     @property
     def rows(self) -> int:
@@ -100,7 +102,7 @@ def default_limits(dtype: npt.DTypeLike) -> tuple[float, float] | None:
     return float(info.min), float(info.max)
 
 
-def sharpen(
+def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     pan: npt.NDArray[Any],
     ms: npt.NDArray[Any],
     checkpoint: Checkpoint,
@@ -153,5 +155,5 @@ def sharpen(
 
 
 def _ratio(pan: npt.NDArray[Any], ms: npt.NDArray[Any], expected: int) -> int:
-    measured = round(pan.shape[0] / ms.shape[-2]) if ms.ndim == 3 and ms.shape[-2] else expected  # noqa: PLR2004
+    measured = round(pan.shape[0] / ms.shape[-2]) if ms.ndim == 3 and ms.shape[-2] else expected
     return measured if measured > 0 else expected

@@ -60,10 +60,12 @@ class Checkpoint:
         if self.normalisation not in ("scene-mean", "full-scale"):
             raise ModelError(f"unknown normalisation {self.normalisation!r}: the model needs another version of ssdiff")
         if self.normalisation == "full-scale" and not (self.full_scale and self.full_scale > 0):
-            raise ModelError(f"a full-scale model needs its full-scale value, got {self.full_scale}: import it again with --full-scale")
+            raise ModelError(
+                f"a full-scale model needs its full-scale value, got {self.full_scale}: import it again with --full-scale"
+            )
 
     @property
-    def config(self) -> Any:
+    def config(self) -> Any:  # noqa: ANN401 - each network has its own
         """The network's frozen config."""
         return self.network.config
 
@@ -102,7 +104,9 @@ def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
 
     kinds = [name for name, (config, _) in _NETWORKS.items() if isinstance(checkpoint.config, config)]
     if not kinds:
-        raise ModelError(f"a network of type {type(checkpoint.network).__name__} cannot be stored: known are {', '.join(_NETWORKS)}")
+        raise ModelError(
+            f"a network of type {type(checkpoint.network).__name__} cannot be stored: known are {', '.join(_NETWORKS)}"
+        )
     return {
         "schema": SCHEMA,
         "network": kinds[0],
@@ -135,11 +139,15 @@ def read_header(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such model; `ssdiff models` lists the shipped ones") from error
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({error}): copy it again, or convert a released one with `ssdiff models import`") from error
+        raise ModelError(
+            f"{path}: not a readable safetensors file ({error}): copy it again, or convert a released one with `ssdiff models import`"
+        ) from error
     if not isinstance(header, dict):
         raise ModelError(f"{path}: a safetensors file, but not an ssdiff checkpoint (no {KEY!r} entry in its header)")
     if header.get("schema") != SCHEMA:
-        raise ModelError(f"{path}: checkpoint schema {header.get('schema')!r}, this version reads {SCHEMA}: use the ssdiff that wrote it")
+        raise ModelError(
+            f"{path}: checkpoint schema {header.get('schema')!r}, this version reads {SCHEMA}: use the ssdiff that wrote it"
+        )
     return header
 
 
@@ -152,12 +160,16 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     header = read_header(path)
     try:
         config_type, network_type = _NETWORKS[header["network"]]
-        config = config_type(**{key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()})
+        config = config_type(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
+        )
         network = network_type(config)
         network.load_state_dict(_weights(path), strict=True)
         return _assemble(network, header)
     except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{path}: the weights or the header do not fit together ({error!s:.200}): get the file again") from error
+        raise ModelError(
+            f"{path}: the weights or the header do not fit together ({error!s:.200}): get the file again"
+        ) from error
 
 
 def _weights(path: str | Path) -> dict[str, torch.Tensor]:

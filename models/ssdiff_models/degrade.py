@@ -15,7 +15,18 @@ from torch.nn.functional import conv2d, pad
 
 from ssdiff_models.errors import UsageError
 
-__all__ = ["correlate", "imresize_bicubic", "interp23", "lowpass_kernel", "mtf_filter", "mtf_kernel", "reduce_ms", "reduce_pan", "shift_image", "upsample"]
+__all__ = [
+    "correlate",
+    "imresize_bicubic",
+    "interp23",
+    "lowpass_kernel",
+    "mtf_filter",
+    "mtf_kernel",
+    "reduce_ms",
+    "reduce_pan",
+    "shift_image",
+    "upsample",
+]
 
 TAPS = 41
 """Width of the MTF filters in PAN pixels."""
@@ -59,7 +70,8 @@ def _sampled_gaussian(sigma: float, shift: float) -> np.ndarray[tuple[int, int],
     profile = np.cos(2 * np.pi * np.outer(positions, bins) / TAPS) @ response / TAPS
     radius = np.hypot(positions[:, None], positions[None, :]) / half
     window = np.interp(radius, bins / half, np.kaiser(TAPS, 0.5), right=0.0)
-    return np.outer(profile, profile) * window
+    kernel: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.outer(profile, profile) * window
+    return kernel
 
 
 def correlate(image: Tensor, kernels: Sequence[Tensor]) -> Tensor:
@@ -76,7 +88,8 @@ def correlate(image: Tensor, kernels: Sequence[Tensor]) -> Tensor:
     # Correlation is convolution with the flipped kernel; the FFT is exact to rounding and needs no separable kernel.
     stack = torch.stack([kernel.flip(0, 1) for kernel in kernels]).to(padded)
     product = torch.fft.rfft2(padded, s=shape) * torch.fft.rfft2(stack, s=shape)
-    return torch.fft.irfft2(product, s=shape)[..., size - 1 : size - 1 + rows, size - 1 : size - 1 + cols]
+    result: Tensor = torch.fft.irfft2(product, s=shape)[..., size - 1 : size - 1 + rows, size - 1 : size - 1 + cols]
+    return result
 
 
 def _fast_size(size: int) -> int:

@@ -119,7 +119,9 @@ class ModelFuser:
         object.__setattr__(self, "ms_range", BandRange(centre=centre[1:], scale=scale[1:]))
         multiple = self.multiple
         if self.settings.tile % multiple or self.settings.overlap % multiple:
-            raise UsageError(f"tile {self.settings.tile} and overlap {self.settings.overlap} must be multiples of {multiple}, the model's window")
+            raise UsageError(
+                f"tile {self.settings.tile} and overlap {self.settings.overlap} must be multiples of {multiple}, the model's window"
+            )
 
     @property
     def multiple(self) -> int:
@@ -189,7 +191,8 @@ class ModelFuser:
         )
         settings, schedule = self.settings, self.checkpoint.schedule
         results = [
-            denoiser.fuse(sample(denoiser, noise[:, k], schedule, steps=settings.steps, sampler=settings.sampler)) for k in range(settings.samples)
+            denoiser.fuse(sample(denoiser, noise[:, k], schedule, steps=settings.steps, sampler=settings.sampler))
+            for k in range(settings.samples)
         ]
         if len(results) == 1:
             return results[0], torch.zeros_like(results[0])
@@ -210,4 +213,6 @@ class ModelFuser:
             ModelError: When it is not.
         """
         if ratio != self.checkpoint.ratio:
-            raise ModelError(f"model {self.checkpoint.name} was trained for ratio {self.checkpoint.ratio}, the scene has {ratio}: choose another --model")
+            raise ModelError(
+                f"model {self.checkpoint.name} was trained for ratio {self.checkpoint.ratio}, the scene has {ratio}: choose another --model"
+            )

@@ -33,7 +33,9 @@ class BandStatistics:
         """
         scale = self.mean - self.offset
         if not scale > 0:
-            raise InputError(f"a band is constant (mean {self.mean:g}, std {self.std:g}): choose bands with content with --bidx")
+            raise InputError(
+                f"a band is constant (mean {self.mean:g}, std {self.std:g}): choose bands with content with --bidx"
+            )
         return scale
 
 

@@ -22,7 +22,9 @@ class Shift:
     """Multiple correlation of the reduced PAN with the MS bands, after the shift; 0..1."""
 
 
-def estimate_shift(pan: Tensor, ms: Tensor, ratio: int, *, first: tuple[float, float], valid: Tensor | None = None, rounds: int = 12) -> Shift:
+def estimate_shift(
+    pan: Tensor, ms: Tensor, ratio: int, *, first: tuple[float, float], valid: Tensor | None = None, rounds: int = 12
+) -> Shift:
     """Estimates the shift that must be added to `first` so that the PAN matches the MS.
 
     The reduced PAN is regressed on the MS bands; the derivative of the fitted image along rows and columns, regressed on what is left,

@@ -81,16 +81,20 @@ class BatchRunner:
             yield chunk
 
     @torch.inference_mode()
-    def _submit(self, fuser: ModelFuser, chunk: list[PreparedTile]) -> list[tuple[list[PreparedTile], Tensor, "torch.cuda.Event | None"]]:
+    def _submit(
+        self, fuser: ModelFuser, chunk: list[PreparedTile]
+    ) -> list[tuple[list[PreparedTile], Tensor, "torch.cuda.Event | None"]]:
         if chunk[0].blank:
             return [(chunk, torch.stack([torch.from_numpy(_blank(tile)) for tile in chunk]), None)]
         try:
-            inputs = [self._send(torch.stack(images)) for images in zip(*((t.lms, t.pan, t.ms, t.noise) for t in chunk), strict=True)]
+            inputs = [
+                self._send(torch.stack(images)) for images in zip(*((t.lms, t.pan, t.ms, t.noise) for t in chunk), strict=True)
+            ]
             return [(chunk, *self._fetch(fuser.fuse(*inputs)))]
         except torch.OutOfMemoryError as error:
             if len(chunk) == 1:
                 raise ResourceError(
-                    f"{self.device}: not enough memory for one tile of {tuple(chunk[0].lms.shape[1:])} pixels: choose a smaller --tile or --device cpu"
+                    f"{self.device}: no memory for one tile of {tuple(chunk[0].lms.shape[1:])} pixels: choose a smaller --tile or --device cpu"
                 ) from error
         # Outside the handler, or the failed call's tensors would still be alive.
         self.batch = max(len(chunk) // 2, 1)
@@ -108,7 +112,7 @@ class BatchRunner:
             return fused.cpu(), None
         target = torch.empty(fused.shape, dtype=fused.dtype, pin_memory=True)
         target.copy_(fused, non_blocking=True)
-        done = torch.cuda.Event()
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record()
         return target, done
 

@@ -94,7 +94,9 @@ def _narrowed(rows: range, part: range | None) -> range:
     return part
 
 
-def _prepared(source: Source, fuser: ModelFuser, grid: TileGrid, rows: range, cols: range) -> Iterator[tuple[PreparedTile, BoolArray]]:
+def _prepared(
+    source: Source, fuser: ModelFuser, grid: TileGrid, rows: range, cols: range
+) -> Iterator[tuple[PreparedTile, BoolArray]]:
     for i, j in row_major(rows, cols):
         window = grid.tile(i, j)
         patch = source.read(window)
@@ -116,7 +118,9 @@ def _inside(area: Window, window: Window, done: FloatArray, mask: BoolArray) -> 
     yield FusedBlock(window=part, fused=done[:bands, rows, cols], spread=done[bands:, rows, cols], valid=mask[rows, cols])
 
 
-def fuse_blocks(source: Source, fuser: LocalFuser, *, block: int, workers: int, rows: range | None = None) -> Iterator[FusedBlock]:
+def fuse_blocks(
+    source: Source, fuser: LocalFuser, *, block: int, workers: int, rows: range | None = None
+) -> Iterator[FusedBlock]:
     """Yields the fused blocks of the source's area by a local method: each block is read with its halo and computed alone.
 
     Args:

@@ -83,9 +83,13 @@ class TileGrid:
         if self.rows <= 0 or self.cols <= 0:
             raise UsageError(f"a scene needs at least one pixel, got {self.rows} x {self.cols}")
         if self.step <= 0 or self.step % self.multiple:
-            raise UsageError(f"the tile step {self.step} must be a positive multiple of {self.multiple}: choose another --tile or --overlap")
+            raise UsageError(
+                f"the tile step {self.step} must be a positive multiple of {self.multiple}: choose another --tile or --overlap"
+            )
         if not 0 <= self.overlap <= self.step or self.overlap % self.multiple:
-            raise UsageError(f"the overlap {self.overlap} must be a multiple of {self.multiple} between 0 and {self.step}: choose another --overlap")
+            raise UsageError(
+                f"the overlap {self.overlap} must be a multiple of {self.multiple} between 0 and {self.step}: choose another --overlap"
+            )
 
     @property
     def tile_rows(self) -> int:

@@ -102,7 +102,7 @@ def _scene(
     shift = estimate_shift(detail, pixels, step, first=first, valid=valid)
     if max(abs(shift.rows), abs(shift.cols)) > LARGEST_SHIFT:
         raise InputError(
-            f"{record.name}: PAN and MS are {shift.rows:.2f} rows, {shift.cols:.2f} columns (PAN pixels) apart, more than {LARGEST_SHIFT:g}: "
+            f"{record.name}: PAN and MS are {shift.rows:.2f} rows, {shift.cols:.2f} columns (PAN pixels) apart, over {LARGEST_SHIFT:g}: "
             "register them first"
         )
     at = (first[0] + shift.rows, first[1] + shift.cols)

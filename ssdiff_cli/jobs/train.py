@@ -1,6 +1,6 @@
 """Training a model on folders of GeoTIFF pairs: scenes, loop, validation, checkpoints."""
 
-import datetime
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +76,9 @@ def load_scenes(job: TrainingJob, split: str) -> Iterator[tuple[PairRecord, Wald
             yield record, error
 
 
-def train(job: TrainingJob, scenes: Sequence[WaldScene], validation: Sequence[WaldScene]) -> Iterator[StepReport | ValidationReport]:
+def train(
+    job: TrainingJob, scenes: Sequence[WaldScene], validation: Sequence[WaldScene]
+) -> Iterator[StepReport | ValidationReport]:
     """Trains, validating and saving at intervals; continues where an earlier run of the same job stopped.
 
     Raises:
@@ -112,7 +114,8 @@ def train(job: TrainingJob, scenes: Sequence[WaldScene], validation: Sequence[Wa
 def _validate(trainer: Trainer, scenes: Sequence[WaldScene], best: float) -> ValidationReport:
     config = trainer.config
     scores = tuple(
-        score(scene, fuse_scene(trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale)) for scene in scenes
+        score(scene, fuse_scene(trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale))
+        for scene in scenes
     )
     ergas = fmean(result.ergas for result in scores)
     return ValidationReport(
@@ -132,7 +135,7 @@ def _checkpoint(job: TrainingJob, trainer: Trainer, scenes: Sequence[WaldScene],
         "patch": job.training.size,
         "learning_rate": job.training.learning_rate,
         "seed": job.training.seed,
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "scenes": [scene.name for scene in scenes],
         "pixels": sum(int(scene.valid.sum()) for scene in scenes),
         **job.note,

@@ -8,6 +8,7 @@ from ssdiff_models.tiles import Window
 
 __all__ = ["sample_statistics"]
 
+
 def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...]:
     """Returns mean, standard deviation and range of the valid pixels sampled in `region`, one entry per band.
 

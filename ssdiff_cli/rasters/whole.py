@@ -43,6 +43,8 @@ def read_whole(path: str) -> WholeRaster:
             pixels = data.read(out_dtype="float32")
             valid = (data.read_masks() > 0).all(0) & np.isfinite(pixels).all(0)
             crs = data.crs.to_string() if data.crs else None
-            return WholeRaster(path=path, pixels=pixels, valid=valid, transform=data.transform, crs=crs, names=tuple(data.descriptions))
+            return WholeRaster(
+                path=path, pixels=pixels, valid=valid, transform=data.transform, crs=crs, names=tuple(data.descriptions)
+            )
     except rasterio.errors.RasterioError as error:
         raise InputError(f"{path}: cannot be read as a raster ({error}): check the path and the file") from error

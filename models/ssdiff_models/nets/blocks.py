@@ -40,7 +40,7 @@ class TimeEmbedding(nn.Module):
     def forward(self, t: Tensor) -> Tensor:
         """Embeds integer steps ``(B,)``."""
         angles = t[:, None].float() * self.frequencies
-        embedded: Tensor = self.layers(torch.cat([angles.cos(), angles.sin()], dim=1).to(self.layers[0].weight.dtype))
+        embedded: Tensor = self.layers(torch.cat([angles.cos(), angles.sin()], dim=1).to(self.frequencies.dtype))
         return embedded
 
 
@@ -125,7 +125,7 @@ class Up(nn.Module):
 class FMIM(nn.Module):
     """Frequency modulation (Eq. 11-12): damps the low frequencies of the spatial features, window by window.
 
-    ``ifft2(fft2(x) * alpha)`` with alpha = `scale` on the bins \\|f\\| <= `bins` of both axes and 1 elsewhere. The bins come with their
+    ``ifft2(fft2(x) * alpha)`` with alpha = `scale` on the bins -`bins` .. `bins` of both axes and 1 elsewhere. The bins come with their
     negatives, so the result is real; a projection on so few bins is cheaper as two small matrix products than as a transform.
     """
 
@@ -136,7 +136,9 @@ class FMIM(nn.Module):
         self.scale = scale
         step = torch.arange(window, dtype=torch.float64)
         angles = 2 * math.pi * (step[:, None] - step) / window
-        low = 1 + 2 * sum((angles * f).cos() for f in range(1, bins + 1))
+        low = torch.ones_like(angles)
+        for f in range(1, bins + 1):
+            low += 2 * (angles * f).cos()
         self.register_buffer("projection", (low / window).float(), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -162,7 +164,9 @@ class APFM(nn.Module):
         self.spatial_maps = nn.Linear(channels, 2 * channels, bias=False)
         self.spectral_maps = nn.Linear(channels, 2 * channels, bias=False)
         self.merge = nn.Linear(channels, channels)
-        self.mlp = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels), nn.LeakyReLU(), nn.Linear(channels, channels))
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.LeakyReLU(), nn.Linear(channels, channels)
+        )
 
     def _split(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Splits ``(B, N, 2C)`` into two ``(B, heads, N, S')``."""

@@ -8,7 +8,18 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pixel_shuffle
 
 from ssdiff_models.errors import ModelError
-from ssdiff_models.nets.blocks import APFM, FMIM, HEAD_DIM, Down, ResidualBlock, Stem, TimeEmbedding, Up, from_windows, to_windows
+from ssdiff_models.nets.blocks import (
+    APFM,
+    FMIM,
+    HEAD_DIM,
+    Down,
+    ResidualBlock,
+    Stem,
+    TimeEmbedding,
+    Up,
+    from_windows,
+    to_windows,
+)
 
 __all__ = ["Branch", "SSDiff", "SSDiffConfig"]
 
@@ -39,7 +50,7 @@ class SSDiffConfig:
     """Adds a learned pixel-shuffle of the MS to the output; not in the paper, but in its code."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.bands:
+        if not self.bands >= 1:
             raise ModelError(f"a network needs at least one band, got {self.bands}")
         if self.ratio not in (2, 4):
             raise ModelError(f"the ratio must be 2 or 4, got {self.ratio}")
@@ -103,8 +114,12 @@ class SSDiff(nn.Module):
             }
         )
         self.injections = nn.ModuleList(_Injection(config, level) for level in range(LEVELS))
-        self.head = nn.ModuleList([nn.Conv2d(config.dim, config.dim, 3, padding=1), nn.Conv2d(config.dim, config.bands, 3, padding=1)])
-        self.skip = nn.Conv2d(config.bands, config.bands * config.ratio**2, 3, padding=1, bias=False) if config.ms_skip else None
+        self.head = nn.ModuleList(
+            [nn.Conv2d(config.dim, config.dim, 3, padding=1), nn.Conv2d(config.dim, config.bands, 3, padding=1)]
+        )
+        self.skip = (
+            nn.Conv2d(config.bands, config.bands * config.ratio**2, 3, padding=1, bias=False) if config.ms_skip else None
+        )
         for zeroed in [self.head[1]] + ([self.skip] if self.skip is not None else []):
             for parameter in zeroed.parameters():
                 nn.init.zeros_(parameter)
@@ -123,7 +138,7 @@ class SSDiff(nn.Module):
         return 6 * self.config.window
 
     def branch_of(self, name: str) -> Branch:
-        """Tells which branch the parameter of that name belongs to: T_a and T_b to the spatial one, all of the rest of APFM to the other."""
+        """Tells which branch the parameter of that name belongs to: T_a and T_b to the spatial one, the rest of APFM to the other."""
         spatial = name.startswith("spatial.") or ".apfm.spatial_maps." in name or ".apfm.norm_spa." in name
         return "spatial" if spatial else "spectral"
 

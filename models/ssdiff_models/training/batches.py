@@ -41,7 +41,9 @@ class BatchSampler:
     def __post_init__(self) -> None:
         for scene in self.scenes:
             if min(scene.gt.shape[-2:]) < self.size:
-                raise InputError(f"{scene.name}: {tuple(scene.gt.shape[-2:])} pixels at reduced resolution, smaller than a patch of {self.size}")
+                raise InputError(
+                    f"{scene.name}: {tuple(scene.gt.shape[-2:])} pixels at reduced resolution, smaller than a patch of {self.size}"
+                )
         if not self.scenes:
             raise InputError("no scene to train on")
 
@@ -59,7 +61,12 @@ class BatchSampler:
         row, col = self._place(scene, generator)
         rows, cols = slice(row, row + self.size), slice(col, col + self.size)
         small_rows, small_cols = (slice(part.start // self.ratio, part.stop // self.ratio) for part in (rows, cols))
-        images = (scene.gt[:, rows, cols], scene.lms[:, rows, cols], scene.pan[:, rows, cols], scene.ms[:, small_rows, small_cols])
+        images = (
+            scene.gt[:, rows, cols],
+            scene.lms[:, rows, cols],
+            scene.pan[:, rows, cols],
+            scene.ms[:, small_rows, small_cols],
+        )
         turns, flip = (int(x) for x in torch.randint(0, 4, (2,), generator=generator))
         turned = [image.rot90(turns, (1, 2)) for image in images]
         if flip % 2:
@@ -73,7 +80,9 @@ class BatchSampler:
             row, col = (int(torch.randint(0, limit, (1,), generator=generator)) * self.ratio for limit in limits)
             if bool(scene.valid[row : row + self.size, col : col + self.size].all()):
                 return row, col
-        raise InputError(f"{scene.name}: too few valid pixels for patches of {self.size}; leave the scene out or use smaller patches")
+        raise InputError(
+            f"{scene.name}: too few valid pixels for patches of {self.size}; leave the scene out or use smaller patches"
+        )
 
     def _gained(self, images: list[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gt, lms, pan, ms = images

@@ -30,7 +30,7 @@ class TrainingConfig:
     warmup: int = 200
     """Steps over which the learning rate rises linearly."""
     decay: int = 3000
-    """Steps at the end over which the learning rate falls linearly to zero; between the two it is constant, so that a run can be extended."""
+    """Steps at the end over which the learning rate falls linearly to zero; it is constant before, so that a run can be extended."""
     weight_decay: float = 0.0
     clip: float = 1.0
     """Largest norm of the gradient."""
@@ -69,7 +69,7 @@ class Trainer:
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         self.config = config
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
         self.step = 0
@@ -91,7 +91,9 @@ class Trainer:
         loss = self._loss(batch)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise ModelError(f"training diverged at step {self.step}: the loss is {value}; lower the learning rate or raise the warm-up")
+            raise ModelError(
+                f"training diverged at step {self.step}: the loss is {value}; lower the learning rate or raise the warm-up"
+            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
@@ -108,7 +110,9 @@ class Trainer:
         t = torch.randint(0, self.config.schedule.steps, (len(batch.gt),), generator=generator)
         state = (batch.gt - batch.lms) * self.config.residual_scale
         noisy = self.config.schedule.add_noise(state, t, torch.randn(state.shape, generator=generator))
-        lms, pan, ms, x_t = (image.to(device, memory_format=torch.channels_last) for image in (batch.lms, batch.pan, batch.ms, noisy))
+        lms, pan, ms, x_t = (
+            image.to(device, memory_format=torch.channels_last) for image in (batch.lms, batch.pan, batch.ms, noisy)
+        )
         estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=t.to(device))
         return nn.functional.l1_loss(estimate.float(), state.to(device))
 
@@ -146,4 +150,6 @@ class Trainer:
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = int(state["step"])
         except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise ModelError(f"{path}: not a training state of this network ({type(error).__name__}): start anew or name another file") from error
+            raise ModelError(
+                f"{path}: not a training state of this network ({type(error).__name__}): start anew or name another file"
+            ) from error

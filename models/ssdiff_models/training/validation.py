@@ -27,7 +27,14 @@ class Score:
 
 @torch.no_grad()
 def fuse_scene(
-    network: nn.Module, scene: WaldScene, *, schedule: Schedule, residual_scale: float = 1.0, steps: int = 1, sampler: SamplerName = "ddim", seed: int = 1
+    network: nn.Module,
+    scene: WaldScene,
+    *,
+    schedule: Schedule,
+    residual_scale: float = 1.0,
+    steps: int = 1,
+    sampler: SamplerName = "ddim",
+    seed: int = 1,
 ) -> Tensor:
     """Returns the fused scene ``(bands, rows, cols)``, normalised, made in one piece without tiles."""
     multiple = int(getattr(network, "multiple", 1))
@@ -46,8 +53,8 @@ def score(scene: WaldScene, fused: Tensor, ratio: int = 4) -> Score:
     truth, image = scene.denormalise(scene.gt), scene.denormalise(fused)
     return Score(
         name=scene.name,
-        sam=sam(image, truth, valid=scene.valid),
-        ergas=ergas(image, truth, ratio=ratio, valid=scene.valid),
+        sam=sam(image, truth, valid=scene.valid.numpy()),
+        ergas=ergas(image, truth, ratio=ratio, valid=scene.valid.numpy()),
     )
 
 

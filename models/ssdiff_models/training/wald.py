@@ -43,7 +43,14 @@ def interpolate(ms: Tensor, ratio: int, phase: float) -> Tensor:
 
 
 def from_pair(
-    name: str, *, pan: Tensor, ms: Tensor, first: tuple[float, float], gains: tuple[float, ...], ratio: int, valid: Tensor | None = None
+    name: str,
+    *,
+    pan: Tensor,
+    ms: Tensor,
+    first: tuple[float, float],
+    gains: tuple[float, ...],
+    ratio: int,
+    valid: Tensor | None = None,
 ) -> WaldScene:
     """Degrades a full-resolution pair: the MS becomes the reference.
 
@@ -81,7 +88,13 @@ def from_reference(
     phase = (ratio - 1) / 2
     ms = reduce_ms(normal[:-1].double(), gains, ratio, phase).float()
     return WaldScene(
-        name=name, gt=normal[:-1], pan=normal[-1:], lms=interpolate(ms, ratio, phase), ms=ms, valid=_clear(valid, ratio), means=tuple(means)
+        name=name,
+        gt=normal[:-1],
+        pan=normal[-1:],
+        lms=interpolate(ms, ratio, phase),
+        ms=ms,
+        valid=_clear(valid, ratio),
+        means=tuple(means),
     )
 
 
