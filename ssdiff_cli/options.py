@@ -60,18 +60,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 Model = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME|FILE", help="Model to use. [default: chosen for the scene]", show_default=False),
+    typer.Option("--model", metavar="NAME|FILE", help="Model to use. (default: chosen for the scene)", show_default=False),
 ]
 Sensor = Annotated[
-    str | None, typer.Option("--sensor", help="Sensor of the scene. [default: from its metadata]", show_default=False)
+    str | None, typer.Option("--sensor", help="Sensor of the scene; its MTF counts. (default: generic)", show_default=False)
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.")]
 Precision = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option("--precision", help="Arithmetic of the network.")]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Tiles at once. [default: by memory]", show_default=False)
+    int | None, typer.Option("--batch-size", min=1, help="Tiles at once. (default: by memory)", show_default=False)
 ]
 Threads = Annotated[
-    int | None, typer.Option("--num-threads", "-j", min=1, help="Processor threads. [default: all]", show_default=False)
+    int | None, typer.Option("--num-threads", "-j", min=1, help="Processor threads. (default: all)", show_default=False)
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError
+from ssdiff_models.sensors import get
 
 __all__ = ["Entry", "find", "locate", "shipped"]
 
@@ -36,6 +37,11 @@ class Entry:
         """Names of the bands, empty where unknown."""
         return tuple(self.header["bands"] or ())
 
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Short names of the sensors it was trained on."""
+        return tuple(self.header["metadata"].get("sensors", ()))
+
     def __str__(self) -> str:
         """Names the model with what it serves."""
         return f"{self.name} ({self.bands} bands, ratio {self.ratio})"
@@ -63,8 +69,10 @@ def locate(name: str) -> Path:
     raise ModelError(f"no model {name!r}: neither a file nor a shipped model (shipped: {known})")
 
 
-def find(*, bands: int, ratio: int) -> Entry:
-    """Returns the shipped model for a scene: of its ratio and band count, or else the one whose groups cover its bands best.
+def find(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
+    """Returns the shipped model for a scene: of its ratio and band count, trained on its sensor where one was.
+
+    Where none has the band count, the one whose groups of bands cover the scene best is taken.
 
     Raises:
         ModelError: When no shipped model has the ratio.
@@ -75,4 +83,5 @@ def find(*, bands: int, ratio: int) -> Entry:
         raise ModelError(
             f"no shipped model serves {bands} bands at ratio {ratio} (known: {known}): give one with --model, or use a classical --method"
         )
-    return min(fitting, key=lambda entry: (entry.bands != bands, entry.bands > bands, -entry.bands))
+    name = get(sensor).name if sensor else None
+    return min(fitting, key=lambda entry: (entry.bands != bands, entry.bands > bands, -entry.bands, name not in entry.sensors))

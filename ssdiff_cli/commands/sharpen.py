@@ -41,7 +41,7 @@ def sharpen(
     sensor: Sensor = None,
     bidx: Annotated[
         str | None,
-        typer.Option("--bidx", "-b", metavar="N[,N…]", help="MS bands to fuse, from 1. [default: all]", show_default=False),
+        typer.Option("--bidx", "-b", metavar="N[,N…]", help="MS bands to fuse, from 1. (default: all)", show_default=False),
     ] = None,
     pan_bidx: Annotated[
         int | None, typer.Option("--pan-bidx", min=1, help="PAN band, from 1, where there are several.", show_default=False)
@@ -51,7 +51,7 @@ def sharpen(
         str | None, typer.Option("--bbox", metavar="XMIN,YMIN,XMAX,YMAX", help="Part of the scene.", show_default=False)
     ] = None,
     bbox_crs: Annotated[
-        str | None, typer.Option("--bbox-crs", metavar="CRS", help="CRS of --bbox. [default: the PAN's]", show_default=False)
+        str | None, typer.Option("--bbox-crs", metavar="CRS", help="CRS of --bbox. (default: the PAN's)", show_default=False)
     ] = None,
     aoi: Annotated[
         str | None,
@@ -68,12 +68,12 @@ def sharpen(
     ] = None,
     nodata: Annotated[str, typer.Option("--nodata", metavar="N|nan|none|inherit", help="Nodata of the output.")] = "inherit",
     dtype: Annotated[
-        str | None, typer.Option("--dtype", "-t", help="Data type of the output. [default: the MS's]", show_default=False)
+        str | None, typer.Option("--dtype", "-t", help="Data type of the output. (default: the MS's)", show_default=False)
     ] = None,
     file_format: Annotated[Literal["GTiff", "COG"], typer.Option("--format", "-f", help="Format of the output.")] = "GTiff",
     co: CreationOptions = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Sampling steps. [default: the model's]", show_default=False)
+        int | None, typer.Option("--steps", min=1, help="Sampling steps. (default: the model's)", show_default=False)
     ] = None,
     sampler: Annotated[Literal["ddim", "dpmpp"], typer.Option("--sampler", help="Sampler.")] = "ddim",
     seed: Seed = 0,
@@ -84,11 +84,11 @@ def sharpen(
     ] = None,
     tile: Annotated[
         int | None,
-        typer.Option("--tile", min=16, help="Distance of tiles, PAN pixels. [default: the model's]", show_default=False),
+        typer.Option("--tile", min=16, help="Distance of tiles, PAN pixels. (default: the model's)", show_default=False),
     ] = None,
     overlap: Annotated[
         int | None,
-        typer.Option("--overlap", min=0, help="Overlap of tiles, PAN pixels. [default: the model's]", show_default=False),
+        typer.Option("--overlap", min=0, help="Overlap of tiles, PAN pixels. (default: the model's)", show_default=False),
     ] = None,
     device: Device = "auto",
     precision: Precision = "auto",

@@ -137,7 +137,7 @@ def _checkpoint(job: SharpenJob) -> Checkpoint | None:
     if job.model is not None:
         return load_checkpoint(zoo.locate(job.model))
     with open_pair(job.pan, job.ms, options=job.pair) as pair:
-        entry = zoo.find(bands=pair.bands, ratio=pair.ratio)
+        entry = zoo.find(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor)
     return load_checkpoint(entry.path)
 
 

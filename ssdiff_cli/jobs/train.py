@@ -9,6 +9,7 @@ from statistics import fmean
 import torch
 
 from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
+from ssdiff_models import sensors
 from ssdiff_models.checkpoint import Checkpoint, save_checkpoint
 from ssdiff_models.errors import InputError
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
@@ -128,6 +129,12 @@ def _validate(trainer: Trainer, scenes: Sequence[WaldScene], best: float) -> Val
     )
 
 
+def _sensors(job: TrainingJob) -> list[str]:
+    """Returns the short names of the sensors trained on."""
+    records = select(read_index(job.folder), split="train", bands=job.bands, ratio=job.ratio)
+    return sorted({sensors.get(record.sensor).name for record in records if record.sensor not in job.without})
+
+
 def _checkpoint(job: TrainingJob, trainer: Trainer, scenes: Sequence[WaldScene], result: ValidationReport) -> Checkpoint:
     record = {
         "steps": trainer.step,
@@ -148,5 +155,5 @@ def _checkpoint(job: TrainingJob, trainer: Trainer, scenes: Sequence[WaldScene],
         residual_scale=job.training.residual_scale,
         ms_phase=(job.ratio - 1) / 2,
         schedule=job.training.schedule,
-        metadata={"name": job.name, "training": record, "metrics": metrics, "licence": LICENCE},
+        metadata={"name": job.name, "sensors": _sensors(job), "training": record, "metrics": metrics, "licence": LICENCE},
     )
