@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from ssdiff_models.errors import ModelError, ResourceError
@@ -92,7 +92,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.network.state_dict().items()}
     part = path.with_name(path.name + ".part")
     try:
-        save_file(weights, part, metadata=header)
+        # Not save_file, which leaves a file that only its owner can read.
+        part.write_bytes(save(weights, metadata=header))
         part.replace(path)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
