@@ -4,6 +4,7 @@ Lengths are metres, positions are relative to the middle of the canvas: v grows 
 antialiased by the exact coverage of a pixel, so that thin lines keep their width in energy.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,12 +32,12 @@ class Frame:
 
     def to_canvas(self, v: float, u: float) -> tuple[float, float]:
         """Returns the canvas position (v, u) of a position in the frame."""
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
         return float(self.v + u * sin + v * cos), float(self.u + u * cos - v * sin)
 
     def from_canvas(self, v: FloatArray, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Returns the positions (v, u) in the frame of canvas positions."""
-        cos, sin = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
+        cos, sin = np.float32(math.cos(self.angle)), np.float32(math.sin(self.angle))
         dv, du = v - np.float32(self.v), u - np.float32(self.u)
         return dv * cos - du * sin, du * cos + dv * sin
 
@@ -111,7 +112,7 @@ class Canvas:
 
     def box(self, frame: Frame, half_v: float, half_u: float) -> Stamp | None:
         """Returns the rectangle around the frame's origin, or None where it lies off the canvas."""
-        cos, sin = abs(np.cos(frame.angle)), abs(np.sin(frame.angle))
+        cos, sin = abs(math.cos(frame.angle)), abs(math.sin(frame.angle))
         rows = self._span(frame.v, half_v * cos + half_u * sin)
         cols = self._span(frame.u, half_u * cos + half_v * sin)
         if rows.start >= rows.stop or cols.start >= cols.stop:
@@ -138,7 +139,7 @@ class Canvas:
     def _span(self, centre: float, half: float) -> slice:
         middle = self.size / 2 + centre / self.grain
         reach = half / self.grain + 1
-        return slice(max(int(middle - reach), 0), min(max(int(np.ceil(middle + reach)), 0), self.size))
+        return slice(max(int(middle - reach), 0), min(max(math.ceil(middle + reach), 0), self.size))
 
     def paint(
         self, stamp: Stamp | None, material: str, shade: float | FloatArray = 1.0, opacity: float | FloatArray = 1.0

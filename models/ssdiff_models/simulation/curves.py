@@ -1,5 +1,6 @@
 """Winding lines through a landscape: rivers, roads, paths."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +37,13 @@ class Curve:
 
     def distance(self, v: float, u: float) -> float:
         """Returns how far a canvas position lies from the line, in metres, positive on its far (larger v) side."""
-        local_v, local_u = self.frame.from_canvas(np.array([v], np.float32), np.array([u], np.float32))
-        return float(((local_v - self.offset(local_u)) / np.sqrt(1 + self.slope(local_u) ** 2))[0])
+        cos, sin = math.cos(self.frame.angle), math.sin(self.frame.angle)
+        dv, du = v - self.frame.v, u - self.frame.u
+        local_v, local_u = dv * cos - du * sin, du * cos + dv * sin
+        turns = [(a, 2 * math.pi / period, 2 * math.pi / period * local_u + phase) for a, period, phase in self.swings]
+        offset = sum(a * math.sin(turn) for a, _, turn in turns)
+        slope = sum(a * rate * math.cos(turn) for a, rate, turn in turns)
+        return (local_v - offset) / math.hypot(1, slope)
 
     def at(self, u: float, aside: float = 0.0) -> Frame:
         """Returns the frame on the line at `u`, along it, `aside` metres to its far side."""
