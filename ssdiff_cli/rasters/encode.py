@@ -1,9 +1,9 @@
 """GDAL's part of writing: an empty file with all metadata, and runs of tiles encoded in memory."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from ssdiff_cli.rasters.blocks import TileRun
 from ssdiff_cli.rasters.metadata import place_keywords, write_metadata
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile
+from ssdiff_cli.rasters.store import TilePlanes
 from ssdiff_cli.rasters.tiff import Page, encoded_tile, read_pages
-from ssdiff_models.errors import ResourceError
+from ssdiff_models.errors import UsageError
 
-__all__ = ["EncodedRun", "encode_run", "write_template"]
+__all__ = ["EncodedRun", "encode_run", "make_template"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,7 @@ class EncodedRun:
 
     row: int
     col: int
-    pages: tuple[tuple[tuple[bytes, ...], ...], ...]
-    """For each page (image, mask) and each tile the bytes of its planes."""
+    tiles: tuple[TilePlanes, ...]
 
 
 def _keywords(profile: OutputProfile) -> dict[str, Any]:
@@ -43,41 +43,48 @@ def _keywords(profile: OutputProfile) -> dict[str, Any]:
     }
 
 
-def write_template(path: Path, pair: ScenePair, profile: OutputProfile, provenance: Mapping[str, str]) -> None:
-    """Creates the output without pixels.
+def make_template(pair: ScenePair, profile: OutputProfile, provenance: Mapping[str, str]) -> bytes:
+    """Returns the output without pixels.
 
     Raises:
-        ResourceError: When GDAL cannot create it.
+        UsageError: When GDAL cannot make such a file.
     """
     keywords = _keywords(profile) | place_keywords(pair) | {"SPARSE_OK": "YES"}
+    area = profile.area
     try:
-        with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, "w", width=profile.area.cols, height=profile.area.rows, **keywords) as output:
+        with _quietly(), MemoryFile() as memory:
+            with memory.open(width=area.cols, height=area.rows, **keywords) as output:
                 write_metadata(output, pair, provenance)
                 if profile.masked:
                     # Zeros leave the mask sparse, but create its directory.
                     output.write_mask(np.zeros((1, 1), np.uint8), window=rasterio.windows.Window(0, 0, 1, 1))
-    except RasterioError as error:
+            return bytes(memory.getbuffer())
+    except (RasterioError, ValueError, TypeError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
-        raise ResourceError(f"{path}: GDAL could not create it: {reason}; check the folder and the --co options") from error
+        raise UsageError(f"GDAL cannot make such an output: {reason}; check the --co options") from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """A piece of a file has no georeferencing, and needs none."""
+    with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def encode_run(run: TileRun, profile: OutputProfile) -> EncodedRun:
     """Encodes tiles as GDAL would inside the output."""
     rows, cols = run.valid.shape
-    keywords = _keywords(profile) | {"BIGTIFF": "NO"}
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with memory.open(width=cols, height=rows, **keywords) as piece:
-                piece.write(run.pixels)
-                if profile.masked:
-                    piece.write_mask(run.valid.astype(np.uint8) * 255)
+    with _quietly(), MemoryFile() as memory:
+        with memory.open(width=cols, height=rows, **(_keywords(profile) | {"BIGTIFF": "NO"})) as piece:
+            piece.write(run.pixels)
+            if profile.masked:
+                piece.write_mask(run.valid.astype(np.uint8) * 255)
         data = bytes(memory.getbuffer())
     pages = read_pages(data)
-    return EncodedRun(row=run.row, col=run.col, pages=tuple(_tiles(data, page) for page in pages))
+    tiles = tuple(tuple(_planes(data, page, col) for page in pages) for col in range(pages[0].tiles_across))
+    return EncodedRun(row=run.row, col=run.col, tiles=tiles)
 
 
-def _tiles(data: bytes, page: Page) -> tuple[tuple[bytes, ...], ...]:
-    return tuple(tuple(encoded_tile(data, page, index) for index in page.indexes(0, col)) for col in range(page.tiles_across))
+def _planes(data: bytes, page: Page, col: int) -> tuple[bytes, ...]:
+    return tuple(encoded_tile(data, page, index) for index in page.indexes(0, col))

@@ -99,6 +99,11 @@ class ScenePair:
         return self._prepared.notes
 
     @property
+    def options(self) -> PairOptions:
+        """What the pair was opened with."""
+        return self._prepared.options
+
+    @property
     def pan(self) -> Bands:
         """The PAN band."""
         return self._prepared.pan

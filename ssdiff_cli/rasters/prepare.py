@@ -95,6 +95,7 @@ class Prepared:
     area: Window
     region: PixelRegion | None
     notes: tuple[str, ...]
+    options: PairOptions
 
 
 def prepare_pair(pan: Named, ms: Named, options: PairOptions) -> Prepared:
@@ -127,6 +128,7 @@ def prepare_pair(pan: Named, ms: Named, options: PairOptions) -> Prepared:
         area=_area(options, pan_bands, pan_place, overlap, region),
         region=region,
         notes=notes,
+        options=options,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import rasterio.dtypes
 
 from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.shards import Shard
 from ssdiff_models.errors import UsageError
 from ssdiff_models.tiles import Window
 
@@ -32,7 +33,11 @@ class SinkOptions:
     overwrite: bool = False
     """Whether an existing output is replaced."""
     provenance: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the ``SSDIFF`` domain."""
+    """Tags of the ``SSDIFF`` domain; the same for the same run, so no dates."""
+    key: Mapping[str, str] = field(default_factory=dict)
+    """What the pixels depend on besides the pair, by name: an unfinished run is continued only where all of it is the same."""
+    shard: Shard | None = None
+    """Which part of the output this run makes; None makes all of it."""
     num_threads: int = 1
     """Threads that encode tiles."""
 
@@ -54,6 +59,11 @@ class OutputProfile:
     block_cols: int
     creation: Mapping[str, Any]
     """Creation options for GDAL."""
+
+    @property
+    def tiles_down(self) -> int:
+        """Number of tile rows."""
+        return -(-self.area.rows // self.block_rows)
 
     @property
     def maximum(self) -> int | None:

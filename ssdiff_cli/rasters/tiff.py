@@ -8,8 +8,9 @@ that was killed continues where the last complete append ended.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
-__all__ = ["ArrayTag", "Page", "encoded_tile", "read_pages"]
+__all__ = ["ArrayTag", "Page", "encoded_tile", "encoded_tile_at", "read_pages"]
 
 _WIDTH, _HEIGHT, _SAMPLES, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS = 256, 257, 277, 284, 322, 323, 324, 325
 _FORMATS = {3: "H", 4: "I", 16: "Q"}
@@ -67,6 +68,12 @@ def encoded_tile(data: bytes, page: Page, index: int) -> bytes:
     """Returns a tile as it is stored; empty where the file is sparse."""
     start = page.offsets.read(data, index)
     return data[start : start + page.counts.read(data, index)]
+
+
+def encoded_tile_at(file: BinaryIO, head: bytes, page: Page, index: int) -> bytes:
+    """Returns a tile as it is stored in an open file of which `head` holds the directories."""
+    file.seek(page.offsets.read(head, index))
+    return file.read(page.counts.read(head, index))
 
 
 def read_pages(data: bytes) -> list[Page]:

@@ -1,38 +1,37 @@
-"""A GeoTIFF or COG as a `Sink`: written beside its final name, renamed when complete.
+"""A GeoTIFF or COG as a `Sink`: written beside its final name, renamed when complete, continued when it was killed.
 
 Usage::
 
-    with open_pair(pan, ms, options=...) as pair, open_sink(output, pair, options=SinkOptions(provenance={...})) as sink:
-        for block, fused, valid in engine:
-            sink.write(block, fused, valid)
+    with open_pair(pan, ms, options=...) as pair, open_sink(output, pair, options=SinkOptions(key={...})) as sink:
+        for rows in sink.block_rows(grid):
+            for block in engine(pair, rows=rows):
+                sink.write(block.window, block.fused, block.valid)
 
-Blocks come once each in row-major order and are cut to the pair's area. When the `with` body ends without an
-error the file appears under its final name; when it fails nothing is left.
+Blocks come once each in row-major order. What is outside of the area, or already in the file, is ignored.
+When the `with` body ends without an error the file appears under its final name (`sink.path`). When it fails, what was
+finished stays as ``OUT.part`` with ``OUT.journal.json``, and the same command continues there.
 """
 
 import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
 
-import numpy as np
-import rasterio
-import rasterio.shutil
-from rasterio.errors import RasterioError
-
-from ssdiff_cli.rasters.blocks import Assembler, Pixels, TileRun
-from ssdiff_cli.rasters.encode import EncodedRun, encode_run, write_template
+from ssdiff_cli.rasters.blocks import Assembler, TileRun
+from ssdiff_cli.rasters.encode import EncodedRun, encode_run, make_template
+from ssdiff_cli.rasters.finish import place_output
+from ssdiff_cli.rasters.journal import Journal, RunKey, run_key
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile, SinkOptions, output_profile
-from ssdiff_cli.rasters.tiff import Page, read_pages
-from ssdiff_models.errors import ResourceError, SsdiffError, UsageError
-from ssdiff_models.radiometry import cast
+from ssdiff_cli.rasters.settle import settle
+from ssdiff_cli.rasters.shards import ShardNote, shard_path
+from ssdiff_cli.rasters.store import TileFile, disk_errors, lock_part
+from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import BoolArray, FloatArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.tiles import TileGrid, Window
 
 __all__ = ["RasterSink", "SinkOptions", "check_output", "open_sink"]
 
@@ -61,13 +60,15 @@ def check_output(output: str, *, overwrite: bool, inputs: tuple[str, ...] = ()) 
 class RasterSink:
     """An open output; implements `ssdiff_models.scene.Sink`."""
 
-    def __init__(self, file: BinaryIO, profile: OutputProfile, num_threads: int) -> None:
-        """Takes a file that holds only directories; use `open_sink`."""
-        file.seek(0)
-        head = file.read()
-        self._file, self._end = file, file.tell()
-        self._pages = read_pages(head)
-        self._profile = profile
+    def __init__(
+        self, *, path: str, store: TileFile, profile: OutputProfile, record: Callable[[int], None], threads: int
+    ) -> None:
+        """Takes a file that is at a whole tile row, and what to do after each further one; use `open_sink`."""
+        self.path = path
+        """Where the file will be."""
+        self._store, self._profile, self._record = store, profile, record
+        self._wanted = _windows(store.left, profile)
+        self._missing = sum(window.rows * window.cols for window in self._wanted)
         self._assembler = Assembler(
             area=profile.area,
             bands=profile.bands,
@@ -75,33 +76,53 @@ class RasterSink:
             tile_rows=profile.block_rows,
             tile_cols=profile.block_cols,
         )
-        self._left = profile.area.rows * profile.area.cols
-        self._pool = ThreadPoolExecutor(num_threads, thread_name_prefix="encode")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encode")
         self._encoding: deque[Future[EncodedRun]] = deque()
-        self._ahead = 2 * num_threads
+        self._ahead = 2 * threads
 
-    def __enter__(self) -> Self:
-        """Returns the sink itself."""
-        return self
+    @property
+    def wanted(self) -> tuple[Window, ...]:
+        """What this run has to make: the area, less what is in the file already, less other shards' bands; top to bottom."""
+        return self._wanted
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Ends the encoding threads."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def block_rows(self, grid: TileGrid) -> list[range]:
+        """Returns the rows of blocks of a lattice that `wanted` touches; ranges that follow one another are joined."""
+        ranges: list[range] = []
+        for window in self._wanted:
+            rows, _ = grid.covering(window)
+            if ranges and rows.start <= ranges[-1].stop:
+                ranges[-1] = range(ranges[-1].start, rows.stop)
+            else:
+                ranges.append(rows)
+        return ranges
 
     def write(self, block: Window, fused: FloatArray, valid: BoolArray) -> None:
-        """Takes ``(bands, rows, cols)`` float32 in DN and the validity of its pixels; what is outside of the area is dropped.
+        """Takes ``(bands, rows, cols)`` float32 in DN and the validity of its pixels.
 
         Raises:
             ResourceError: When the disk is full.
         """
-        inside = block.intersection(self._profile.area)
-        if inside is None:
-            return
-        rows, cols = inside.within(block)
-        pixels = settle(fused[:, rows, cols], valid[rows, cols], self._profile)
-        self._left -= inside.rows * inside.cols
-        for run in self._assembler.add(inside, pixels, valid[rows, cols]):
+        for window in self._wanted:
+            part = block.intersection(window)
+            if part is not None:
+                rows, cols = part.within(block)
+                self._write(part, fused[:, rows, cols], valid[rows, cols])
+
+    def _write(self, part: Window, fused: FloatArray, valid: BoolArray) -> None:
+        self._missing -= part.rows * part.cols
+        for run in self._assembler.add(part, settle(fused, valid, self._profile), valid):
             self._submit(run)
+
+    def _submit(self, run: TileRun) -> None:
+        self._encoding.append(self._pool.submit(encode_run, run, self._profile))
+        while len(self._encoding) > self._ahead:
+            self._append(self._encoding.popleft().result())
+
+    def _append(self, run: EncodedRun) -> None:
+        with disk_errors(self.path):
+            for k, planes in enumerate(run.tiles):
+                for tile_rows in self._store.put(run.row, run.col + k, planes):
+                    self._record(tile_rows)
 
     def finish(self) -> None:
         """Writes what is still being encoded.
@@ -111,51 +132,25 @@ class RasterSink:
         """
         while self._encoding:
             self._append(self._encoding.popleft().result())
-        if self._left or self._assembler.unfinished:
-            raise RuntimeError(f"{self._left} pixels of the output were never written")
+        if self._missing or self._store.left:
+            raise RuntimeError(f"{self._missing} pixels of {self.path} were never written")
 
-    def _submit(self, run: TileRun) -> None:
-        self._encoding.append(self._pool.submit(encode_run, run, self._profile))
-        while len(self._encoding) > self._ahead:
-            self._append(self._encoding.popleft().result())
-
-    def _append(self, run: EncodedRun) -> None:
-        for page, tiles in zip(self._pages, run.pages, strict=True):
-            for k, planes in enumerate(tiles):
-                for index, data in zip(page.indexes(run.row, run.col + k), planes, strict=True):
-                    self._append_tile(page, index, data)
-
-    def _append_tile(self, page: Page, index: int, data: bytes) -> None:
-        if not data:
-            return
-        for tag, value in ((page.offsets, self._end), (page.counts, len(data))):
-            self._file.seek(tag.place(index))
-            self._file.write(tag.pack(value))
-        self._file.seek(self._end)
-        self._file.write(data)
-        self._end += len(data)
+    def close(self) -> None:
+        """Ends the encoding threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def settle(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> Pixels:
-    """Converts DN to stored pixels: rounded, clipped, invalid ones at nodata, and no valid one there."""
-    if profile.maximum is not None:
-        fused = np.minimum(fused, np.float32(profile.maximum))
-    pixels = cast(fused, profile.dtype)
-    if profile.nodata is None:
-        pixels[:, ~valid] = 0
-        return pixels
-    nodata = profile.dtype.type(profile.nodata)
-    pixels[pixels == nodata] = _neighbour(profile.nodata, profile)
-    pixels[:, ~valid] = nodata
-    return pixels
-
-
-def _neighbour(nodata: float, profile: OutputProfile) -> float:
-    """The value next to nodata, away from the end of the range."""
-    if profile.dtype.kind == "f":
-        return float(np.nextafter(profile.dtype.type(nodata), profile.dtype.type(0 if nodata else 1)))
-    top = np.iinfo(profile.dtype).max if profile.maximum is None else profile.maximum
-    return nodata - 1 if nodata == top else nodata + 1
+def _windows(tile_rows: tuple[int, ...], profile: OutputProfile) -> tuple[Window, ...]:
+    """PAN windows of tile rows, adjacent ones joined."""
+    area, height = profile.area, profile.block_rows
+    spans: list[list[int]] = []
+    for row in tile_rows:
+        if spans and spans[-1][1] == row:
+            spans[-1][1] = row + 1
+        else:
+            spans.append([row, row + 1])
+    bands = [Window(row=area.row + a * height, col=area.col, rows=(b - a) * height, cols=area.cols) for a, b in spans]
+    return tuple(part for band in bands if (part := band.intersection(area)))
 
 
 @contextmanager
@@ -163,48 +158,73 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
     """Opens an output for the pair's area; it appears under its name when the body ends without an error.
 
     Raises:
-        UsageError: When the output cannot be used as given: see `check_output`.
+        UsageError: When the output cannot be used as given (see `check_output`), another run writes it, or an
+            unfinished run with other settings is there.
         ResourceError: When the disk is full.
     """
-    check_output(output, overwrite=options.overwrite, inputs=(pair.pan.path, pair.ms.path))
+    path = shard_path(output, options.shard) if options.shard else output
+    check_output(path, overwrite=options.overwrite, inputs=(pair.pan.path, pair.ms.path))
     profile = output_profile(pair, options)
-    part = Path(f"{output}.part")
+    template = make_template(pair, profile, options.provenance)
+    journal, part, key = Journal(path), Path(f"{path}.part"), run_key(pair, template, options.key)
+    shard = options.shard
+    tile_rows = shard.tile_rows(profile.tiles_down, profile.block_rows) if shard else range(profile.tiles_down)
+    with lock_part(part, path) as file:
+        store = TileFile(file, template, tile_rows)
+        progress = journal.progress(key, part, restart=options.overwrite)
+        with _kept_when_begun(store, part, journal):
+            with disk_errors(path):
+                _begin(store, progress)
+            record = partial(_record, store, journal, key)
+            with closing(
+                RasterSink(path=path, store=store, profile=profile, record=record, threads=options.num_threads)
+            ) as sink:
+                yield sink
+                sink.finish()
+            with disk_errors(path):
+                _complete(store, part, path, options, key)
+        journal.remove()
+
+
+def _begin(store: TileFile, progress: tuple[int, int] | None) -> None:
+    if progress is None:
+        store.start()
+    else:
+        store.resume(*progress)
+
+
+@contextmanager
+def _kept_when_begun(store: TileFile, part: Path, journal: Journal) -> Iterator[None]:
+    """Removes an unfinished file that is not worth continuing."""
     try:
-        write_template(part, pair, profile, options.provenance)
-        with part.open("r+b") as file, RasterSink(file, profile, options.num_threads) as sink:
-            yield sink
-            sink.finish()
-        if options.format == "COG":
-            part = _to_cog(part, output, options)
-        part.replace(output)
-    except OSError as error:
-        raise disk_error(error, output) from error
-    finally:
-        _discard(Path(f"{output}.part"), Path(f"{output}.cog.part"))
+        yield
+    except BaseException:
+        if not store.rows_done:
+            part.unlink(missing_ok=True)
+            journal.remove()
+        raise
 
 
-def _to_cog(part: Path, output: str, options: SinkOptions) -> Path:
-    cog = Path(f"{output}.cog.part")
-    creation = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"} | {
-        key.upper(): value for key, value in options.creation
-    }
-    try:
-        with rasterio.Env(GDAL_NUM_THREADS=str(options.num_threads)):
-            rasterio.shutil.copy(str(part), str(cog), driver="COG", **creation)
-    except RasterioError as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise ResourceError(f"{output}: GDAL could not write it: {reason}") from error
-    return cog
+def _record(store: TileFile, journal: Journal, key: RunKey, tile_rows: int) -> None:
+    # The journal never claims what a crash of the machine could take back.
+    store.sync()
+    journal.record(key, tile_rows, store.size)
 
 
-def disk_error(error: OSError, output: str) -> SsdiffError:
-    """Returns the user's error for a failed write."""
-    reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
-    return ResourceError(f"{output}: cannot be written: {reason}; free some space or choose another folder")
-
-
-def _discard(*parts: Path) -> None:
-    for part in parts:
-        for path in (part, Path(f"{part}.aux.xml")):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+def _complete(store: TileFile, part: Path, path: str, options: SinkOptions, key: RunKey) -> None:
+    """Gives the file its name; a shard stays a GeoTIFF and tells at its end what it is a shard of."""
+    shard = options.shard
+    if shard is not None:
+        note = ShardNote(
+            index=shard.index,
+            count=shard.count,
+            tile_rows=store.tile_rows,
+            head=store.head,
+            digest=key.digest,
+            format=options.format,
+            creation=options.creation,
+        )
+        store.append_bytes(note.packed())
+    place_output(
+        part, path, format="GTiff" if shard else options.format, creation=options.creation, num_threads=options.num_threads
+    )

@@ -1,0 +1,41 @@
+"""The last step of an output: its final name, as a cloud-optimised GeoTIFF where it is to be one."""
+
+from pathlib import Path
+
+import rasterio
+import rasterio.shutil
+from rasterio.errors import RasterioError
+
+from ssdiff_models.errors import ResourceError
+
+__all__ = ["place_output"]
+
+
+def place_output(part: Path, output: str, *, format: str, creation: tuple[tuple[str, str], ...], num_threads: int) -> None:  # noqa: A002 - GDAL's word
+    """Gives a finished GeoTIFF its name, or writes it as a COG under that name.
+
+    Raises:
+        ResourceError: When GDAL cannot write the COG.
+    """
+    if format == "GTiff":
+        part.replace(output)
+        return
+    target = Path(f"{output}.cog.part")
+    try:
+        _write_cog(part, target, creation, num_threads)
+        target.replace(output)
+    except RasterioError as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ResourceError(f"{output}: GDAL could not write the COG: {reason}") from error
+    finally:
+        # GDAL keeps overviews and masks beside the file while it writes.
+        for rest in target.parent.glob(f"{target.name}*"):
+            rest.unlink()
+    part.unlink()
+
+
+def _write_cog(source: Path, target: Path, creation: tuple[tuple[str, str], ...], num_threads: int) -> None:
+    options = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER", "COPY_SRC_MDD": "YES"}
+    options |= {key.upper(): value for key, value in creation}
+    with rasterio.Env(GDAL_NUM_THREADS=str(num_threads), GDAL_TIFF_INTERNAL_MASK=True):
+        rasterio.shutil.copy(str(source), str(target), driver="COG", **options)
