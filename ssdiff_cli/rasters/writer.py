@@ -14,7 +14,7 @@ finished stays as ``OUT.part`` with ``OUT.journal.json``, and the same command c
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
