@@ -76,7 +76,8 @@ def _quality(image: FloatArray, truth: FloatArray, valid: BoolArray, ratio: int)
 
 def _place(pair: ScenePair, transform: Affine, shape: tuple[int, ...]) -> Window:
     """Returns where an image that lies on the PAN's grid begins and ends there."""
-    col, row = ~pair.transform @ (transform.c, transform.f)
+    inverse, x, y = ~pair.transform, transform.c, transform.f
+    row, col = inverse.d * x + inverse.e * y + inverse.f, inverse.a * x + inverse.b * y + inverse.c
     return Window(row=round(row), col=round(col), rows=shape[0], cols=shape[1])
 
 

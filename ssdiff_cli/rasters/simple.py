@@ -13,6 +13,7 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 
 from ssdiff_models.errors import ResourceError
 
@@ -87,10 +88,11 @@ def write_png(path: str | Path, picture: npt.NDArray[np.uint8]) -> None:
         ResourceError: When it cannot be written.
     """
     count, rows, cols = picture.shape
-    with _complete(path) as part, warnings.catch_warnings():
+    with _complete(path) as part, warnings.catch_warnings(), MemoryFile() as memory:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(part, "w", driver="PNG", count=count, height=rows, width=cols, dtype="uint8") as file:
+        with memory.open(driver="PNG", count=count, height=rows, width=cols, dtype="uint8") as file:
             file.write(picture)
+        part.write_bytes(memory.read())
 
 
 @contextmanager
