@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ssdiff_cli import console
-from ssdiff_cli.commands import models, sharpen, simulate
+from ssdiff_cli.commands import eval, models, sharpen, simulate, train
 from ssdiff_cli.options import Quiet, Verbose
 from ssdiff_models import __version__
 from ssdiff_models.errors import SsdiffError
@@ -100,8 +100,10 @@ def root(
         typer.echo(context.get_help(), nl=False)
 
 
+app.command("eval")(eval.evaluate)
 app.command("sharpen")(sharpen.sharpen)
 app.command("simulate")(simulate.simulate)
+app.command("train")(train.train)
 
 
 def main() -> None:

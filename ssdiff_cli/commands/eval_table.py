@@ -1,0 +1,37 @@
+"""The table of ``ssdiff eval``, as text for stdout."""
+
+import io
+import shutil
+import sys
+
+from ssdiff_cli.jobs.evaluate_results import Evaluation, describe_settings
+from ssdiff_cli.jobs.evaluate_scores import METRICS
+
+__all__ = ["render_table"]
+
+WIDE = 160
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def render_table(evaluation: Evaluation) -> str:
+    """Returns the table, best figures marked, with the protocol below it; coloured where stdout is a terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("method", header_style="bold", title_justify="left")
+    for name in evaluation.metrics:
+        arrow = "↓" if METRICS[name].best == "low" else "↑"
+        table.add_column(escape(f"{METRICS[name].title} {arrow}"), justify="right")
+    for method, cells in evaluation.table().items():
+        table.add_row(escape(method), *(f"[bold green]{cell.text}*[/]" if cell.best else f"{cell.text} " for cell in cells))
+    terminal = sys.stdout.isatty()
+    text = io.StringIO()
+    width = shutil.get_terminal_size().columns if terminal else WIDE
+    console = Console(file=text, force_terminal=terminal, width=width, highlight=False)
+    console.print(table)
+    for name, value in describe_settings(evaluation.settings, evaluation.count):
+        console.print(f"{name}: {value}", markup=False, soft_wrap=True)
+    for note in evaluation.settings.notes:
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
+    return text.getvalue().rstrip("\n")

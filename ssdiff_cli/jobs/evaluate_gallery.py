@@ -1,0 +1,65 @@
+"""What a report shows: a part of the first sample, as every method made it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ssdiff_cli.jobs.evaluate_samples import Sample, Scored, Settings
+from ssdiff_models.scene import BoolArray, FloatArray
+
+__all__ = ["Gallery", "Shown"]
+
+LARGEST = 512
+"""Side of the part that is shown, in pixels of the scored grid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The inputs of the part that is shown."""
+
+    name: str
+    pan: FloatArray
+    """``(rows, cols)``; empty where there is no PAN."""
+    lms: FloatArray
+    """``(bands, rows, cols)``; empty where there is no MS."""
+    valid: BoolArray
+    reference: FloatArray | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Gallery:
+    """Collects the images of the first sample."""
+
+    settings: Settings
+    shown: Shown | None = None
+    fused: dict[str, FloatArray] = field(default_factory=dict)
+    """``(bands, rows, cols)`` of each method."""
+    sample: Sample | None = None
+    """The sample they come from."""
+    part: tuple[slice, slice] | None = None
+    """The rows and columns of the sample that are shown."""
+
+    def offer(self, scored: Scored) -> None:
+        """Keeps what belongs to the first sample."""
+        if self.sample is None:
+            self._start(scored.sample)
+        if scored.sample is self.sample and self.part is not None:
+            self.fused[scored.method] = np.ascontiguousarray(scored.fused[:, *self.part])
+
+    def _start(self, sample: Sample) -> None:
+        rows, cols = (_middle(part, size) for part, size in zip(sample.inner, sample.valid.shape, strict=True))
+        self.sample, self.part = sample, (rows, cols)
+        self.shown = Shown(
+            name=sample.name,
+            pan=sample.pan[..., rows, cols].copy(),
+            lms=sample.lms[:, rows, cols].copy(),
+            valid=sample.valid[rows, cols].copy(),
+            reference=None if sample.reference is None else sample.reference[:, rows, cols].copy(),
+        )
+
+
+def _middle(part: slice, size: int) -> slice:
+    """Returns the middle of the scored rows or columns, not larger than what is shown."""
+    start, stop, _ = part.indices(size)
+    extra = max(stop - start - LARGEST, 0) // 2
+    return slice(start + extra, min(start + extra + LARGEST, stop))

@@ -1,0 +1,153 @@
+"""The methods that an evaluation can fuse with: EXP, the classical ones, and a model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
+from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
+from ssdiff_models.degrade import shift_image
+from ssdiff_models.errors import ModelError, UsageError
+from ssdiff_models.radiometry import SceneStatistics
+from ssdiff_models.scene import FloatArray
+from ssdiff_models.sensors import Sensor
+
+if TYPE_CHECKING:
+    from ssdiff_models.checkpoint import Checkpoint
+    from ssdiff_models.fusing import FusionSettings, ModelFuser
+
+__all__ = [
+    "DEFAULT_METHODS",
+    "MODEL_METHOD",
+    "Model",
+    "ModelChoice",
+    "array_fusers",
+    "known_methods",
+    "load_model",
+    "parse_methods",
+]
+
+MODEL_METHOD = "ssdiff"
+DEFAULT_METHODS = (MODEL_METHOD, "exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """What decides the pixels of the model's row."""
+
+    model: str | None = None
+    """Name or file; None picks the shipped one that fits."""
+    steps: int | None = None
+    """Sampling steps; None is the model's own number."""
+    seed: int = 0
+    device: DeviceOptions = field(default_factory=DeviceOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A loaded model with what was chosen for it."""
+
+    checkpoint: "Checkpoint"
+    settings: "FusionSettings"
+    device: DeviceChoice
+
+    def fuser(self, statistics: SceneStatistics) -> "ModelFuser":
+        """Returns the model bound to a scene's radiometry."""
+        from ssdiff_models.fusing import ModelFuser
+
+        return ModelFuser(
+            checkpoint=self.checkpoint, statistics=statistics, settings=self.settings, precision=self.device.precision
+        )
+
+
+def known_methods() -> tuple[str, ...]:
+    """Returns the names that ``--methods`` takes."""
+    from ssdiff_models import classical
+
+    return MODEL_METHOD, *classical.METHODS
+
+
+def parse_methods(text: str) -> tuple[str, ...]:
+    """Reads a comma-separated list of methods, in the user's order and without repetitions.
+
+    Raises:
+        UsageError: When a name is unknown, or none is given; the message lists the known.
+    """
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in known_methods()]
+    if unknown or not names:
+        what = f"unknown method {unknown[0]!r}" if unknown else "--methods names no method"
+        raise UsageError(f"{what}: known are {', '.join(known_methods())}")
+    return names
+
+
+def load_model(choice: ModelChoice, *, bands: int, ratio: int) -> Model:
+    """Loads the chosen model, or the shipped one for that many bands and that ratio, onto its device.
+
+    Raises:
+        ModelError: When there is none, it cannot be loaded, or it is for another ratio.
+    """
+    from ssdiff_models import zoo
+    from ssdiff_models.checkpoint import load_checkpoint
+    from ssdiff_models.fusing import FusionSettings
+
+    path = zoo.locate(choice.model) if choice.model else zoo.find(bands=bands, ratio=ratio).path
+    checkpoint = load_checkpoint(path)
+    if checkpoint.ratio != ratio:
+        raise ModelError(
+            f"model {checkpoint.name} was trained for ratio {checkpoint.ratio}, the data have {ratio}: choose another --model"
+        )
+    settings = FusionSettings.of(checkpoint, steps=choice.steps, seed=choice.seed)
+    device = choose(choice.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
+    return Model(checkpoint=replace(checkpoint, network=device.place(checkpoint.network)), settings=settings, device=device)
+
+
+def array_fusers(methods: Iterable[str], *, sensor: Sensor, ratio: int, model: Model | None) -> dict[str, Fuser]:
+    """Returns fusers that see nothing but a sample's arrays; `model` may be None where its method is not asked for."""
+    fusers: dict[str, Fuser] = {}
+    for name in methods:
+        if name == MODEL_METHOD:
+            assert model is not None
+            fusers[name] = partial(_model_on_arrays, model)
+        elif name == "exp":
+            fusers[name] = _exp
+        else:
+            fusers[name] = partial(_classical_on_arrays, name, sensor, ratio)
+    return fusers
+
+
+def _exp(sample: Sample) -> FloatArray:
+    return sample.lms
+
+
+def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample) -> FloatArray:
+    from ssdiff_models import classical
+
+    fused = classical.fuse(method, pan=sample.pan, ms=sample.ms, lms=sample.lms, sensor=sensor, ratio=ratio)
+    return np.asarray(fused, dtype=np.float32)
+
+
+def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:
+    from ssdiff_models.arrays import ArraySource
+    from ssdiff_models.tiled import fuse_tiles
+
+    checkpoint = model.checkpoint
+    source = ArraySource(pan=sample.pan, ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase), ratio=checkpoint.ratio)
+    fuser = model.fuser(sample.statistics or source.statistics())
+    output = np.empty_like(sample.lms)
+    for block in fuse_tiles(source, fuser, model.device.runner()):
+        output[(slice(None), *block.window.within(source.area))] = block.fused
+    return output
+
+
+def at_phase(sample: Sample, ratio: int, phase: float) -> FloatArray:
+    """Returns the sample's MS resampled so that pixel i is centred at PAN index ``ratio*i + phase``."""
+    offset = (phase - sample.phase) / ratio
+    if offset == 0:
+        return sample.ms
+    moved = [shift_image(torch.from_numpy(band), (offset, offset)) for band in sample.ms]
+    return torch.stack(moved).numpy()

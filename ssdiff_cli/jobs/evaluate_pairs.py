@@ -1,0 +1,182 @@
+"""Samples of a PAN/MS pair of rasters: degraded by Wald's protocol, or as they are."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ssdiff_cli.jobs.evaluate_samples import BLOCK, Sample, crop_slices, interpolate
+from ssdiff_cli.jobs.evaluate_windows import aligned, has_block, sample_windows, window_count, window_side
+from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
+from ssdiff_models.errors import InputError
+from ssdiff_models.radiometry import BandStatistics, SceneStatistics
+from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch
+from ssdiff_models.sensors import Sensor
+from ssdiff_models.tiles import Window
+
+__all__ = ["PairSamples", "Validity", "full_samples", "pair_sensor", "reduced_samples"]
+
+Validity = Callable[[Window], BoolArray]
+"""Tells which pixels of a window are valid elsewhere, too."""
+
+MARGIN = 64
+"""PAN pixels around a window that feed the methods and are not scored."""
+
+
+def pair_sensor(pair: ScenePair, sensor: Sensor) -> Sensor:
+    """Returns the sensor with the gains of the pair's bands, matched by their descriptions where these are known."""
+    descriptions = pair.ms.dataset.descriptions
+    names = tuple(descriptions[index - 1] for index in pair.ms.indexes)
+    gains = sensor.gains(pair.bands, names)
+    return replace(sensor, bands=tuple(name or f"band {k}" for k, name in enumerate(names, 1)), ms_gains=gains)
+
+
+class PairSamples:
+    """The windows of a pair that are scored, and what they become."""
+
+    def __init__(self, pair: ScenePair, *, area: Window, multiple: int, windows: int | None) -> None:
+        """Decides where to score; `multiple` is what sides of a sample must be multiples of."""
+        self.pair = pair
+        self.multiple = multiple
+        self.area = aligned(area, pair.ratio, multiple)
+        self.asked = window_count(self.area, windows)
+        self.scale = dn_scale(pair)
+
+    @property
+    def count(self) -> int:
+        """The most samples there can be."""
+        return 1 if self.asked is None else min(self.asked, sum(1 for _ in self._sampled(self.asked)))
+
+    def windows(self) -> Iterator[tuple[str, Window, Window]]:
+        """Yields the name of each sample, the window that is read, and the one in it that is scored."""
+        if self.asked is None:
+            yield "the scene", self.area, self.area
+            return
+        for window in self._sampled(self.asked):
+            around = aligned(window.expand(MARGIN).intersection(self.area) or window, self.pair.ratio, self.multiple)
+            yield f"window at row {window.row}, column {window.col}", around, window
+
+    def _sampled(self, asked: int) -> Iterator[Window]:
+        return sample_windows(self.area, self.multiple, window_side(self.area, asked))
+
+    def patch(self, window: Window) -> Patch:
+        """Reads a window in DN."""
+        patch = self.pair.read(window)
+        if self.scale == 1:
+            return patch
+        return Patch(pan=patch.pan * self.scale, ms=patch.ms * self.scale, valid=patch.valid)
+
+    def statistics(self) -> SceneStatistics:
+        """Returns the radiometry of the whole scene in DN."""
+        found = self.pair.statistics()
+        return SceneStatistics(pan=_scaled(found.pan, self.scale), ms=tuple(_scaled(band, self.scale) for band in found.ms))
+
+
+def dn_scale(pair: ScenePair) -> int:
+    """Returns what to multiply with: 10000 for reflectances in 0 .. 1, which Q2n's integers would round away, else 1."""
+    return 10_000 if pair.ms.dtype.kind == "f" and max(band.maximum for band in pair.statistics().ms) <= 10 else 1
+
+
+def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
+    return BandStatistics(
+        mean=band.mean * scale, std=band.std * scale, minimum=band.minimum * scale, maximum=band.maximum * scale
+    )
+
+
+def full_samples(scene: PairSamples, validity: Validity | None = None) -> Iterator[Sample]:
+    """Yields the pair's own pixels with EXP; `validity` adds that of given products.
+
+    Raises:
+        InputError: When no sample has a block of valid pixels.
+    """
+    pair, found = scene.pair, 0
+    for name, window, scored in scene.windows():
+        patch = scene.patch(window)
+        inner = scored.within(window)
+        valid = patch.valid if validity is None else patch.valid & validity(window)
+        if not has_block(valid[inner], BLOCK):
+            continue
+        inside = slice(MS_HALO, -MS_HALO)
+        lms = upsample(torch.from_numpy(patch.ms), pair.ratio, pair.ms_phase, MS_HALO).numpy()
+        ms = np.ascontiguousarray(patch.ms[:, inside, inside])
+        low = interpolate(_reduced_pan(patch.pan, pair), pair.ratio, pair.ms_phase)[0]
+        yield Sample(
+            name=name,
+            pan=patch.pan,
+            ms=ms,
+            lms=lms,
+            valid=valid,
+            inner=inner,
+            phase=pair.ms_phase,
+            pan_low=low,
+            window=window,
+            statistics=scene.statistics(),
+        )
+        found += 1
+        if found == scene.asked:
+            return
+    _some(found, pair)
+
+
+def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[Sample]:
+    """Yields the pair degraded by its ratio (Wald): the MS is the reference, the PAN's reduction the PAN.
+
+    Filled holes reach through the MTF and the interpolator, so pixels within four reduced MS pixels of one are not scored.
+
+    Raises:
+        InputError: When no sample has a block of valid pixels, or it is too small.
+    """
+    pair, found = scene.pair, 0
+    for name, window, _ in scene.windows():
+        patch = scene.patch(window)
+        reference = np.ascontiguousarray(patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO])
+        rows, cols = reference.shape[1:]
+        under: BoolArray = np.all(patch.valid.reshape(rows, pair.ratio, cols, pair.ratio), axis=(1, 3))
+        valid = _eroded(under, 4 * pair.ratio)
+        inner = crop_slices(rows, cols, crop)
+        if not has_block(valid[inner], BLOCK):
+            continue
+        ms = reduce_ms(torch.from_numpy(reference).double(), sensor.ms_gains, pair.ratio, pair.ms_phase).float().numpy()
+        yield Sample(
+            name=name,
+            pan=_reduced_pan(patch.pan, pair)[0],
+            ms=ms,
+            lms=interpolate(ms, pair.ratio, pair.ms_phase),
+            valid=valid,
+            inner=inner,
+            phase=pair.ms_phase,
+            reference=reference,
+            statistics=scene.statistics(),
+        )
+        found += 1
+        if found == scene.asked:
+            return
+    _some(found, pair)
+
+
+def _reduced_pan(pan: FloatArray, pair: ScenePair) -> FloatArray:
+    """Returns ``(1, rows, cols)`` on the MS model grid, each pixel where the MS has it."""
+    rows, cols = pan.shape
+    phase, ratio = pair.ms_phase, pair.ratio
+    reduced: FloatArray = reduce_pan(
+        torch.from_numpy(pan), ratio, first=(phase, phase), shape=(rows // ratio, cols // ratio)
+    ).numpy()
+    return reduced[None]
+
+
+def _eroded(valid: BoolArray, reach: int) -> BoolArray:
+    """Returns the pixels that have no invalid one within `reach` rows and columns; the scene's border does not count as one."""
+    if valid.all():
+        return valid
+    holes = torch.from_numpy(~valid).float()[None, None]
+    near: BoolArray = torch.nn.functional.max_pool2d(holes, 2 * reach + 1, stride=1, padding=reach)[0, 0].numpy() > 0
+    return ~near
+
+
+def _some(found: int, pair: ScenePair) -> None:
+    if not found:
+        raise InputError(
+            f"{pair.ms.path}: no block of {BLOCK} x {BLOCK} pixels is wholly valid in PAN and MS: nothing can be scored"
+        )

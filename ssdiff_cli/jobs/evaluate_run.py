@@ -1,0 +1,104 @@
+"""One evaluation from start to end: open, score, and write what was asked for."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssdiff_cli.jobs.evaluate import Request, open_plan
+from ssdiff_cli.jobs.evaluate_conditions import Condition, check_rows, parse_condition
+from ssdiff_cli.jobs.evaluate_gallery import Gallery
+from ssdiff_cli.jobs.evaluate_results import Evaluation
+from ssdiff_cli.jobs.evaluate_samples import Plan
+from ssdiff_cli.jobs.evaluate_scores import metric_names
+from ssdiff_cli.rasters.env import raster_env
+from ssdiff_models.errors import UsageError
+
+__all__ = ["Outputs", "run_evaluation"]
+
+Progress = Callable[[int, int, int], None]
+"""``progress(done, total, pixels)``: rows of samples scored, their total, PAN pixels scored."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What is made besides the table."""
+
+    csv: str | None = None
+    report: str | None = None
+    overwrite: bool = False
+    """Whether existing files are replaced."""
+    fail_if: tuple[str, ...] = ()
+    """Conditions as the user wrote them."""
+
+    def check(self) -> None:
+        """Makes sure, before anything is computed, that the files can be written.
+
+        Raises:
+            UsageError: When one exists already, or its folder does not.
+        """
+        for name, path in (("--csv", self.csv), ("--report", self.report)):
+            if path is None:
+                continue
+            if Path(path).exists() and not self.overwrite:
+                raise UsageError(f"{path} exists already: give another {name}, or --overwrite")
+            if not Path(path).absolute().parent.is_dir():
+                raise UsageError(f"{path}: its folder does not exist: make it first")
+
+
+def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tuple[Evaluation, tuple[Condition, ...]]:
+    """Scores what was asked for and writes the files.
+
+    Returns:
+        The evaluation, and the conditions that are still to be checked: a missed threshold must not cost the user the figures.
+
+    Raises:
+        SsdiffError: When anything the user gave cannot be used.
+    """
+    outputs.check()
+    with raster_env(), open_plan(request) as plan:
+        conditions = tuple(parse_condition(text, metric_names(plan.settings.protocol)) for text in outputs.fail_if)
+        check_rows(conditions, plan.methods)
+        for note in plan.settings.notes:
+            _log.info(note)
+        evaluation = Evaluation(settings=plan.settings)
+        gallery = Gallery(settings=plan.settings) if outputs.report is not None else None
+        _score(plan, evaluation, gallery, progress)
+        _write(outputs, evaluation, gallery)
+    return evaluation, conditions
+
+
+def _score(plan: Plan, evaluation: Evaluation, gallery: Gallery | None, progress: Progress) -> None:
+    total, pixels = plan.count * len(plan.methods), 0
+    progress(0, total, 0)
+    for done, scored in enumerate(plan.run(), start=1):
+        evaluation.add(scored)
+        if gallery is not None:
+            gallery.offer(scored)
+        pixels += scored.sample.valid.size
+        progress(done, total, pixels)
+
+
+def _write(outputs: Outputs, evaluation: Evaluation, gallery: Gallery | None) -> None:
+    if outputs.csv is not None:
+        _write_text(outputs.csv, evaluation.as_csv())
+    if outputs.report is not None and gallery is not None:
+        from ssdiff_cli.jobs.report import render_report
+
+        _write_text(outputs.report, render_report(evaluation, gallery))
+
+
+def _write_text(path: str, text: str) -> None:
+    """Writes a file under its name only once it is whole.
+
+    Raises:
+        UsageError: When the folder cannot be written to.
+    """
+    target = Path(path)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except PermissionError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}): choose another folder") from error

@@ -1,0 +1,143 @@
+"""What is scored: a piece of a scene (or an image of a test set) with all that fusing and scoring it takes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ssdiff_cli.jobs.evaluate_scores import ProtocolName, Scores, score_full, score_reduced
+from ssdiff_models.degrade import upsample
+from ssdiff_models.errors import InputError
+from ssdiff_models.radiometry import SceneStatistics
+from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray
+from ssdiff_models.sensors import Sensor
+from ssdiff_models.tiles import Window
+
+__all__ = ["Fuser", "Plan", "Sample", "Scored", "Settings", "crop_slices", "interpolate", "score_samples"]
+
+BLOCK = 32
+"""Side of the metrics' blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The protocol in force; everything a reader needs to compare the figures with others."""
+
+    protocol: ProtocolName
+    inputs: tuple[str, ...]
+    """The files, as the user named them."""
+    sensor: Sensor
+    """With the MTF gains of the very bands that are scored."""
+    ratio: int
+    crop: int
+    """Border cut of the reference toolbox, in pixels of the scored grid; 0 is none."""
+    peak: float
+    """What PSNR and SSIM take for the largest value."""
+    unit: str
+    """What the figures are means over: ``scene``, ``window`` or ``image``."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about how the figures came about; one sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One image, or one window of a scene, in DN."""
+
+    name: str
+    pan: FloatArray
+    """``(rows, cols)``."""
+    ms: FloatArray
+    """``(bands, rows/ratio, cols/ratio)``."""
+    lms: FloatArray
+    """``(bands, rows, cols)``: EXP."""
+    valid: BoolArray
+    """``(rows, cols)``: pixels that are scored."""
+    inner: tuple[slice, slice]
+    """The rows and columns that are scored; what is around them only feeds the methods."""
+    phase: float
+    """PAN index of the centre of MS pixel 0."""
+    reference: FloatArray | None = None
+    """``(bands, rows, cols)`` where there is one."""
+    pan_low: FloatArray | None = None
+    """``(rows, cols)``: the PAN at MS resolution; None is the reference toolbox's."""
+    window: Window | None = None
+    """Where it lies on the PAN grid, for products that are read from files."""
+    statistics: SceneStatistics | None = None
+    """Radiometry of the whole scene that this is a window of."""
+
+
+Fuser = Callable[[Sample], FloatArray]
+"""Makes, or reads, the fused image ``(bands, rows, cols)`` of a sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One method on one sample."""
+
+    sample: Sample
+    method: str
+    fused: FloatArray
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that is decided before the first pixel is fused."""
+
+    settings: Settings
+    methods: tuple[str, ...]
+    """Names of the rows, in order."""
+    count: int
+    """Number of samples, where no window turns out empty."""
+    run: Callable[[], Iterator[Scored]]
+    """Fuses and scores, sample by sample."""
+
+
+def score_samples(settings: Settings, samples: Iterator[Sample], fusers: dict[str, Fuser]) -> Iterator[Scored]:
+    """Yields the scores of every method on every sample.
+
+    Raises:
+        InputError: When an image cannot be scored; the message names it.
+    """
+    for sample in samples:
+        for method, fuse in fusers.items():
+            fused = fuse(sample)
+            yield Scored(sample=sample, method=method, fused=fused, scores=_score(settings, sample, fused))
+
+
+def _score(settings: Settings, sample: Sample, fused: FloatArray) -> Scores:
+    rows, cols = sample.inner
+    valid = sample.valid[rows, cols]
+    mask = None if valid.all() else valid
+    try:
+        if sample.reference is not None:
+            reference = sample.reference[:, rows, cols]
+            return score_reduced(fused[:, rows, cols], reference, ratio=settings.ratio, peak=settings.peak, valid=mask)
+        low = None if sample.pan_low is None else sample.pan_low[rows, cols]
+        lms, pan = sample.lms[:, rows, cols], sample.pan[rows, cols]
+        return score_full(fused[:, rows, cols], lms, pan, sensor=settings.sensor, ratio=settings.ratio, pan_low=low, valid=mask)
+    except InputError as error:
+        raise InputError(f"{sample.name}: {error}") from error
+
+
+def crop_slices(rows: int, cols: int, crop: int) -> tuple[slice, slice]:
+    """Returns the part of an image that the reference toolbox scores with a border cut of `crop` (its ``crop:end-crop``).
+
+    Raises:
+        InputError: When what is left is smaller than a metric's block.
+    """
+    first = max(crop - 1, 0)
+    if min(rows, cols) - first - crop < BLOCK:
+        raise InputError(
+            f"{rows} x {cols} pixels less a border of {crop} are smaller than the metrics' {BLOCK} x {BLOCK} block: "
+            "give a larger image or a smaller --crop"
+        )
+    return slice(first, rows - crop), slice(first, cols - crop)
+
+
+def interpolate(ms: FloatArray, ratio: int, phase: float) -> FloatArray:
+    """Returns EXP of a whole MS image ``(bands, rows, cols)``, mirrored at its borders."""
+    padded = np.pad(ms, ((0, 0), (MS_HALO, MS_HALO), (MS_HALO, MS_HALO)), mode="symmetric")
+    lms: FloatArray = upsample(torch.from_numpy(padded), ratio, phase, MS_HALO).numpy()
+    return lms

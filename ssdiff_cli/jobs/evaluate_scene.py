@@ -1,0 +1,107 @@
+"""Fusers of a scene's own windows: they give the very pixels that ``ssdiff sharpen`` writes, with the whole scene's statistics."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ssdiff_cli.jobs.evaluate_methods import MODEL_METHOD, Model
+from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
+from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.radiometry import SceneStatistics, cast
+from ssdiff_models.scene import FloatArray, Patch
+from ssdiff_models.sensors import Sensor
+from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
+from ssdiff_models.tiles import Window
+
+__all__ = ["scene_fusers"]
+
+BLOCK = 1024
+"""Side of the blocks that classical methods work in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A window of a pair as a `Source`."""
+
+    pair: ScenePair
+    area: Window
+
+    @property
+    def rows(self) -> int:
+        """Height of the PAN grid in pixels."""
+        return self.pair.rows
+
+    @property
+    def cols(self) -> int:
+        """Width of the PAN grid in pixels."""
+        return self.pair.cols
+
+    @property
+    def bands(self) -> int:
+        """Number of MS bands."""
+        return self.pair.bands
+
+    @property
+    def ratio(self) -> int:
+        """PAN pixels per MS pixel."""
+        return self.pair.ratio
+
+    def statistics(self) -> SceneStatistics:
+        """Returns the radiometry of the whole scene."""
+        return self.pair.statistics()
+
+    def read(self, window: Window) -> Patch:
+        """Reads one window."""
+        return self.pair.read(window)
+
+
+Blocks = Callable[[_Part], Iterable[FusedBlock]]
+
+
+def scene_fusers(
+    methods: Iterable[str], pair: ScenePair, *, sensor: Sensor, model: Model | None, scale: float
+) -> dict[str, Fuser]:
+    """Returns a fuser for each method; statistics of the scene are gathered when a method is first used.
+
+    Args:
+        methods: Names.
+        pair: The scene.
+        sensor: Whose MTF gains the classical methods use.
+        model: The model, where its method is asked for.
+        scale: What fused values are multiplied with to become DN.
+    """
+    fusers: dict[str, Fuser] = {name: partial(_fuse, pair, scale, _blocks(name, pair, sensor, model)) for name in methods}
+    return fusers | ({"exp": partial(_exp, pair, scale)} if "exp" in fusers else {})
+
+
+def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
+    # The samples carry EXP for the metrics; only the product's rounding is missing.
+    return cast(sample.lms / np.float32(scale), pair.ms.dtype).astype(np.float32) * np.float32(scale)
+
+
+def _blocks(method: str, pair: ScenePair, sensor: Sensor, model: Model | None) -> Blocks:
+    if method == MODEL_METHOD:
+        assert model is not None
+        fuser, runner = model.fuser(pair.statistics()), model.device.runner()
+        return lambda part: fuse_tiles(part, fuser, runner)
+    found: list[LocalFuser] = []
+
+    def blocks(part: _Part) -> Iterable[FusedBlock]:
+        from ssdiff_models.classical import stream
+
+        if not found:
+            found.append(stream(method, pair, sensor))
+        return fuse_blocks(part, found[0], block=BLOCK, workers=1)
+
+    return blocks
+
+
+def _fuse(pair: ScenePair, scale: float, blocks: Blocks, sample: Sample) -> FloatArray:
+    assert sample.window is not None
+    output = np.empty_like(sample.lms)
+    for block in blocks(_Part(pair=pair, area=sample.window)):
+        written = cast(block.fused, pair.ms.dtype).astype(np.float32)
+        output[(slice(None), *block.window.within(sample.window))] = written * np.float32(scale)
+    return output

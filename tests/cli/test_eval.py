@@ -1,0 +1,280 @@
+"""``ssdiff eval`` on rasters: protocols, forms of output, thresholds, bad input."""
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+from typer.testing import CliRunner, Result
+
+from ssdiff_cli.app import app
+from ssdiff_cli.jobs.simulate import ms_transform, pan_transform
+from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
+from ssdiff_cli.rasters.whole import read_whole
+from ssdiff_models import metrics
+from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
+from ssdiff_models.sensors import get
+from tests.scenes import UTM, Scene, SceneFactory
+
+MakeScene = Callable[..., Scene]
+
+
+def ssdiff(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
+
+
+def scores(*arguments: str | Path) -> dict[str, Any]:
+    result = ssdiff(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def refused(result: Result, code: int) -> str:
+    """Returns the one line an error gets."""
+    assert result.exit_code == code, result.output
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.fixture
+def scene(scene_factory: SceneFactory) -> Scene:
+    """Corner-aligned, so that no resampling stands between the files and the protocol."""
+    return scene_factory(size=320, offset=(0.0, 0.0), margin=0)
+
+
+def product(scene: Scene, path: Path, pixels: Any = None, **changes: Any) -> Path:  # noqa: ANN401
+    """Writes a product on the scene's PAN grid: the truth with noise, unless other pixels are given."""
+    truth = scene.pair.truth
+    noisy = truth + np.random.default_rng(0).normal(0, 20, truth.shape)
+    image = np.rint(noisy).clip(0, 65535).astype(np.uint16) if pixels is None else pixels
+    header = GeoTiff(transform=pan_transform(scene.sensor.pan_gsd), crs=UTM, names=scene.sensor.bands)
+    write_geotiff(path, image, replace(header, **changes))
+    return path
+
+
+def test_reduced_resolution_is_walds_protocol_with_the_sensors_mtf(scene: Scene) -> None:
+    found = scores("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--sensor", "qb")
+    assert (found["protocol"], found["sensor"], found["ratio"], found["crop"]) == ("reduced-resolution", "qb", 4, 21)
+    gains = get("qb").ms_gains
+    reference = torch.from_numpy(np.rint(scene.pair.ms).astype(np.float64))
+    low = np.pad(reduce_ms(reference, gains, 4, 1.5).numpy(), ((0, 0), (10, 10), (10, 10)), mode="symmetric")
+    lms = upsample(torch.from_numpy(low), 4, 1.5, 10).numpy()
+    inner = (slice(None), slice(20, -21), slice(20, -21))
+    fused, truth = lms[inner], reference.numpy()[inner]
+    want = {
+        "sam": metrics.sam(fused, truth),
+        "ergas": metrics.ergas(fused, truth, ratio=4),
+        "q2n": metrics.q2n(fused, truth),
+        "uqi": metrics.uqi(fused, truth),
+        "scc": metrics.scc(fused, truth),
+        "psnr": metrics.psnr(fused, truth, peak=2047),
+        "ssim": metrics.ssim(fused, truth, peak=2047),
+    }
+    assert found["methods"]["exp"] == pytest.approx(want, rel=1e-5)
+
+
+def test_crop_0_scores_the_border_too(scene: Scene) -> None:
+    pair = ("--reduced-res", scene.pan, scene.ms, "--methods", "exp")
+    whole = scores(*pair, "--crop", "0")
+    assert whole["crop"] == 0
+    assert whole["methods"] != scores(*pair)["methods"]
+
+
+def test_full_resolution_registers_the_low_pass_pan(scene: Scene) -> None:
+    found = scores("--full-res", scene.pan, scene.ms, "--methods", "exp", "--sensor", "qb")
+    assert (found["protocol"], found["crop"]) == ("full-resolution", 0)
+
+    def expand(image: Any) -> Any:  # noqa: ANN401
+        return upsample(torch.from_numpy(np.pad(image, ((0, 0), (10, 10), (10, 10)), mode="symmetric")), 4, 1.5, 10).numpy()
+
+    ms, pan = np.rint(scene.pair.ms), np.rint(scene.pair.pan)
+    lms = expand(ms)
+    low = expand(reduce_pan(torch.from_numpy(pan), 4, first=(1.5, 1.5), shape=(80, 80)).numpy()[None])
+    fused = np.rint(lms)
+    khan = metrics.d_lambda_khan(fused, lms, sensor="qb", ratio=4)
+    spatial = metrics.d_s(fused, lms, pan, ratio=4, pan_low=low)
+    spectral = metrics.d_lambda(fused, lms)
+    want = {"d_lambda_khan": khan, "d_s": spatial, "hqnr": (1 - khan) * (1 - spatial)}
+    want |= {"d_lambda": spectral, "qnr": (1 - spectral) * (1 - spatial)}
+    assert found["methods"]["exp"] == pytest.approx(want, rel=1e-4, abs=1e-6)
+
+
+def test_given_products_are_rows_beside_exp(scene: Scene, tmp_path: Path) -> None:
+    near = product(scene, tmp_path / "near.tif")
+    far = product(scene, tmp_path / "far.tif", np.rint(scene.pair.truth[:, ::-1]).astype(np.uint16))
+    found = scores("--full-res", scene.pan, scene.ms, "--fused", near, far)["methods"]
+    assert list(found) == ["near", "far", "exp"]
+    assert found["near"]["hqnr"] > found["far"]["hqnr"]
+
+
+def test_two_rasters_on_one_grid(scene: Scene, tmp_path: Path) -> None:
+    fused = product(scene, tmp_path / "fused.tif")
+    found = scores("--fused", fused, "--reference", scene.truth, "--crop", "0", "--sensor", "qb")
+    assert found["protocol"] == "reference"
+    a, b = read_whole(str(fused)).pixels, read_whole(str(scene.truth)).pixels
+    want = {"sam": metrics.sam(a, b), "ergas": metrics.ergas(a, b, ratio=4), "q2n": metrics.q2n(a, b), "uqi": metrics.uqi(a, b)}
+    want |= {"scc": metrics.scc(a, b), "psnr": metrics.psnr(a, b, peak=2047), "ssim": metrics.ssim(a, b, peak=2047)}
+    assert found["methods"]["fused"] == pytest.approx(want, rel=1e-9)
+    same = scores("--fused", scene.truth, "--reference", scene.truth)["methods"]["truth"]
+    assert (same["sam"], same["q2n"], same["psnr"]) == (0, pytest.approx(1), None)
+
+
+def test_holes_do_not_count(scene: Scene, tmp_path: Path) -> None:
+    pixels = np.rint(scene.pair.truth).astype(np.uint16)
+    pixels[:, :40, :64] = 0
+    holes = product(scene, tmp_path / "holes.tif", pixels, nodata=0)
+    row = scores("--fused", holes, "--reference", scene.truth, "--crop", "0")["methods"]["holes"]
+    assert (row["sam"], row["ergas"]) == (0, 0)
+    assert row["q2n"] == pytest.approx(1)
+    full = scores("--full-res", scene.pan, scene.ms, "--fused", holes)["methods"]
+    assert full["holes"]["hqnr"] > 0.5
+
+
+def test_reflectances_are_scored_as_digital_numbers(scene: Scene, tmp_path: Path) -> None:
+    fine = pan_transform(scene.sensor.pan_gsd)
+    coarse = ms_transform(fine, scene.pair.first, 4)
+    for name, image, transform in (("pan", scene.pair.pan, fine), ("ms", scene.pair.ms, coarse)):
+        header = GeoTiff(transform=transform, crs=UTM, names=("pan",) if name == "pan" else scene.sensor.bands)
+        write_geotiff(tmp_path / f"{name}.tif", (np.rint(image) / 1e4).astype(np.float32), header)
+    pair = (tmp_path / "pan.tif", tmp_path / "ms.tif")
+    found = scores("--full-res", *pair, "--methods", "exp")
+    assert any("multiplied by 10000" in note for note in found["notes"])
+    want = scores("--full-res", scene.pan, scene.ms, "--methods", "exp")["methods"]["exp"]
+    assert found["methods"]["exp"]["hqnr"] == pytest.approx(want["hqnr"], rel=1e-3)
+    reduced = scores("--reduced-res", *pair, "--methods", "exp")["methods"]["exp"]
+    assert reduced["q2n"] == pytest.approx(
+        scores("--reduced-res", scene.pan, scene.ms, "--methods", "exp")["methods"]["exp"]["q2n"], rel=1e-4
+    )
+
+
+def test_windows_estimate_the_scene(scene_factory: SceneFactory) -> None:
+    large = scene_factory(size=640, offset=(0.0, 0.0), margin=0)
+    for mode in ("--reduced-res", "--full-res"):
+        pair = (mode, large.pan, large.ms, "--methods", "exp")
+        sampled = scores(*pair, "--windows", "3")
+        assert (sampled["unit"], sampled["count"]) == ("window", 3)
+        metric = "q2n" if mode == "--reduced-res" else "hqnr"
+        interval = sampled["ci95"]["exp"][metric]
+        assert 0 < interval < 0.5
+        assert abs(sampled["methods"]["exp"][metric] - scores(*pair)["methods"]["exp"][metric]) < 3 * interval
+        assert sampled["methods"] == scores(*pair, "--windows", "3")["methods"]
+
+
+def test_windows_of_a_reference(scene_factory: SceneFactory) -> None:
+    large = scene_factory(size=640, offset=(0.0, 0.0), margin=0)
+    found = scores("--fused", large.truth, "--reference", large.truth, "--windows", "2")
+    assert (found["count"], found["crop"], found["methods"]["truth"]["sam"]) == (2, 0, 0)
+
+
+def test_the_table_marks_the_best_and_names_the_protocol(scene: Scene, tmp_path: Path) -> None:
+    near = product(scene, tmp_path / "near.tif")
+    far = product(scene, tmp_path / "far.tif", np.rint(scene.pair.truth * 0.8).astype(np.uint16))
+    result = ssdiff("--fused", near, "--fused", far, "--reference", scene.truth, "--sensor", "qb")
+    assert result.exit_code == 0
+    rows = {line.split("│")[1].strip(): line for line in result.stdout.splitlines() if line.startswith("│")}
+    marked = {name: [cell.strip().endswith("*") for cell in row.split("│")[2:-1]] for name, row in rows.items()}
+    # The dark one has the better angles, the noisy one the better brightness.
+    assert marked == {"near": [not best for best in marked["far"]], "far": marked["far"]}
+    assert (marked["far"][0], marked["near"][1]) == (True, True)
+    assert "SAM [deg]" in result.stdout
+    assert "border cut: 21 pixels" in result.stdout
+    assert "PSNR pooled over bands, peak 2047" in result.stdout
+
+
+def test_csv_holds_what_json_does(scene: Scene, tmp_path: Path) -> None:
+    table = tmp_path / "scores.csv"
+    found = scores("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table)
+    with table.open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["method"] == "exp"
+    assert {name: float(row[name]) for name in found["methods"]["exp"]} == found["methods"]["exp"]
+    again = ssdiff("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table)
+    assert "exists already" in refused(again, 2)
+    assert ssdiff("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [("sam>0.001", 6), ("exp:sam>0.001", 6), ("SAM < 90", 6), ("sam>90", 0), ("q2n<=0", 0), ("exp:q2n>=2", 0)],
+)
+def test_thresholds(scene: Scene, condition: str, code: int) -> None:
+    result = ssdiff("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--fail-if", condition)
+    assert result.exit_code == code
+    assert "exp" in result.stdout, "the figures are printed in any case"
+    assert (f"({condition})" in result.stderr) == (code == 6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "exp,magic"], "unknown method 'magic': known are ssdiff, exp"),
+        (["--methods", ","], "names no method"),
+        (["--sensor", "hubble"], "unknown sensor 'hubble': known are qb"),
+        (["--fail-if", "sam>=high"], "is not a condition"),
+        (["--fail-if", "beauty<1"], "'beauty' is not scored here; known are sam"),
+        (["--fail-if", "gsa:sam<1", "--methods", "exp"], "no row is called 'gsa'; there are exp"),
+        (["--reference", "x.tif"], "give one of"),
+        (["--fused", "x.tif"], "--fused goes with"),
+    ],
+)
+def test_requests_that_make_no_sense(scene: Scene, arguments: list[str], message: str) -> None:
+    assert message in refused(ssdiff("--reduced-res", scene.pan, scene.ms, *arguments), 2)
+
+
+def test_a_source_is_needed(scene: Scene) -> None:
+    assert "give one of" in refused(ssdiff(), 2)
+    assert "--reference needs the products" in refused(ssdiff("--reference", scene.truth), 2)
+    assert "no border cut" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--crop", "21"), 2)
+    only_given = ssdiff("--fused", scene.truth, "--reference", scene.truth, "--methods", "exp")
+    assert "only given products" in refused(only_given, 2)
+    assert "given twice" in refused(ssdiff("--fused", scene.truth, scene.truth, "--reference", scene.truth), 2)
+
+
+def test_rasters_that_do_not_fit(scene: Scene, tmp_path: Path) -> None:
+    three = product(
+        scene, tmp_path / "three.tif", np.rint(scene.pair.truth[:3]).astype(np.uint16), names=scene.sensor.bands[:3]
+    )
+    assert "has 3 bands" in refused(ssdiff("--fused", three, "--reference", scene.truth), 3)
+    assert "has 3 bands" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--fused", three), 3)
+    shifted = pan_transform(scene.sensor.pan_gsd) @ Affine.translation(0.4, 0)
+    moved = product(scene, tmp_path / "moved.tif", transform=shifted)
+    assert "is not on the grid of" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--fused", moved), 3)
+    assert "is not on the grid of" in refused(ssdiff("--fused", moved, "--reference", scene.truth), 3)
+    small = product(scene, tmp_path / "small.tif", np.rint(scene.pair.truth[:, 32:, 32:]).astype(np.uint16))
+    assert "another part of the ground" in refused(ssdiff("--fused", small, "--reference", scene.truth), 3)
+    elsewhere = product(scene, tmp_path / "zone.tif", crs="EPSG:32633")
+    assert "CRS" in refused(ssdiff("--fused", elsewhere, "--reference", scene.truth), 3)
+    assert "No such file" in refused(ssdiff("--fused", tmp_path / "no.tif", "--reference", scene.truth), 3)
+
+
+def test_nothing_valid_and_too_small(scene: Scene, tmp_path: Path, scene_factory: SceneFactory) -> None:
+    empty = product(scene, tmp_path / "empty.tif", np.zeros_like(scene.pair.truth, dtype=np.uint16), nodata=0)
+    assert "no valid pixel" in refused(ssdiff("--fused", empty, "--reference", scene.truth), 3)
+    assert "nothing can be scored" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--fused", empty), 3)
+    tiny = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
+    line = refused(ssdiff("--reduced-res", tiny.pan, tiny.ms, "--methods", "exp"), 3)
+    assert "smaller than the metrics' 32 x 32 block" in line
+    assert "--crop" in line
+
+
+def test_a_report_needs_its_folder(scene: Scene, tmp_path: Path) -> None:
+    target = tmp_path / "no" / "report.html"
+    assert "folder does not exist" in refused(ssdiff("--fused", scene.truth, "--reference", scene.truth, "--report", target), 2)
+
+
+def test_not_a_number_is_null_and_fails_every_threshold(scene_factory: SceneFactory) -> None:
+    grey = scene_factory(size=320, bands=("red",), offset=(0.0, 0.0), margin=0)
+    pair = ("--full-res", grey.pan, grey.ms, "--methods", "exp")
+    row = scores(*pair)["methods"]["exp"]
+    assert row["d_lambda"] is None
+    assert row["qnr"] is None
+    assert not math.isnan(row["hqnr"])
+    assert "has qnr nan" in refused(ssdiff(*pair, "--json", "--fail-if", "qnr<0"), 6)
