@@ -239,8 +239,8 @@ def _polyphase(ratio: int, phase: float) -> tuple[np.ndarray[tuple[int, int], np
     if ratio in (2, 4) and phase == ratio / 2:
         size = 32
         impulse = torch.zeros(1, size, size, dtype=torch.float64)
-        impulse[0, 16] = 1.0
-        response = interp23(impulse, ratio)[0, :, 0].numpy()
+        impulse[0, 16, 16] = 1.0
+        response = interp23(impulse, ratio)[0, :, 16 * ratio + ratio // 2].numpy()
         # The impulse at pixel 16 reaches output ratio*(16-k)+q through tap k of residue q.
         return np.stack([response[q::ratio][16 + 9 : 16 - 10 : -1] for q in range(ratio)]), -9
     position = (np.arange(ratio) - phase) / ratio

@@ -53,6 +53,7 @@ def cast(values: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[
     if target.kind not in "iu":
         return values.astype(target)
     info = np.iinfo(target)
-    # float32 cannot hold the largest 32-bit integers, and a cast beyond them wraps: clip in float64 there.
+    # float32 cannot hold the largest 32-bit integers, nor float64 the largest 64-bit ones, and a cast beyond them wraps.
     wide = values.astype(np.float64) if target.itemsize >= 4 else values
-    return np.rint(np.clip(wide, info.min, info.max)).astype(target)
+    top = float(info.max) if target.itemsize < 8 else np.nextafter(float(info.max), 0)
+    return np.rint(np.clip(wide, info.min, top)).astype(target)

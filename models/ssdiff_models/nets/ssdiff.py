@@ -133,9 +133,10 @@ class SSDiff(nn.Module):
     def receptive_radius(self) -> int:
         """No input pixel further than this, in PAN pixels, influences an output pixel.
 
-        Each of the five injections spreads over a window, and the convolutions before each reach into the next window at most.
+        Each of the five injections spreads over a window, and the convolutions between them reach into the next window at most; in windows
+        as small as 8 the spatial branch, whose convolutions reach 45 pixels by the last injection, is what reaches furthest.
         """
-        return 6 * self.config.window
+        return max(6 * self.config.window, 56)
 
     def branch_of(self, name: str) -> Branch:
         """Tells which branch the parameter of that name belongs to: T_a and T_b to the spatial one, the rest of APFM to the other."""
