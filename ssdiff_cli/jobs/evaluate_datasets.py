@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.jobs.evaluate_samples import Sample, crop_slices
+from ssdiff_cli.jobs.evaluate_scores import Pixels
 from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.scene import FloatArray
 from ssdiff_models.sensors import Sensor
 
 __all__ = ["Dataset", "dataset_samples", "guess_sensor", "open_dataset"]
@@ -21,7 +21,7 @@ __all__ = ["Dataset", "dataset_samples", "guess_sensor", "open_dataset"]
 _NAMES = {"ms": ("ms", "I_MS_LR"), "lms": ("lms", "I_MS"), "pan": ("pan", "I_PAN"), "gt": ("gt", "I_GT")}
 """What each array is called by PanCollection and by the DLPan toolbox."""
 
-Read = Callable[[int], FloatArray]
+Read = Callable[[int], Pixels]
 """Reads one image ``(bands, rows, cols)``."""
 
 
@@ -147,9 +147,9 @@ def _channels_first(array: npt.NDArray[Any], *, many: bool) -> npt.NDArray[Any]:
 
 
 def _reader(path: str, name: str, array: Any) -> Read:  # noqa: ANN401 (a NumPy array or an HDF5 dataset)
-    def read(index: int) -> FloatArray:
+    def read(index: int) -> Pixels:
         try:
-            image = np.asarray(array[index], dtype=np.float32)
+            image = np.ascontiguousarray(array[index], dtype=np.float64)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: {name} of image {index} cannot be read ({error})") from error
         if not np.isfinite(image).all():

@@ -44,17 +44,17 @@ class Gallery:
         if self.sample is None:
             self._start(scored.sample)
         if scored.sample is self.sample and self.part is not None:
-            self.fused[scored.method] = np.ascontiguousarray(scored.fused[:, *self.part])
+            self.fused[scored.method] = scored.fused[:, *self.part].astype(np.float32)
 
     def _start(self, sample: Sample) -> None:
         rows, cols = (_middle(part, size) for part, size in zip(sample.inner, sample.valid.shape, strict=True))
         self.sample, self.part = sample, (rows, cols)
         self.shown = Shown(
             name=sample.name,
-            pan=sample.pan[..., rows, cols].copy(),
-            lms=sample.lms[:, rows, cols].copy(),
+            pan=sample.pan[..., rows, cols].astype(np.float32),
+            lms=sample.lms[:, rows, cols].astype(np.float32),
             valid=sample.valid[rows, cols].copy(),
-            reference=None if sample.reference is None else sample.reference[:, rows, cols].copy(),
+            reference=None if sample.reference is None else sample.reference[:, rows, cols].astype(np.float32),
         )
 
 

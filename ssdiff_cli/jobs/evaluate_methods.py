@@ -10,6 +10,7 @@ import torch
 
 from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
 from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
+from ssdiff_cli.jobs.evaluate_scores import Pixels
 from ssdiff_models.degrade import shift_image
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.radiometry import SceneStatistics
@@ -120,15 +121,15 @@ def array_fusers(methods: Iterable[str], *, sensor: Sensor, ratio: int, model: M
     return fusers
 
 
-def _exp(sample: Sample) -> FloatArray:
+def _exp(sample: Sample) -> Pixels:
     return sample.lms
 
 
-def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample) -> FloatArray:
+def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample) -> Pixels:
     from ssdiff_models import classical
 
     fused = classical.fuse(method, pan=sample.pan, ms=sample.ms, lms=sample.lms, sensor=sensor, ratio=ratio)
-    return np.asarray(fused, dtype=np.float32)
+    return np.asarray(fused)
 
 
 def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:
@@ -136,9 +137,11 @@ def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:
     from ssdiff_models.tiled import fuse_tiles
 
     checkpoint = model.checkpoint
-    source = ArraySource(pan=sample.pan, ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase), ratio=checkpoint.ratio)
+    source = ArraySource(
+        pan=sample.pan.astype(np.float32), ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase), ratio=checkpoint.ratio
+    )
     fuser = model.fuser(sample.statistics or source.statistics())
-    output = np.empty_like(sample.lms)
+    output = np.empty(sample.lms.shape, np.float32)
     for block in fuse_tiles(source, fuser, model.device.runner()):
         output[(slice(None), *block.window.within(source.area))] = block.fused
     return output
@@ -148,6 +151,6 @@ def at_phase(sample: Sample, ratio: int, phase: float) -> FloatArray:
     """Returns the sample's MS resampled so that pixel i is centred at PAN index ``ratio*i + phase``."""
     offset = (phase - sample.phase) / ratio
     if offset == 0:
-        return sample.ms
+        return sample.ms.astype(np.float32)
     moved = [shift_image(torch.from_numpy(band), (offset, offset)) for band in sample.ms]
-    return torch.stack(moved).numpy()
+    return torch.stack(moved).float().numpy()

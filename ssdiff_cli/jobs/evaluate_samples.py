@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ssdiff_cli.jobs.evaluate_scores import ProtocolName, Scores, score_full, score_reduced
+from ssdiff_cli.jobs.evaluate_scores import Pixels, ProtocolName, Scores, score_full, score_reduced
 from ssdiff_models.degrade import upsample
 from ssdiff_models.errors import InputError
 from ssdiff_models.radiometry import SceneStatistics
@@ -45,11 +45,11 @@ class Sample:
     """One image, or one window of a scene, in DN."""
 
     name: str
-    pan: FloatArray
+    pan: Pixels
     """``(rows, cols)``."""
-    ms: FloatArray
+    ms: Pixels
     """``(bands, rows/ratio, cols/ratio)``."""
-    lms: FloatArray
+    lms: Pixels
     """``(bands, rows, cols)``: EXP."""
     valid: BoolArray
     """``(rows, cols)``: pixels that are scored."""
@@ -57,9 +57,9 @@ class Sample:
     """The rows and columns that are scored; what is around them only feeds the methods."""
     phase: float
     """PAN index of the centre of MS pixel 0."""
-    reference: FloatArray | None = None
+    reference: Pixels | None = None
     """``(bands, rows, cols)`` where there is one."""
-    pan_low: FloatArray | None = None
+    pan_low: Pixels | None = None
     """``(rows, cols)``: the PAN at MS resolution; None is the reference toolbox's."""
     window: Window | None = None
     """Where it lies on the PAN grid, for products that are read from files."""
@@ -67,7 +67,7 @@ class Sample:
     """Radiometry of the whole scene that this is a window of."""
 
 
-Fuser = Callable[[Sample], FloatArray]
+Fuser = Callable[[Sample], Pixels]
 """Makes, or reads, the fused image ``(bands, rows, cols)`` of a sample."""
 
 
@@ -77,7 +77,7 @@ class Scored:
 
     sample: Sample
     method: str
-    fused: FloatArray
+    fused: Pixels
     scores: Scores
 
 
@@ -106,7 +106,7 @@ def score_samples(settings: Settings, samples: Iterator[Sample], fusers: dict[st
             yield Scored(sample=sample, method=method, fused=fused, scores=_score(settings, sample, fused))
 
 
-def _score(settings: Settings, sample: Sample, fused: FloatArray) -> Scores:
+def _score(settings: Settings, sample: Sample, fused: Pixels) -> Scores:
     rows, cols = sample.inner
     valid = sample.valid[rows, cols]
     mask = None if valid.all() else valid

@@ -100,7 +100,7 @@ def _blocks(method: str, pair: ScenePair, sensor: Sensor, model: Model | None) -
 
 def _fuse(pair: ScenePair, scale: float, blocks: Blocks, sample: Sample) -> FloatArray:
     assert sample.window is not None
-    output = np.empty_like(sample.lms)
+    output = np.empty(sample.lms.shape, np.float32)
     for block in blocks(_Part(pair=pair, area=sample.window)):
         written = cast(block.fused, pair.ms.dtype).astype(np.float32)
         output[(slice(None), *block.window.within(sample.window))] = written * np.float32(scale)

@@ -3,20 +3,33 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ssdiff_models import metrics
 from ssdiff_models.errors import UsageError
-from ssdiff_models.scene import BoolArray, FloatArray
+from ssdiff_models.scene import BoolArray
 from ssdiff_models.sensors import Sensor
 
-__all__ = ["METRICS", "Metric", "ProtocolName", "Scores", "Summary", "metric_names", "score_full", "score_reduced", "summarise"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Pixels",
+    "ProtocolName",
+    "Scores",
+    "Summary",
+    "metric_names",
+    "score_full",
+    "score_reduced",
+    "summarise",
+]
 
 ProtocolName = Literal["reduced-resolution", "full-resolution", "reference"]
 Scores = dict[str, float]
+Pixels = npt.NDArray[np.floating[Any]]
+"""Images in DN: float32, or float64 where a test set is stored so (a rounded half is another integer for Q2n)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +67,7 @@ def metric_names(protocol: ProtocolName) -> tuple[str, ...]:
     return _FULL if protocol == "full-resolution" else tuple(name for name in METRICS if name not in _FULL)
 
 
-def score_reduced(
-    fused: FloatArray, reference: FloatArray, *, ratio: float, peak: float, valid: BoolArray | None = None
-) -> Scores:
+def score_reduced(fused: Pixels, reference: Pixels, *, ratio: float, peak: float, valid: BoolArray | None = None) -> Scores:
     """Returns the figures of an image that has a reference, both ``(bands, rows, cols)``.
 
     Raises:
@@ -74,13 +85,13 @@ def score_reduced(
 
 
 def score_full(
-    fused: FloatArray,
-    lms: FloatArray,
-    pan: FloatArray,
+    fused: Pixels,
+    lms: Pixels,
+    pan: Pixels,
     *,
     sensor: Sensor,
     ratio: int,
-    pan_low: FloatArray | None = None,
+    pan_low: Pixels | None = None,
     valid: BoolArray | None = None,
 ) -> Scores:
     """Returns the figures of an image without a reference, on the PAN grid.
