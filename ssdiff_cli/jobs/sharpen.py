@@ -1,103 +1,39 @@
-"""Sharpening one pair of rasters into one output: choice of the model, plan, run, report."""
+"""Sharpening one pair of rasters into one output: plan, run, report."""
 
 import logging
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
+from ssdiff_cli.jobs.model_shelf import ModelShelf
+from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
+from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob, SharpenReport
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
-from ssdiff_cli.rasters.writer import RasterSink, SinkOptions, check_output, open_sink
-from ssdiff_models import __version__, sensors, zoo
-from ssdiff_models.arrays import default_limits
-from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
+from ssdiff_models import __version__, sensors
+from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import UsageError
-from ssdiff_models.fusing import FusionSettings, ModelFuser
-from ssdiff_models.tiled import FusedBlock, fuse_blocks, fuse_tiles
-from ssdiff_models.tiles import TileGrid
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "plan", "sharpen"]
-
-NETWORK = "ssdiff"
-"""The method that is a network; every other one is classical."""
-LOCAL_BLOCK = 1024
-"""Side of the blocks that classical methods work in; a multiple of the TIFF's, so that blocks are written as they come."""
 
 Progress = Callable[[int, int, int], None]
 """``progress(done, total, pixels)``: blocks done, blocks in all, PAN pixels done."""
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FusionOptions:
-    """How the network is to be run; None stands for the model's own value."""
-
-    steps: int | None = None
-    sampler: str | None = None
-    seed: int = 0
-    samples: int = 1
-    tile: int | None = None
-    overlap: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharpenJob:
-    """One output to make."""
-
-    pan: str
-    ms: str
-    output: str
-    pair: PairOptions = field(default_factory=PairOptions)
-    sink: SinkOptions = field(default_factory=SinkOptions)
-    method: str = NETWORK
-    model: str | None = None
-    """Name of a shipped model, or a file; None chooses for the scene."""
-    sensor: str | None = None
-    fusion: FusionOptions = field(default_factory=FusionOptions)
-    uncertainty: str | None = None
-    """File for the standard deviation of the samples, in DN."""
-    device: DeviceOptions = field(default_factory=DeviceOptions)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharpenReport:
-    """What was made, as ``--json`` prints it."""
-
-    output: str
-    width: int
-    height: int
-    count: int
-    dtype: str
-    crs: str | None
-    model: str | None
-    method: str
-    steps: int | None
-    seed: int | None
-    seconds: float
-    megapixels_per_second: float
-    peak_memory_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fusion:
-    """A method bound to a scene: its blocks, and what is said about it."""
-
-    blocks: Iterator[FusedBlock]
-    total: int
-    """Number of blocks."""
-    model: str | None = None
-    settings: FusionSettings | None = None
-    provenance: dict[str, str] = field(default_factory=dict)
-
-
-def sharpen(job: SharpenJob, progress: Progress) -> SharpenReport:
+def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = None) -> SharpenReport:
     """Makes one output.
+
+    Args:
+        job: What to make.
+        progress: Told after each block.
+        models: Where loaded models are kept from one job to the next.
 
     Raises:
         SsdiffError: When anything the user gave cannot be used; nothing is then left under the output's name.
@@ -105,11 +41,11 @@ def sharpen(job: SharpenJob, progress: Progress) -> SharpenReport:
     started = time.perf_counter()
     _check_arguments(job)
     with raster_env(num_threads=1), ExitStack() as stack:
-        checkpoint = _checkpoint(job)
+        checkpoint = (models or ModelShelf()).checkpoint(job)
         pair = stack.enter_context(open_pair(job.pan, job.ms, options=_pair_options(job, checkpoint)))
         for note in pair.notes:
             _log.info(note)
-        fusion = _bind(job, pair, checkpoint)
+        fusion = bind(job, pair, checkpoint)
         sink = stack.enter_context(open_sink(job.output, pair, options=replace(job.sink, provenance=_provenance(job, fusion))))
         spread = _spread_sink(job, pair, stack, fusion)
         _write(fusion, sink, spread, progress)
@@ -130,98 +66,13 @@ def _check_arguments(job: SharpenJob) -> None:
         sensors.get(job.sensor)
 
 
-def _checkpoint(job: SharpenJob) -> Checkpoint | None:
-    """Loads the model that was named, or finds the one for the scene."""
-    if job.method != NETWORK:
-        return None
-    if job.model is not None:
-        return load_checkpoint(zoo.locate(job.model))
-    with open_pair(job.pan, job.ms, options=job.pair) as pair:
-        entry = zoo.find(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor)
-    return load_checkpoint(entry.path)
-
-
 def _pair_options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:
     if checkpoint is None:
         return job.pair
     return replace(job.pair, ratio=checkpoint.ratio, ms_phase=checkpoint.ms_phase)
 
 
-def _bind(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint | None) -> _Fusion:
-    return _classical(job, pair) if checkpoint is None else _network(job, pair, checkpoint)
-
-
-def _classical(job: SharpenJob, pair: ScenePair) -> _Fusion:
-    from ssdiff_models.classical import stream
-
-    grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
-    threads = choose(job.device, tile_pixels=1).threads
-    fuser = stream(job.method, pair, sensors.get(job.sensor or "generic"))
-    blocks = fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=threads)
-    return _Fusion(blocks=blocks, total=_count(grid, pair))
-
-
-def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> _Fusion:
-    options = job.fusion
-    settings = FusionSettings.of(
-        checkpoint,
-        steps=options.steps,
-        sampler=options.sampler,
-        seed=options.seed,
-        samples=options.samples,
-        tile=options.tile,
-        overlap=options.overlap,
-        limits=default_limits(pair.ms.dtype),
-    )
-    device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
-    fuser = _fuser(checkpoint, pair, settings, device)
-    _tell_groups(fuser, checkpoint)
-    grid = TileGrid(rows=pair.rows, cols=pair.cols, step=settings.tile, overlap=settings.overlap, multiple=fuser.multiple)
-    return _Fusion(
-        blocks=fuse_tiles(pair, fuser, device.runner()),
-        total=_count(grid, pair),
-        model=checkpoint.name,
-        settings=settings,
-        provenance=_fusion_tags(fuser),
-    )
-
-
-def _fuser(checkpoint: Checkpoint, pair: ScenePair, settings: FusionSettings, device: DeviceChoice) -> ModelFuser:
-    placed = replace(checkpoint, network=device.place(checkpoint.network))
-    return ModelFuser(checkpoint=placed, statistics=pair.statistics(), settings=settings, precision=device.precision)
-
-
-def _tell_groups(fuser: ModelFuser, checkpoint: Checkpoint) -> None:
-    if fuser.bands == checkpoint.band_count:
-        return
-    groups = "; ".join(",".join(str(band + 1) for band in group) for group in fuser.groups)
-    _log.warning(
-        "model %s has %d bands, the scene %d: fused in groups of bands (%s); a model of %d bands would do better",
-        checkpoint.name, checkpoint.band_count, fuser.bands, groups, fuser.bands,
-    )  # fmt: skip
-
-
-def _count(grid: TileGrid, pair: ScenePair) -> int:
-    rows, cols = grid.covering(pair.area)
-    return len(rows) * len(cols)
-
-
-def _fusion_tags(fuser: ModelFuser) -> dict[str, str]:
-    settings, statistics = fuser.settings, fuser.statistics
-    means = ",".join(f"{band.mean:.6g}" for band in statistics.ms)
-    return {
-        "STEPS": str(settings.steps),
-        "SAMPLER": settings.sampler,
-        "SEED": str(settings.seed),
-        "SAMPLES": str(settings.samples),
-        "TILE": str(settings.tile),
-        "OVERLAP": str(settings.overlap),
-        "PAN_MEAN": f"{statistics.pan.mean:.6g}",
-        "MS_MEANS": means,
-    }
-
-
-def _provenance(job: SharpenJob, fusion: _Fusion) -> dict[str, str]:
+def _provenance(job: SharpenJob, fusion: Fusion) -> dict[str, str]:
     tags = {"VERSION": __version__, "METHOD": job.method, "PAN": _base(job.pan), "MS": _base(job.ms)}
     if fusion.model is not None:
         tags["MODEL"] = fusion.model
@@ -235,7 +86,7 @@ def _base(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
-def _spread_sink(job: SharpenJob, pair: ScenePair, stack: ExitStack, fusion: _Fusion) -> RasterSink | None:
+def _spread_sink(job: SharpenJob, pair: ScenePair, stack: ExitStack, fusion: Fusion) -> RasterSink | None:
     if job.uncertainty is None:
         return None
     options = replace(
@@ -248,7 +99,7 @@ def _spread_sink(job: SharpenJob, pair: ScenePair, stack: ExitStack, fusion: _Fu
     return stack.enter_context(open_sink(job.uncertainty, pair, options=options))
 
 
-def _write(fusion: _Fusion, sink: RasterSink, spread: RasterSink | None, progress: Progress) -> None:
+def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress: Progress) -> None:
     pixels = 0
     progress(0, fusion.total, 0)
     for done, block in enumerate(fusion.blocks, start=1):
@@ -259,7 +110,7 @@ def _write(fusion: _Fusion, sink: RasterSink, spread: RasterSink | None, progres
         progress(done, fusion.total, pixels)
 
 
-def _report(job: SharpenJob, pair: ScenePair, fusion: _Fusion, started: float) -> SharpenReport:
+def _report(job: SharpenJob, pair: ScenePair, fusion: Fusion, started: float) -> SharpenReport:
     area, seconds = pair.area, time.perf_counter() - started
     settings = fusion.settings
     return SharpenReport(
@@ -292,9 +143,9 @@ def plan(job: SharpenJob) -> dict[str, object]:
     """
     _check_arguments(job)
     with raster_env(num_threads=1):
-        checkpoint = _checkpoint(job)
+        checkpoint = ModelShelf().checkpoint(job)
         with open_pair(job.pan, job.ms, options=_pair_options(job, checkpoint)) as pair:
-            fusion = _bind(job, pair, checkpoint)
+            fusion = bind(job, pair, checkpoint)
             area, dtype = pair.area, job.sink.dtype or str(pair.ms.dtype)
             settings = fusion.settings
             return {

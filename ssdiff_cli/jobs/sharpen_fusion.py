@@ -1,0 +1,114 @@
+"""A method, classical or a network, bound to one scene: its blocks, and what the output says about it."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ssdiff_cli.device import DeviceChoice, choose
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models import sensors
+from ssdiff_models.arrays import default_limits
+from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.tiled import FusedBlock, fuse_blocks, fuse_tiles
+from ssdiff_models.tiles import TileGrid
+
+__all__ = ["Fusion", "bind"]
+
+LOCAL_BLOCK = 1024
+"""Side of the blocks that classical methods work in; a multiple of the TIFF's, so that blocks are written as they come."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fusion:
+    """A method bound to a scene: its blocks, and what is said about it."""
+
+    blocks: Iterator[FusedBlock]
+    total: int
+    """Number of blocks."""
+    model: str | None = None
+    settings: FusionSettings | None = None
+    provenance: dict[str, str] = field(default_factory=dict)
+
+
+def bind(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint | None) -> Fusion:
+    """Returns the job's method bound to a scene; no pixel is fused before its blocks are asked for.
+
+    Raises:
+        SsdiffError: When the method or the model cannot fuse the scene.
+    """
+    return _classical(job, pair) if checkpoint is None else _network(job, pair, checkpoint)
+
+
+def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
+    from ssdiff_models.classical import stream
+
+    grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
+    threads = choose(job.device, tile_pixels=1).threads
+    fuser = stream(job.method, pair, sensors.get(job.sensor or "generic"))
+    blocks = fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=threads)
+    return Fusion(blocks=blocks, total=_count(grid, pair))
+
+
+def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion:
+    options = job.fusion
+    settings = FusionSettings.of(
+        checkpoint,
+        steps=options.steps,
+        sampler=options.sampler,
+        seed=options.seed,
+        samples=options.samples,
+        tile=options.tile,
+        overlap=options.overlap,
+        limits=default_limits(pair.ms.dtype),
+    )
+    device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
+    fuser = _fuser(checkpoint, pair, settings, device)
+    fuser.check(pair.ratio)
+    _tell_groups(fuser, checkpoint)
+    grid = TileGrid(rows=pair.rows, cols=pair.cols, step=settings.tile, overlap=settings.overlap, multiple=fuser.multiple)
+    return Fusion(
+        blocks=fuse_tiles(pair, fuser, device.runner()),
+        total=_count(grid, pair),
+        model=checkpoint.name,
+        settings=settings,
+        provenance=_fusion_tags(fuser),
+    )
+
+
+def _fuser(checkpoint: Checkpoint, pair: ScenePair, settings: FusionSettings, device: DeviceChoice) -> ModelFuser:
+    placed = replace(checkpoint, network=device.place(checkpoint.network))
+    return ModelFuser(checkpoint=placed, statistics=pair.statistics(), settings=settings, precision=device.precision)
+
+
+def _tell_groups(fuser: ModelFuser, checkpoint: Checkpoint) -> None:
+    if fuser.bands == checkpoint.band_count:
+        return
+    groups = "; ".join(",".join(str(band + 1) for band in group) for group in fuser.groups)
+    _log.warning(
+        "model %s has %d bands, the scene %d: fused in groups of bands (%s); a model of %d bands would do better",
+        checkpoint.name, checkpoint.band_count, fuser.bands, groups, fuser.bands,
+    )  # fmt: skip
+
+
+def _count(grid: TileGrid, pair: ScenePair) -> int:
+    rows, cols = grid.covering(pair.area)
+    return len(rows) * len(cols)
+
+
+def _fusion_tags(fuser: ModelFuser) -> dict[str, str]:
+    settings, statistics = fuser.settings, fuser.statistics
+    means = ",".join(f"{band.mean:.6g}" for band in statistics.ms)
+    return {
+        "STEPS": str(settings.steps),
+        "SAMPLER": settings.sampler,
+        "SEED": str(settings.seed),
+        "SAMPLES": str(settings.samples),
+        "TILE": str(settings.tile),
+        "OVERLAP": str(settings.overlap),
+        "PAN_MEAN": f"{statistics.pan.mean:.6g}",
+        "MS_MEANS": means,
+    }
