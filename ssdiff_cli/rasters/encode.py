@@ -1,25 +1,23 @@
 """GDAL's part of writing: an empty file with all metadata, and runs of tiles encoded in memory."""
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from affine import Affine
 from rasterio.io import MemoryFile
 
 from ssdiff_cli.rasters.blocks import TileRun
 from ssdiff_cli.rasters.metadata import place_keywords, write_metadata
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile
+from ssdiff_cli.rasters.refusals import refused_options
 from ssdiff_cli.rasters.store import TilePlanes
 from ssdiff_cli.rasters.tiff import Page, encoded_tile, read_pages
-from ssdiff_models.errors import UsageError
 
-__all__ = ["EncodedRun", "encode_run", "make_template"]
+__all__ = ["EncodedRun", "encode_run", "make_template", "try_encoding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,36 +45,40 @@ def make_template(pair: ScenePair, profile: OutputProfile, provenance: Mapping[s
     """Returns the output without pixels.
 
     Raises:
-        UsageError: When GDAL cannot make such a file.
+        UsageError: When GDAL cannot make such a file, or does not know an option.
     """
     keywords = _keywords(profile) | place_keywords(pair) | {"SPARSE_OK": "YES"}
     area = profile.area
-    try:
-        with _quietly(), MemoryFile() as memory:
-            with memory.open(width=area.cols, height=area.rows, **keywords) as output:
-                write_metadata(output, pair, provenance)
-                if profile.masked:
-                    # Zeros leave the mask sparse, but create its directory.
-                    output.write_mask(np.zeros((1, 1), np.uint8), window=rasterio.windows.Window(0, 0, 1, 1))
-            return bytes(memory.getbuffer())
-    except (RasterioError, ValueError, TypeError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise UsageError(f"GDAL cannot make such an output: {reason}; check the --co options") from error
+    with refused_options(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
+        with memory.open(width=area.cols, height=area.rows, **keywords) as output:
+            write_metadata(output, pair, provenance)
+            if profile.masked:
+                # Zeros leave the mask sparse, but create its directory.
+                output.write_mask(np.zeros((1, 1), np.uint8), window=rasterio.windows.Window(0, 0, 1, 1))
+        return bytes(memory.getbuffer())
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """A piece of a file has no georeferencing, and needs none."""
-    with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
+def try_encoding(profile: OutputProfile) -> None:
+    """Encodes one tile, before any work.
+
+    Raises:
+        UsageError: When GDAL cannot, as with a compression that does not know the data type.
+    """
+    shape = profile.block_rows, profile.block_cols
+    blank = TileRun(row=0, col=0, pixels=np.zeros((profile.bands, *shape), profile.dtype), valid=np.ones(shape, bool))
+    with refused_options():
+        encode_run(blank, profile)
+
+
+_PIECE = {"BIGTIFF": "NO", "transform": Affine(1.0, 0.0, 9.0, 0.0, -1.0, 9.0)}
+"""A piece lies nowhere, but rasterio warns of what has no place, and warnings cannot be silenced in one thread alone."""
 
 
 def encode_run(run: TileRun, profile: OutputProfile) -> EncodedRun:
     """Encodes tiles as GDAL would inside the output."""
     rows, cols = run.valid.shape
-    with _quietly(), MemoryFile() as memory:
-        with memory.open(width=cols, height=rows, **(_keywords(profile) | {"BIGTIFF": "NO"})) as piece:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
+        with memory.open(width=cols, height=rows, **(_keywords(profile) | _PIECE)) as piece:
             piece.write(run.pixels)
             if profile.masked:
                 piece.write_mask(run.valid.astype(np.uint8) * 255)

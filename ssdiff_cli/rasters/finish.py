@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 
+from ssdiff_cli.rasters.refusals import refused_options
 from ssdiff_models.errors import ResourceError
 
-__all__ = ["place_output"]
+__all__ = ["check_cog_options", "place_output"]
 
 
 def place_output(part: Path, output: str, *, format: str, creation: tuple[tuple[str, str], ...], num_threads: int) -> None:  # noqa: A002 - GDAL's word
@@ -32,6 +35,18 @@ def place_output(part: Path, output: str, *, format: str, creation: tuple[tuple[
         for rest in target.parent.glob(f"{target.name}*"):
             rest.unlink()
     part.unlink()
+
+
+def check_cog_options(creation: tuple[tuple[str, str], ...]) -> None:
+    """Tries the options on a COG of a few pixels, before any work.
+
+    Raises:
+        UsageError: When GDAL does not take one of them.
+    """
+    with refused_options(), MemoryFile() as memory, MemoryFile() as target:
+        with memory.open(driver="GTiff", width=16, height=16, count=1, dtype="uint16") as tiny:
+            tiny.write(np.ones((1, 16, 16), np.uint16))
+        _write_cog(Path(memory.name), Path(target.name), creation, 1)
 
 
 def _write_cog(source: Path, target: Path, creation: tuple[tuple[str, str], ...], num_threads: int) -> None:

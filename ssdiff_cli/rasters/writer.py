@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 
 from ssdiff_cli.rasters.blocks import Assembler, TileRun
-from ssdiff_cli.rasters.encode import EncodedRun, encode_run, make_template
-from ssdiff_cli.rasters.finish import place_output
+from ssdiff_cli.rasters.encode import EncodedRun, encode_run, make_template, try_encoding
+from ssdiff_cli.rasters.finish import check_cog_options, place_output
 from ssdiff_cli.rasters.journal import Journal, RunKey, run_key
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile, SinkOptions, output_profile
@@ -115,7 +115,9 @@ class RasterSink:
 
     def _submit(self, run: TileRun) -> None:
         self._encoding.append(self._pool.submit(encode_run, run, self._profile))
-        while len(self._encoding) > self._ahead:
+        # A row of tiles that is complete is written down at once: a killed run loses the row it was in, no more.
+        ahead = 0 if self._store.ends_row(run.col + run.valid.shape[1] // self._profile.block_cols) else self._ahead
+        while len(self._encoding) > ahead:
             self._append(self._encoding.popleft().result())
 
     def _append(self, run: EncodedRun) -> None:
@@ -164,7 +166,10 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
     """
     path = shard_path(output, options.shard) if options.shard else output
     check_output(path, overwrite=options.overwrite, inputs=(pair.pan.path, pair.ms.path))
+    if options.format == "COG":
+        check_cog_options(options.creation)
     profile = output_profile(pair, options)
+    try_encoding(profile)
     template = make_template(pair, profile, options.provenance)
     journal, part, key = Journal(path), Path(f"{path}.part"), run_key(pair, template, options.key)
     shard = options.shard

@@ -1,0 +1,257 @@
+"""Outputs: every pixel, on the right grid, in the right type, under its name only when complete."""
+
+import errno
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from ssdiff_cli.rasters.blocks import Assembler
+from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.tiff import ArrayTag, read_pages
+from ssdiff_cli.rasters.writer import SinkOptions, check_output, open_sink
+from ssdiff_models.errors import ResourceError, SsdiffError, UsageError
+from ssdiff_models.tiles import TileGrid, Window
+from tests.cli.rasters.fields import Rasters, north_up
+from tests.cli.rasters.outputs import make_pair, run, stored
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "bands apart": {"creation": (("INTERLEAVE", "BAND"),)},
+    "BigTIFF": {"creation": (("BIGTIFF", "YES"), ("COMPRESS", "LZW"))},
+    "big-endian": {"creation": (("ENDIANNESS", "BIG"),)},
+    "uncompressed": {"creation": (("COMPRESS", "NONE"),)},
+    "zstd": {"creation": (("COMPRESS", "ZSTD"), ("BLOCKXSIZE", "128"), ("BLOCKYSIZE", "32"))},
+    "floats": {"dtype": "float32"},
+    "mask": {"nodata": "none"},
+    "another nodata": {"nodata": 9.0},
+    "bytes": {"dtype": "uint8"},
+    "COG": {"format": "COG"},
+    "COG with a mask": {"format": "COG", "nodata": "none"},
+}
+
+
+@pytest.mark.parametrize("step", [48, 64, 320])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_pixel_arrives_once(kind: str, step: int, rasters: Rasters, tmp_path: Path) -> None:
+    paths, output = make_pair(rasters), str(tmp_path / "out.tif")
+    options = SinkOptions(num_threads=2, **FORMATS[kind])
+    run(paths, output, options, step=step)
+    pixels, valid = stored(paths)
+    dtype = options.dtype or "uint16"
+    if dtype == "float32":
+        with open_pair(*paths, options=PairOptions()) as pair:
+            patch = pair.read(pair.area)
+            pixels = np.stack([patch.pan + 10.4 * band for band in range(3)])
+    else:
+        pixels = np.clip(pixels, 0, np.iinfo(dtype).max)
+    with rasterio.open(output) as out:
+        found = out.read()
+        assert out.dtypes == (dtype,) * 3
+        assert out.profile["tiled"]
+        assert np.array_equal(out.dataset_mask() != 0, valid)
+    same = found[:, valid] == pixels[:, valid].astype(dtype)
+    # A valid pixel that happens to be the nodata value is nudged by one, and only that.
+    assert (np.abs(found[:, valid] - pixels[:, valid])[~same] <= 1).all()
+    assert same.mean() > 0.999
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "out.tif", "pan.tif"]
+
+
+def test_the_file_does_not_tell_how_it_was_tiled(rasters: Rasters, tmp_path: Path) -> None:
+    paths = make_pair(rasters)
+    options = SinkOptions(creation=(("BLOCKXSIZE", "64"), ("BLOCKYSIZE", "64")))
+    for step, threads in ((48, 1), (64, 2), (320, 1)):
+        run(paths, str(tmp_path / f"{step}.tif"), SinkOptions(creation=options.creation, num_threads=threads), step=step)
+    contents = {(tmp_path / f"{step}.tif").read_bytes() for step in (48, 64, 320)}
+    assert len(contents) == 1
+
+
+def test_no_tile_is_stored_twice(rasters: Rasters, tmp_path: Path) -> None:
+    output = tmp_path / "out.tif"
+    run(make_pair(rasters), str(output), SinkOptions(creation=(("BLOCKXSIZE", "64"), ("BLOCKYSIZE", "64"))), step=48)
+    data = output.read_bytes()
+    (page,) = read_pages(data)
+    tiles = [(page.offsets.read(data, i), page.counts.read(data, i)) for i in range(page.offsets.count)]
+    assert [start for start, _ in tiles[1:]] == [start + size for start, size in tiles[:-1]]
+    assert sum(tiles[-1]) == len(data)
+
+
+def test_an_area_has_its_own_origin(rasters: Rasters, tmp_path: Path) -> None:
+    paths, output = make_pair(rasters), str(tmp_path / "out.tif")
+    part = PairOptions(bbox=(500_037.0, 4_599_799.0, 500_201.0, 4_599_937.0))
+    run(paths, output, SinkOptions(), step=48, pair_options=part)
+    run(paths, str(tmp_path / "whole.tif"), SinkOptions(), step=48)
+    with rasterio.open(output) as out, rasterio.open(tmp_path / "whole.tif") as whole:
+        assert out.shape == (138, 164)
+        assert out.crs == whole.crs
+        assert (out.transform.c, out.transform.f) == (500_037.0, 4_599_937.0)
+        assert np.array_equal(out.read(), whole.read()[:, 63:201, 37:201])
+
+
+def test_valid_pixels_are_never_nodata(rasters: Rasters, tmp_path: Path) -> None:
+    paths = make_pair(rasters, nodata=None)
+    for nodata, dtype, extreme, stored_as in ((0, "uint16", -9.0, 1), (65535, "uint16", 1e6, 65534), (-7, "int16", -7.2, -6)):
+        output = str(tmp_path / f"{nodata}.tif")
+        with open_pair(*paths, options=PairOptions()) as pair:
+            options = SinkOptions(nodata=float(nodata), dtype=dtype)
+            with open_sink(output, pair, options=options) as sink:
+                sink.write(pair.area, np.full((3, *pair.area.shape), extreme, np.float32), np.ones(pair.area.shape, bool))
+        with rasterio.open(output) as out:
+            assert (out.read() == stored_as).all()
+            assert out.dataset_mask().all()
+
+
+def test_invalid_pixels_may_hold_anything(rasters: Rasters, tmp_path: Path) -> None:
+    paths, output = make_pair(rasters), str(tmp_path / "out.tif")
+    with open_pair(*paths, options=PairOptions()) as pair, open_sink(output, pair, options=SinkOptions()) as sink:
+        fused = np.full((3, *pair.area.shape), np.nan, np.float32)
+        sink.write(pair.area, fused, np.zeros(pair.area.shape, bool))
+    with rasterio.open(output) as out:
+        assert not out.dataset_mask().any()
+
+
+def test_significant_bits_are_kept_and_never_exceeded(rasters: Rasters, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    paths = (
+        rasters.write("pan.tif", rng.integers(0, 4096, (1, 160, 160)).astype(np.uint16), north_up(9.0, 9.0, 1.0)),
+        rasters.write("ms.tif", rng.integers(0, 4096, (2, 40, 40)).astype(np.uint16), north_up(9.0, 9.0, 4.0), NBITS=12),
+    )
+    output = str(tmp_path / "out.tif")
+    with open_pair(*paths, options=PairOptions()) as pair, open_sink(output, pair, options=SinkOptions()) as sink:
+        sink.write(pair.area, np.full((2, 160, 160), 5000, np.float32), np.ones((160, 160), bool))
+    with rasterio.open(output) as out:
+        assert out.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == "12"
+        assert (out.read() == 4095).all()
+
+
+def test_a_run_that_fails_early_leaves_nothing(rasters: Rasters, tmp_path: Path) -> None:
+    paths = make_pair(rasters)
+    with pytest.raises(ZeroDivisionError):
+        run(paths, str(tmp_path / "out.tif"), stop=(3, ZeroDivisionError()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
+
+
+def write_one_block(paths: tuple[str, str], output: str) -> None:
+    with open_pair(*paths, options=PairOptions()) as pair, open_sink(output, pair, options=SinkOptions()) as sink:
+        sink.write(Window(row=0, col=0, rows=8, cols=8), np.ones((3, 8, 8), np.float32), np.ones((8, 8), bool))
+
+
+def test_a_missing_block_is_a_bug_that_is_seen(rasters: Rasters, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="never written"):
+        write_one_block(make_pair(rasters), str(tmp_path / "out.tif"))
+    assert not (tmp_path / "out.tif").exists()
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """The nearest thing to a full disk that needs no disk."""
+    import signal
+
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_disk_that_fills_up_is_a_matter_of_resources(rasters: Rasters, tmp_path: Path) -> None:
+    paths = make_pair(rasters)
+    with file_size_limit(100_000), pytest.raises(ResourceError, match=r"out\.tif: cannot be written: File too large"):
+        run(paths, str(tmp_path / "out.tif"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
+
+
+def test_the_full_device_is_named(rasters: Rasters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ssdiff_cli.rasters.store import TileFile
+
+    def full(self: TileFile, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    paths = make_pair(rasters)
+    monkeypatch.setattr(TileFile, "_write", full)
+    with pytest.raises(ResourceError, match="No space left on device; make room"):
+        run(paths, str(tmp_path / "out.tif"))
+
+
+def refusal(output: Path | str, paths: tuple[str, str], **options: Any) -> str:  # noqa: ANN401
+    with pytest.raises(SsdiffError) as caught:
+        run(paths, str(output), SinkOptions(**options))
+    assert isinstance(caught.value, UsageError)
+    return str(caught.value)
+
+
+def test_outputs_that_cannot_be_are_refused(rasters: Rasters, tmp_path: Path) -> None:
+    paths = make_pair(rasters)
+    there = tmp_path / "there.tif"
+    there.write_text("precious")
+    assert refusal(there, paths) == f"{there}: exists; pass --overwrite to replace it"
+    assert there.read_text() == "precious"
+    assert "is also an input" in refusal(paths[0], paths, overwrite=True)
+    assert "is a folder" in refusal(tmp_path, paths)
+    assert "there is no folder" in refusal(tmp_path / "no" / "out.tif", paths)
+    assert "local file" in refusal("/vsimem/out.tif", paths)
+    assert "--nodata 70000" in refusal(tmp_path / "a.tif", paths, nodata=70_000.0)
+    assert "--nodata 0.5" in refusal(tmp_path / "a.tif", paths, nodata=0.5)
+    assert "--dtype complex64" in refusal(tmp_path / "a.tif", paths, dtype="complex64")
+    assert "TILED" in refusal(tmp_path / "a.tif", paths, creation=(("tiled", "no"),))
+    assert "multiple of 16" in refusal(tmp_path / "a.tif", paths, creation=(("BLOCKXSIZE", "100"),))
+    assert "'NONSENSE' is an unexpected value for COMPRESS" in refusal(
+        tmp_path / "a.tif", paths, creation=(("COMPRESS", "NONSENSE"),)
+    )
+    assert "does not support creation option COMPRES" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRES", "LZW"),))
+    assert "JPEG" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), dtype="float32")
+    assert "NONSENSE" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "NONSENSE"),), format="COG")
+    assert "BLOCKXSIZE" in refusal(tmp_path / "a.tif", paths, creation=(("BLOCKXSIZE", "512"),), format="COG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif", "there.tif"]
+
+
+def test_a_closed_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    with pytest.raises(UsageError, match="no permission to write into"):
+        check_output(str(tmp_path / "out.tif"), overwrite=False)
+
+
+def test_overwriting_replaces_only_at_the_end(rasters: Rasters, tmp_path: Path) -> None:
+    paths, output = make_pair(rasters), tmp_path / "out.tif"
+    output.write_text("old")
+    with (
+        open_pair(*paths, options=PairOptions()) as pair,
+        open_sink(str(output), pair, options=SinkOptions(overwrite=True)) as sink,
+    ):
+        grid = TileGrid(rows=300, cols=280, step=320, overlap=0, multiple=4)
+        sink.write(grid.block(0, 0), np.ones((3, 300, 280), np.float32), np.ones((300, 280), bool))
+        assert output.read_text() == "old"
+    with rasterio.open(output) as out:
+        assert (out.read() == 1).all()
+
+
+def test_the_assembler_holds_only_unfinished_tiles() -> None:
+    area = Window(row=5, col=3, rows=90, cols=200)
+    assembler = Assembler(area=area, bands=1, dtype=np.dtype("int32"), tile_rows=32, tile_cols=32)
+    truth = np.arange(90 * 200, dtype=np.int32).reshape(1, 90, 200)
+    found = np.full((1, 96, 224), -1, np.int32)
+    for row in range(0, 90, 24):
+        for col in range(0, 200, 40):
+            rows, cols = min(24, 90 - row), min(40, 200 - col)
+            block = Window(row=5 + row, col=3 + col, rows=rows, cols=cols)
+            pixels = truth[:, row : row + rows, col : col + cols]
+            for tiles in assembler.add(block, pixels, np.ones((rows, cols), bool)):
+                place = np.s_[:, tiles.row * 32 : (tiles.row + 1) * 32, tiles.col * 32 : tiles.col * 32 + tiles.pixels.shape[2]]
+                assert (found[place] == -1).all()
+                found[place] = tiles.pixels
+            assert assembler.unfinished <= 7 + 2
+    assert assembler.unfinished == 0
+    assert np.array_equal(found[:, :90, :200], truth)
+
+
+def test_numbers_beyond_a_classic_tiff_do_not_wrap() -> None:
+    assert ArrayTag(position=0, count=1, code="<I").pack(2**32 - 1) == b"\xff" * 4
+    with pytest.raises(OverflowError):
+        ArrayTag(position=0, count=1, code="<I").pack(2**32)
