@@ -138,13 +138,13 @@ def _open_place(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> Frame 
 
 
 def _town(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
-    def inside(v: float, u: float) -> bool:
+    def zone(v: float, u: float) -> int:
+        road, rails = plan.road.curve.distance(v, u), plan.rails.curve.distance(v, u)
         dry = plan.river.curve.distance(v, u) > plan.half_river + 20
-        off_road = abs(plan.road.curve.distance(v, u)) > 5
-        return dry and off_road and abs(plan.rails.curve.distance(v, u)) > 13
+        return 1 + (road > 0) + 2 * (rails > 0) if dry and abs(road) > 5 and abs(rails) > 13 else 0
 
     grid = plan.road.curve.frame.at(0, 0)
-    town = list(blocks(grid, 0.8 * canvas.extent, inside, rng))
+    town = list(blocks(grid, 0.8 * canvas.extent, zone, rng))
     for block in town:
         pave(canvas, block)
     for block in town:

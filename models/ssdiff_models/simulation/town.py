@@ -32,13 +32,13 @@ class Block:
     """Half its width in metres."""
 
 
-def blocks(frame: Frame, reach: float, inside: Callable[[float, float], bool], rng: np.random.Generator) -> Iterator[Block]:
+def blocks(frame: Frame, reach: float, zone: Callable[[float, float], int], rng: np.random.Generator) -> Iterator[Block]:
     """Yields the blocks of a grid that lie wholly inside a region.
 
     Args:
         frame: Axes of the grid; the first street lies on its u axis.
         reach: How far the grid goes from the frame's origin, in metres.
-        inside: Tells whether a canvas position (v, u) may be built on.
+        zone: Tells which part of the town a canvas position (v, u) belongs to; 0 where nothing may be built. No block spans two.
         rng: Source of the block sizes.
     """
     gap = STREET / 2 + _SIDEWALK
@@ -48,18 +48,19 @@ def blocks(frame: Frame, reach: float, inside: Callable[[float, float], bool], r
             depth = rng.uniform(24, 31)
             u = -reach + rng.uniform(0, 30)
             while u < reach:
-                block = _fitting(frame.at(side * (v + gap + depth), u + gap), depth, rng.uniform(34, 58), inside)
+                block = _fitting(frame.at(side * (v + gap + depth), u + gap), depth, rng.uniform(34, 58), zone)
                 if block is not None:
                     yield block
                 u += 2 * (block.half_u + gap) if block is not None else 6.0
             v += 2 * (depth + gap)
 
 
-def _fitting(at: Frame, depth: float, width: float, inside: Callable[[float, float], bool]) -> Block | None:
-    """Returns the widest block that starts at a position and lies inside, or None."""
+def _fitting(at: Frame, depth: float, width: float, zone: Callable[[float, float], int]) -> Block | None:
+    """Returns the widest block that starts at a position and lies in one zone, or None."""
     for share in (1.0, 0.72, 0.5):
         block = Block(frame=at.at(0, share * width), half_v=depth, half_u=share * width)
-        if all(inside(*corner) for corner in _outline(block)):
+        zones = {zone(*corner) for corner in _outline(block)}
+        if len(zones) == 1 and 0 not in zones:
             return block
     return None
 
