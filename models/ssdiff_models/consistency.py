@@ -1,6 +1,7 @@
 """Projection of a fused image on those that, seen through the sensor's MTF, give the MS back: iterated back-projection."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -39,7 +40,7 @@ def project(fused: Tensor, ms: Tensor, *, gains: Sequence[float], ratio: int, ph
         raise UsageError(f"{fused.shape[-3]} bands, but {len(gains)} MTF gains: give one for each band")
     if rounds == 0:
         return fused
-    rows, cols = (_Axis(tuple(gains), ratio, phase, size, like=fused) for size in ms.shape[-2:])
+    rows, cols = (_axis(tuple(gains), ratio, phase, size, device=fused.device, dtype=fused.dtype) for size in ms.shape[-2:])
     wanted = ms - rows.reduce @ fused @ cols.reduce.mT
     correction = wanted
     for _ in range(rounds - 1):
@@ -47,20 +48,30 @@ def project(fused: Tensor, ms: Tensor, *, gains: Sequence[float], ratio: int, ph
     return fused + rows.interpolate @ correction @ cols.interpolate.mT
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
     """The operators along one axis of `size` MS pixels."""
 
-    def __init__(self, gains: tuple[float, ...], ratio: int, phase: float, size: int, *, like: Tensor) -> None:
-        reduce, interpolate = _reduction(gains, ratio, phase, size), _interpolation(ratio, phase, size)
-        self.reduce = reduce.to(like)
-        """``(bands, size, size*ratio)``."""
-        self.interpolate = interpolate.to(like)
-        """``(size*ratio, size)``."""
-        self.round_trip = (reduce @ interpolate).to(like)
-        """``(bands, size, size)``."""
+    reduce: Tensor
+    """``(bands, size, size*ratio)``."""
+    interpolate: Tensor
+    """``(size*ratio, size)``."""
+    round_trip: Tensor
+    """``(bands, size, size)``: interpolated, then reduced."""
 
 
 @lru_cache(maxsize=64)
+def _axis(gains: tuple[float, ...], ratio: int, phase: float, size: int, *, device: torch.device, dtype: torch.dtype) -> _Axis:
+    # Kept for later calls, some of which may want gradients.
+    with torch.inference_mode(mode=False):
+        reduce, interpolate = _reduction(gains, ratio, phase, size), _interpolation(ratio, phase, size)
+        return _Axis(
+            reduce=reduce.to(device, dtype),
+            interpolate=interpolate.to(device, dtype),
+            round_trip=(reduce @ interpolate).to(device, dtype),
+        )
+
+
 def _reduction(gains: tuple[float, ...], ratio: int, phase: float, size: int) -> Tensor:
     """Returns the filter of `degrade.reduce_ms` along one axis, float64 ``(bands, size, size*ratio)``.
 
@@ -77,7 +88,6 @@ def _reduction(gains: tuple[float, ...], ratio: int, phase: float, size: int) ->
     return result
 
 
-@lru_cache(maxsize=64)
 def _interpolation(ratio: int, phase: float, size: int) -> Tensor:
     """Returns `degrade.upsample` along one axis, float64 ``(size*ratio, size)``."""
     index = _mirrored(torch.arange(-_HALO, size + _HALO), size)

@@ -1,4 +1,4 @@
-"""Fusing batches of prepared tiles with a model: normalisation, band groups, sampling, the mean of samples and back to DN."""
+"""Fusing batches of tiles with a model: normalisation, LMS, noise, band groups, sampling, the mean of samples and back to DN."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,16 +7,18 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.consistency import project
 from ssdiff_models.degrade import upsample
 from ssdiff_models.denoiser import ResidualDenoiser
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.noise import gaussian_batch
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.sampler import SamplerName, sample
-from ssdiff_models.scene import MS_HALO, Patch
+from ssdiff_models.scene import MS_HALO, BoolArray, Patch
+from ssdiff_models.sensors import get
 from ssdiff_models.tiles import Window
 
-__all__ = ["BandRange", "FusionSettings", "ModelFuser", "PreparedTile", "band_groups"]
+__all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "band_groups"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,10 @@ class FusionSettings:
     """Samples averaged."""
     limits: tuple[float, float] | None = None
     """Least and greatest DN of a fused pixel; None: no bound."""
+    consistency: int = 0
+    """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
+    gains: tuple[float, ...] = ()
+    """MTF gain of each of the scene's bands, for `consistency`; none: the generic one."""
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -58,7 +64,7 @@ class BandRange:
 
     def normalise(self, dn: Tensor) -> Tensor:
         """Maps DN to the network's range."""
-        return (dn - self.centre) / self.scale
+        return (dn - self.centre.to(dn.device)) / self.scale.to(dn.device)
 
     def restore(self, values: Tensor) -> Tensor:
         """Maps the network's range to DN."""
@@ -66,20 +72,29 @@ class BandRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedTile:
-    """One tile in the network's range; nothing but the network's own work is left to do."""
+class InputTile:
+    """One tile as it was read, in DN."""
 
     window: Window
     pan: Tensor
     """``(1, rows, cols)``."""
-    lms: Tensor
-    """``(bands, rows, cols)``."""
     ms: Tensor
-    """``(bands, rows/ratio, cols/ratio)``."""
-    noise: Tensor
-    """``(samples, bands, rows, cols)``."""
-    blank: bool = False
+    """``(bands, rows/ratio + 2*MS_HALO, cols/ratio + 2*MS_HALO)``."""
+    valid: BoolArray
+    """``(rows, cols)``."""
+    blank: bool
     """True where no pixel is valid: nothing need be computed."""
+
+    @classmethod
+    def of(cls, patch: Patch, window: Window) -> "InputTile":
+        """Returns the tile of a patch."""
+        return cls(
+            window=window,
+            pan=torch.from_numpy(patch.pan)[None],
+            ms=torch.from_numpy(patch.ms),
+            valid=patch.valid,
+            blank=not patch.valid.any(),
+        )
 
 
 def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
@@ -93,6 +108,18 @@ def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
     count = -(-scene // model)
     starts = [round(k * (scene - model) / (count - 1)) for k in range(count)]
     return tuple(tuple(range(start, start + model)) for start in starts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Images:
+    """A batch of tiles in the network's range."""
+
+    pan: Tensor
+    """``(B, 1, rows, cols)``."""
+    lms: Tensor
+    """``(B, bands, rows, cols)``."""
+    ms: Tensor
+    """``(B, bands, rows/ratio, cols/ratio)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,64 +165,66 @@ class ModelFuser:
         """The band groups of the scene."""
         return band_groups(self.bands, self.checkpoint.band_count)
 
-    def prepare(self, patch: Patch, window: Window) -> PreparedTile:
-        """Normalises a patch, interpolates its LMS and draws its noise, on the CPU."""
-        model = self.checkpoint
-        halo_ms = self.ms_range.normalise(torch.from_numpy(patch.ms))
-        inner = slice(MS_HALO, -MS_HALO)
-        settings = self.settings
-        noise = [gaussian_batch([window], bands=self.bands, seed=settings.seed, sample=k)[0] for k in range(settings.samples)]
-        return PreparedTile(
-            window=window,
-            pan=self.pan_range.normalise(torch.from_numpy(patch.pan)[None]),
-            lms=upsample(halo_ms, model.ratio, model.ms_phase, MS_HALO),
-            ms=halo_ms[:, inner, inner],
-            noise=torch.stack(noise),
-            blank=not patch.valid.any(),
-        )
+    @property
+    def layers(self) -> int:
+        """Layers of a fused tile: the bands, and their standard deviations where several samples are drawn."""
+        return self.bands if self.settings.samples == 1 else 2 * self.bands
 
-    def fuse(self, lms: Tensor, pan: Tensor, ms: Tensor, noise: Tensor) -> Tensor:
-        """Fuses a batch of tiles.
+    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window]) -> Tensor:
+        """Fuses a batch of tiles on the device that they are on.
 
         Args:
-            lms: ``(B, bands, rows, cols)``.
-            pan: ``(B, 1, rows, cols)``.
-            ms: ``(B, bands, rows/ratio, cols/ratio)``.
-            noise: ``(B, samples, bands, rows, cols)``.
+            pan: ``(B, 1, rows, cols)``, DN.
+            ms: ``(B, bands, rows/ratio + 2*MS_HALO, cols/ratio + 2*MS_HALO)``, DN.
+            windows: Where the tiles lie.
 
         Returns:
-            ``(B, 2*bands, rows, cols)`` float32 in DN: the mean of the samples, then their standard deviation (0 with one sample).
+            ``(B, layers, rows, cols)`` float32 in DN: the mean of the samples, then their standard deviation where there are several.
         """
-        total = lms.new_zeros(lms.shape)
-        spread = lms.new_zeros(lms.shape)
+        images = self._images(pan, ms)
+        total = torch.zeros_like(images.lms)
+        spread = torch.zeros_like(total) if self.settings.samples > 1 else None
         counts = [sum(group.count(band) for group in self.groups) for band in range(self.bands)]
         for group in self.groups:
-            bands = list(group)
-            mean, deviation = self._sample_group(lms[:, bands], pan, ms[:, bands], noise[:, :, bands], bands)
-            for place, band in enumerate(bands):
+            mean, deviation = self._sample_group(images, group, windows)
+            for place, band in enumerate(group):
                 total[:, band] += mean[:, place] / counts[band]
-                spread[:, band] += deviation[:, place] / counts[band]
-        return torch.cat([self.ms_range.restore(total), spread * self.ms_range.scale.to(spread.device)], dim=1)
+                if spread is not None and deviation is not None:
+                    spread[:, band] += deviation[:, place] / counts[band]
+        fused = self.ms_range.restore(total)
+        return fused if spread is None else torch.cat([fused, spread * self.ms_range.scale.to(spread.device)], dim=1)
 
-    def _sample_group(self, lms: Tensor, pan: Tensor, ms: Tensor, noise: Tensor, bands: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def _images(self, pan: Tensor, ms: Tensor) -> _Images:
+        """Normalises, and interpolates the LMS."""
+        inner, halo_ms = slice(MS_HALO, -MS_HALO), self.ms_range.normalise(ms)
+        lms = upsample(halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase, MS_HALO)
+        return _Images(
+            pan=self.pan_range.normalise(pan),
+            lms=lms.unflatten(0, halo_ms.shape[:2]),
+            ms=halo_ms[:, :, inner, inner],
+        )
+
+    def _sample_group(self, images: _Images, group: Sequence[int], windows: Sequence[Window]) -> tuple[Tensor, Tensor | None]:
+        """Returns mean and standard deviation of the samples of one band group, in the network's range."""
+        bands, settings, schedule = list(group), self.settings, self.checkpoint.schedule
         low, high = self._limits(bands)
         denoiser = ResidualDenoiser(
             network=self.checkpoint.network,
-            lms=lms,
-            pan=pan,
-            ms=ms,
+            lms=images.lms[:, bands],
+            pan=images.pan,
+            ms=images.ms[:, bands],
             residual_scale=self.checkpoint.residual_scale,
             low=low,
             high=high,
             precision=self.precision,
         )
-        settings, schedule = self.settings, self.checkpoint.schedule
-        results = [
-            denoiser.fuse(sample(denoiser, noise[:, k], schedule, steps=settings.steps, sampler=settings.sampler))
-            for k in range(settings.samples)
-        ]
+        results = []
+        for k in range(settings.samples):
+            noise = gaussian_batch(windows, bands=self.bands, seed=settings.seed, sample=k, device=images.lms.device)
+            steps = sample(denoiser, noise[:, bands], schedule, steps=settings.steps, sampler=settings.sampler)
+            results.append(denoiser.fuse(steps))
         if len(results) == 1:
-            return results[0], torch.zeros_like(results[0])
+            return results[0], None
         stack = torch.stack(results)
         return stack.mean(0), stack.std(0)
 

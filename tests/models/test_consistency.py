@@ -4,10 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from ssdiff_models.arrays import ArraySource
 from ssdiff_models.consistency import project
 from ssdiff_models.degrade import reduce_ms, upsample
 from ssdiff_models.errors import UsageError
+from ssdiff_models.runners import ThreadRunner
+from ssdiff_models.tiled import fuse_tiles
 from ssdiff_models.training.wald import interpolate
+from tests.models.tiny import fuser_of
 
 BOUND = 0.005
 """What the tool promises: root mean square difference over the band's root mean square."""
@@ -92,3 +96,23 @@ def test_images_of_a_few_pixels_are_mirrored_as_often_as_it_takes() -> None:
 def test_gains_must_be_one_for_each_band() -> None:
     with pytest.raises(UsageError, match="4 bands, but 1"):
         project(scene(64, 64), torch.zeros(4, 16, 16), gains=(0.3,), ratio=4, phase=1.5)
+
+
+def test_fused_tile_by_tile_the_whole_scene_is_consistent() -> None:
+    generator = torch.Generator().manual_seed(9)
+    truth = scene(144, 144)
+    pan, ms = truth.mean(0), reduce_ms(truth, GAINS, 4, 1.5)
+    source = ArraySource(pan=pan.numpy(), ms=(ms + torch.randn(ms.shape, generator=generator)).numpy(), ratio=4)
+    plain, consistent = (whole(source, consistency=rounds) for rounds in (0, 10))
+    given = torch.from_numpy(source.ms)
+    assert inconsistency(plain, given, GAINS, 1.5) > 2 * BOUND
+    assert inconsistency(consistent, given, GAINS, 1.5) < BOUND
+
+
+def whole(source: ArraySource, *, consistency: int) -> Tensor:
+    """Fuses in tiles of 48 pixels that overlap by 16."""
+    fuser = fuser_of(source, tile=48, overlap=16, gains=GAINS, consistency=consistency)
+    result = torch.zeros(source.bands, source.rows, source.cols)
+    for block in fuse_tiles(source, fuser, ThreadRunner(workers=1)):
+        result[(slice(None), *block.window.within(source.area))] = torch.from_numpy(block.fused)
+    return result
