@@ -191,7 +191,7 @@ class ModelFuser:
                 total[:, band] += mean[:, place] / counts[band]
                 if spread is not None and deviation is not None:
                     spread[:, band] += deviation[:, place] / counts[band]
-        fused = self.ms_range.restore(total)
+        fused = self.ms_range.restore(self._consistent(total, images.ms))
         return fused if spread is None else torch.cat([fused, spread * self.ms_range.scale.to(spread.device)], dim=1)
 
     def _images(self, pan: Tensor, ms: Tensor) -> _Images:
@@ -200,9 +200,17 @@ class ModelFuser:
         lms = upsample(halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase, MS_HALO)
         return _Images(
             pan=self.pan_range.normalise(pan),
-            lms=lms.unflatten(0, halo_ms.shape[:2]),
+            lms=lms.view(*halo_ms.shape[:2], *lms.shape[1:]),
             ms=halo_ms[:, :, inner, inner],
         )
+
+    def _consistent(self, fused: Tensor, ms: Tensor) -> Tensor:
+        """Projects fused tiles on those that give the MS back, where that was asked for."""
+        rounds, model = self.settings.consistency, self.checkpoint
+        if not rounds:
+            return fused
+        gains = self.settings.gains or get("generic").gains(self.bands)
+        return project(fused, ms, gains=gains, ratio=model.ratio, phase=model.ms_phase, rounds=rounds)
 
     def _sample_group(self, images: _Images, group: Sequence[int], windows: Sequence[Window]) -> tuple[Tensor, Tensor | None]:
         """Returns mean and standard deviation of the samples of one band group, in the network's range."""

@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusing import ModelFuser, PreparedTile
+from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.pipeline import ordered_map
 from ssdiff_models.scene import FloatArray
 
 __all__ = ["BatchRunner", "Runner", "ThreadRunner"]
 
-Fused = tuple[PreparedTile, FloatArray]
+Fused = tuple[InputTile, FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,13 @@ class ThreadRunner:
 
     workers: int
 
-    def run(self, fuser: ModelFuser, tiles: Iterable[PreparedTile]) -> Iterator[Fused]:
-        """Yields each tile with ``(2*bands, rows, cols)`` float32, mean and standard deviation in DN."""
+    @property
+    def ahead(self) -> int:
+        """Tiles worth reading ahead."""
+        return self.workers
+
+    def run(self, fuser: ModelFuser, tiles: Iterable[InputTile]) -> Iterator[Fused]:
+        """Yields each tile with ``(layers, rows, cols)`` float32 in DN: see `ModelFuser.fuse`."""
         yield from ordered_map(lambda tile: _fuse_one(fuser, tile), tiles, workers=self.workers, initializer=_single_threaded)
 
 
@@ -35,16 +41,14 @@ def _single_threaded() -> None:
 
 
 @torch.inference_mode()
-def _fuse_one(fuser: ModelFuser, tile: PreparedTile) -> Fused:
+def _fuse_one(fuser: ModelFuser, tile: InputTile) -> Fused:
     if tile.blank:
-        return tile, _blank(tile)
-    return tile, fuser.fuse(tile.lms[None], tile.pan[None], tile.ms[None], tile.noise[None])[0].numpy()
+        return tile, _blank(fuser, tile)
+    return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window])[0].numpy()
 
 
-def _blank(tile: PreparedTile) -> FloatArray:
-    bands, rows, cols = tile.lms.shape
-    zeros: FloatArray = torch.zeros(2 * bands, rows, cols).numpy()
-    return zeros
+def _blank(fuser: ModelFuser, tile: InputTile) -> FloatArray:
+    return np.zeros((fuser.layers, *tile.window.shape), np.float32)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,13 +59,18 @@ class BatchRunner:
     batch: int
     """Tiles at a time; halved when the device's memory does not suffice."""
 
-    def run(self, fuser: ModelFuser, tiles: Iterable[PreparedTile]) -> Iterator[Fused]:
-        """Yields each tile with ``(2*bands, rows, cols)`` float32, mean and standard deviation in DN.
+    @property
+    def ahead(self) -> int:
+        """Tiles worth reading ahead: the next batch."""
+        return self.batch
+
+    def run(self, fuser: ModelFuser, tiles: Iterable[InputTile]) -> Iterator[Fused]:
+        """Yields each tile with ``(layers, rows, cols)`` float32 in DN: see `ModelFuser.fuse`.
 
         Raises:
             ResourceError: When not even one tile fits into the device's memory.
         """
-        waiting: list[tuple[list[PreparedTile], Tensor, torch.cuda.Event | None]] = []
+        waiting: list[tuple[list[InputTile], Tensor, torch.cuda.Event | None]] = []
         for chunk in self._chunks(tiles):
             waiting.extend(self._submit(fuser, chunk))
             while len(waiting) > 1:
@@ -69,11 +78,13 @@ class BatchRunner:
         for submitted in waiting:
             yield from _collect(*submitted)
 
-    def _chunks(self, tiles: Iterable[PreparedTile]) -> Iterator[list[PreparedTile]]:
+    def _chunks(self, tiles: Iterable[InputTile]) -> Iterator[list[InputTile]]:
         """Groups neighbours of one shape and kind."""
-        chunk: list[PreparedTile] = []
+        chunk: list[InputTile] = []
         for tile in tiles:
-            if chunk and (len(chunk) >= self.batch or tile.lms.shape != chunk[0].lms.shape or tile.blank != chunk[0].blank):
+            if chunk and (
+                len(chunk) >= self.batch or tile.window.shape != chunk[0].window.shape or tile.blank != chunk[0].blank
+            ):
                 yield chunk
                 chunk = []
             chunk.append(tile)
@@ -82,19 +93,18 @@ class BatchRunner:
 
     @torch.inference_mode()
     def _submit(
-        self, fuser: ModelFuser, chunk: list[PreparedTile]
-    ) -> list[tuple[list[PreparedTile], Tensor, "torch.cuda.Event | None"]]:
+        self, fuser: ModelFuser, chunk: list[InputTile]
+    ) -> list[tuple[list[InputTile], Tensor, "torch.cuda.Event | None"]]:
         if chunk[0].blank:
-            return [(chunk, torch.stack([torch.from_numpy(_blank(tile)) for tile in chunk]), None)]
+            return [(chunk, torch.stack([torch.from_numpy(_blank(fuser, tile)) for tile in chunk]), None)]
         try:
-            inputs = [
-                self._send(torch.stack(images)) for images in zip(*((t.lms, t.pan, t.ms, t.noise) for t in chunk), strict=True)
-            ]
-            return [(chunk, *self._fetch(fuser.fuse(*inputs)))]
+            pan, ms = (self._send(torch.stack(images)) for images in zip(*((tile.pan, tile.ms) for tile in chunk), strict=True))
+            return [(chunk, *self._fetch(fuser.fuse(pan, ms, [tile.window for tile in chunk])))]
         except torch.OutOfMemoryError as error:
             if len(chunk) == 1:
+                rows, cols = chunk[0].window.shape
                 raise ResourceError(
-                    f"{self.device}: no memory for one tile of {tuple(chunk[0].lms.shape[1:])} pixels: choose a smaller --tile or --device cpu"
+                    f"{self.device}: no memory for one tile of {rows} x {cols} pixels: choose a smaller --tile or --device cpu"
                 ) from error
         # Outside the handler, or the failed call's tensors would still be alive.
         self.batch = max(len(chunk) // 2, 1)
@@ -117,7 +127,7 @@ class BatchRunner:
         return target, done
 
 
-def _collect(chunk: list[PreparedTile], fused: Tensor, done: "torch.cuda.Event | None") -> Iterator[Fused]:
+def _collect(chunk: list[InputTile], fused: Tensor, done: "torch.cuda.Event | None") -> Iterator[Fused]:
     if done is not None:
         done.synchronize()
     for tile, image in zip(chunk, fused, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ssdiff_models.blend import Blender, needed, row_major
 from ssdiff_models.errors import UsageError
-from ssdiff_models.fusing import ModelFuser, PreparedTile
+from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.pipeline import ahead, ordered_map
 from ssdiff_models.runners import Runner
 from ssdiff_models.scene import BoolArray, FloatArray, Patch, Source
@@ -28,7 +28,7 @@ class FusedBlock:
     fused: FloatArray
     """``(bands, rows, cols)``, DN."""
     spread: FloatArray | None
-    """Standard deviation of the samples in DN, like `fused`; None where the method draws no samples."""
+    """Standard deviation of the samples in DN, like `fused`; None where the method does not draw several."""
     valid: BoolArray
     """``(rows, cols)``."""
 
@@ -73,17 +73,14 @@ def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | 
     all_rows, all_cols = needed(grid, Window(row=top, col=source.area.col, rows=1, cols=source.area.cols))
     all_rows = range(all_rows.start, wanted_rows.stop)
     places = row_major(all_rows, all_cols)
-    tiles = ahead(_prepared(source, fuser, grid, all_rows, all_cols), READ_AHEAD)
+    tiles = ahead(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)
     blender = Blender(grid, all_cols)
-    valid: list[BoolArray] = []
-    fused = runner.run(fuser, _noting(tiles, valid))
-    for (i, j), (_, pixels) in zip(places, fused, strict=True):
+    for (i, j), (tile, pixels) in zip(places, runner.run(fuser, tiles), strict=True):
         if j == all_cols.start:
             blender.start_row()
         window, done = blender.add(i, j, pixels)
-        mask = valid.pop(0)[: window.rows, : window.cols]
         if i in wanted_rows and j in wanted_cols:
-            yield from _inside(source.area, window, done, mask)
+            yield from _inside(source, window, done, tile.valid[: window.rows, : window.cols])
 
 
 def _narrowed(rows: range, part: range | None) -> range:
@@ -94,28 +91,19 @@ def _narrowed(rows: range, part: range | None) -> range:
     return part
 
 
-def _prepared(
-    source: Source, fuser: ModelFuser, grid: TileGrid, rows: range, cols: range
-) -> Iterator[tuple[PreparedTile, BoolArray]]:
+def _read(source: Source, grid: TileGrid, rows: range, cols: range) -> Iterator[InputTile]:
     for i, j in row_major(rows, cols):
         window = grid.tile(i, j)
-        patch = source.read(window)
-        yield fuser.prepare(patch, window), patch.valid
+        yield InputTile.of(source.read(window), window)
 
 
-def _noting(tiles: Iterator[tuple[PreparedTile, BoolArray]], valid: list[BoolArray]) -> Iterator[PreparedTile]:
-    for tile, mask in tiles:
-        valid.append(mask)
-        yield tile
-
-
-def _inside(area: Window, window: Window, done: FloatArray, mask: BoolArray) -> Iterator[FusedBlock]:
-    part = window.intersection(area)
+def _inside(source: Source, window: Window, done: FloatArray, mask: BoolArray) -> Iterator[FusedBlock]:
+    part = window.intersection(source.area)
     if part is None:
         return
     rows, cols = part.within(window)
-    bands = done.shape[0] // 2
-    yield FusedBlock(window=part, fused=done[:bands, rows, cols], spread=done[bands:, rows, cols], valid=mask[rows, cols])
+    fused, spread = done[: source.bands, rows, cols], done[source.bands :, rows, cols]
+    yield FusedBlock(window=part, fused=fused, spread=spread if len(spread) else None, valid=mask[rows, cols])
 
 
 def fuse_blocks(
