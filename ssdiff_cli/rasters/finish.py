@@ -8,6 +8,7 @@ import rasterio.shutil
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
+from ssdiff_cli.rasters.cogtags import restore_band_tags
 from ssdiff_cli.rasters.refusals import refused_options
 from ssdiff_models.errors import ResourceError
 
@@ -26,6 +27,7 @@ def place_output(part: Path, output: str, *, format: str, creation: tuple[tuple[
     target = Path(f"{output}.cog.part")
     try:
         _write_cog(part, target, creation, num_threads)
+        restore_band_tags(part, target)
         target.replace(output)
     except RasterioError as error:
         reason = " ".join(str(error.__cause__ or error).split())

@@ -9,6 +9,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 
+from ssdiff_cli.rasters.cogtags import PADDING, padding_for
 from ssdiff_cli.rasters.georef import compose
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.tiles import Window
@@ -37,16 +38,19 @@ def _moved_gcp(point: GroundControlPoint, area: Window) -> GroundControlPoint:
     )
 
 
-def write_metadata(output: DatasetWriter, pair: ScenePair, provenance: Mapping[str, str]) -> None:
-    """Writes everything but pixels into a new output."""
+def write_metadata(output: DatasetWriter, pair: ScenePair, provenance: Mapping[str, str], *, cog: bool) -> None:
+    """Writes everything but pixels into a new output; one that is to become a COG keeps room for its band tags."""
     source = pair.ms.dataset
     for domain, tags in _dataset_tags(source, pair.pan.dataset).items():
-        output.update_tags(ns=domain, **tags) if domain else output.update_tags(**tags)
+        output.update_tags(ns=domain or None, **_as_items(domain, tags))
     if provenance:
         output.update_tags(ns="SSDIFF", **provenance)
     if pair.pan.dataset.rpcs is not None:
         output.rpcs = _moved_rpcs(pair.pan.dataset.rpcs, pair.area)
     _write_bands(output, source, pair.ms.indexes)
+    padding = padding_for(output) if cog else ""
+    if padding:
+        output.update_tags(ns="SSDIFF", **{PADDING: padding})
 
 
 def _dataset_tags(ms: DatasetReader, pan: DatasetReader) -> dict[str, dict[str, str]]:
@@ -57,6 +61,20 @@ def _dataset_tags(ms: DatasetReader, pan: DatasetReader) -> dict[str, dict[str, 
     if "AREA_OR_POINT" in pan.tags():
         tags[""]["AREA_OR_POINT"] = pan.tags()["AREA_OR_POINT"]
     return tags
+
+
+def _band_tags(source: DatasetReader, index: int, domain: str) -> dict[str, str]:
+    """A band's tags without its statistics: they are the MS's, not the output's."""
+    tags = source.tags(index, ns=domain or None)
+    return {key: value for key, value in tags.items() if not key.startswith("STATISTICS_")}
+
+
+def _as_items(domain: str, tags: dict[str, str]) -> dict[str, str]:
+    """A domain of XML is one text; rasterio joins key and value with ``=``, so it is cut at its first one."""
+    if not domain.startswith("xml:"):
+        return tags
+    key, _, value = tags[domain].partition("=")
+    return {key: value}
 
 
 def _moved_rpcs(rpcs: RPC, area: Window) -> RPC:
@@ -76,5 +94,6 @@ def _write_bands(output: DatasetWriter, source: DatasetReader, indexes: tuple[in
             output.set_band_description(target, source.descriptions[index - 1])
         if source.units[index - 1]:
             output.set_band_unit(target, source.units[index - 1])
-        tags = source.tags(index)
-        output.update_tags(target, **{key: value for key, value in tags.items() if not key.startswith("STATISTICS_")})
+        for domain in ("", *source.tag_namespaces(index)):
+            if domain not in _OWN_DOMAINS:
+                output.update_tags(target, ns=domain or None, **_as_items(domain, _band_tags(source, index, domain)))

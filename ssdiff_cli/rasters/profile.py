@@ -51,6 +51,8 @@ class OutputProfile:
     bands: int
     dtype: np.dtype[Any]
     nodata: float | None
+    cog: bool
+    """Whether the file is rewritten as a COG at the end."""
     masked: bool
     """Whether validity goes into an internal mask."""
     nbits: int | None
@@ -90,6 +92,7 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
         bands=pair.bands,
         dtype=dtype,
         nodata=nodata,
+        cog=options.format == "COG",
         masked=nodata is None and pair.may_be_invalid,
         nbits=int(creation["NBITS"]) if "NBITS" in creation else None,
         block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows),
