@@ -191,7 +191,7 @@ class ModelFuser:
                 total[:, band] += mean[:, place] / counts[band]
                 if spread is not None and deviation is not None:
                     spread[:, band] += deviation[:, place] / counts[band]
-        fused = self.ms_range.restore(self._consistent(total, images.ms))
+        fused = self.ms_range.restore(total)
         return fused if spread is None else torch.cat([fused, spread * self.ms_range.scale.to(spread.device)], dim=1)
 
     def _images(self, pan: Tensor, ms: Tensor) -> _Images:
@@ -204,13 +204,18 @@ class ModelFuser:
             ms=halo_ms[:, :, inner, inner],
         )
 
-    def _consistent(self, fused: Tensor, ms: Tensor) -> Tensor:
-        """Projects fused tiles on those that give the MS back, where that was asked for."""
+    def _consistent(self, fused: Tensor, ms: Tensor, bands: Sequence[int]) -> Tensor:
+        """Projects one sample on what gives the MS back, where that was asked for; the spread is then that of what is shipped."""
         rounds, model = self.settings.consistency, self.checkpoint
         if not rounds:
             return fused
         gains = self.settings.gains or get("generic").gains(self.bands)
-        return project(fused, ms, gains=gains, ratio=model.ratio, phase=model.ms_phase, rounds=rounds)
+        chosen = [gains[band] for band in bands]
+        projected = project(fused, ms, gains=chosen, ratio=model.ratio, phase=model.ms_phase, rounds=rounds)
+        low, high = self._limits(bands)
+        if low is None or high is None:
+            return projected
+        return projected.clamp(low[:, None, None].to(fused.device), high[:, None, None].to(fused.device))
 
     def _sample_group(self, images: _Images, group: Sequence[int], windows: Sequence[Window]) -> tuple[Tensor, Tensor | None]:
         """Returns mean and standard deviation of the samples of one band group, in the network's range."""
@@ -230,7 +235,7 @@ class ModelFuser:
         for k in range(settings.samples):
             noise = gaussian_batch(windows, bands=self.bands, seed=settings.seed, sample=k, device=images.lms.device)
             steps = sample(denoiser, noise[:, bands], schedule, steps=settings.steps, sampler=settings.sampler)
-            results.append(denoiser.fuse(steps))
+            results.append(self._consistent(denoiser.fuse(steps), denoiser.ms, bands))
         if len(results) == 1:
             return results[0], None
         stack = torch.stack(results)
