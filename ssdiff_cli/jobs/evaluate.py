@@ -18,6 +18,7 @@ from ssdiff_cli.jobs.evaluate_windows import sample_windows, window_count, windo
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_cli.rasters.stats import sample_statistics
 from ssdiff_models import sensors
+from ssdiff_models.arrays import default_limits
 from ssdiff_models.errors import InputError, ModelError, UsageError
 from ssdiff_models.scene import BoolArray
 from ssdiff_models.sensors import Sensor
@@ -105,7 +106,7 @@ def _pair_plan(request: Request, stack: ExitStack) -> Plan:
     assert names is not None
     options = PairOptions(ratio=request.ratio)
     pair = stack.enter_context(open_pair(*names, options=options))
-    methods, model, notes = _models(request, bands=pair.bands, ratio=pair.ratio)
+    methods, model, notes = _models(request, bands=pair.bands, ratio=pair.ratio, limits=default_limits(pair.ms.dtype))
     if model is not None and model.checkpoint.ms_phase != pair.ms_phase:
         pair = stack.enter_context(
             open_pair(*names, options=replace(options, ratio=pair.ratio, ms_phase=model.checkpoint.ms_phase))
@@ -143,6 +144,7 @@ def _pair_plan(request: Request, stack: ExitStack) -> Plan:
         methods=tuple(fusers),
         count=scene.count,
         run=lambda: score_samples(settings, samples(), fusers),
+        model=model,
     )
 
 
@@ -179,7 +181,9 @@ def _scene_notes(scene: PairSamples, request: Request) -> Iterator[str]:
         yield "the low-pass PAN of D_s is registered with the MS (the reference toolbox's is half a pixel off)"
 
 
-def _models(request: Request, *, bands: int, ratio: int) -> tuple[tuple[str, ...], Model | None, tuple[str, ...]]:
+def _models(
+    request: Request, *, bands: int, ratio: int, limits: tuple[float, float] | None
+) -> tuple[tuple[str, ...], Model | None, tuple[str, ...]]:
     """Returns the methods to fuse with, the model if one of them is its, and what the user should know."""
     if request.methods is None and request.fused:
         return ("exp",), None, ()
@@ -187,7 +191,7 @@ def _models(request: Request, *, bands: int, ratio: int) -> tuple[tuple[str, ...
     if MODEL_METHOD not in methods:
         return methods, None, ()
     try:
-        return methods, load_model(request.choice, bands=bands, ratio=ratio), ()
+        return methods, load_model(request.choice, bands=bands, ratio=ratio, limits=limits), ()
     except ModelError as error:
         if request.methods is not None or request.choice.model is not None:
             raise
@@ -207,7 +211,7 @@ def _peak(sensor: Sensor | None, largest: float, dtype: np.dtype[np.generic] | N
 
 
 def _dataset_plan(request: Request, dataset: Dataset) -> Plan:
-    methods, model, notes = _models(request, bands=dataset.bands, ratio=dataset.ratio)
+    methods, model, notes = _models(request, bands=dataset.bands, ratio=dataset.ratio, limits=None)
     if request.ratio not in (None, dataset.ratio):
         raise UsageError(f"{dataset.path}: its ratio is {dataset.ratio}, not {request.ratio}: leave out --ratio")
     sensor = request.known_sensor() or guess_sensor(dataset)
@@ -231,6 +235,7 @@ def _dataset_plan(request: Request, dataset: Dataset) -> Plan:
         methods=tuple(fusers),
         count=dataset.count,
         run=lambda: score_samples(settings, dataset_samples(dataset, crop), fusers),
+        model=model,
     )
 
 

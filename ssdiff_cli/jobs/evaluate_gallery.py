@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ssdiff_cli.jobs.evaluate_methods import Model
 from ssdiff_cli.jobs.evaluate_samples import Sample, Scored, Settings
 from ssdiff_models.scene import BoolArray, FloatArray
 
 __all__ = ["Gallery", "Shown"]
 
-LARGEST = 512
+LARGEST = 448
 """Side of the part that is shown, in pixels of the scored grid."""
 
 
@@ -31,6 +32,7 @@ class Gallery:
     """Collects the images of the first sample."""
 
     settings: Settings
+    model: Model | None = None
     shown: Shown | None = None
     fused: dict[str, FloatArray] = field(default_factory=dict)
     """``(bands, rows, cols)`` of each method."""

@@ -86,8 +86,14 @@ def parse_methods(text: str) -> tuple[str, ...]:
     return names
 
 
-def load_model(choice: ModelChoice, *, bands: int, ratio: int) -> Model:
+def load_model(choice: ModelChoice, *, bands: int, ratio: int, limits: tuple[float, float] | None) -> Model:
     """Loads the chosen model, or the shipped one for that many bands and that ratio, onto its device.
+
+    Args:
+        choice: What the user chose.
+        bands: MS bands of the data.
+        ratio: PAN pixels per MS pixel of the data.
+        limits: Least and greatest DN of a fused pixel, None: no bound.
 
     Raises:
         ModelError: When there is none, it cannot be loaded, or it is for another ratio.
@@ -102,7 +108,7 @@ def load_model(choice: ModelChoice, *, bands: int, ratio: int) -> Model:
         raise ModelError(
             f"model {checkpoint.name} was trained for ratio {checkpoint.ratio}, the data have {ratio}: choose another --model"
         )
-    settings = FusionSettings.of(checkpoint, steps=choice.steps, seed=choice.seed)
+    settings = FusionSettings.of(checkpoint, steps=choice.steps, seed=choice.seed, limits=limits)
     device = choose(choice.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     return Model(checkpoint=replace(checkpoint, network=device.place(checkpoint.network)), settings=settings, device=device)
 

@@ -63,7 +63,7 @@ def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tu
         for note in plan.settings.notes:
             _log.info(note)
         evaluation = Evaluation(settings=plan.settings)
-        gallery = Gallery(settings=plan.settings) if outputs.report is not None else None
+        gallery = Gallery(settings=plan.settings, model=plan.model) if outputs.report is not None else None
         _score(plan, evaluation, gallery, progress)
         _write(outputs, evaluation, gallery)
     return evaluation, conditions

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray
 from ssdiff_models.sensors import Sensor
 from ssdiff_models.tiles import Window
+
+if TYPE_CHECKING:
+    from ssdiff_cli.jobs.evaluate_methods import Model
 
 __all__ = ["Fuser", "Plan", "Sample", "Scored", "Settings", "crop_slices", "interpolate", "score_samples"]
 
@@ -92,6 +96,8 @@ class Plan:
     """Number of samples, where no window turns out empty."""
     run: Callable[[], Iterator[Scored]]
     """Fuses and scores, sample by sample."""
+    model: "Model | None" = None
+    """The model of one of the rows, for pictures of how it works."""
 
 
 def score_samples(settings: Settings, samples: Iterator[Sample], fusers: dict[str, Fuser]) -> Iterator[Scored]:

@@ -1,0 +1,100 @@
+"""How the model denoises: its states and estimates step by step, split into what the MS could see and what is finer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssdiff_cli.jobs.evaluate_gallery import Gallery
+from ssdiff_cli.jobs.evaluate_methods import Model, at_phase
+from ssdiff_cli.jobs.evaluate_samples import Sample
+from ssdiff_models.arrays import ArraySource
+from ssdiff_models.degrade import correlate, lowpass_kernel, upsample
+from ssdiff_models.denoiser import ResidualDenoiser
+from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.noise import gaussian_batch
+from ssdiff_models.sampler import SAMPLERS
+from ssdiff_models.scene import MS_HALO, FloatArray, Patch
+from ssdiff_models.tiles import Window
+
+__all__ = ["STEPS", "Moment", "denoising"]
+
+STEPS = 6
+"""Steps that are shown, whatever number the scores were made with."""
+SIDE = 128
+"""Side of the part that is shown, about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One step of the sampler; images ``(bands, rows, cols)`` of the model's first group of bands."""
+
+    t: int
+    """Time step, from nearly pure noise down."""
+    state: FloatArray
+    """The noisy residual x_t, in the network's range."""
+    estimate: FloatArray
+    """LMS plus the residual estimated from it, DN."""
+    low: FloatArray
+    """What of the estimate the MS's resolution can carry, DN."""
+    high: FloatArray
+    """The rest, DN."""
+
+
+def denoising(gallery: Gallery) -> list[Moment]:
+    """Returns the steps of the gallery's model on the middle of what is shown."""
+    model, sample = gallery.model, gallery.sample
+    assert model is not None
+    assert sample is not None
+    return list(_moments(model, sample, _middle(gallery, model)))
+
+
+def _middle(gallery: Gallery, model: Model) -> Window:
+    assert gallery.part is not None
+    assert gallery.sample is not None
+    multiple = int(getattr(model.checkpoint.network, "multiple", 4 * model.checkpoint.ratio))
+    starts = [max(part.start + (part.stop - part.start - SIDE) // 2, 0) // multiple * multiple for part in gallery.part]
+    side = -(-SIDE // multiple) * multiple
+    return Window(row=starts[0], col=starts[1], rows=side, cols=side)
+
+
+@torch.inference_mode()
+def _moments(model: Model, sample: Sample, window: Window) -> Iterator[Moment]:
+    checkpoint = model.checkpoint
+    ms = at_phase(sample, checkpoint.ratio, checkpoint.ms_phase)
+    source = ArraySource(pan=sample.pan.astype(np.float32), ms=ms, ratio=checkpoint.ratio)
+    fuser = model.fuser(sample.statistics or source.statistics())
+    bands, device = list(fuser.groups[0]), model.device.device
+    denoiser = _denoiser(fuser, source.read(window), bands, device)
+    noise = gaussian_batch([window], bands=fuser.bands, seed=model.settings.seed, sample=0, device=device)[:, bands]
+    for step in SAMPLERS[model.settings.sampler](denoiser, noise, checkpoint.schedule, STEPS):
+        estimate = _restored(fuser, denoiser.fuse(step.x0_hat)[0].cpu(), bands)
+        low = correlate(estimate.double(), [lowpass_kernel(checkpoint.ratio)]).float()
+        yield Moment(
+            t=step.t,
+            state=step.x_t[0].cpu().numpy(),
+            estimate=estimate.numpy(),
+            low=low.numpy(),
+            high=(estimate - low).numpy(),
+        )
+
+
+def _denoiser(fuser: ModelFuser, patch: Patch, bands: list[int], device: torch.device) -> ResidualDenoiser:
+    """Returns the model bound to one tile, in the network's range."""
+    checkpoint = fuser.checkpoint
+    halo_ms = fuser.ms_range.normalise(torch.from_numpy(patch.ms))[bands]
+    pan = fuser.pan_range.normalise(torch.from_numpy(patch.pan)[None])
+    inside = slice(MS_HALO, -MS_HALO)
+    return ResidualDenoiser(
+        network=checkpoint.network,
+        lms=upsample(halo_ms, checkpoint.ratio, checkpoint.ms_phase, MS_HALO)[None].to(device),
+        pan=pan[None].to(device),
+        ms=halo_ms[None, :, inside, inside].to(device),
+        residual_scale=checkpoint.residual_scale,
+    )
+
+
+def _restored(fuser: ModelFuser, image: Tensor, bands: list[int]) -> Tensor:
+    return image * fuser.ms_range.scale[bands] + fuser.ms_range.centre[bands]
