@@ -10,7 +10,7 @@ import torch
 
 from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
 from ssdiff_models import sensors
-from ssdiff_models.checkpoint import Checkpoint, save_checkpoint
+from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.training.batches import BatchSampler
@@ -41,6 +41,8 @@ class TrainingJob:
     """Sensors left out, as the index writes them."""
     validate_every: int = 1000
     save_every: int = 250
+    device: str = "cpu"
+    """Where the network trains."""
     note: dict[str, str] = field(default_factory=dict)
     """More entries of the training record: hardware, say."""
 
@@ -86,7 +88,7 @@ def train(
         ModelError: When training diverges; the last good state stays on disk.
     """
     torch.manual_seed(job.training.seed)
-    trainer = Trainer(SSDiff(job.network), job.training)
+    trainer = Trainer(SSDiff(job.network).to(job.device), job.training)
     if job.state.exists():
         trainer.resume(job.state)
     config = job.training
@@ -99,7 +101,7 @@ def train(
         gain_jitter=config.gain_jitter,
         band_jitter=config.band_jitter,
     )
-    best = float("inf")
+    best = _best_so_far(job)
     for report in trainer.run(sampler):
         yield report
         if report.step % job.save_every == 0 or report.step == config.steps:
@@ -110,6 +112,13 @@ def train(
                 best = result.ergas
                 save_checkpoint(job.output, _checkpoint(job, trainer, scenes, result))
             yield result
+
+
+def _best_so_far(job: TrainingJob) -> float:
+    """Returns the score of the checkpoint that a continued run has already written."""
+    if not (job.state.exists() and job.output.exists()):
+        return float("inf")
+    return float(read_header(job.output)["metadata"]["metrics"]["val"]["ergas"])
 
 
 def _validate(trainer: Trainer, scenes: Sequence[WaldScene], best: float) -> ValidationReport:
