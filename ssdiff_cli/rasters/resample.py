@@ -74,12 +74,13 @@ def taps_at(position: npt.NDArray[np.floating], step: float) -> Taps:
 def _lagrange(fraction: npt.NDArray[np.floating], taps: int) -> FloatArray:
     """Weights of the polynomial through nodes ``-(taps/2 - 1) .. taps/2`` at `fraction`; ``(n, taps)``."""
     nodes = np.arange(taps) - (taps // 2 - 1)
-    weights = np.ones((fraction.size, taps))
-    for k in range(taps):
-        for other in range(taps):
-            if other != k:
-                weights[:, k] *= (fraction - nodes[other]) / (nodes[k] - nodes[other])
-    return weights.astype(np.float32)
+    scale = [math.prod(float(node - other) for other in nodes if other != node) for node in nodes]
+    distance = fraction[:, None] - nodes
+    # The product over all other nodes is that over the ones before times that over the ones after.
+    before, after = np.ones_like(distance), np.ones_like(distance)
+    np.cumprod(distance[:, :-1], axis=1, out=before[:, 1:])
+    np.cumprod(distance[:, :0:-1], axis=1, out=after[:, -2::-1])
+    return (before * after / scale).astype(np.float32)
 
 
 def _lowpass_taps(position: npt.NDArray[np.floating], step: float) -> Taps:
