@@ -167,9 +167,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         network = network_type(config)
         network.load_state_dict(_weights(path), strict=True)
         return _assemble(network, header)
-    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    except (AttributeError, KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ModelError(
-            f"{path}: the weights or the header do not fit together ({error!s:.200}): get the file again"
+            f"{path}: the weights or the header do not fit together ({reason:.200}): get the file again"
         ) from error
 
 

@@ -84,4 +84,8 @@ def find(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
             f"no shipped model serves {bands} bands at ratio {ratio} (known: {known}): give one with --model, or use a classical --method"
         )
     name = get(sensor).name if sensor else None
-    return min(fitting, key=lambda entry: (entry.bands != bands, entry.bands > bands, -entry.bands, name not in entry.sensors))
+
+    def rank(entry: Entry) -> tuple[bool, bool, int, bool]:
+        return entry.bands != bands, entry.bands > bands, abs(entry.bands - bands), name not in entry.sensors
+
+    return min(fitting, key=rank)

@@ -17,7 +17,7 @@ from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import Patch
 from ssdiff_models.tiles import Window
 
-__all__ = ["PartSource", "fuser_of", "images", "model", "network", "randomised", "scene"]
+__all__ = ["ArraySource", "PartSource", "fuser_of", "images", "model", "network", "randomised", "scene", "scene_source"]
 
 Array = npt.NDArray[Any]
 
@@ -53,10 +53,13 @@ def images(bands: int, rows: int, cols: int, *, ratio: int = 4, batch: int = 1) 
     return drawn | {"t": torch.randint(0, 1000, (batch,), generator=generator)}
 
 
-def model(bands: int = 4, ratio: int = 4, **changes: Any) -> Checkpoint:  # noqa: ANN401 - fields of Checkpoint
-    """Returns a model of the tiny network with tiles of 24 pixels that overlap by 8."""
-    fields: dict[str, Any] = {"tile": 24, "overlap": 8, "ms_phase": (ratio - 1) / 2, "metadata": {"name": "tiny"}} | changes
-    return Checkpoint(network=network(bands, ratio), bands=None, ratio=ratio, **fields)
+def model(count: int = 4, ratio: int = 4, **changes: Any) -> Checkpoint:  # noqa: ANN401 - fields of Checkpoint
+    """Returns a model of `count` bands around the tiny network, with tiles of 24 pixels that overlap by 8."""
+    own = {"network": network(count, ratio), "bands": None, "ratio": ratio}
+    fields: dict[str, Any] = (
+        own | {"tile": 24, "overlap": 8, "ms_phase": (ratio - 1) / 2, "metadata": {"name": "tiny"}} | changes
+    )
+    return Checkpoint(**fields)
 
 
 def scene(rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0) -> tuple[Array, Array]:
@@ -67,6 +70,12 @@ def scene(rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0
     coarse = pan.reshape(rows // ratio, ratio, cols // ratio, ratio).mean((1, 3))
     ms = np.stack([coarse * (0.6 + 0.2 * band) + 30 * band for band in range(bands)])
     return pan.clip(1, 2047).astype(np.uint16), ms.clip(1, 2047).astype(np.uint16)
+
+
+def scene_source(rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0) -> ArraySource:
+    """Returns a scene as a source."""
+    pan, ms = scene(rows, cols, bands=bands, ratio=ratio, seed=seed)
+    return ArraySource(pan=pan.astype(np.float32), ms=ms.astype(np.float32), ratio=ratio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

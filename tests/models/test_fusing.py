@@ -1,0 +1,110 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssdiff_models.degrade import upsample
+from ssdiff_models.errors import ModelError, UsageError
+from ssdiff_models.fusing import FusionSettings, InputTile, ModelFuser, band_groups
+from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
+from ssdiff_models.scene import MS_HALO
+from ssdiff_models.tiled import model_grid
+from tests.models.tiny import ArraySource, fuser_of, model, scene_source
+
+
+@given(st.integers(1, 40), st.integers(1, 9))
+def test_band_groups_cover_the_scene_in_order(scene: int, model_bands: int) -> None:
+    groups = band_groups(scene, model_bands)
+    assert {band for group in groups for band in group} == set(range(scene))
+    assert all(len(group) == model_bands for group in groups)
+    assert all(list(group) == sorted(group) for group in groups)
+    assert len(groups) == -(-scene // model_bands)
+    assert list(groups) == sorted(groups)
+
+
+def test_band_groups_of_usual_sensors() -> None:
+    assert band_groups(4, 4) == ((0, 1, 2, 3),)
+    assert band_groups(3, 4) == ((0, 1, 2, 2),)
+    assert band_groups(8, 4) == ((0, 1, 2, 3), (4, 5, 6, 7))
+    assert band_groups(6, 4) == ((0, 1, 2, 3), (2, 3, 4, 5))
+
+
+def fused(source: ArraySource, fuser: ModelFuser) -> torch.Tensor:
+    """The scene's first tile."""
+    window = model_grid(source, fuser).tile(0, 0)
+    tile = InputTile.of(source.read(window), window)
+    with torch.inference_mode():
+        return fuser.fuse(tile.pan[None], tile.ms[None], [window])[0]
+
+
+def test_samples_are_averaged_and_their_spread_told() -> None:
+    source = scene_source(32, 32)
+    checkpoint = model(residual_scale=20.0)
+    several = fused(source, fuser_of(source, checkpoint, samples=3, steps=2))
+    assert several.shape == (8, 32, 32)
+    mean, spread = several[:4], several[4:]
+    assert spread.min() >= 0
+    assert spread.mean() > 0
+    one = fused(source, fuser_of(source, checkpoint, samples=1, steps=2))
+    assert one.shape == (4, 32, 32)
+    # The first sample is one of the three.
+    assert ((one - mean).abs() <= 2 * spread + 1e-3).all()
+
+
+def test_the_seed_is_the_only_chance() -> None:
+    source, checkpoint = scene_source(32, 32), model(residual_scale=20.0)
+    first, again, other = (fused(source, fuser_of(source, checkpoint, seed=seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_fused_values_keep_their_limits() -> None:
+    source = scene_source(32, 32)
+    free, bound = fused(source, fuser_of(source)), fused(source, fuser_of(source, limits=(300.0, 500.0)))
+    assert free.min() < 300
+    assert free.max() > 500
+    # Rounding of the way to the network's range and back.
+    assert bound.min() >= 300 - 1e-3
+    assert bound.max() <= 500 + 1e-3
+
+
+def test_an_untrained_network_gives_the_interpolated_ms() -> None:
+    source = scene_source(32, 32)
+    untrained = SSDiff(SSDiffConfig(bands=4, dim=16, window=8)).eval()
+    result = fused(source, fuser_of(source, model(network=untrained)))
+    window = model_grid(source, fuser_of(source)).tile(0, 0)
+    expected = upsample(torch.from_numpy(source.read(window).ms), 4, 1.5, MS_HALO)
+    assert torch.allclose(result, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("normalisation", ["scene-mean", "full-scale"])
+def test_the_range_of_the_network_is_the_models(normalisation: str) -> None:
+    source = scene_source(32, 32)
+    fuser = fuser_of(source, model(normalisation=normalisation, full_scale=2047.0))
+    dn = torch.tensor([100.0, 2047.0]).reshape(1, 1, 2).expand(4, 1, 2)
+    normal = fuser.ms_range.normalise(dn)
+    assert torch.allclose(fuser.ms_range.restore(normal), dn)
+    if normalisation == "full-scale":
+        assert torch.allclose(normal, dn / 2047)
+    else:
+        means = torch.tensor([band.mean for band in source.statistics().ms])
+        assert torch.allclose(normal, dn / means[:, None, None] - 1)
+
+
+def test_another_ratio_is_refused_by_name() -> None:
+    fuser = fuser_of(scene_source(32, 32))
+    with pytest.raises(ModelError, match=r"tiny.*ratio 4.*has 2"):
+        fuser.check(2)
+
+
+def test_impossible_settings_are_refused() -> None:
+    source = scene_source(32, 32)
+    with pytest.raises(UsageError, match=r"tile 20.*multiples of 8"):
+        fuser_of(source, tile=20)
+    with pytest.raises(UsageError, match="got 0"):
+        FusionSettings.of(model(), samples=0)
+
+
+def test_settings_are_the_models_unless_told_otherwise() -> None:
+    settings = FusionSettings.of(model(steps=3), steps=None, tile=48, sampler=None)
+    assert (settings.steps, settings.tile, settings.overlap, settings.sampler) == (3, 48, 8, "ddim")

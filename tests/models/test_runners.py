@@ -1,0 +1,147 @@
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ssdiff_models.errors import ResourceError
+from ssdiff_models.fusing import InputTile, ModelFuser
+from ssdiff_models.runners import BatchRunner, Runner, ThreadRunner
+from ssdiff_models.tiled import model_grid
+from ssdiff_models.tiles import Window
+from tests.models.tiny import ArraySource, fuser_of, scene_source
+
+# One device's arithmetic in another order of sums: batches of another size, on a CPU, in DN.
+BATCH_ROUNDING = 0.01
+
+
+class CountingFuser:
+    """Gives the PAN back, four times; has no memory for more than `room` tiles."""
+
+    layers = 4
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.batches: list[int] = []
+
+    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window]) -> Tensor:
+        self.batches.append(len(windows))
+        if len(windows) > self.room:
+            raise torch.OutOfMemoryError("no room")
+        return pan.expand(-1, 4, -1, -1) + ms[:, :, :1, :1] * 0
+
+    @property
+    def as_fuser(self) -> ModelFuser:
+        return cast("ModelFuser", self)
+
+
+def tiles(source: ArraySource, count: int, *, blank: Sequence[int] = ()) -> Iterator[InputTile]:
+    """The first tiles of a scene, the last of each row narrower; some of them without a valid pixel."""
+    grid = model_grid(source, fuser_of(source))
+    places = list(grid.blocks(source.area))[:count]
+    for number, place in enumerate(places):
+        window = grid.tile(*place)
+        patch = source.read(window)
+        patch.valid[:] = number not in blank
+        yield InputTile.of(patch, window)
+
+
+def batches(size: int) -> BatchRunner:
+    return BatchRunner(device=torch.device("cpu"), batch=size)
+
+
+RUNNERS = [ThreadRunner(workers=1), ThreadRunner(workers=3), batches(1), batches(4)]
+
+
+@pytest.mark.parametrize("runner", RUNNERS, ids=str)
+def test_every_tile_comes_back_once_in_order_with_its_pixels(runner: Runner) -> None:
+    source = scene_source(64, 64)
+    expected = list(tiles(source, 9))
+    done = list(runner.run(CountingFuser(room=99).as_fuser, iter(expected)))
+    assert [tile for tile, _ in done] == expected
+    for tile, pixels in done:
+        assert np.array_equal(pixels, tile.pan.expand(4, -1, -1).numpy())
+
+
+@pytest.mark.parametrize("runner", RUNNERS, ids=str)
+def test_blank_tiles_never_reach_the_network(runner: Runner) -> None:
+    fuser, source = CountingFuser(room=99), scene_source(64, 64)
+    done = list(runner.run(fuser.as_fuser, tiles(source, 9, blank=(0, 3, 4, 8))))
+    assert sum(fuser.batches) == 5
+    for number, (tile, pixels) in enumerate(done):
+        assert pixels.shape == (4, *tile.window.shape)
+        assert pixels.any() == (number not in (0, 3, 4, 8))
+
+
+def test_batches_hold_tiles_of_one_shape() -> None:
+    fuser = CountingFuser(room=99)
+    list(batches(2).run(fuser.as_fuser, tiles(scene_source(64, 64), 9)))
+    # Rows of two tiles of 32 columns and one of 16.
+    assert fuser.batches == [2, 1, 2, 1, 2, 1]
+
+
+def test_batches_are_halved_until_they_fit() -> None:
+    fuser, runner, source = CountingFuser(room=2), batches(6), scene_source(24, 24 * 7)
+    expected = list(tiles(source, 6))
+    done = list(runner.run(fuser.as_fuser, iter(expected)))
+    assert [tile for tile, _ in done] == expected
+    assert runner.batch <= 2
+    assert fuser.batches[:2] == [6, 3]
+    # Later batches start at what fitted.
+    fuser.batches.clear()
+    list(runner.run(fuser.as_fuser, iter(expected)))
+    assert max(fuser.batches) <= 2
+
+
+def test_a_tile_that_does_not_fit_alone_is_told() -> None:
+    with pytest.raises(ResourceError, match=r"one tile of 32 x 32 pixels.*--tile"):
+        list(batches(4).run(CountingFuser(room=0).as_fuser, tiles(scene_source(64, 64), 4)))
+
+
+def fuse_all(runner: Runner) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    source = scene_source(64, 80)
+    return [pixels for _, pixels in runner.run(fuser_of(source, steps=2), tiles(source, 12))]
+
+
+def test_the_number_of_threads_changes_no_byte() -> None:
+    one = fuse_all(ThreadRunner(workers=1))
+    for workers in (2, 3):
+        assert all(np.array_equal(a, b) for a, b in zip(one, fuse_all(ThreadRunner(workers=workers)), strict=True))
+
+
+def test_the_threads_of_operators_change_no_byte() -> None:
+    one = fuse_all(ThreadRunner(workers=1))
+    torch.set_num_threads(2)
+    try:
+        two = fuse_all(ThreadRunner(workers=1))
+    finally:
+        torch.set_num_threads(1)
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_batches_give_the_pixels_of_single_tiles(size: int) -> None:
+    # On a CPU the command runs single tiles; batches there differ by rounding.
+    for a, b in zip(fuse_all(ThreadRunner(workers=1)), fuse_all(batches(size)), strict=True):
+        assert np.abs(a - b).max() <= BATCH_ROUNDING
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpus_pixels_are_the_cpus_to_rounding() -> None:
+    source = scene_source(64, 80)
+    fuser = fuser_of(source, steps=2)
+    network = fuser.checkpoint.network
+    try:
+        network.cuda()
+        results = [
+            [pixels for _, pixels in BatchRunner(device=torch.device("cuda"), batch=size).run(fuser, tiles(source, 12))]
+            for size in (1, 4)
+        ]
+    finally:
+        network.cpu()
+    for a, b, c in zip(fuse_all(ThreadRunner(workers=1)), *results, strict=True):
+        assert np.abs(a - b).max() <= 0.5
+        assert np.array_equal(b, c)
