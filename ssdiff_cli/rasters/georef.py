@@ -15,7 +15,7 @@ from rasterio.transform import GCPTransformer, RPCTransformer
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["Coordinates", "Georeference", "PointMap", "affine_georeference", "compose", "crs_map", "georeference"]
+__all__ = ["Coordinates", "Georeference", "PointMap", "affine_georeference", "affine_map", "compose", "crs_map", "georeference"]
 
 Coordinates = npt.NDArray[np.floating]
 PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
@@ -58,7 +58,7 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
 def affine_georeference(transform: Affine, crs: CRS | None) -> Georeference:
     """Returns the georeferencing of an affine geotransform."""
     return Georeference(
-        kind="affine", crs=crs, affine=transform, to_world=_affine_map(transform), to_pixel=_affine_map(~transform)
+        kind="affine", crs=crs, affine=transform, to_world=affine_map(transform), to_pixel=affine_map(~transform)
     )
 
 
@@ -73,7 +73,8 @@ def _same(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     return x, y
 
 
-def _affine_map(transform: Affine) -> PointMap:
+def affine_map(transform: Affine) -> PointMap:
+    """Returns the map that an affine transform is."""
     a, b, c, d, e, f = tuple(transform)[:6]
 
     def apply(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:

@@ -74,9 +74,7 @@ def _file(name: str) -> tuple[int, int] | str:
 def _geometry(pair: ScenePair) -> str:
     region = shapely.to_wkb(pair.region.polygons).hex() if pair.region else ""
     options = pair.options
-    return _digest(
-        repr((pair.ratio, pair.ms_phase, options.shift_rows, options.shift_cols, options.rpc_dem, repr(pair.crs), region))
-    )
+    return _digest(repr((pair.ratio, pair.ms_phase, tuple(options.motion), options.rpc_dem, repr(pair.crs), region)))
 
 
 class Journal:

@@ -21,7 +21,7 @@ from ssdiff_cli.rasters.area import (
     ring_window,
 )
 from ssdiff_cli.rasters.bands import Bands, select_bands
-from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, compose, crs_map, georeference
+from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, affine_map, compose, crs_map, georeference
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.tiles import Window
@@ -74,6 +74,14 @@ class PairOptions:
     """PAN rows by which the MS is to be moved down against its georeferencing."""
     shift_cols: float = 0.0
     """PAN columns by which the MS is to be moved right against its georeferencing."""
+    drift: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """How that shift grows from PAN (0, 0) on: rows per row, rows per column, columns per row, columns per column."""
+
+    @property
+    def motion(self) -> Affine:
+        """Where the georeferencing says that MS content lies, to where it is to be, in PAN (column, row)."""
+        a, b, c, d = self.drift
+        return Affine(1 + d, c, self.shift_cols, b, 1 + a, self.shift_rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,20 +186,19 @@ class _Link:
         """PAN pixels to MS pixels where that is affine."""
         if self.pan.kind != "affine" or self.ms.kind != "affine" or self.pan.crs != self.ms.crs:
             return None
-        moved = compose(self.pan.affine, Affine.translation(-self.options.shift_cols, -self.options.shift_rows))
+        moved = compose(self.pan.affine, ~self.options.motion)
         return compose(~self.ms.affine, moved)
 
     def forward(self) -> Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]:
         """PAN (column, row) to MS (column, row)."""
         to_ms_crs = crs_map(self.pan.crs, self.ms.crs, self.what)
-        down, right = self.options.shift_rows, self.options.shift_cols
-        return lambda cols, rows: self.ms.to_pixel(*to_ms_crs(*self.pan.to_world(cols - right, rows - down)))
+        back = affine_map(~self.options.motion)
+        return lambda cols, rows: self.ms.to_pixel(*to_ms_crs(*self.pan.to_world(*back(cols, rows))))
 
     def backward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
         """MS (column, row) to PAN (column, row)."""
         to_pan = pan_map(self.pan, self.ms.crs, self.what)
-        pan_cols, pan_rows = to_pan(*self.ms.to_world(cols, rows))
-        return pan_cols + self.options.shift_cols, pan_rows + self.options.shift_rows
+        return affine_map(self.options.motion)(*to_pan(*self.ms.to_world(cols, rows)))
 
 
 def _mapping(link: _Link, pan: Bands) -> GridMap:

@@ -1,0 +1,62 @@
+"""Whether a scene is like those that a model was trained on; in units of band means, so that DN and reflectance are alike."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ssdiff_models.radiometry import BandStatistics, SceneStatistics
+
+__all__ = ["contrast", "unfamiliar"]
+
+TOLERANCE = 1.5
+"""Factor beyond the range of training that still counts as near."""
+FULL_SCALE_SHARE = 1 / 16
+"""Share of a model's full scale that the brightest pixel should reach at least."""
+
+
+def contrast(band: BandStatistics) -> float:
+    """Returns the standard deviation in units of the mean above black, which is what the network sees."""
+    return band.std / band.scale
+
+
+def unfamiliar(
+    statistics: SceneStatistics, correlation: float | None, metadata: Mapping[str, Any], *, full_scale: float | None = None
+) -> Iterator[str]:
+    """Yields a sentence with both numbers for whatever is far from the model's training.
+
+    Args:
+        statistics: Of the scene.
+        correlation: Multiple correlation of the scene's PAN with its MS bands; None where unknown.
+        metadata: Of the model. Its entry ``radiometry`` is what `training.radiometry.training_radiometry` returned; without it
+            nothing is compared with it.
+        full_scale: The DN that 1 stands for, for models that divide by it.
+    """
+    if full_scale is not None:
+        yield from _scale(statistics, full_scale)
+    known = metadata.get("radiometry")
+    if not known:
+        return
+    yield from _far("PAN's contrast", contrast(statistics.pan), known["pan_contrast"])
+    for number, (band, limits) in enumerate(zip(statistics.ms, _ranges(known["contrast"], len(statistics.ms)), strict=True), 1):
+        yield from _far(f"contrast of MS band {number}", contrast(band), limits)
+    least = float(known["correlation"][0])
+    if correlation is not None and 1 - correlation > TOLERANCE * (1 - least):
+        yield f"the PAN's correlation with the MS bands is {correlation:.2f}, that of its training scenes at least {least:.2f}"
+
+
+def _ranges(known: Sequence[Sequence[float]], bands: int) -> Sequence[Sequence[float]]:
+    """The model's range for each of the scene's bands; the whole of them where the bands are not the model's."""
+    if len(known) == bands:
+        return known
+    return [(min(low for low, _ in known), max(high for _, high in known))] * bands
+
+
+def _far(what: str, value: float, limits: Sequence[float]) -> Iterator[str]:
+    low, high = limits
+    if not low / TOLERANCE <= value <= high * TOLERANCE:
+        yield f"the {what} (standard deviation over mean) is {value:.3g}, that of its training scenes {low:.3g} to {high:.3g}"
+
+
+def _scale(statistics: SceneStatistics, full_scale: float) -> Iterator[str]:
+    brightest = max(band.maximum for band in (statistics.pan, *statistics.ms))
+    if not FULL_SCALE_SHARE * full_scale <= brightest <= 1.1 * full_scale:
+        yield f"the largest value sampled is {brightest:g}, while it divides by {full_scale:g}"

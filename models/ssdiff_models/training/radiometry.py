@@ -1,0 +1,42 @@
+"""What training scenes are like, recorded with a model so that a scene far from them is noticed."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ssdiff_models.training.wald import WaldScene
+
+__all__ = ["training_radiometry"]
+
+
+def training_radiometry(scenes: Sequence[WaldScene]) -> dict[str, list[float] | list[list[float]]]:
+    """Returns what belongs into a model's metadata under ``radiometry``; see `familiarity.unfamiliar`.
+
+    All numbers are ranges over the scenes, ``[lowest, highest]``, in units of the bands' means:
+    ``contrast`` (one range a band) and ``pan_contrast`` are standard deviation over mean, ``correlation`` is the multiple
+    correlation of the PAN with the MS bands.
+
+    Args:
+        scenes: At least one; all with the same bands.
+    """
+    contrasts = torch.stack([_contrasts(scene) for scene in scenes])
+    ranges = [[round(float(values.min()), 4), round(float(values.max()), 4)] for values in contrasts.T]
+    correlations = [_correlation(scene) for scene in scenes]
+    return {
+        "contrast": ranges[:-1],
+        "pan_contrast": ranges[-1],
+        "correlation": [round(min(correlations), 4), round(max(correlations), 4)],
+    }
+
+
+def _contrasts(scene: WaldScene) -> Tensor:
+    """``(bands + 1,)``: of each MS band, then of the PAN."""
+    return torch.stack([band[scene.valid].double().std(correction=0) for band in (*scene.gt, *scene.pan)])
+
+
+def _correlation(scene: WaldScene) -> float:
+    bands, pan = scene.gt[:, scene.valid].double(), scene.pan[0, scene.valid].double()
+    design = torch.cat([bands, torch.ones_like(bands[:1])]).T
+    left = pan - design @ torch.linalg.lstsq(design, pan[:, None]).solution[:, 0]
+    return float((1 - left.var() / pan.var()).clamp(0, 1).sqrt())

@@ -1,0 +1,77 @@
+"""The shift between the PAN and the MS of a pair: looked for in every run, corrected on request."""
+
+import logging
+from dataclasses import replace
+
+from ssdiff_cli.rasters.pair import PairOptions, ScenePair
+from ssdiff_models.alignment import Drift, SceneShift, agree, lattice, window_shift
+from ssdiff_models.errors import InputError
+
+__all__ = ["WORTH_A_WARNING", "look", "measure", "moved", "warn"]
+
+WORTH_A_WARNING = 0.5
+"""PAN pixels of shift that a run without ``--register`` warns about."""
+_log = logging.getLogger(__name__)
+
+
+def look(pair: ScenePair) -> SceneShift | None:
+    """Returns a quick estimate from a few windows, in a fraction of a second; None where they tell nothing."""
+    return _estimate(pair, count=3, size=48, local=False)
+
+
+def measure(pair: ScenePair, *, local: bool) -> SceneShift:
+    """Returns a careful estimate, for ``--register``; to 0.05 PAN pixels on scenes of a few hundred pixels and more.
+
+    Args:
+        pair: The scene.
+        local: Whether the shift changes over the scene.
+
+    Raises:
+        InputError: When the scene does not tell.
+    """
+    found = _estimate(pair, count=8 if local else 5, size=48 if local else 64, local=local)
+    if found is None:
+        option = "--register-local" if local else "--register"
+        raise InputError(
+            f"{pair.ms.path}: {option} finds too little that PAN and MS share to tell their shift: leave {option} out, "
+            "or give a larger scene"
+        )
+    _log.info(
+        "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)",
+        pair.ms.path, found.rows, found.cols, found.windows, found.spread,
+    )  # fmt: skip
+    return found
+
+
+def _estimate(pair: ScenePair, *, count: int, size: int, local: bool) -> SceneShift | None:
+    # The overlap and not the area: the shift belongs to the scene, whatever part of it is asked for.
+    windows = lattice(pair.overlap, count=count, size=size, ratio=pair.ratio)
+    found = (window_shift(pair.read(window), window, ratio=pair.ratio, phase=pair.ms_phase) for window in windows)
+    return agree(found, local=local)
+
+
+def moved(options: PairOptions, shift: SceneShift) -> PairOptions:
+    """Returns the options with the shift on top of what they have, in thousandths of a pixel so that every machine has the same."""
+    drift = shift.drift or Drift(row=0, col=0)
+    down, right = drift.at(0, 0)
+    own = options.drift
+    return replace(
+        options,
+        shift_rows=round(options.shift_rows + shift.rows + down, 3),
+        shift_cols=round(options.shift_cols + shift.cols + right, 3),
+        drift=(
+            round(own[0] + drift.rows_per_row, 8),
+            round(own[1] + drift.rows_per_col, 8),
+            round(own[2] + drift.cols_per_row, 8),
+            round(own[3] + drift.cols_per_col, 8),
+        ),
+    )
+
+
+def warn(pair: ScenePair, shift: SceneShift | None) -> None:
+    """Warns where a shift should have been corrected."""
+    if shift is not None and shift.size > WORTH_A_WARNING:
+        _log.warning(
+            "%s: fits the PAN better when moved by %+.2f rows and %+.2f columns (PAN pixels): --register does that",
+            pair.ms.path, shift.rows, shift.cols,
+        )  # fmt: skip

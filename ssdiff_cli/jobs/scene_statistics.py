@@ -1,0 +1,53 @@
+"""Statistics of a scene as JSON: what ``check --json`` prints and ``--stats FILE`` takes."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from ssdiff_models.errors import InputError
+from ssdiff_models.radiometry import BandStatistics, SceneStatistics
+
+__all__ = ["read_statistics", "statistics_record"]
+
+NAMES = tuple(field.name for field in fields(BandStatistics))
+
+
+def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
+    """Returns ``{"pan": {"mean", "std", "minimum", "maximum"}, "ms": [one such object a band]}``, in DN."""
+    return {"pan": asdict(statistics.pan), "ms": [asdict(band) for band in statistics.ms]}
+
+
+def read_statistics(path: str, bands: int) -> SceneStatistics:
+    """Reads what `statistics_record` gives, or a JSON object that has it under ``statistics``, as ``check --json`` prints.
+
+    Args:
+        path: The file.
+        bands: MS bands of the scene.
+
+    Raises:
+        InputError: When the file is no such thing, or not of that many bands.
+    """
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = record.get("statistics", record)
+        found = SceneStatistics(pan=_band(record["pan"]), ms=tuple(_band(band) for band in record["ms"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{path}: not a file of scene statistics ({reason}): `ssdiff check PAN MS --json` prints what belongs there"
+        ) from error
+    if len(found.ms) != bands:
+        raise InputError(
+            f"{path}: statistics of {len(found.ms)} MS bands, the scene has {bands}: take them from this scene's bands"
+        )
+    return found
+
+
+def _band(record: Mapping[str, Any]) -> BandStatistics:
+    values = {name: float(record[name]) for name in NAMES}
+    if not all(math.isfinite(value) for value in values.values()) or values["std"] < 0 or values["minimum"] > values["maximum"]:
+        raise ValueError(f"no statistics of a band: {values}")
+    return BandStatistics(**values)
