@@ -8,6 +8,7 @@ from ssdiff_cli import console
 
 __all__ = [
     "BatchSize",
+    "Consistency",
     "CreationOptions",
     "Device",
     "Json",
@@ -18,8 +19,11 @@ __all__ = [
     "Pan",
     "Precision",
     "Quiet",
+    "Register",
+    "RegisterLocal",
     "Seed",
     "Sensor",
+    "Stats",
     "Threads",
     "Verbose",
 ]
@@ -64,6 +68,22 @@ Model = Annotated[
 ]
 Sensor = Annotated[
     str | None, typer.Option("--sensor", help="Sensor of the scene; its MTF counts. (default: generic)", show_default=False)
+]
+Register = Annotated[bool, typer.Option("--register", help="Find the shift between PAN and MS and correct it.")]
+RegisterLocal = Annotated[
+    bool, typer.Option("--register-local", help="As --register, with a shift that changes linearly over the scene.")
+]
+Stats = Annotated[
+    str | None,
+    typer.Option("--stats", metavar="FILE", help="Scene statistics to use, as `check --json` prints them.", show_default=False),
+]
+Consistency = Annotated[
+    bool | None,
+    typer.Option(
+        "--consistency/--no-consistency",
+        help="Make the result give the MS back through the sensor's MTF. (default: where --sensor is given)",
+        show_default=False,
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 

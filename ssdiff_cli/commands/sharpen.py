@@ -8,6 +8,7 @@ import typer
 from ssdiff_cli import console
 from ssdiff_cli.options import (
     BatchSize,
+    Consistency,
     CreationOptions,
     Device,
     Json,
@@ -18,8 +19,11 @@ from ssdiff_cli.options import (
     Pan,
     Precision,
     Quiet,
+    Register,
+    RegisterLocal,
     Seed,
     Sensor,
+    Stats,
     Threads,
     Verbose,
 )
@@ -72,6 +76,10 @@ def sharpen(
     ] = None,
     file_format: Annotated[Literal["GTiff", "COG"], typer.Option("--format", "-f", help="Format of the output.")] = "GTiff",
     co: CreationOptions = None,
+    register: Register = False,
+    register_local: RegisterLocal = False,
+    stats: Stats = None,
+    consistency: Consistency = None,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Sampling steps. (default: the model's)", show_default=False)
     ] = None,
@@ -137,6 +145,9 @@ def sharpen(
         method=method.lower(),
         model=model,
         sensor=sensor,
+        register="local" if register_local else "global" if register else "no",
+        statistics=stats,
+        consistency=consistency,
         fusion=jobs.FusionOptions(steps=steps, sampler=sampler, seed=seed, samples=samples, tile=tile, overlap=overlap),
         uncertainty=uncertainty,
         device=DeviceOptions(

@@ -1,6 +1,5 @@
 """Sharpening one pair of rasters into one output: plan, run, report."""
 
-import logging
 import resource
 import sys
 import time
@@ -11,20 +10,18 @@ from dataclasses import replace
 import numpy as np
 
 from ssdiff_cli.jobs.model_shelf import ModelShelf
+from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob, SharpenReport
 from ssdiff_cli.rasters.env import raster_env
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
-from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import UsageError
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "plan", "sharpen"]
 
 Progress = Callable[[int, int, int], None]
 """``progress(done, total, pixels)``: blocks done, blocks in all, PAN pixels done."""
-_log = logging.getLogger(__name__)
 
 
 def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = None) -> SharpenReport:
@@ -41,15 +38,13 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
     started = time.perf_counter()
     _check_arguments(job)
     with raster_env(num_threads=1), ExitStack() as stack:
-        checkpoint = (models or ModelShelf()).checkpoint(job)
-        pair = stack.enter_context(open_pair(job.pan, job.ms, options=_pair_options(job, checkpoint)))
-        for note in pair.notes:
-            _log.info(note)
-        fusion = bind(job, pair, checkpoint)
-        sink = stack.enter_context(open_sink(job.output, pair, options=replace(job.sink, provenance=_provenance(job, fusion))))
-        spread = _spread_sink(job, pair, stack, fusion)
+        scene = stack.enter_context(open_scene(job, models or ModelShelf()))
+        pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
+        options = replace(job.sink, provenance=_provenance(job, scene, fusion))
+        sink = stack.enter_context(open_sink(job.output, pair, options=options))
+        spread = _spread_sink(job, scene, stack, fusion)
         _write(fusion, sink, spread, progress)
-        return _report(job, pair, fusion, started)
+        return _report(job, scene, fusion, started)
 
 
 def _check_arguments(job: SharpenJob) -> None:
@@ -62,22 +57,20 @@ def _check_arguments(job: SharpenJob) -> None:
         raise UsageError(f"{job.output}: both the output and its uncertainty; choose another --uncertainty")
     if job.method != NETWORK and job.model is not None:
         raise UsageError(f"--method {job.method} uses no model: leave --model out")
+    if job.method != NETWORK and job.consistency:
+        raise UsageError(f"--method {job.method} has no --consistency: it projects what the network makes; leave it out")
     if job.sensor is not None:
         sensors.get(job.sensor)
 
 
-def _pair_options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:
-    if checkpoint is None:
-        return job.pair
-    return replace(job.pair, ratio=checkpoint.ratio, ms_phase=checkpoint.ms_phase)
-
-
-def _provenance(job: SharpenJob, fusion: Fusion) -> dict[str, str]:
+def _provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
     tags = {"VERSION": __version__, "METHOD": job.method, "PAN": _base(job.pan), "MS": _base(job.ms)}
     if fusion.model is not None:
         tags["MODEL"] = fusion.model
     if job.sensor is not None:
         tags["SENSOR"] = job.sensor
+    if scene.registered:
+        tags["REGISTRATION"] = repr([round(value, 8) for value in tuple(scene.pair.options.motion)[:6]])
     return tags | fusion.provenance
 
 
@@ -86,7 +79,7 @@ def _base(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
-def _spread_sink(job: SharpenJob, pair: ScenePair, stack: ExitStack, fusion: Fusion) -> RasterSink | None:
+def _spread_sink(job: SharpenJob, scene: OpenScene, stack: ExitStack, fusion: Fusion) -> RasterSink | None:
     if job.uncertainty is None:
         return None
     options = replace(
@@ -94,9 +87,9 @@ def _spread_sink(job: SharpenJob, pair: ScenePair, stack: ExitStack, fusion: Fus
         dtype="float32",
         nodata=float("nan"),
         creation=tuple(option for option in job.sink.creation if option[0].upper() not in {"NBITS", "PREDICTOR"}),
-        provenance=_provenance(job, fusion) | {"CONTENT": "standard deviation of the samples, DN"},
+        provenance=_provenance(job, scene, fusion) | {"CONTENT": "standard deviation of the samples, DN"},
     )
-    return stack.enter_context(open_sink(job.uncertainty, pair, options=options))
+    return stack.enter_context(open_sink(job.uncertainty, scene.pair, options=options))
 
 
 def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress: Progress) -> None:
@@ -110,7 +103,8 @@ def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress
         progress(done, fusion.total, pixels)
 
 
-def _report(job: SharpenJob, pair: ScenePair, fusion: Fusion, started: float) -> SharpenReport:
+def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, started: float) -> SharpenReport:
+    pair = scene.pair
     area, seconds = pair.area, time.perf_counter() - started
     settings = fusion.settings
     return SharpenReport(
@@ -124,6 +118,8 @@ def _report(job: SharpenJob, pair: ScenePair, fusion: Fusion, started: float) ->
         method=job.method,
         steps=settings.steps if settings else None,
         seed=settings.seed if settings else None,
+        shift=(pair.options.shift_rows, pair.options.shift_cols) if scene.registered else None,
+        consistency=bool(settings and settings.consistency),
         seconds=round(seconds, 3),
         megapixels_per_second=area.rows * area.cols / 1e6 / seconds,
         peak_memory_bytes=_peak_memory(),
@@ -142,26 +138,24 @@ def plan(job: SharpenJob) -> dict[str, object]:
         SsdiffError: Whatever the run itself would refuse.
     """
     _check_arguments(job)
-    with raster_env(num_threads=1):
-        checkpoint = ModelShelf().checkpoint(job)
-        with open_pair(job.pan, job.ms, options=_pair_options(job, checkpoint)) as pair:
-            fusion = bind(job, pair, checkpoint)
-            area, dtype = pair.area, job.sink.dtype or str(pair.ms.dtype)
-            settings = fusion.settings
-            return {
-                "output": job.output,
-                "width": area.cols,
-                "height": area.rows,
-                "count": pair.bands,
-                "dtype": dtype,
-                "crs": pair.crs.to_string() if pair.crs else None,
-                "col_off": area.col,
-                "row_off": area.row,
-                "ratio": pair.ratio,
-                "measured_ratio": list(pair.measured_ratio),
-                "method": job.method,
-                "model": fusion.model,
-                "steps": settings.steps if settings else None,
-                "tiles": fusion.total,
-                "uncompressed_bytes": area.rows * area.cols * pair.bands * np.dtype(dtype).itemsize,
-            }
+    with raster_env(num_threads=1), open_scene(job, ModelShelf()) as scene:
+        pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
+        area, dtype = pair.area, job.sink.dtype or str(pair.ms.dtype)
+        settings = fusion.settings
+        return {
+            "output": job.output,
+            "width": area.cols,
+            "height": area.rows,
+            "count": pair.bands,
+            "dtype": dtype,
+            "crs": pair.crs.to_string() if pair.crs else None,
+            "col_off": area.col,
+            "row_off": area.row,
+            "ratio": pair.ratio,
+            "measured_ratio": list(pair.measured_ratio),
+            "method": job.method,
+            "model": fusion.model,
+            "steps": settings.steps if settings else None,
+            "tiles": fusion.total,
+            "uncompressed_bytes": area.rows * area.cols * pair.bands * np.dtype(dtype).itemsize,
+        }

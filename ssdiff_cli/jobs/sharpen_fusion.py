@@ -10,6 +10,7 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.tiled import FusedBlock, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import TileGrid
@@ -64,6 +65,8 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         tile=options.tile,
         overlap=options.overlap,
         limits=default_limits(pair.ms.dtype),
+        consistency=_rounds(job),
+        gains=_gains(job, pair),
     )
     device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     fuser = _fuser(checkpoint, pair, settings, device)
@@ -77,6 +80,18 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         settings=settings,
         provenance=_fusion_tags(fuser),
     )
+
+
+def _rounds(job: SharpenJob) -> int:
+    # With the MTF of a sensor the projection lowers every error; with a guessed one it can raise the spectral angle.
+    wanted = job.sensor is not None if job.consistency is None else job.consistency
+    return ROUNDS if wanted else 0
+
+
+def _gains(job: SharpenJob, pair: ScenePair) -> tuple[float, ...]:
+    descriptions = [pair.ms.dataset.descriptions[index - 1] for index in pair.ms.indexes]
+    names = tuple(name and name.strip().lower() for name in descriptions)
+    return sensors.get(job.sensor or "generic").gains(pair.bands, names)
 
 
 def _fuser(checkpoint: Checkpoint, pair: ScenePair, settings: FusionSettings, device: DeviceChoice) -> ModelFuser:
@@ -109,6 +124,7 @@ def _fusion_tags(fuser: ModelFuser) -> dict[str, str]:
         "SAMPLES": str(settings.samples),
         "TILE": str(settings.tile),
         "OVERLAP": str(settings.overlap),
+        "CONSISTENCY": ",".join(f"{gain:g}" for gain in settings.gains) if settings.consistency else "no",
         "PAN_MEAN": f"{statistics.pan.mean:.6g}",
         "MS_MEANS": means,
     }

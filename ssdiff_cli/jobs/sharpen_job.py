@@ -1,6 +1,7 @@
 """What one sharpening is asked to do, and what it reports."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.rasters.pair import PairOptions
@@ -37,6 +38,12 @@ class SharpenJob:
     model: str | None = None
     """Name of a shipped model, or a file; None chooses for the scene."""
     sensor: str | None = None
+    register: Literal["no", "global", "local"] = "no"
+    """Whether the MS is moved to fit the PAN: by one shift, or by one that changes linearly over the scene."""
+    statistics: str | None = None
+    """JSON file with the scene's statistics, instead of its own."""
+    consistency: bool | None = None
+    """Whether the result is made to give the MS back through the sensor's MTF; None: where the sensor is given."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
     uncertainty: str | None = None
     """File for the standard deviation of the samples, in DN."""
@@ -57,6 +64,9 @@ class SharpenReport:
     method: str
     steps: int | None
     seed: int | None
+    shift: tuple[float, float] | None
+    """Rows and columns by which the MS was moved, in PAN pixels; None where it was left where it is."""
+    consistency: bool
     seconds: float
     megapixels_per_second: float
     peak_memory_bytes: int

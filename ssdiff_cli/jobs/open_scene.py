@@ -1,0 +1,76 @@
+"""A job's pair, opened as its model wants it: registered, with given statistics, and with warnings about what looks wrong."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from ssdiff_cli.jobs import registration
+from ssdiff_cli.jobs.model_shelf import ModelShelf
+from ssdiff_cli.jobs.scene_statistics import read_statistics
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_models.alignment import SceneShift
+from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.familiarity import unfamiliar
+
+__all__ = ["OpenScene", "open_scene"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenScene:
+    """A pair ready to be fused."""
+
+    pair: ScenePair
+    checkpoint: Checkpoint | None
+    """The model; None where the method is classical."""
+    shift: SceneShift | None
+    """What PAN and MS are (or, where the job registers them, were) apart; None where they do not tell."""
+    registered: bool
+    """Whether `shift` has been corrected."""
+
+
+@contextmanager
+def open_scene(job: SharpenJob, models: ModelShelf) -> Iterator[OpenScene]:
+    """Opens a job's pair; what a user should know is logged.
+
+    Raises:
+        SsdiffError: When the pair, the model or the statistics cannot be used.
+    """
+    checkpoint = models.checkpoint(job)
+    options, measured = _registered(job, _options(job, checkpoint))
+    with open_pair(job.pan, job.ms, options=options) as pair:
+        for note in pair.notes:
+            _log.info(note)
+        if job.statistics is not None:
+            pair.use_statistics(read_statistics(job.statistics, pair.bands))
+        shift = measured or registration.look(pair)
+        if measured is None:
+            registration.warn(pair, shift)
+        if checkpoint is not None:
+            _compare(pair, checkpoint, shift)
+        yield OpenScene(pair=pair, checkpoint=checkpoint, shift=shift, registered=measured is not None)
+
+
+def _options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:
+    if checkpoint is None:
+        return job.pair
+    return replace(job.pair, ratio=checkpoint.ratio, ms_phase=checkpoint.ms_phase)
+
+
+def _registered(job: SharpenJob, options: PairOptions) -> tuple[PairOptions, SceneShift | None]:
+    if job.register == "no":
+        return options, None
+    with open_pair(job.pan, job.ms, options=options) as pair:
+        measured = registration.measure(pair, local=job.register == "local")
+    return registration.moved(options, measured), measured
+
+
+def _compare(pair: ScenePair, checkpoint: Checkpoint, shift: SceneShift | None) -> None:
+    """Warns about a scene far from what the model was trained on."""
+    full_scale = checkpoint.full_scale if checkpoint.normalisation == "full-scale" else None
+    correlation = shift.correlation if shift else None
+    for sentence in unfamiliar(pair.statistics(), correlation, checkpoint.metadata, full_scale=full_scale):
+        _log.warning("%s is unlike what model %s was trained on: %s", pair.ms.path, checkpoint.name, sentence)
