@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from ssdiff_models.metrics import ergas, sam
+from ssdiff_models.schedule import Schedule
+from ssdiff_models.training.validation import fuse_scene, score, score_lms
+from tests.models.tiny import network
+from tests.models.training.pieces import wald_scene
+
+
+def test_a_scene_of_any_size_is_fused_in_one_piece() -> None:
+    scene = wald_scene(side=60)
+    fused = fuse_scene(network(), scene, schedule=Schedule(), steps=2)
+    assert fused.shape == scene.gt.shape
+    assert torch.equal(fused, fuse_scene(network(), scene, schedule=Schedule(), steps=2))
+
+
+def test_scores_are_the_metrics_in_dn() -> None:
+    scene = wald_scene()
+    truth, lms = scene.denormalise(scene.gt), scene.denormalise(scene.lms)
+    told = score_lms(scene)
+    assert told.name == "scene"
+    assert told.sam == pytest.approx(sam(lms, truth))
+    assert told.ergas == pytest.approx(ergas(lms, truth, ratio=4))
+    perfect = score(scene, scene.gt)
+    assert perfect.ergas == 0
+    assert perfect.sam == pytest.approx(0, abs=0.05)
