@@ -6,6 +6,7 @@ depend on the window it is read in.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -71,10 +72,16 @@ def taps_at(position: npt.NDArray[np.floating], step: float) -> Taps:
     return Taps(first=first, weights=_lagrange(position - base, LAGRANGE_TAPS))
 
 
+@cache
+def _nodes(taps: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Returns the nodes, and for each the product of its distances to the others."""
+    nodes = np.arange(taps) - (taps // 2 - 1)
+    return nodes, np.array([math.prod(float(node - other) for other in nodes if other != node) for node in nodes])
+
+
 def _lagrange(fraction: npt.NDArray[np.floating], taps: int) -> FloatArray:
     """Weights of the polynomial through nodes ``-(taps/2 - 1) .. taps/2`` at `fraction`; ``(n, taps)``."""
-    nodes = np.arange(taps) - (taps // 2 - 1)
-    scale = [math.prod(float(node - other) for other in nodes if other != node) for node in nodes]
+    nodes, scale = _nodes(taps)
     distance = fraction[:, None] - nodes
     # The product over all other nodes is that over the ones before times that over the ones after.
     before, after = np.ones_like(distance), np.ones_like(distance)
