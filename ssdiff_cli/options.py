@@ -7,24 +7,39 @@ import typer
 from ssdiff_cli import console
 
 __all__ = [
+    "Aoi",
+    "AssumeSameCrs",
     "BatchSize",
+    "Bbox",
+    "BboxCrs",
+    "Bidx",
     "Consistency",
     "CreationOptions",
     "Device",
+    "Extent",
     "Json",
+    "Like",
+    "Method",
     "Model",
     "Ms",
     "Output",
+    "Overlap",
     "Overwrite",
     "Pan",
+    "PanBidx",
     "Precision",
     "Quiet",
     "Register",
     "RegisterLocal",
+    "Sampler",
+    "Samples",
     "Seed",
     "Sensor",
+    "SrcNodata",
     "Stats",
+    "Steps",
     "Threads",
+    "Tile",
     "Verbose",
 ]
 
@@ -57,6 +72,37 @@ Pan = Annotated[str, typer.Argument(help="Panchromatic raster; anything GDAL ope
 Ms = Annotated[str, typer.Argument(help="Multispectral raster of the same place.", show_default=False)]
 Output = Annotated[str, typer.Option("--output", "-o", help="File to write.", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+Method = Annotated[str, typer.Option("--method", help="ssdiff, or a classical method: exp, brovey, gsa, mtf-glp-fs, …")]
+
+# How a pair is to be understood: `commands.arguments.pair_options` makes a PairOptions of them.
+Bidx = Annotated[
+    str | None,
+    typer.Option("--bidx", "-b", metavar="N[,N…]", help="MS bands to fuse, from 1. (default: all)", show_default=False),
+]
+PanBidx = Annotated[
+    int | None, typer.Option("--pan-bidx", min=1, help="PAN band, from 1, where there are several.", show_default=False)
+]
+Extent = Annotated[Literal["intersection", "pan"], typer.Option("--extent", help="Where there is output.")]
+Bbox = Annotated[
+    str | None, typer.Option("--bbox", metavar="XMIN,YMIN,XMAX,YMAX", help="Part of the scene.", show_default=False)
+]
+BboxCrs = Annotated[
+    str | None, typer.Option("--bbox-crs", metavar="CRS", help="CRS of --bbox. (default: the PAN's)", show_default=False)
+]
+Aoi = Annotated[
+    str | None,
+    typer.Option("--aoi", metavar="FILE", help="Polygons (GeoJSON, WKT): outside is nodata.", show_default=False),
+]
+Like = Annotated[
+    str | None,
+    typer.Option("--like", metavar="RASTER", help="Part of the scene that this raster covers.", show_default=False),
+]
+AssumeSameCrs = Annotated[bool, typer.Option("--assume-same-crs", help="A missing CRS is the other image's.")]
+SrcNodata = Annotated[
+    str | None,
+    typer.Option("--src-nodata", metavar="PAN[,MS]", help="Nodata of the inputs, over what they say.", show_default=False),
+]
+
 CreationOptions = Annotated[
     list[str] | None, typer.Option("--co", metavar="NAME=VALUE", help="GDAL creation option; repeatable.", show_default=False)
 ]
@@ -84,6 +130,17 @@ Consistency = Annotated[
         help="Make the result give the MS back through the sensor's MTF. (default: where --sensor is given)",
         show_default=False,
     ),
+]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Sampling steps. (default: the model's)", show_default=False)]
+Sampler = Annotated[Literal["ddim", "dpmpp"], typer.Option("--sampler", help="Sampler.")]
+Samples = Annotated[int, typer.Option("--samples", min=1, help="Samples averaged.")]
+Tile = Annotated[
+    int | None,
+    typer.Option("--tile", min=16, help="Distance of tiles, PAN pixels. (default: the model's)", show_default=False),
+]
+Overlap = Annotated[
+    int | None,
+    typer.Option("--overlap", min=0, help="Overlap of tiles, PAN pixels. (default: the model's)", show_default=False),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
