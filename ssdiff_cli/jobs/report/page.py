@@ -84,7 +84,7 @@ def _pictures(gallery: Gallery, shown: Shown) -> dict[str, object]:
     return {
         "images": [
             *_inputs(gallery, shown, view),
-            *(Tile(title=name, url=view.picture(fused)) for name, fused in gallery.fused.items()),
+            *(Tile(title=_title(name), url=view.picture(fused)) for name, fused in gallery.fused.items()),
         ],
         "errors": [_error_tile(name, error, largest) for name, error in errors.items()],
         "scale": colour_scale(largest),

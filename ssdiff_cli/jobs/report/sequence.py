@@ -1,6 +1,7 @@
 """How the model denoises: its states and estimates step by step, split into what the MS could see and what is finer."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,10 @@ def denoising(gallery: Gallery) -> list[Moment]:
     model, sample = gallery.model, gallery.sample
     assert model is not None
     assert sample is not None
-    return list(_moments(model, sample, _middle(gallery, model)))
+    window = _middle(gallery, model)
+    # As in `ThreadRunner`: on a busy machine, threads that wait for each other inside an operator take many times as long.
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return pool.submit(lambda: list(_moments(model, sample, window))).result()
 
 
 def _middle(gallery: Gallery, model: Model) -> Window:

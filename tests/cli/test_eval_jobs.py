@@ -1,0 +1,171 @@
+"""The parts of an evaluation: windows, statistics, conditions, products, and methods that are the tool's own."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from typer.testing import CliRunner
+
+from ssdiff_cli.app import app
+from ssdiff_cli.jobs.evaluate import Request, open_plan
+from ssdiff_cli.jobs.evaluate_conditions import parse_condition
+from ssdiff_cli.jobs.evaluate_methods import ModelChoice, at_phase
+from ssdiff_cli.jobs.evaluate_products import product_names
+from ssdiff_cli.jobs.evaluate_results import Evaluation
+from ssdiff_cli.jobs.evaluate_samples import Sample, crop_slices, interpolate
+from ssdiff_cli.jobs.evaluate_scores import METRICS, Scores, summarise, t_quantile
+from ssdiff_cli.jobs.evaluate_windows import LARGE, WINDOWS, aligned, has_block, sample_windows, window_count, window_side
+from ssdiff_cli.rasters.env import raster_env
+from ssdiff_cli.rasters.whole import read_whole
+from ssdiff_models.checkpoint import save_checkpoint
+from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.tiles import Window
+from tests.models import tiny
+from tests.scenes import SceneFactory
+
+sides = st.integers(64, 3000)
+
+
+@given(
+    row=st.integers(0, 50),
+    col=st.integers(0, 50),
+    rows=sides,
+    cols=sides,
+    ratio=st.sampled_from([2, 3, 4]),
+    asked=st.integers(1, 30),
+)
+def test_windows_are_disjoint_aligned_and_inside(row: int, col: int, rows: int, cols: int, ratio: int, asked: int) -> None:
+    area = aligned(Window(row=row, col=col, rows=rows, cols=cols), ratio, ratio * ratio)
+    assert (area.row % ratio, area.col % ratio, area.rows % ratio**2, area.cols % ratio**2) == (0, 0, 0, 0)
+    windows = list(sample_windows(area, ratio * ratio, window_side(area, asked)))
+    assert windows
+    assert len({(w.row, w.col) for w in windows}) == len(windows)
+    for window in windows:
+        assert window.intersection(area) == window
+        assert (window.row % ratio, window.rows % ratio**2, window.shape) == (0, 0, windows[0].shape)
+        assert (window.row - windows[0].row) % window.rows == 0, "a lattice"
+    assert windows == list(sample_windows(area, ratio * ratio, window_side(area, asked)))
+
+
+def test_a_scene_without_one_whole_model_pixel_is_too_small() -> None:
+    with pytest.raises(InputError, match="too small"):
+        aligned(Window(row=1, col=0, rows=16, cols=64), 4, 16)
+
+
+def test_large_scenes_are_sampled() -> None:
+    small, large = Window(row=0, col=0, rows=8000, cols=8000), Window(row=0, col=0, rows=8001, cols=8000)
+    assert small.rows * small.cols == LARGE
+    assert (window_count(small, None), window_count(large, None), window_count(small, 5)) == (None, WINDOWS, 5)
+
+
+def test_blocks_are_anchored_at_the_first_pixel() -> None:
+    valid = np.zeros((70, 70), dtype=np.bool_)
+    valid[32:64, 32:64] = True
+    assert has_block(valid, 32)
+    assert not has_block(valid[1:], 32)
+    assert not has_block(valid[:20], 32)
+
+
+def test_a_border_cut_is_the_toolboxs() -> None:
+    assert crop_slices(256, 256, 21) == (slice(20, 235), slice(20, 235))
+    assert crop_slices(40, 256, 0) == (slice(0, 40), slice(0, 256))
+    with pytest.raises(InputError, match="--crop"):
+        crop_slices(72, 256, 21)
+
+
+def test_t_quantiles_are_students() -> None:
+    for freedom in (*range(1, 30), 100, 1000):
+        assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=5e-3)
+
+
+def test_summaries() -> None:
+    values = [0.5, 0.7, 0.9, 0.4]
+    summary = summarise([{"q2n": value, "psnr": math.inf} for value in values])
+    assert summary.mean == {"q2n": pytest.approx(np.mean(values)), "psnr": math.inf}
+    assert summary.std["q2n"] == pytest.approx(np.std(values, ddof=1))
+    interval = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert summary.ci95["q2n"] == pytest.approx((interval[1] - interval[0]) / 2, rel=5e-3)
+    assert math.isnan(summary.std["psnr"])
+    assert math.isnan(summarise([{"q2n": 1.0}]).std["q2n"])
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [("hqnr<0.9", ["b"]), ("hqnr<=0.95", ["a", "b"]), ("a:hqnr>0.9", ["a"]), ("b : hqnr > 0.9", []), ("d_s>1", ["a"])],
+)
+def test_conditions(text: str, fails: list[str]) -> None:
+    rows: dict[str, Scores] = {"a": {"hqnr": 0.95, "d_s": math.nan}, "b": {"hqnr": 0.8, "d_s": 0.1}}
+    condition = parse_condition(text, ["hqnr", "d_s"])
+    assert [line.split()[0] for line in condition.failures(rows)] == fails
+
+
+def test_what_no_number_is_passes_no_condition() -> None:
+    condition = parse_condition("d_s<0", ["d_s"])
+    assert condition.failures({"a": {"d_s": math.nan}}) == ["a has d_s nan (d_s<0)"]
+
+
+def test_better_is_a_matter_of_the_metric() -> None:
+    assert METRICS["sam"].better(1, 2)
+    assert METRICS["q2n"].better(2, 1)
+    assert METRICS["q2n"].better(1, math.nan)
+    assert not METRICS["q2n"].better(math.nan, 1)
+
+
+def test_products_are_called_by_their_names() -> None:
+    assert product_names(("/a/x.tif", "/b/y.tif")) == ("x", "y")
+    assert product_names(("/a/x.tif", "/b/x.tif")) == ("/a/x.tif", "/b/x.tif")
+    with pytest.raises(UsageError, match="given twice"):
+        product_names(("x.tif", "x.tif"))
+
+
+def test_the_ms_moves_to_the_models_phase() -> None:
+    rows = np.arange(24.0)[:, None] * np.ones((1, 24))
+    ms = np.stack([rows, rows.T]).astype(np.float32) * 10
+    sample = Sample(
+        name="x",
+        pan=np.zeros((96, 96), np.float32),
+        ms=ms,
+        lms=interpolate(ms, 4, 2.0),
+        valid=np.ones((96, 96), np.bool_),
+        inner=(slice(None), slice(None)),
+        phase=2.0,
+    )
+    moved = at_phase(sample, 4, 1.5)
+    # A model pixel centred half a PAN pixel earlier sees an eighth of an MS step less.
+    np.testing.assert_allclose(moved[:, 8:-8, 8:-8], ms[:, 8:-8, 8:-8] - 1.25, atol=1e-3)
+    assert at_phase(sample, 4, 2.0) is not None
+
+
+def test_a_row_of_ssdiff_is_what_sharpen_writes(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=128)
+    model, output = tmp_path / "tiny.safetensors", tmp_path / "fused.tif"
+    save_checkpoint(model, tiny.model())
+    made = CliRunner().invoke(app, ["sharpen", str(scene.pan), str(scene.ms), "-o", str(output), "--model", str(model)])
+    assert made.exit_code == 0, made.output
+    request = Request(
+        full=(str(scene.pan), str(scene.ms)),
+        fused=(str(output),),
+        methods=("ssdiff", "exp"),
+        choice=ModelChoice(model=str(model)),
+    )
+    with raster_env(), open_plan(request) as plan:
+        evaluation = Evaluation(settings=plan.settings)
+        images = {}
+        for scored in plan.run():
+            evaluation.add(scored)
+            images[scored.method] = scored.fused
+    assert list(images) == ["fused", "ssdiff", "exp"]
+    np.testing.assert_array_equal(images["ssdiff"], images["fused"])
+    assert evaluation.means()["ssdiff"] == evaluation.means()["fused"]
+    np.testing.assert_array_equal(images["fused"], read_whole(str(output)).pixels)
+
+
+def test_without_a_shipped_model_the_default_rows_say_so(scene_factory: SceneFactory) -> None:
+    scene = scene_factory(size=324, ratio=3, sensor="qb", offset=(0.0, 0.0), margin=0)
+    with raster_env(), open_plan(Request(reduced=(str(scene.pan), str(scene.ms)), ratio=3)) as plan:
+        assert "ssdiff" not in plan.methods
+        assert any(note.startswith("ssdiff is left out: no shipped model serves") for note in plan.settings.notes)
