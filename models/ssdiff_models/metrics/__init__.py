@@ -4,8 +4,10 @@ Functions score whole images; the accumulators behind them score scenes that arr
 """
 
 from ssdiff_models.metrics.base import Accumulator
-from ssdiff_models.metrics.full_resolution import BlockIndex, d_lambda, d_lambda_khan, d_s, hqnr, qnr
+from ssdiff_models.metrics.blocks import BlockIndex
+from ssdiff_models.metrics.full_resolution import d_lambda, d_lambda_khan, d_s, hqnr, qnr
 from ssdiff_models.metrics.hypercomplex import Q2nAccumulator, q2n
+from ssdiff_models.metrics.pieces import FullResolution
 from ssdiff_models.metrics.spectral import ErgasAccumulator, PsnrAccumulator, SamAccumulator, ergas, psnr, sam
 from ssdiff_models.metrics.structure import SccAccumulator, SsimAccumulator, UqiAccumulator, scc, ssim, uqi
 
@@ -13,6 +15,7 @@ __all__ = [
     "Accumulator",
     "BlockIndex",
     "ErgasAccumulator",
+    "FullResolution",
     "PsnrAccumulator",
     "Q2nAccumulator",
     "SamAccumulator",

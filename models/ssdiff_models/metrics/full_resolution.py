@@ -3,24 +3,22 @@
 Definitions of the DLPan toolbox. Images are converted, filtered and scored by strips of rows; borders of strips leave no trace.
 """
 
-from typing import Self
-
 import numpy as np
 import torch
 
 from ssdiff_models import sensors
 from ssdiff_models.degrade import imresize_bicubic, interp23, mtf_filter
-from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.metrics.base import Array, Image, Mask, chunks, cut, strip
+from ssdiff_models.errors import InputError
+from ssdiff_models.metrics.base import Array, Image, Mask, chunks, strip
+from ssdiff_models.metrics.blocks import BlockIndex, spatial_distortion, spectral_distortion
 from ssdiff_models.metrics.hypercomplex import Q2nAccumulator
-from ssdiff_models.metrics.structure import FLAT, universal_quality
 from ssdiff_models.sensors import Sensor
 
-__all__ = ["BlockIndex", "d_lambda", "d_lambda_khan", "d_s", "hqnr", "pan_lowpass", "qnr"]
+__all__ = ["REACH", "STRIP_ROWS", "d_lambda", "d_lambda_khan", "d_s", "hqnr", "pan_lowpass", "qnr"]
 
-_STRIP_ROWS = 256
+STRIP_ROWS = 256
 """Rows that are filtered and scored at a time."""
-_REACH = 20
+REACH = 20
 """Rows on either side that the MTF filter sees."""
 
 
@@ -44,8 +42,8 @@ def d_lambda_khan(
     known = sensors.get(sensor) if isinstance(sensor, str) else sensor
     gains = known.gains(fused.shape[0])
     quality = Q2nAccumulator(block=block)
-    for rows in chunks(fused, lms, valid, side=_STRIP_ROWS):
-        wide = slice(max(rows.start - _REACH, 0), rows.stop + _REACH)
+    for rows in chunks(fused, lms, valid, side=STRIP_ROWS):
+        wide = slice(max(rows.start - REACH, 0), rows.stop + REACH)
         around = strip(fused[:, wide], lms[:, wide], None if valid is None else valid[wide])
         filtered = mtf_filter(torch.from_numpy(around.fused), gains, ratio)
         inner = slice(rows.start - wide.start, rows.stop - wide.start)
@@ -84,7 +82,7 @@ def d_s(
     sharp = _plane(pan, fused, valid)
     soft = pan_lowpass(sharp, ratio) if pan_low is None else _plane(pan_low, fused, valid)
     high, low = BlockIndex(block=block), BlockIndex(block=block)
-    for rows in chunks(fused, lms, valid, side=_STRIP_ROWS):
+    for rows in chunks(fused, lms, valid, side=STRIP_ROWS):
         part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
         high.update(np.concatenate([part.fused, sharp[:, rows]]), part.valid)
         low.update(np.concatenate([part.reference, soft[:, rows]]), part.valid)
@@ -107,7 +105,7 @@ def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = 
         InputError: When the images cannot be compared or no block is wholly valid.
     """
     high, low = BlockIndex(block=block), BlockIndex(block=block)
-    for rows in chunks(fused, lms, valid, side=_STRIP_ROWS):
+    for rows in chunks(fused, lms, valid, side=STRIP_ROWS):
         part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
         high.update(part.fused, part.valid)
         low.update(part.reference, part.valid)
@@ -150,66 +148,6 @@ def pan_lowpass(pan: Image, ratio: int) -> Image:
     if rows % ratio or cols % ratio:
         raise InputError(f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: crop the images")
     return interp23(imresize_bicubic(torch.from_numpy(pan[0]), ratio)[None], ratio).numpy()
-
-
-def spatial_distortion(high: Image, low: Image) -> float:
-    """Returns D_s from the `BlockIndex` of (fused, PAN) and of (LMS, low-pass PAN), PAN last."""
-    return float(np.abs(high[:-1, -1] - low[:-1, -1]).mean())
-
-
-def spectral_distortion(high: Image, low: Image) -> float:
-    """Returns QNR's D_lambda from the `BlockIndex` of the fused bands and of the LMS bands."""
-    pairs = np.triu_indices(high.shape[0], 1)
-    return float(np.abs(high[pairs] - low[pairs]).mean()) if pairs[0].size else float("nan")
-
-
-class BlockIndex:
-    """The mean over disjoint blocks of the universal quality index of all pairs of an image's bands, from strips of rows."""
-
-    def __init__(self, *, block: int = 32) -> None:
-        if block < 2:
-            raise UsageError(f"a quality index needs blocks of 2 pixels or more, got {block}")
-        self._block = block
-        self._rest: tuple[Image, Mask] | None = None
-        self._sum: Image = np.zeros(())
-        self._count = 0
-
-    def update(self, image: Image, valid: Mask) -> Self:
-        """Takes the next rows, ``(bands, rows, cols)``, and which pixels count."""
-        if self._rest is not None:
-            image = np.concatenate([self._rest[0], image], axis=1)
-            valid = np.concatenate([self._rest[1], valid])
-        side, rows, cols = self._block, image.shape[1], image.shape[2] - image.shape[2] % self._block
-        whole = rows - rows % side
-        for row in range(0, whole if cols else 0, side):
-            keep = valid[row : row + side, :cols].reshape(side, -1, side).all(axis=(0, 2))
-            self._sum = self._sum + _pairwise_quality(cut(image[:, row : row + side, :cols], side)[keep]).sum(axis=0)
-            self._count += int(keep.sum())
-        self._rest = image[:, whole:], valid[whole:]
-        return self
-
-    def result(self) -> Image:
-        """Returns ``(bands, bands)``.
-
-        Raises:
-            InputError: When there is no wholly valid block.
-        """
-        if not self._count:
-            raise InputError(
-                f"no block of {self._block} x {self._block} pixels is wholly inside the valid image: score a larger window"
-            )
-        return self._sum / self._count
-
-
-def _pairwise_quality(blocks: Image) -> Image:
-    """Returns ``(blocks, bands, bands)`` from ``(blocks, bands, pixels)``."""
-    mean = blocks.mean(axis=2, keepdims=True)
-    centred = blocks - mean
-    covariance = centred @ centred.transpose(0, 2, 1) / blocks.shape[2]
-    variance = np.einsum("kbp,kbp->kb", centred, centred) / blocks.shape[2]
-    # What a constant block leaves after its mean is taken off is rounding.
-    variance = np.where(variance <= FLAT * mean[..., 0] ** 2, 0.0, variance)
-    return universal_quality(covariance, variance[:, :, None] + variance[:, None, :], mean, mean.transpose(0, 2, 1))
 
 
 def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:

@@ -68,17 +68,25 @@ class Q2nAccumulator:
         Raises:
             InputError: When there is no wholly valid block.
         """
-        total, count = self._sum, self._count
+        total, count = self.totals()
+        if not count:
+            raise InputError(f"no block of {self._block} x {self._block} pixels is wholly valid: Q2n has nothing to score")
+        return total / count
+
+    def totals(self) -> tuple[float, int]:
+        """Returns the sum of Q2n over all wholly valid blocks and their number: what parts of an image add up to.
+
+        Raises:
+            InputError: When there are fewer rows than a block has.
+        """
         if self._last is None:
             raise InputError(
                 f"the image is smaller than Q2n's block of {self._block} x {self._block} pixels: score a larger window"
             )
-        if self._rest is not None and self._rest.rows:
-            more, number = self._blocks(_mirrored_rows(self._rest.below(self._last), self._rest.rows, self._block))
-            total, count = total + more, count + number
-        if not count:
-            raise InputError(f"no block of {self._block} x {self._block} pixels is wholly valid: Q2n has nothing to score")
-        return total / count
+        if self._rest is None or not self._rest.rows:
+            return self._sum, self._count
+        more, number = self._blocks(_mirrored_rows(self._rest.below(self._last), self._rest.rows, self._block))
+        return self._sum + more, self._count + number
 
     def _add(self, total: float, count: int) -> None:
         self._sum += total
