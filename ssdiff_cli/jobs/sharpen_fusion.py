@@ -12,11 +12,13 @@ from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
-from ssdiff_models.tiled import FusedBlock, fuse_blocks, fuse_tiles
+from ssdiff_models.spectrum import spectral_order
+from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import TileGrid
 
 __all__ = ["Fusion", "bind"]
 
+COLOURS = {"blue", "green", "red"}
 LOCAL_BLOCK = 1024
 """Side of the blocks that classical methods work in; a multiple of the TIFF's, so that blocks are written as they come."""
 
@@ -30,6 +32,9 @@ class Fusion:
     blocks: Iterator[FusedBlock]
     total: int
     """Number of blocks."""
+    fuser: ModelFuser | LocalFuser
+    grid: TileGrid
+    device: DeviceChoice
     model: str | None = None
     settings: FusionSettings | None = None
     provenance: dict[str, str] = field(default_factory=dict)
@@ -48,10 +53,10 @@ def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
     from ssdiff_models.classical import stream
 
     grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
-    threads = choose(job.device, tile_pixels=1).threads
+    device = choose(job.device, tile_pixels=1)
     fuser = stream(job.method, pair, sensors.get(job.sensor or "generic"))
-    blocks = fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=threads)
-    return Fusion(blocks=blocks, total=_count(grid, pair))
+    blocks = fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=device.threads)
+    return Fusion(blocks=blocks, total=_count(grid, pair), fuser=fuser, grid=grid, device=device)
 
 
 def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion:
@@ -67,6 +72,7 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         limits=default_limits(pair.ms.dtype),
         consistency=_rounds(job),
         gains=_gains(job, pair),
+        order=spectral_order(_names(pair)),
     )
     device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     fuser = _fuser(checkpoint, pair, settings, device)
@@ -76,6 +82,9 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
     return Fusion(
         blocks=fuse_tiles(pair, fuser, device.runner()),
         total=_count(grid, pair),
+        fuser=fuser,
+        grid=grid,
+        device=device,
         model=checkpoint.name,
         settings=settings,
         provenance=_fusion_tags(fuser),
@@ -89,9 +98,18 @@ def _rounds(job: SharpenJob) -> int:
 
 
 def _gains(job: SharpenJob, pair: ScenePair) -> tuple[float, ...]:
-    descriptions = [pair.ms.dataset.descriptions[index - 1] for index in pair.ms.indexes]
-    names = tuple(name and name.strip().lower() for name in descriptions)
-    return sensors.get(job.sensor or "generic").gains(pair.bands, names)
+    return sensors.get(job.sensor or "generic").gains(pair.bands, _names(pair))
+
+
+def _names(pair: ScenePair) -> tuple[str | None, ...]:
+    """Returns what the MS calls its bands: by description, or else by colour."""
+    data, indexes = pair.ms.dataset, pair.ms.indexes
+    colours = [data.colorinterp[index - 1].name for index in indexes]
+    named = [
+        data.descriptions[index - 1] or (colour if colour in COLOURS else None)
+        for index, colour in zip(indexes, colours, strict=True)
+    ]
+    return tuple(name and name.strip().lower() for name in named)
 
 
 def _fuser(checkpoint: Checkpoint, pair: ScenePair, settings: FusionSettings, device: DeviceChoice) -> ModelFuser:

@@ -25,8 +25,8 @@ def test_band_groups_cover_the_scene_in_order(scene: int, model_bands: int) -> N
 def test_band_groups_of_usual_sensors() -> None:
     assert band_groups(4, 4) == ((0, 1, 2, 3),)
     assert band_groups(3, 4) == ((0, 1, 2, 2),)
-    assert band_groups(8, 4) == ((0, 1, 2, 3), (4, 5, 6, 7))
-    assert band_groups(6, 4) == ((0, 1, 2, 3), (2, 3, 4, 5))
+    assert band_groups(8, 4) == ((0, 2, 4, 6), (1, 3, 5, 7))
+    assert band_groups(6, 4) == ((0, 1, 3, 4), (0, 2, 3, 5))
 
 
 def fused(source: ArraySource, fuser: ModelFuser) -> torch.Tensor:
@@ -108,3 +108,23 @@ def test_impossible_settings_are_refused() -> None:
 def test_settings_are_the_models_unless_told_otherwise() -> None:
     settings = FusionSettings.of(model(steps=3), steps=None, tile=48, sampler=None)
     assert (settings.steps, settings.tile, settings.overlap, settings.sampler) == (3, 48, 8, "ddim")
+
+
+class _Slots(torch.nn.Module):
+    """Adds the number of its place to each band."""
+
+    config = SSDiffConfig(bands=4, window=8)
+    multiple = 8
+
+    def forward(self, *, lms: torch.Tensor, **_: torch.Tensor) -> torch.Tensor:
+        return torch.arange(lms.shape[1]).float()[None, :, None, None].expand_as(lms)
+
+
+def test_bands_reach_the_network_by_wavelength() -> None:
+    checkpoint = model(bands=("blue", "green", "red", "nir"), network=_Slots())
+    pixels = scene_source(48, 48)
+    turned = ArraySource(pan=pixels.pan, ms=pixels.ms[[2, 1, 0, 3]], ratio=4)
+    straight = fused(pixels, fuser_of(pixels, checkpoint))
+    swapped = fused(turned, fuser_of(turned, checkpoint, order=(2, 1, 0, 3)))
+    assert torch.equal(swapped[[2, 1, 0, 3]], straight)
+    assert not torch.equal(fused(turned, fuser_of(turned, checkpoint))[[2, 1, 0, 3]], straight)

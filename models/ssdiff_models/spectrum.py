@@ -1,0 +1,33 @@
+"""Where bands lie in the spectrum, by name: files order them blue to red, red to blue, or as they please."""
+
+from collections.abc import Sequence
+
+__all__ = ["spectral_order"]
+
+_ORDER = (
+    ("coastal", "coastal blue", "coastal aerosol", "aerosol"),
+    ("blue", "b"),
+    ("green", "g"),
+    ("yellow", "y"),
+    ("red", "r"),
+    ("red_edge", "red edge", "rededge", "red-edge", "re"),
+    ("nir", "nir1", "near infrared", "near-infrared", "nir-1", "n", "n1"),
+    ("nir2", "nir-2", "n2"),
+    ("swir1", "swir-1", "swir"),
+    ("swir2", "swir-2"),
+)
+_RANKS = {name: rank for rank, names in enumerate(_ORDER) for name in names}
+
+
+def spectral_order(names: Sequence[str | None]) -> tuple[int, ...]:
+    """Returns the indices of bands from short to long wavelengths, or nothing where the names do not tell.
+
+    A single band without a name among visible ones counts as the near infrared: so four-band images are delivered.
+    """
+    ranks = [_RANKS.get((name or "").strip().lower()) for name in names]
+    if ranks.count(None) == 1 and {_RANKS["blue"], _RANKS["green"], _RANKS["red"]} <= set(ranks) and _RANKS["nir"] not in ranks:
+        ranks[ranks.index(None)] = _RANKS["nir"]
+    known = [rank for rank in ranks if rank is not None]
+    if len(known) < len(ranks) or len(set(known)) < len(known):
+        return ()
+    return tuple(sorted(range(len(known)), key=known.__getitem__))
