@@ -1,6 +1,5 @@
 """The command ``ssdiff``: its commands, and the one place where errors become exit codes."""
 
-import errno
 import logging
 import sys
 from typing import Annotated, Any
@@ -9,14 +8,14 @@ import typer
 from typer.core import TyperGroup
 
 from ssdiff_cli import console
-from ssdiff_cli.commands import eval, models, sharpen, simulate, train
+from ssdiff_cli.commands import batch, check, eval, models, sharpen, simulate, train  # noqa: A004 - the command's name
+from ssdiff_cli.failures import explain
 from ssdiff_cli.options import Quiet, Verbose
 from ssdiff_models import __version__
-from ssdiff_models.errors import SsdiffError
 
 __all__ = ["ErrorGroup", "app", "main"]
 
-BUG, USAGE, RESOURCES, INTERRUPTED = 1, 2, 5, 130
+INTERRUPTED = 130
 
 
 class ErrorGroup(TyperGroup):
@@ -33,45 +32,6 @@ class ErrorGroup(TyperGroup):
         if code == INTERRUPTED:  # Typer turns a KeyboardInterrupt into this code without a word
             console.fail("interrupted")
         sys.exit(code if isinstance(code, int) else 0)
-
-
-def explain(error: BaseException) -> tuple[int, str]:
-    """Returns the exit code of `error` and the line a user reads."""
-    if isinstance(error, SsdiffError):
-        return error.exit_code, str(error)
-    if isinstance(error, typer.Abort):
-        return USAGE, "stopped: no answer to a question"
-    if hasattr(error, "format_message"):
-        return USAGE, _usage(error)
-    if _is_out_of_memory(error):
-        return RESOURCES, f"out of memory: choose a smaller --batch-size or --tile, or --device cpu ({_summary(error)})"
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return RESOURCES, f"the disk is full{_at(error)}: free some space, or write to another folder"
-    advice = "please report it together with what the same command says with -vv"
-    return BUG, f"this is a bug in ssdiff ({_summary(error)}): {advice}"
-
-
-def _usage(error: Any) -> str:  # noqa: ANN401 (Typer exports no base class of its usage errors)
-    context = getattr(error, "ctx", None)
-    hint = f" Try '{context.command_path} --help'." if context else ""
-    return f"{error.format_message().rstrip('.')}.{hint}"
-
-
-def _summary(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _at(error: OSError) -> str:
-    return f" at {error.filename}" if error.filename else ""
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # Without importing torch: if it raised, it is there. On a CPU it raises a plain RuntimeError.
-    names = {base.__name__ for base in type(error).__mro__}
-    texts = ("DefaultCPUAllocator: ", "CUDA out of memory", "CUDA error: out of memory")
-    return bool(names & {"MemoryError", "OutOfMemoryError"}) or (
-        isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
-    )
 
 
 app = typer.Typer(cls=ErrorGroup, context_settings={"help_option_names": ["-h", "--help"]}, pretty_exceptions_enable=False)
@@ -100,6 +60,8 @@ def root(
         typer.echo(context.get_help(), nl=False)
 
 
+app.command("batch")(batch.batch)
+app.command("check")(check.check)
 app.command("eval")(eval.evaluate)
 app.command("sharpen")(sharpen.sharpen)
 app.command("simulate")(simulate.simulate)

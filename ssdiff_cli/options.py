@@ -16,12 +16,15 @@ __all__ = [
     "Consistency",
     "CreationOptions",
     "Device",
+    "Dtype",
     "Extent",
+    "Format",
     "Json",
     "Like",
     "Method",
     "Model",
     "Ms",
+    "Nodata",
     "Output",
     "Overlap",
     "Overwrite",
@@ -103,6 +106,11 @@ SrcNodata = Annotated[
     typer.Option("--src-nodata", metavar="PAN[,MS]", help="Nodata of the inputs, over what they say.", show_default=False),
 ]
 
+Nodata = Annotated[str, typer.Option("--nodata", metavar="N|nan|none|inherit", help="Nodata of the output.")]
+Dtype = Annotated[
+    str | None, typer.Option("--dtype", "-t", help="Data type of the output. (default: the MS's)", show_default=False)
+]
+Format = Annotated[Literal["GTiff", "COG"], typer.Option("--format", "-f", help="Format of the output.")]
 CreationOptions = Annotated[
     list[str] | None, typer.Option("--co", metavar="NAME=VALUE", help="GDAL creation option; repeatable.", show_default=False)
 ]

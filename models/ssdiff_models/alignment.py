@@ -85,7 +85,10 @@ class SceneShift:
 
 
 def lattice(region: Window, *, count: int, size: int, ratio: int) -> Iterator[Window]:
-    """Yields up to ``count * count`` windows of `size` MS pixels a side spread over `region`, anchored on MS pixels."""
+    """Yields up to ``count * count`` windows of `size` MS pixels a side spread over `region`, anchored on MS pixels.
+
+    On small regions they are fewer, and overlap by up to a half.
+    """
     for row, rows in _spans(region.row, region.rows, count, size * ratio, ratio):
         for col, cols in _spans(region.col, region.cols, count, size * ratio, ratio):
             yield Window(row=row, col=col, rows=rows, cols=cols)
@@ -95,7 +98,9 @@ def _spans(start: int, length: int, count: int, size: int, ratio: int) -> list[t
     first, last = -(-start // ratio) * ratio, (start + length) // ratio * ratio
     if last - first <= size:
         return [(first, last - first)] if last > first else []
-    places = {round(place / ratio) * ratio for place in np.linspace(first, last - size, min(count, (last - first) // size))}
+    places = {
+        round(place / ratio) * ratio for place in np.linspace(first, last - size, min(count, 2 * (last - first) // size - 1))
+    }
     return [(place, size) for place in sorted(places)]
 
 

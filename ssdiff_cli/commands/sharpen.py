@@ -1,7 +1,7 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -17,12 +17,15 @@ from ssdiff_cli.options import (
     Consistency,
     CreationOptions,
     Device,
+    Dtype,
     Extent,
+    Format,
     Json,
     Like,
     Method,
     Model,
     Ms,
+    Nodata,
     Output,
     Overlap,
     Overwrite,
@@ -65,11 +68,9 @@ def sharpen(
     like: Like = None,
     assume_same_crs: AssumeSameCrs = False,
     src_nodata: SrcNodata = None,
-    nodata: Annotated[str, typer.Option("--nodata", metavar="N|nan|none|inherit", help="Nodata of the output.")] = "inherit",
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", "-t", help="Data type of the output. (default: the MS's)", show_default=False)
-    ] = None,
-    file_format: Annotated[Literal["GTiff", "COG"], typer.Option("--format", "-f", help="Format of the output.")] = "GTiff",
+    nodata: Nodata = "inherit",
+    dtype: Dtype = None,
+    file_format: Format = "GTiff",
     co: CreationOptions = None,
     register: Register = False,
     register_local: RegisterLocal = False,

@@ -18,7 +18,7 @@ from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
 from ssdiff_models.errors import UsageError
 
-__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "plan", "sharpen"]
+__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "check_arguments", "plan", "sharpen"]
 
 Progress = Callable[[int, int, int], None]
 """``progress(done, total, pixels)``: blocks done, blocks in all, PAN pixels done."""
@@ -36,7 +36,8 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
         SsdiffError: When anything the user gave cannot be used; nothing is then left under the output's name.
     """
     started = time.perf_counter()
-    _check_arguments(job)
+    _check_outputs(job)
+    check_arguments(job)
     with raster_env(num_threads=1), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, models or ModelShelf()))
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
@@ -47,10 +48,12 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
         return _report(job, scene, fusion, started)
 
 
-def _check_arguments(job: SharpenJob) -> None:
-    for output in (job.output, job.uncertainty):
-        if output is not None:
-            check_output(output, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
+def check_arguments(job: SharpenJob) -> None:
+    """Refuses what cannot be, before anything is read; outputs are not looked at.
+
+    Raises:
+        UsageError: When options contradict each other or name what is unknown.
+    """
     if job.uncertainty is not None and (job.method != NETWORK or job.fusion.samples < 2):
         raise UsageError("--uncertainty needs --samples 2 or more, drawn by the network: one sample has no spread")
     if job.uncertainty is not None and job.uncertainty == job.output:
@@ -61,6 +64,12 @@ def _check_arguments(job: SharpenJob) -> None:
         raise UsageError(f"--method {job.method} has no --consistency: it projects what the network makes; leave it out")
     if job.sensor is not None:
         sensors.get(job.sensor)
+
+
+def _check_outputs(job: SharpenJob) -> None:
+    for output in (job.output, job.uncertainty):
+        if output is not None:
+            check_output(output, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
 
 
 def _provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
@@ -137,7 +146,8 @@ def plan(job: SharpenJob) -> dict[str, object]:
     Raises:
         SsdiffError: Whatever the run itself would refuse.
     """
-    _check_arguments(job)
+    _check_outputs(job)
+    check_arguments(job)
     with raster_env(num_threads=1), open_scene(job, ModelShelf()) as scene:
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
         area, dtype = pair.area, job.sink.dtype or str(pair.ms.dtype)

@@ -1,0 +1,136 @@
+"""A look at a pair before it is sharpened: what fits, what does not, which model, and what it will take."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ssdiff_cli.jobs.estimate import estimate
+from ssdiff_cli.jobs.model_shelf import ModelShelf
+from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
+from ssdiff_cli.jobs.scene_statistics import statistics_record
+from ssdiff_cli.jobs.sharpen import check_arguments
+from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.rasters.bands import Bands
+from ssdiff_cli.rasters.env import raster_env
+from ssdiff_cli.rasters.grid import SeparableMap
+from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.tiles import Window
+
+__all__ = ["check"]
+
+LOOKS = 8
+"""Windows on each axis where validity is looked at."""
+LOOK = 64
+"""Their side in pixels."""
+
+
+def check(job: SharpenJob) -> dict[str, Any]:
+    """Returns what is known of a pair and of the run that would sharpen it, as ``--json`` prints it.
+
+    Raises:
+        SsdiffError: Exactly what `sharpen` would raise.
+    """
+    check_arguments(job)
+    with raster_env(num_threads=1), open_scene(job, ModelShelf()) as scene:
+        pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
+        return {
+            "ok": True,
+            "pan": _raster(pair.pan),
+            "ms": _raster(pair.ms),
+            "overlap": _place(pair.overlap) | {"share_of_pan": _share(pair.overlap, pair)},
+            "output": _place(pair.area) | {"count": pair.bands, "dtype": job.sink.dtype or str(pair.ms.dtype)},
+            "ratio": pair.ratio,
+            "measured_ratio": list(pair.measured_ratio),
+            "same_crs": pair.pan.dataset.crs == pair.ms.dataset.crs,
+            "grid_phase": _grid_phase(pair),
+            "shift": _shift(scene),
+            "nodata_share": _invalid(pair),
+            "statistics": statistics_record(pair.statistics()),
+            "model": _model(job, scene, fusion),
+            "estimate": asdict(estimate(pair, fusion, job.sink.dtype or str(pair.ms.dtype))),
+            "notes": list(pair.notes),
+        }
+
+
+def _raster(bands: Bands) -> dict[str, Any]:
+    crs = bands.dataset.crs
+    return {
+        "path": bands.path,
+        "width": bands.cols,
+        "height": bands.rows,
+        "bands": [bands.dataset.descriptions[index - 1] or str(index) for index in bands.indexes],
+        "dtype": str(bands.dtype),
+        "crs": crs.to_string() if crs else None,
+        "nodata": list(bands.nodata),
+    }
+
+
+def _place(window: Window) -> dict[str, int]:
+    return {"col_off": window.col, "row_off": window.row, "width": window.cols, "height": window.rows}
+
+
+def _share(window: Window, pair: ScenePair) -> float:
+    return round(window.rows * window.cols / (pair.rows * pair.cols), 6)
+
+
+def _grid_phase(pair: ScenePair) -> list[float] | None:
+    """Rows and columns in PAN pixels by which MS pixels lie off the model's grid; None where the grids are not parallel."""
+    mapping = pair.mapping
+    if not isinstance(mapping, SeparableMap):
+        return None
+    offsets = [axis.first(pair.ms_phase) for axis in (mapping.rows, mapping.cols)]
+    return [round((round(offset) - offset) * pair.ratio, 4) + 0.0 for offset in offsets]
+
+
+def _shift(scene: OpenScene) -> dict[str, Any] | None:
+    shift = scene.shift
+    if shift is None:
+        return None
+    names = ("rows", "cols", "spread", "correlation")
+    numbers = {name: round(float(getattr(shift, name)), 4) for name in names}
+    return numbers | {"windows": shift.windows, "corrected": scene.registered}
+
+
+def _invalid(pair: ScenePair) -> float:
+    """Share of invalid pixels of the output, from windows spread over its area."""
+    looked = [pair.read(window).valid for window in _windows(pair.area)]
+    return round(1 - sum(int(valid.sum()) for valid in looked) / sum(valid.size for valid in looked), 6)
+
+
+def _windows(area: Window) -> list[Window]:
+    if max(area.rows, area.cols) <= LOOKS * LOOK:
+        return [area]
+    return [
+        Window(row=row, col=col, rows=rows, cols=cols)
+        for row, rows in _spans(area.row, area.rows)
+        for col, cols in _spans(area.col, area.cols)
+    ]
+
+
+def _spans(start: int, size: int) -> list[tuple[int, int]]:
+    if size <= LOOKS * LOOK:
+        return [(start, size)]
+    return [(start + (2 * k + 1) * size // (2 * LOOKS) - LOOK // 2, LOOK) for k in range(LOOKS)]
+
+
+def _model(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, Any]:
+    """The model that would be used, and its dynamic range beside the scene's."""
+    record: dict[str, Any] = {"method": job.method, "name": fusion.model, "device": str(fusion.device.device)}
+    checkpoint, settings = scene.checkpoint, fusion.settings
+    if checkpoint is None or settings is None or not isinstance(fusion.fuser, ModelFuser):
+        return record
+    return record | {
+        "bands": checkpoint.bands,
+        "band_groups": [[band + 1 for band in group] for group in fusion.fuser.groups],
+        "sensors": list(checkpoint.metadata.get("sensors", ())),
+        "normalisation": checkpoint.normalisation,
+        "full_scale": checkpoint.full_scale,
+        "radiometry": checkpoint.metadata.get("radiometry"),
+        "steps": settings.steps,
+        "tile": settings.tile,
+        "overlap": settings.overlap,
+        "tiles": fusion.total,
+        "consistency": bool(settings.consistency),
+        "precision": str(fusion.device.precision).removeprefix("torch."),
+    }
