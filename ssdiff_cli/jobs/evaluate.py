@@ -12,7 +12,7 @@ from ssdiff_cli.jobs.evaluate_methods import DEFAULT_METHODS, MODEL_METHOD, Mode
 from ssdiff_cli.jobs.evaluate_pairs import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
 from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
 from ssdiff_cli.jobs.evaluate_reference import reference_windows, score_products
-from ssdiff_cli.jobs.evaluate_samples import Fuser, Plan, Sample, Settings, score_samples
+from ssdiff_cli.jobs.evaluate_samples import Event, Fuser, Plan, Settings, score_pieces, score_samples
 from ssdiff_cli.jobs.evaluate_scene import scene_fusers
 from ssdiff_cli.jobs.evaluate_windows import sample_windows, window_count, window_side
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
@@ -114,7 +114,7 @@ def _pair_plan(request: Request, stack: ExitStack) -> Plan:
     multiple = pair.ratio**2 if request.reduced else pair.ratio
     products = _products(request, pair, stack)
     area = _common_area(pair, products)
-    scene = PairSamples(pair, area=area, multiple=multiple, windows=request.windows)
+    scene = PairSamples(pair, area=area, multiple=multiple, windows=request.windows, in_pieces=request.full is not None)
     products = {name: replace(product, scale=scene.scale) for name, product in products.items()}
     sensor = pair_sensor(pair, request.known_sensor() or sensors.get("generic"))
     largest = max(band.maximum for band in scene.statistics().ms)
@@ -134,16 +134,16 @@ def _pair_plan(request: Request, stack: ExitStack) -> Plan:
     else:
         fusers |= scene_fusers(methods, pair, sensor=sensor, model=model, scale=scene.scale)
 
-    def samples() -> Iterator[Sample]:
+    def run() -> Iterator[Event]:
         if request.reduced:
-            return reduced_samples(scene, sensor, settings.crop)
-        return full_samples(scene, _validity(products))
+            return score_samples(settings, reduced_samples(scene, sensor, settings.crop), fusers)
+        return score_pieces(settings, full_samples(scene, _validity(products)), fusers)
 
     return Plan(
         settings=settings,
         methods=tuple(fusers),
         count=scene.count,
-        run=lambda: score_samples(settings, samples(), fusers),
+        run=run,
         model=model,
     )
 

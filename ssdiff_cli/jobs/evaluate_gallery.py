@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ssdiff_cli.jobs.evaluate_methods import Model
-from ssdiff_cli.jobs.evaluate_samples import Sample, Scored, Settings
+from ssdiff_cli.jobs.evaluate_samples import Fused, Sample, Settings
 from ssdiff_models.scene import BoolArray, FloatArray
 
 __all__ = ["Gallery", "Shown"]
@@ -41,12 +41,12 @@ class Gallery:
     part: tuple[slice, slice] | None = None
     """The rows and columns of the sample that are shown."""
 
-    def offer(self, scored: Scored) -> None:
-        """Keeps what belongs to the first sample."""
-        if self.sample is None:
-            self._start(scored.sample)
-        if scored.sample is self.sample and self.part is not None:
-            self.fused[scored.method] = scored.fused[:, *self.part].astype(np.float32)
+    def offer(self, fused: Fused) -> None:
+        """Keeps what belongs to the first sample that may be shown."""
+        if self.sample is None and fused.sample.shown:
+            self._start(fused.sample)
+        if fused.sample is self.sample and self.part is not None:
+            self.fused[fused.method] = fused.image[:, *self.part].astype(np.float32)
 
     def _start(self, sample: Sample) -> None:
         rows, cols = (_middle(part, size) for part, size in zip(sample.inner, sample.valid.shape, strict=True))

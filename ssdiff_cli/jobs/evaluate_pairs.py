@@ -1,13 +1,13 @@
 """Samples of a PAN/MS pair of rasters: degraded by Wald's protocol, or as they are."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from ssdiff_cli.jobs.evaluate_samples import BLOCK, Sample, crop_slices, interpolate
-from ssdiff_cli.jobs.evaluate_windows import aligned, has_block, sample_windows, window_count, window_side
+from ssdiff_cli.jobs.evaluate_windows import aligned, has_block, pieces, sample_windows, window_count, window_side
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
 from ssdiff_models.errors import InputError
@@ -21,8 +21,9 @@ __all__ = ["PairSamples", "Validity", "full_samples", "pair_sensor", "reduced_sa
 Validity = Callable[[Window], BoolArray]
 """Tells which pixels of a window are valid elsewhere, too."""
 
+WHOLE = "the scene"
 MARGIN = 64
-"""PAN pixels around a window that feed the methods and are not scored."""
+"""PAN pixels around a window or piece that feed the methods and are not scored."""
 
 
 def pair_sensor(pair: ScenePair, sensor: Sensor) -> Sensor:
@@ -33,30 +34,59 @@ def pair_sensor(pair: ScenePair, sensor: Sensor) -> Sensor:
     return replace(sensor, bands=tuple(name or f"band {k}" for k, name in enumerate(names, 1)), ms_gains=gains)
 
 
-class PairSamples:
-    """The windows of a pair that are scored, and what they become."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one sample is read and scored."""
 
-    def __init__(self, pair: ScenePair, *, area: Window, multiple: int, windows: int | None) -> None:
-        """Decides where to score; `multiple` is what sides of a sample must be multiples of."""
+    name: str
+    """Of the unit that it belongs to."""
+    around: Window
+    """What is read."""
+    scored: Window
+    shown: bool = True
+    """Whether a report may show it."""
+
+
+class PairSamples:
+    """The windows or pieces of a pair that are scored."""
+
+    def __init__(self, pair: ScenePair, *, area: Window, multiple: int, windows: int | None, in_pieces: bool) -> None:
+        """Decides where to score.
+
+        Args:
+            pair: The scene.
+            area: The part of it that can be scored.
+            multiple: What sides of a sample must be multiples of.
+            windows: How many windows were asked for; None is the whole scene unless it is large.
+            in_pieces: Whether a whole scene comes in pieces.
+        """
         self.pair = pair
         self.multiple = multiple
         self.area = aligned(area, pair.ratio, multiple)
         self.asked = window_count(self.area, windows)
+        self.in_pieces = in_pieces
         self.scale = dn_scale(pair)
 
     @property
     def count(self) -> int:
         """The most samples there can be."""
-        return 1 if self.asked is None else min(self.asked, sum(1 for _ in self._sampled(self.asked)))
+        places = sum(1 for _ in self.places())
+        return places if self.asked is None else min(self.asked, places)
 
-    def windows(self) -> Iterator[tuple[str, Window, Window]]:
-        """Yields the name of each sample, the window that is read, and the one in it that is scored."""
-        if self.asked is None:
-            yield "the scene", self.area, self.area
-            return
-        for window in self._sampled(self.asked):
-            around = aligned(window.expand(MARGIN).intersection(self.area) or window, self.pair.ratio, self.multiple)
-            yield f"window at row {window.row}, column {window.col}", around, window
+    def places(self) -> Iterator[Place]:
+        """Yields where to read and score, sample by sample; more windows than are asked for, as some may be empty."""
+        if self.asked is not None:
+            for window in self._sampled(self.asked):
+                yield Place(name=f"window at row {window.row}, column {window.col}", around=self._around(window), scored=window)
+        elif self.in_pieces:
+            parts = list(pieces(self.area))
+            for k, part in enumerate(parts):
+                yield Place(name=WHOLE, around=self._around(part), scored=part, shown=k == len(parts) // 2)
+        else:
+            yield Place(name=WHOLE, around=self.area, scored=self.area)
+
+    def _around(self, window: Window) -> Window:
+        return aligned(window.expand(MARGIN).intersection(self.area) or window, self.pair.ratio, self.multiple)
 
     def _sampled(self, asked: int) -> Iterator[Window]:
         return sample_windows(self.area, self.multiple, window_side(self.area, asked))
@@ -92,18 +122,20 @@ def full_samples(scene: PairSamples, validity: Validity | None = None) -> Iterat
         InputError: When no sample has a block of valid pixels.
     """
     pair, found = scene.pair, 0
-    for name, window, scored in scene.windows():
+    for place in scene.places():
+        window = place.around
         patch = scene.patch(window)
-        inner = scored.within(window)
+        inner = place.scored.within(window)
         valid = patch.valid if validity is None else patch.valid & validity(window)
-        if not has_block(valid[inner], BLOCK):
+        # A window needs a block of its own; a piece may hold nothing but a part of the last, mirrored one.
+        if not (has_block(valid[inner], BLOCK) if scene.asked is not None else valid[inner].any()):
             continue
         inside = slice(MS_HALO, -MS_HALO)
         lms = upsample(torch.from_numpy(patch.ms), pair.ratio, pair.ms_phase, MS_HALO).numpy()
         ms = np.ascontiguousarray(patch.ms[:, inside, inside])
         low = interpolate(_reduced_pan(patch.pan, pair), pair.ratio, pair.ms_phase)[0]
         yield Sample(
-            name=name,
+            name=place.name,
             pan=patch.pan,
             ms=ms,
             lms=lms,
@@ -113,6 +145,7 @@ def full_samples(scene: PairSamples, validity: Validity | None = None) -> Iterat
             pan_low=low,
             window=window,
             statistics=scene.statistics(),
+            shown=place.shown,
         )
         found += 1
         if found == scene.asked:
@@ -129,8 +162,8 @@ def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[S
         InputError: When no sample has a block of valid pixels, or it is too small.
     """
     pair, found = scene.pair, 0
-    for name, window, _ in scene.windows():
-        patch = scene.patch(window)
+    for place in scene.places():
+        patch = scene.patch(place.around)
         reference = np.ascontiguousarray(patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO])
         rows, cols = reference.shape[1:]
         under: BoolArray = np.all(patch.valid.reshape(rows, pair.ratio, cols, pair.ratio), axis=(1, 3))
@@ -140,7 +173,7 @@ def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[S
             continue
         ms = reduce_ms(torch.from_numpy(reference).double(), sensor.ms_gains, pair.ratio, pair.ms_phase).float().numpy()
         yield Sample(
-            name=name,
+            name=place.name,
             pan=_reduced_pan(patch.pan, pair)[0],
             ms=ms,
             lms=interpolate(ms, pair.ratio, pair.ms_phase),

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 
 from ssdiff_cli.jobs.evaluate_products import Product
-from ssdiff_cli.jobs.evaluate_samples import BLOCK, Sample, Scored, Settings, crop_slices
+from ssdiff_cli.jobs.evaluate_samples import BLOCK, Event, Fused, Sample, Scored, Settings, crop_slices
 from ssdiff_cli.jobs.evaluate_scores import Scores
 from ssdiff_cli.jobs.evaluate_windows import has_block, sample_windows, window_side
 from ssdiff_models import metrics
@@ -24,7 +24,7 @@ PICTURE = 1024
 
 def score_products(
     products: dict[str, Product], reference: Product, settings: Settings, windows: Iterator[Window] | None
-) -> Iterator[Scored]:
+) -> Iterator[Event]:
     """Yields the scores of each product on the whole reference, or on each of the windows."""
     whole = Window(row=0, col=0, rows=reference.bands.rows, cols=reference.bands.cols)
     if windows is None:
@@ -36,8 +36,8 @@ def score_products(
         empty = False
         sample = _picture(reference, window)
         for name, product in products.items():
-            scores = _score(product, reference, window, settings)
-            yield Scored(sample=sample, method=name, fused=product.fuse(sample), scores=scores)
+            yield Fused(sample=sample, method=name, image=product.fuse(sample))
+            yield Scored(name=sample.name, method=name, scores=_score(product, reference, window, settings))
     if empty:
         raise InputError(f"{reference.bands.path}: no window has a block of pixels that are valid in all rasters")
 

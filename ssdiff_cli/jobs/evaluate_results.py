@@ -27,11 +27,11 @@ class Evaluation:
 
     settings: Settings
     scores: dict[str, list[tuple[str, Scores]]] = field(default_factory=dict)
-    """For each method the samples' names and scores."""
+    """For each method the units' names and scores."""
 
     def add(self, scored: Scored) -> None:
-        """Takes the scores of one method on one sample."""
-        self.scores.setdefault(scored.method, []).append((scored.sample.name, scored.scores))
+        """Takes the scores of one method on one unit."""
+        self.scores.setdefault(scored.method, []).append((scored.name, scored.scores))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class Evaluation:
 
     @property
     def count(self) -> int:
-        """Samples scored."""
+        """Units scored: scenes, windows or images."""
         return max((len(rows) for rows in self.scores.values()), default=0)
 
     def summaries(self) -> dict[str, Summary]:

@@ -9,7 +9,7 @@ from ssdiff_cli.jobs.evaluate import Request, open_plan
 from ssdiff_cli.jobs.evaluate_conditions import Condition, check_rows, parse_condition
 from ssdiff_cli.jobs.evaluate_gallery import Gallery
 from ssdiff_cli.jobs.evaluate_results import Evaluation
-from ssdiff_cli.jobs.evaluate_samples import Plan
+from ssdiff_cli.jobs.evaluate_samples import Plan, Scored
 from ssdiff_cli.jobs.evaluate_scores import metric_names
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_models.errors import UsageError
@@ -70,13 +70,15 @@ def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tu
 
 
 def _score(plan: Plan, evaluation: Evaluation, gallery: Gallery | None, progress: Progress) -> None:
-    total, pixels = plan.count * len(plan.methods), 0
+    total, done, pixels = plan.count * len(plan.methods), 0, 0
     progress(0, total, 0)
-    for done, scored in enumerate(plan.run(), start=1):
-        evaluation.add(scored)
+    for event in plan.run():
+        if isinstance(event, Scored):
+            evaluation.add(event)
+            continue
         if gallery is not None:
-            gallery.offer(scored)
-        pixels += scored.sample.valid.size
+            gallery.offer(event)
+        done, pixels = done + 1, pixels + event.sample.valid.size
         progress(done, total, pixels)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from ssdiff_cli.jobs.evaluate_scores import Pixels, ProtocolName, Scores, score_full, score_reduced
 from ssdiff_models.degrade import upsample
 from ssdiff_models.errors import InputError
+from ssdiff_models.metrics import FullResolution
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray
 from ssdiff_models.sensors import Sensor
@@ -18,7 +20,19 @@ from ssdiff_models.tiles import Window
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.evaluate_methods import Model
 
-__all__ = ["Fuser", "Plan", "Sample", "Scored", "Settings", "crop_slices", "interpolate", "score_samples"]
+__all__ = [
+    "Event",
+    "Fused",
+    "Fuser",
+    "Plan",
+    "Sample",
+    "Scored",
+    "Settings",
+    "crop_slices",
+    "interpolate",
+    "score_pieces",
+    "score_samples",
+]
 
 BLOCK = 32
 """Side of the metrics' blocks."""
@@ -46,9 +60,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One image, or one window of a scene, in DN."""
+    """One image, or one window or piece of a scene, in DN."""
 
     name: str
+    """Of the unit that it belongs to."""
     pan: Pixels
     """``(rows, cols)``."""
     ms: Pixels
@@ -64,11 +79,13 @@ class Sample:
     reference: Pixels | None = None
     """``(bands, rows, cols)`` where there is one."""
     pan_low: Pixels | None = None
-    """``(rows, cols)``: the PAN at MS resolution; None is the reference toolbox's."""
+    """``(rows, cols)``: the PAN at MS resolution on its own grid; None is the reference toolbox's."""
     window: Window | None = None
     """Where it lies on the PAN grid, for products that are read from files."""
     statistics: SceneStatistics | None = None
     """Radiometry of the whole scene that this is a window of."""
+    shown: bool = True
+    """Whether a report may show it: False for all pieces of a scene but the middle one."""
 
 
 Fuser = Callable[[Sample], Pixels]
@@ -76,13 +93,25 @@ Fuser = Callable[[Sample], Pixels]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """One method on one sample."""
+class Fused:
+    """What one method made of one sample."""
 
     sample: Sample
     method: str
-    fused: Pixels
+    image: Pixels
+    """``(bands, rows, cols)`` in DN."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """The figures of one method on one unit: a scene, a window, an image."""
+
+    name: str
+    method: str
     scores: Scores
+
+
+Event = Fused | Scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,38 +122,57 @@ class Plan:
     methods: tuple[str, ...]
     """Names of the rows, in order."""
     count: int
-    """Number of samples, where no window turns out empty."""
-    run: Callable[[], Iterator[Scored]]
+    """Number of samples, where none turns out empty."""
+    run: Callable[[], Iterator[Event]]
     """Fuses and scores, sample by sample."""
     model: "Model | None" = None
     """The model of one of the rows, for pictures of how it works."""
 
 
-def score_samples(settings: Settings, samples: Iterator[Sample], fusers: dict[str, Fuser]) -> Iterator[Scored]:
-    """Yields the scores of every method on every sample.
+def score_samples(settings: Settings, samples: Iterator[Sample], fusers: dict[str, Fuser]) -> Iterator[Event]:
+    """Yields what every method makes of every sample, and its scores; each sample is a unit of its own.
 
     Raises:
         InputError: When an image cannot be scored; the message names it.
     """
     for sample in samples:
         for method, fuse in fusers.items():
-            fused = fuse(sample)
-            yield Scored(sample=sample, method=method, fused=fused, scores=_score(settings, sample, fused))
+            image = fuse(sample)
+            yield Fused(sample=sample, method=method, image=image)
+            yield Scored(name=sample.name, method=method, scores=_score(settings, sample, image))
 
 
 def _score(settings: Settings, sample: Sample, fused: Pixels) -> Scores:
     rows, cols = sample.inner
     valid = sample.valid[rows, cols]
     mask = None if valid.all() else valid
+    inner = (slice(None), rows, cols)
+    ratio = settings.ratio
     try:
         if sample.reference is not None:
-            reference = sample.reference[:, rows, cols]
-            return score_reduced(fused[:, rows, cols], reference, ratio=settings.ratio, peak=settings.peak, valid=mask)
-        low = None if sample.pan_low is None else sample.pan_low[rows, cols]
-        lms, pan = sample.lms[:, rows, cols], sample.pan[rows, cols]
-        return score_full(fused[:, rows, cols], lms, pan, sensor=settings.sensor, ratio=settings.ratio, pan_low=low, valid=mask)
+            return score_reduced(fused[inner], sample.reference[inner], ratio=ratio, peak=settings.peak, valid=mask)
+        pan = sample.pan[rows, cols]
+        return score_full(fused[inner], sample.lms[inner], pan, sensor=settings.sensor, ratio=ratio, valid=mask)
     except InputError as error:
         raise InputError(f"{sample.name}: {error}") from error
+
+
+def score_pieces(settings: Settings, samples: Iterator[Sample], fusers: dict[str, Fuser]) -> Iterator[Event]:
+    """Yields what every method makes of every sample; samples of one name are pieces of one unit and are scored together.
+
+    Raises:
+        InputError: When an image cannot be scored.
+    """
+    for name, pieces in groupby(samples, key=lambda sample: sample.name):
+        totals = {method: FullResolution(sensor=settings.sensor, ratio=settings.ratio) for method in fusers}
+        for sample in pieces:
+            assert sample.pan_low is not None
+            for method, fuse in fusers.items():
+                image = fuse(sample)
+                totals[method].update(image, sample.lms, sample.pan, sample.pan_low, inner=sample.inner, valid=sample.valid)
+                yield Fused(sample=sample, method=method, image=image)
+        for method, total in totals.items():
+            yield Scored(name=name, method=method, scores=total.result())
 
 
 def crop_slices(rows: int, cols: int, crop: int) -> tuple[slice, slice]:

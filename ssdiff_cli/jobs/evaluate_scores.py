@@ -91,10 +91,9 @@ def score_full(
     *,
     sensor: Sensor,
     ratio: int,
-    pan_low: Pixels | None = None,
     valid: BoolArray | None = None,
 ) -> Scores:
-    """Returns the figures of an image without a reference, on the PAN grid.
+    """Returns the figures of an image of a test set without a reference, exactly as the reference toolbox makes them.
 
     Args:
         fused: ``(bands, rows, cols)`` in DN.
@@ -102,14 +101,13 @@ def score_full(
         pan: ``(rows, cols)``.
         sensor: Whose MTF gains the spectral distortion uses.
         ratio: PAN pixels per MS pixel.
-        pan_low: The PAN at MS resolution on its own grid; None makes it as the reference toolbox does.
         valid: ``(rows, cols)``, True where a pixel counts.
 
     Raises:
         InputError: When the images cannot be compared or are smaller than a metric's block.
     """
     khan = metrics.d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, valid=valid)
-    spatial = metrics.d_s(fused, lms, pan, ratio=ratio, pan_low=pan_low, valid=valid)
+    spatial = metrics.d_s(fused, lms, pan, ratio=ratio, valid=valid)
     spectral = metrics.d_lambda(fused, lms, valid=valid)
     hybrid, plain = (1 - khan) * (1 - spatial), (1 - spectral) * (1 - spatial)
     return {"d_lambda_khan": khan, "d_s": spatial, "hqnr": hybrid, "d_lambda": spectral, "qnr": plain}

@@ -10,7 +10,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.scene import BoolArray
 from ssdiff_models.tiles import Window
 
-__all__ = ["LARGE", "WINDOWS", "aligned", "has_block", "sample_windows", "window_count", "window_side"]
+__all__ = ["LARGE", "WINDOWS", "aligned", "has_block", "pieces", "sample_windows", "window_count", "window_side"]
 
 LARGE = 64_000_000
 """PAN pixels from which a scene is scored by windows unless told otherwise."""
@@ -18,6 +18,10 @@ WINDOWS = 24
 """Windows that are scored then."""
 SIDES = (256, 1024)
 """Least and largest side of a window in PAN pixels."""
+
+
+PIECE = 1536
+"""Side of the pieces that a whole scene is fused and scored in, in PAN pixels; a multiple of the metrics' block."""
 
 
 def window_count(area: Window, asked: int | None) -> int | None:
@@ -61,6 +65,16 @@ def sample_windows(area: Window, multiple: int, side: int) -> Iterator[Window]:
     for index in np.random.default_rng(0).permutation(len(cells)):
         i, j = cells[index]
         yield Window(row=row + i * height, col=col + j * width, rows=height, cols=width)
+
+
+def pieces(area: Window, side: int = PIECE) -> Iterator[Window]:
+    """Yields disjoint windows that cover `area`: `side` pixels high and wide, the last of a row or column up to twice that."""
+    rows, cols = max(area.rows // side, 1), max(area.cols // side, 1)
+    for i, j in product(range(rows), range(cols)):
+        row, col = area.row + i * side, area.col + j * side
+        height = side if i + 1 < rows else area.row_stop - row
+        width = side if j + 1 < cols else area.col_stop - col
+        yield Window(row=row, col=col, rows=height, cols=width)
 
 
 def has_block(valid: BoolArray, block: int) -> bool:

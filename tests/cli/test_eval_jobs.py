@@ -1,6 +1,7 @@
 """The parts of an evaluation: windows, statistics, conditions, products, and methods that are the tool's own."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,24 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
+from ssdiff_cli.jobs import evaluate_pairs
 from ssdiff_cli.jobs.evaluate import Request, open_plan
 from ssdiff_cli.jobs.evaluate_conditions import parse_condition
 from ssdiff_cli.jobs.evaluate_methods import ModelChoice, at_phase
 from ssdiff_cli.jobs.evaluate_products import product_names
 from ssdiff_cli.jobs.evaluate_results import Evaluation
-from ssdiff_cli.jobs.evaluate_samples import Sample, crop_slices, interpolate
+from ssdiff_cli.jobs.evaluate_samples import Sample, Scored, crop_slices, interpolate
 from ssdiff_cli.jobs.evaluate_scores import METRICS, Scores, summarise, t_quantile
-from ssdiff_cli.jobs.evaluate_windows import LARGE, WINDOWS, aligned, has_block, sample_windows, window_count, window_side
+from ssdiff_cli.jobs.evaluate_windows import (
+    LARGE,
+    WINDOWS,
+    aligned,
+    has_block,
+    pieces,
+    sample_windows,
+    window_count,
+    window_side,
+)
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.whole import read_whole
 from ssdiff_models.checkpoint import save_checkpoint
@@ -49,6 +60,17 @@ def test_windows_are_disjoint_aligned_and_inside(row: int, col: int, rows: int, 
         assert (window.row % ratio, window.rows % ratio**2, window.shape) == (0, 0, windows[0].shape)
         assert (window.row - windows[0].row) % window.rows == 0, "a lattice"
     assert windows == list(sample_windows(area, ratio * ratio, window_side(area, asked)))
+
+
+@given(row=st.integers(0, 9), rows=st.integers(1, 700), cols=st.integers(1, 700))
+def test_pieces_cover_a_scene_once(row: int, rows: int, cols: int) -> None:
+    area = Window(row=row, col=3, rows=rows, cols=cols)
+    seen = np.zeros(area.shape, dtype=np.int64)
+    for piece in pieces(area, 64):
+        assert (piece.row - area.row) % 64 == 0, "blocks of 32 do not straddle pieces"
+        assert piece.rows >= min(rows, 64)
+        seen[piece.within(area)] += 1
+    assert (seen == 1).all()
 
 
 def test_a_scene_without_one_whole_model_pixel_is_too_small() -> None:
@@ -155,13 +177,32 @@ def test_a_row_of_ssdiff_is_what_sharpen_writes(scene_factory: SceneFactory, tmp
     with raster_env(), open_plan(request) as plan:
         evaluation = Evaluation(settings=plan.settings)
         images = {}
-        for scored in plan.run():
-            evaluation.add(scored)
-            images[scored.method] = scored.fused
+        for event in plan.run():
+            if isinstance(event, Scored):
+                evaluation.add(event)
+            else:
+                images[event.method] = event.image
     assert list(images) == ["fused", "ssdiff", "exp"]
     np.testing.assert_array_equal(images["ssdiff"], images["fused"])
     assert evaluation.means()["ssdiff"] == evaluation.means()["fused"]
     np.testing.assert_array_equal(images["fused"], read_whole(str(output)).pixels)
+
+
+def test_pieces_give_the_figures_of_the_scene(scene_factory: SceneFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = scene_factory(size=320, ms_nodata=0)
+
+    def means() -> Scores:
+        with raster_env(), open_plan(Request(full=(str(scene.pan), str(scene.ms)), methods=("exp",))) as plan:
+            evaluation = Evaluation(settings=plan.settings)
+            for event in plan.run():
+                if isinstance(event, Scored):
+                    evaluation.add(event)
+            return evaluation.means()["exp"]
+
+    whole = means()
+    monkeypatch.setattr(evaluate_pairs, "pieces", partial(pieces, side=96))
+    # The low-pass PAN sees a little beyond the margin of a piece.
+    assert means() == pytest.approx(whole, rel=1e-5, abs=1e-6)
 
 
 def test_without_a_shipped_model_the_default_rows_say_so(scene_factory: SceneFactory) -> None:
