@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import rasterio.windows
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+from ssdiff_cli.rasters.env import GDAL_ERRORS, header_errors
 from ssdiff_cli.rasters.fill import fill_invalid, fill_margin
 from ssdiff_cli.rasters.resample import reflect
 from ssdiff_models.errors import InputError
@@ -81,7 +81,7 @@ class Bands:
                 valid &= self.dataset.read_masks(index, window=place) != 0
             for index in self.alpha:
                 valid &= self.dataset.read(index, window=place) != 0
-        except RasterioError as error:
+        except GDAL_ERRORS as error:
             reason = " ".join(str(error.__cause__ or error).split())
             raise InputError(f"{self.path}: cannot read pixels {place.toslices()}: {reason}; is the file truncated?") from error
         with np.errstate(over="ignore"):
@@ -151,6 +151,11 @@ def select_bands(dataset: DatasetReader, path: str, indexes: tuple[int, ...], no
     Raises:
         InputError: When a band does not exist.
     """
+    with header_errors(path):
+        return _select_bands(dataset, path, indexes, nodata, fill_rungs)
+
+
+def _select_bands(dataset: DatasetReader, path: str, indexes: tuple[int, ...], nodata: float | None, fill_rungs: int) -> Bands:
     alpha = tuple(i for i, colour in zip(dataset.indexes, dataset.colorinterp, strict=True) if colour == ColorInterp.alpha)
     chosen = indexes or tuple(i for i in dataset.indexes if i not in alpha)
     missing = [i for i in chosen if i not in dataset.indexes]

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["CACHE_MEGABYTES", "open_raster", "raster_env"]
+__all__ = ["CACHE_MEGABYTES", "GDAL_ERRORS", "header_errors", "open_raster", "raster_env"]
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises for GDAL: its own errors, or those that GDAL's error classes are turned into."""
 
 CACHE_MEGABYTES = 64
 """GDAL's block cache: two rows of 512-pixel blocks of a 32768-pixel wide uint16 PAN fit; it must not grow with the scene."""
@@ -54,12 +58,24 @@ def open_raster(path: str) -> DatasetReader:
 
 
 def _open(path: str) -> DatasetReader:
+    with header_errors(path), warnings.catch_warnings():
+        # Whether a missing geotransform matters is decided where PAN and MS are known.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path)
+
+
+@contextmanager
+def header_errors(path: str) -> Iterator[None]:
+    """Turns what GDAL says about a file's header into the user's error.
+
+    Raises:
+        InputError: When the file is missing, no raster, or damaged.
+    """
     try:
-        with warnings.catch_warnings():
-            # Whether a missing geotransform matters is decided where PAN and MS are known.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
-    except (RasterioIOError, RasterioError, ValueError) as error:
+        yield
+    except (*GDAL_ERRORS, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         reason = " ".join(str(error).split())
         raise InputError(reason if path in reason else f"{path}: {reason}") from error
 

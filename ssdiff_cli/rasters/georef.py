@@ -41,9 +41,14 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
         dataset: The raster.
         rpc_dem: Elevation model for RPCs.
         rpc_height: Height in metres where there is no `rpc_dem`; None takes the height offset of the raster's own RPCs.
+
+    Raises:
+        InputError: When the transform is degenerate.
     """
     gcps, gcp_crs = dataset.gcps
     if dataset.transform != Affine.identity():
+        if not np.isfinite(tuple(dataset.transform)).all() or dataset.transform.determinant == 0:
+            raise InputError(f"{dataset.name}: its geotransform {tuple(dataset.transform)[:6]} places all pixels on a line")
         return affine_georeference(dataset.transform, dataset.crs)
     if gcps:
         return _gdal_georeference("gcps", GCPTransformer(gcps), gcp_crs)

@@ -21,6 +21,7 @@ from ssdiff_cli.rasters.area import (
     ring_window,
 )
 from ssdiff_cli.rasters.bands import Bands, select_bands
+from ssdiff_cli.rasters.env import header_errors
 from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, affine_map, compose, crs_map, georeference
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
 from ssdiff_models.errors import InputError, UsageError
@@ -152,9 +153,11 @@ def _pan_band(pan: Named, band: int | None) -> int:
 
 def _georeferences(pan: Named, ms: Named, options: PairOptions) -> tuple[Georeference, Georeference]:
     """Returns both georeferences, or refuses what is missing."""
-    pan_place = georeference(pan[1], options.rpc_dem)
+    with header_errors(pan[0]):
+        pan_place = georeference(pan[1], options.rpc_dem)
     height = pan[1].rpcs.height_off if pan_place.kind == "rpcs" else None
-    ms_place = georeference(ms[1], options.rpc_dem, height)
+    with header_errors(ms[0]):
+        ms_place = georeference(ms[1], options.rpc_dem, height)
     if pan_place.kind == ms_place.kind == "none":
         if not options.assume_same_crs:
             raise InputError(

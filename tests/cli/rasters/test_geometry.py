@@ -1,5 +1,6 @@
 """The MS lands where its georeferencing says, for every window and every kind of georeferencing."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_models.errors import InputError
 from ssdiff_models.scene import ms_window
 from ssdiff_models.tiles import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
@@ -205,6 +207,22 @@ def test_rational_polynomials_alone_are_enough(rasters: Rasters) -> None:
         ]
         expected = 1000 + 1e6 * axis[1][None, :] - 2e6 * axis[0][:, None]
         assert np.abs(patch.ms[0] - expected).max() / 80 < PLACEMENT
+
+
+def test_rational_polynomials_take_an_elevation_model_or_say_what_is_wrong_with_it(rasters: Rasters, tmp_path: Path) -> None:
+    def write(name: str, pixel: float, size: int) -> str:
+        path = rasters.write(name, np.ones((1, size, size), np.float32), None, crs=None)
+        with rasterio.open(path, "r+") as out:
+            out.rpcs = linear_rpc(2.5, 41.5, pixel, size)
+        return path
+
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+        paths = write("pan.tif", 1e-5, 400), write("ms.tif", 4e-5, 100)
+    heights = rasters.write("dem.tif", np.full((1, 40, 40), 130, np.float32), north_up(2.49, 41.51, 0.0005), crs="EPSG:4326")
+    with open_pair(*paths, options=PairOptions(rpc_dem=heights)) as pair:
+        assert pair.read(Window(row=0, col=0, rows=400, cols=400)).valid.mean() > 0.98
+    with pytest.raises(InputError), open_pair(*paths, options=PairOptions(rpc_dem=str(tmp_path / "nowhere.tif"))):
+        pass
 
 
 def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Rasters) -> None:

@@ -9,6 +9,7 @@ import pyproj
 import pytest
 import rasterio
 import shapely
+from affine import Affine
 
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
@@ -56,6 +57,33 @@ def test_a_truncated_file_is_refused_where_it_is_read(rasters: Rasters, paths: t
         pytest.raises(InputError, match=r"big\.tif: cannot read pixels"),
     ):
         pair.read(Window(row=150, col=0, rows=50, cols=240))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_file_never_ends_in_a_traceback(seed: int, paths: tuple[str, str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    data = bytearray(Path(paths[seed % 2]).read_bytes())
+    if seed < 10:
+        del data[int(rng.integers(len(data))) :]
+    else:
+        # Headers are at the start; the rest is pixels.
+        for place in rng.integers(0, 600, 1 + 10 * (seed % 3)):
+            data[place] = rng.integers(256)
+    damaged = tmp_path / "damaged.tif"
+    damaged.write_bytes(data)
+    pair_paths = (str(damaged), paths[1]) if seed % 2 == 0 else (paths[0], str(damaged))
+    try:
+        with open_pair(*pair_paths, options=PairOptions()) as pair:
+            pair.statistics()
+            patch = pair.read(Window(row=0, col=0, rows=100, cols=100))
+        assert np.isfinite(patch.ms).all()
+    except InputError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either is right
+
+
+def test_a_geotransform_on_a_line_is_refused(rasters: Rasters, paths: tuple[str, str]) -> None:
+    flat = rasters.write("flat.tif", np.ones((1, 50, 60), np.uint8), Affine(4.0, 0.0, 500_000.0, 0.0, 0.0, 4_600_000.0))
+    assert "on a line" in refusal(paths[0], flat)
 
 
 def test_a_pan_with_several_bands_needs_a_choice(rasters: Rasters, paths: tuple[str, str]) -> None:

@@ -36,8 +36,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("step", [48, 64, 320])
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(("kind", "step"), [*((kind, 112) for kind in FORMATS), ("default", 64), ("default", 320)])
 def test_every_pixel_arrives_once(kind: str, step: int, rasters: Rasters, tmp_path: Path) -> None:
     paths, output = make_pair(rasters), str(tmp_path / "out.tif")
     options = SinkOptions(num_threads=2, **FORMATS[kind])
@@ -65,9 +64,9 @@ def test_every_pixel_arrives_once(kind: str, step: int, rasters: Rasters, tmp_pa
 def test_the_file_does_not_tell_how_it_was_tiled(rasters: Rasters, tmp_path: Path) -> None:
     paths = make_pair(rasters)
     options = SinkOptions(creation=(("BLOCKXSIZE", "64"), ("BLOCKYSIZE", "64")))
-    for step, threads in ((48, 1), (64, 2), (320, 1)):
+    for step, threads in ((112, 1), (64, 2), (320, 1)):
         run(paths, str(tmp_path / f"{step}.tif"), SinkOptions(creation=options.creation, num_threads=threads), step=step)
-    contents = {(tmp_path / f"{step}.tif").read_bytes() for step in (48, 64, 320)}
+    contents = {(tmp_path / f"{step}.tif").read_bytes() for step in (112, 64, 320)}
     assert len(contents) == 1
 
 
