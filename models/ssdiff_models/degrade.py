@@ -11,9 +11,10 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
 from ssdiff_models.errors import UsageError
+from ssdiff_models.resampling import Filter, resample
 
 __all__ = [
     "correlate",
@@ -221,16 +222,19 @@ def upsample(ms: Tensor, ratio: int, phase: float, halo: int) -> Tensor:
     Raises:
         UsageError: When the halo is too small for the kernel.
     """
+    kernel, origin = _interpolator(ratio, phase)
+    last = origin + kernel.length - 1
+    if halo + origin < 0 or last > halo:
+        raise UsageError(f"interpolation needs a halo of {max(-origin, last)} MS pixels, got {halo}")
+    rows, cols = ms.shape[-2] - 2 * halo, ms.shape[-1] - 2 * halo
+    window = ms[:, halo + origin : halo + last + rows, halo + origin : halo + last + cols]
+    return resample(window, kernel, kernel)
+
+
+@lru_cache(maxsize=32)
+def _interpolator(ratio: int, phase: float) -> tuple[Filter, int]:
     taps, origin = _polyphase(ratio, phase)
-    if halo + origin < 0 or origin + taps.shape[1] - 1 > halo:
-        raise UsageError(f"interpolation needs a halo of {max(-origin, origin + taps.shape[1] - 1)} MS pixels, got {halo}")
-    first, last = halo + origin, halo + origin + taps.shape[1] - 1
-    weight = torch.from_numpy(taps).to(ms)[:, None]
-    window = ms[:, None, first : ms.shape[-2] - 2 * halo + last, first : ms.shape[-1] - 2 * halo + last]
-    rows = conv2d(window, weight[..., None])
-    rows = rows.permute(0, 2, 1, 3).flatten(1, 2)
-    cols = conv2d(rows[:, None], weight[:, :, None])
-    return cols.permute(0, 2, 3, 1).flatten(2, 3)
+    return Filter.of(taps, 1), origin
 
 
 @lru_cache(maxsize=32)
