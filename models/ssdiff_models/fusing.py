@@ -147,6 +147,8 @@ class ModelFuser:
             scale = torch.full((len(bands), 1, 1), float(self.checkpoint.full_scale or 1))
         object.__setattr__(self, "pan_range", BandRange(centre=centre[:1], scale=scale[:1]))
         object.__setattr__(self, "ms_range", BandRange(centre=centre[1:], scale=scale[1:]))
+        # The order that convolutions like best, and one order for all callers: another one rounds otherwise.
+        self.checkpoint.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         multiple = self.multiple
         if self.settings.tile % multiple or self.settings.overlap % multiple:
             raise UsageError(

@@ -12,7 +12,7 @@ from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.pipeline import ordered_map
 from ssdiff_models.scene import FloatArray
 
-__all__ = ["BatchRunner", "Runner", "ThreadRunner"]
+__all__ = ["BatchRunner", "Runner", "ThreadRunner", "single_threaded"]
 
 Fused = tuple[InputTile, FloatArray]
 
@@ -33,10 +33,11 @@ class ThreadRunner:
 
     def run(self, fuser: ModelFuser, tiles: Iterable[InputTile]) -> Iterator[Fused]:
         """Yields each tile with ``(layers, rows, cols)`` float32 in DN: see `ModelFuser.fuse`."""
-        yield from ordered_map(lambda tile: _fuse_one(fuser, tile), tiles, workers=self.workers, initializer=_single_threaded)
+        yield from ordered_map(lambda tile: _fuse_one(fuser, tile), tiles, workers=self.workers, initializer=single_threaded)
 
 
-def _single_threaded() -> None:
+def single_threaded() -> None:
+    """Makes the calling thread run operators alone; its number of threads changes no sum then."""
     torch.set_num_threads(1)
 
 

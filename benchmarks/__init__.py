@@ -1,0 +1,1 @@
+"""What the tool costs, as ratios inside one run: ``python -m benchmarks``."""
