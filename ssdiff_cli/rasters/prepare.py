@@ -1,7 +1,6 @@
 """Checks two rasters against each other and works out their geometry, before any pixel is read."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,8 +20,9 @@ from ssdiff_cli.rasters.area import (
     ring_window,
 )
 from ssdiff_cli.rasters.bands import Bands, select_bands
+from ssdiff_cli.rasters.crs import CrsLink, crs_link
 from ssdiff_cli.rasters.env import header_errors
-from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, affine_map, compose, crs_map, georeference
+from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, affine_map, compose, georeference
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.tiles import Window
@@ -117,7 +117,8 @@ def prepare_pair(pan: Named, ms: Named, options: PairOptions) -> Prepared:
     pan_bands = select_bands(pan[1], pan[0], (_pan_band(pan, options.pan_bidx),), options.pan_nodata, PAN_RUNGS)
     ms_bands = select_bands(ms[1], ms[0], options.bidx, options.ms_nodata, MS_RUNGS)
     pan_place, ms_place = _georeferences(pan, ms, options)
-    link = _Link(pan=pan_place, ms=ms_place, options=options, what=ms[0])
+    scene = pan_place.to_world(*outline(0, 0, pan_bands.cols, pan_bands.rows))
+    link = _Link(pan=pan_place, ms=ms_place, options=options, crs=crs_link(pan_place.crs, ms_place.crs, ms[0], scene))
     rough, overlap = _mapping(link, pan_bands), _overlap(link, pan_bands, ms_bands)
     measured = measured_ratio(rough.forward, overlap.col + overlap.cols / 2, overlap.row + overlap.rows / 2)
     ratio, notes = _checked_ratio(measured, options.ratio, ms[0])
@@ -136,7 +137,7 @@ def prepare_pair(pan: Named, ms: Named, options: PairOptions) -> Prepared:
         ms_overlap=_ms_overlap(mapping, overlap, ms_bands),
         area=_area(options, pan_bands, pan_place, overlap, region),
         region=region,
-        notes=notes,
+        notes=(*notes, link.crs.note) if link.crs.note else notes,
         options=options,
     )
 
@@ -182,7 +183,7 @@ class _Link:
     pan: Georeference
     ms: Georeference
     options: PairOptions
-    what: str
+    crs: CrsLink
 
     @property
     def affine(self) -> Affine | None:
@@ -192,23 +193,20 @@ class _Link:
         moved = compose(self.pan.affine, ~self.options.motion)
         return compose(~self.ms.affine, moved)
 
-    def forward(self) -> Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]:
+    def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
         """PAN (column, row) to MS (column, row)."""
-        to_ms_crs = crs_map(self.pan.crs, self.ms.crs, self.what)
-        back = affine_map(~self.options.motion)
-        return lambda cols, rows: self.ms.to_pixel(*to_ms_crs(*self.pan.to_world(*back(cols, rows))))
+        return self.ms.to_pixel(*self.crs.forward(*self.pan.to_world(*affine_map(~self.options.motion)(cols, rows))))
 
     def backward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
         """MS (column, row) to PAN (column, row)."""
-        to_pan = pan_map(self.pan, self.ms.crs, self.what)
-        return affine_map(self.options.motion)(*to_pan(*self.ms.to_world(cols, rows)))
+        return affine_map(self.options.motion)(*self.pan.to_pixel(*self.crs.inverse(*self.ms.to_world(cols, rows))))
 
 
 def _mapping(link: _Link, pan: Bands) -> GridMap:
     affine = link.affine
     if affine is None:
-        return lattice_map(link.forward(), pan.rows, pan.cols)
-    return separable_map(affine, pan.rows, pan.cols) or GeneralMap(exact=link.forward(), spacing=None)
+        return lattice_map(link.forward, pan.rows, pan.cols)
+    return separable_map(affine, pan.rows, pan.cols) or GeneralMap(exact=link.forward, spacing=None)
 
 
 def _snapped(mapping: GridMap, ratio: int, phase: float, pan: Bands) -> GridMap:

@@ -16,7 +16,10 @@ from ssdiff_models.tiles import Window
 __all__ = ["OutputProfile", "SinkOptions", "output_profile"]
 
 BLOCK = 256
-"""Height and width of TIFF tiles: what is held back of a row of blocks stays small."""
+"""Height and width of TIFF tiles."""
+
+HELD_BYTES = 32 * 2**20
+"""What may be held back of a row of tiles until the blocks that finish it have come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +98,8 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
         cog=options.format == "COG",
         masked=nodata is None and pair.may_be_invalid,
         nbits=int(creation["NBITS"]) if "NBITS" in creation else None,
-        block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows),
-        block_cols=_block(creation.pop("BLOCKXSIZE", None), pair.area.cols),
+        block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows, _tile_height(pair, dtype)),
+        block_cols=_block(creation.pop("BLOCKXSIZE", None), pair.area.cols, BLOCK),
         creation=_with_defaults(creation, dtype),
     )
 
@@ -139,10 +142,16 @@ def _fits(value: float, dtype: np.dtype[Any], nbits: int | None) -> bool:
     return float(value).is_integer() and info.min <= value <= (2**nbits - 1 if nbits else info.max)
 
 
-def _block(asked: str | None, size: int) -> int:
+def _tile_height(pair: ScenePair, dtype: np.dtype[Any]) -> int:
+    """Height of TIFF tiles: less where the scene is so wide that a row of them would take more than `HELD_BYTES`."""
+    row = pair.area.cols * pair.bands * dtype.itemsize
+    return next((height for height in (BLOCK, BLOCK // 2) if height * row <= HELD_BYTES), BLOCK // 4)
+
+
+def _block(asked: str | None, size: int, usual: int) -> int:
     """Returns the tile size: a multiple of 16, no larger than the raster needs."""
     if asked is None:
-        return min(BLOCK, -(-size // 16) * 16)
+        return min(usual, -(-size // 16) * 16)
     if not asked.isdecimal() or int(asked) % 16 or int(asked) == 0:
         raise UsageError(f"--co BLOCKXSIZE or BLOCKYSIZE {asked}: choose a multiple of 16")
     return int(asked)

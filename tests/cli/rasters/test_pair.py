@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from pyproj.transformer import TransformerGroup
 
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
@@ -123,6 +124,21 @@ def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
     else:
         with open_pair(paths[0], ms, options=PairOptions(ratio=ratio)) as pair:
             assert "resampled" in pair.notes[0]
+
+
+@pytest.mark.filterwarnings("ignore:Best transformation is not available")
+def test_a_transformation_that_lacks_its_grid_is_told(rasters: Rasters, paths: tuple[str, str]) -> None:
+    # The Ordnance Survey's grid shift file does not come with pyproj.
+    to_britain = pyproj.Transformer.from_crs("EPSG:32631", "EPSG:27700", always_xy=True)
+    x, y = to_britain.transform(300_000.0, 5_700_000.0)
+    pan = rasters.write("british.tif", np.ones((1, 100, 100), np.uint8), north_up(x, y, 1.0), crs="EPSG:27700")
+    ms = rasters.write("utm.tif", np.ones((1, 50, 50), np.uint8), north_up(299_950.0, 5_700_050.0, 4.0))
+    with open_pair(pan, ms, options=PairOptions()) as pair:
+        installed = TransformerGroup("EPSG:27700", "EPSG:32631").best_available
+        assert installed or "OSTN15" in pair.notes[-1]
+        assert pair.read(Window(row=0, col=0, rows=100, cols=100)).valid.all()
+    with open_pair(*paths, options=PairOptions()) as pair:
+        assert pair.notes == ()
 
 
 def test_one_missing_crs_needs_a_word(rasters: Rasters, paths: tuple[str, str]) -> None:
