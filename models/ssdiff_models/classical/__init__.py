@@ -1,0 +1,11 @@
+"""Classical pansharpening: component substitution, multiresolution analysis, BDSD, by the field's reference definitions.
+
+Each method is written once. Statistics of the scene are sums over blocks; from them follows a rule of frozen numbers; the rule is applied
+to blocks. `fuse` takes arrays as a single block, `stream` scenes of any size.
+"""
+
+from ssdiff_models.classical.base import RATIO_LIMIT
+from ssdiff_models.classical.engine import ClassicalFuser, fuse, stream
+from ssdiff_models.classical.registry import METHODS
+
+__all__ = ["METHODS", "RATIO_LIMIT", "ClassicalFuser", "fuse", "stream"]

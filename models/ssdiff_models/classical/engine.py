@@ -1,0 +1,194 @@
+"""Classical methods on arrays, and on scenes of any size in one streamed pass of statistics and one of fusion."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ssdiff_models import sensors
+from ssdiff_models.classical.base import Context, Method, Rule
+from ssdiff_models.classical.block import Block, Geometry, WholeImage, WindowBlock
+from ssdiff_models.classical.haze import exact_percentiles
+from ssdiff_models.classical.registry import find
+from ssdiff_models.classical.statistics import Statistics
+from ssdiff_models.errors import InputError
+from ssdiff_models.pipeline import ahead, ordered_map
+from ssdiff_models.scene import FloatArray, Patch, Source
+from ssdiff_models.sensors import Sensor
+from ssdiff_models.tiles import TileGrid, Window
+
+__all__ = ["ClassicalFuser", "fuse", "stream"]
+
+LATTICE = 1024
+"""Side in PAN pixels, nearly, of the blocks in which statistics are summed, anchored at PAN (0, 0)."""
+_STRIP = 256
+"""Rows, nearly, that are fused at a time, so that intermediate results stay in the processor's cache."""
+_READ_AHEAD = 2
+
+Progress = Callable[[int, int], None]
+"""``progress(done, total)``, in blocks of the pass of statistics."""
+Pixels = npt.NDArray[np.floating] | npt.NDArray[np.integer]
+
+
+def fuse(
+    method: str, *, pan: Pixels, ms: Pixels, lms: Pixels, sensor: Sensor | str, ratio: int, phase: float | None = None
+) -> npt.NDArray[np.float64]:
+    """Fuses arrays by a classical method in double precision, with the borders of the reference toolbox.
+
+    Args:
+        method: One of `METHODS`.
+        pan: ``(rows, cols)``, DN.
+        ms: ``(bands, rows/ratio, cols/ratio)``, DN.
+        lms: ``(bands, rows, cols)``: the MS interpolated to the PAN grid (EXP).
+        sensor: Whose MTF gains are used, or its name.
+        ratio: PAN pixels per MS pixel.
+        phase: PAN index of the centre of MS pixel 0; ``ratio/2`` by default, as in the field's data sets. On rasters whose outer corners
+            coincide it is ``(ratio - 1)/2``.
+
+    Returns:
+        ``(bands, rows, cols)``. Ratio methods keep within `RATIO_LIMIT` times the MS; otherwise the reference's values.
+
+    Raises:
+        UsageError: When the method or the sensor is unknown.
+        InputError: When the arrays do not fit each other or hold values that are not finite.
+    """
+    known = find(method)
+    image, small, large = (torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64)) for array in (pan, ms, lms))
+    _check(tuple(image.shape), tuple(small.shape), tuple(large.shape), ratio=ratio)
+    if not all(bool(tensor.isfinite().all()) for tensor in (image, small, large)):
+        raise InputError("PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata")
+    geometry = Geometry(ratio=ratio, phase=ratio / 2 if phase is None else phase)
+    block = WholeImage(image, small, large, geometry)
+    limits = tuple((float(band.min()), float(band.max())) for band in large)
+    context = _context(geometry, sensor, limits, exact_percentiles(large) if len(limits) == 4 else None)
+    statistics = known.gather(block, context) or Statistics()
+    return known.solve(statistics, context).apply(block).numpy()
+
+
+def _check(pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...], *, ratio: int) -> None:
+    if len(pan) != 2 or len(ms) != 3 or len(lms) != 3:
+        raise InputError(f"PAN must be (rows, cols), MS and EXP (bands, rows, cols), got {pan}, {ms} and {lms}")
+    if 0 in ms or pan != (ms[1] * ratio, ms[2] * ratio) or lms != (ms[0], *pan):
+        raise InputError(f"a PAN of {pan} and an EXP of {lms} pixels do not fit an MS of {ms} at ratio {ratio}")
+
+
+def _context(
+    geometry: Geometry, sensor: Sensor | str, ranges: tuple[tuple[float, float], ...], percentiles: tuple[float, ...] | None
+) -> Context:
+    known = sensors.get(sensor) if isinstance(sensor, str) else sensor
+    gains = known.gains(len(ranges))
+    return Context(geometry=geometry, gains=gains, pan_gain=known.pan_gain, ranges=ranges, percentiles=percentiles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicalFuser:
+    """A method with the numbers of its scene; a `LocalFuser` of the engine, safe to call from several threads."""
+
+    method: str
+    geometry: Geometry
+    rule: Rule
+    """A frozen dataclass of plain numbers, for the record."""
+
+    @property
+    def halo(self) -> int:
+        """PAN pixels needed around a window; whole MS pixels."""
+        return self.rule.halo(self.geometry)
+
+    def __call__(self, patch: Patch, window: Window) -> FloatArray:
+        """Returns ``(bands, rows, cols)`` in DN for `window`, whole MS pixels, given the patch of ``window.expand(halo)``."""
+        output = np.empty((len(patch.ms), *window.shape), np.float32)
+        target = torch.from_numpy(output)
+        for strip in _strips(window, self.geometry.ratio):
+            rows, _ = strip.within(window)
+            part = _cut(patch, rows, self.halo, self.geometry.ratio)
+            target[:, rows] = self.rule.apply(WindowBlock(part, strip, self.halo, self.geometry))
+        return output
+
+
+def _strips(window: Window, ratio: int) -> Iterator[Window]:
+    step = max(1, _STRIP // ratio) * ratio
+    for row in range(window.row, window.row_stop, step):
+        yield Window(row=row, col=window.col, rows=min(step, window.row_stop - row), cols=window.cols)
+
+
+def _cut(patch: Patch, rows: slice, halo: int, ratio: int) -> Patch:
+    """Returns the rows of a patch that belong to some rows of its window; the MS keeps its own halo."""
+    above, below = rows.start, rows.stop + 2 * halo
+    extra = patch.ms.shape[1] - patch.pan.shape[0] // ratio
+    return Patch(
+        pan=patch.pan[above:below],
+        ms=patch.ms[:, above // ratio : below // ratio + extra],
+        valid=patch.valid[above:below],
+    )
+
+
+def stream(
+    method: str,
+    source: Source,
+    sensor: Sensor | str,
+    *,
+    phase: float | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> ClassicalFuser:
+    """Gathers a method's statistics in one pass over the whole scene and returns the method, ready for any window.
+
+    The pass runs over the scene, not over the source's `area`, in blocks of a lattice anchored at PAN (0, 0), and over valid pixels
+    only: the same scene gives the same numbers, to the bit, for any area of interest, block size and number of workers.
+
+    Args:
+        method: One of `METHODS`.
+        source: The scene.
+        sensor: Whose MTF gains are used, or its name.
+        phase: PAN index of the centre of MS model pixel 0, as the source has it: ``(ratio - 1)/2`` by default.
+        workers: Blocks at a time.
+        progress: Told after each block.
+
+    Raises:
+        UsageError: When the method or the sensor is unknown.
+        InputError: When the scene has no valid pixel.
+    """
+    known = find(method)
+    geometry = Geometry(ratio=source.ratio, phase=(source.ratio - 1) / 2 if phase is None else phase)
+    context = _context(geometry, sensor, _ranges(source), None)
+    total = Statistics()
+    grid = _lattice(source)
+    places = list(grid.blocks(Window(row=0, col=0, rows=source.rows, cols=source.cols)))
+    for done, part in enumerate(_gathered(known, source, context, grid, workers), start=1):
+        if part is None:
+            break
+        total = total.merged(part)
+        if progress is not None:
+            progress(done, len(places))
+    return ClassicalFuser(method=method, geometry=geometry, rule=known.solve(total, context))
+
+
+def _lattice(source: Source) -> TileGrid:
+    step = max(1, LATTICE // source.ratio) * source.ratio
+    return TileGrid(rows=source.rows, cols=source.cols, step=step, overlap=0, multiple=source.ratio)
+
+
+def _ranges(source: Source) -> tuple[tuple[float, float], ...]:
+    """Returns each band's range in the scene's sample with a quarter more on both sides, never empty."""
+    pairs = [(band.minimum, max(band.maximum - band.minimum, 1e-6)) for band in source.statistics().ms]
+    return tuple((low - span / 4, low + 1.25 * span) for low, span in pairs)
+
+
+def _gathered(method: Method, source: Source, context: Context, grid: TileGrid, workers: int) -> Iterator[Statistics | None]:
+    """Yields the statistics of each block in row-major order; None where there is nothing to gather."""
+    geometry = context.geometry
+    reach = method.reach(geometry)
+
+    def read() -> Iterator[tuple[Window, Patch]]:
+        for place in grid.blocks(Window(row=0, col=0, rows=source.rows, cols=source.cols)):
+            window = grid.tile(*place)
+            yield window, source.read(window.expand(reach))
+
+    def gather(item: tuple[Window, Patch]) -> Statistics | None:
+        window, patch = item
+        block: Block = WindowBlock(patch, window, reach, geometry)
+        return method.gather(block, context) if block.valid is None or block.valid.any() else Statistics()
+
+    yield from ordered_map(gather, ahead(read(), _READ_AHEAD), workers=workers)

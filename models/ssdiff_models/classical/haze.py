@@ -1,0 +1,63 @@
+"""The haze of each band, which the haze-corrected ratio methods take off before they modulate."""
+
+import numpy as np
+import torch
+
+from ssdiff_models.classical.base import Context
+from ssdiff_models.classical.block import Block
+from ssdiff_models.classical.statistics import Array, Statistics
+
+__all__ = ["exact_percentiles", "gather_haze", "haze"]
+
+_SHARE = np.array([0.95, 0.45, 0.40, 0.05])
+"""Part of the first percentile that is haze: blue, green, red, near infrared."""
+_BINS = 1 << 16
+
+
+def gather_haze(block: Block, context: Context, sums: dict[str, Array]) -> Statistics:
+    """Adds what `haze` needs to the sums: minima, and histograms of four bands where their percentiles are not known."""
+    lms = block.lms if block.valid is None else block.lms[:, block.valid]
+    lms = lms.flatten(1)
+    minima = lms.amin(1).double().numpy() if lms.shape[1] else np.full(len(lms), np.inf)
+    if len(lms) == len(_SHARE) and context.percentiles is None:
+        sums = sums | {
+            "histogram": np.stack([_histogram(band, *limits) for band, limits in zip(lms, context.ranges, strict=True)])
+        }
+    return Statistics(sums=sums, minima=minima)
+
+
+def _histogram(values: torch.Tensor, low: float, high: float) -> Array:
+    """Counts in bins of equal width; values outside count in the first and last."""
+    place = ((values.double() - low) * (_BINS / (high - low))).clamp_(0, _BINS - 1).long()
+    counts: Array = torch.bincount(place, minlength=_BINS).double().numpy()
+    return counts
+
+
+def haze(statistics: Statistics, context: Context) -> Array:
+    """Returns the haze of each band in DN: of four bands a share of the first percentile, else the minimum (BroveyRegHazeMin).
+
+    Percentiles of a scene come from a histogram of 65536 bins over a little more than the range of the scene's sample, interpolated
+    within the bin.
+    """
+    if context.bands != len(_SHARE):
+        assert statistics.minima is not None
+        return statistics.minima
+    percentiles = context.percentiles
+    if percentiles is None:
+        pairs = zip(statistics.sums["histogram"], context.ranges, strict=True)
+        percentiles = tuple(_percentile(counts, *limits) for counts, limits in pairs)
+    dark: Array = _SHARE * np.array(percentiles)
+    return dark
+
+
+def _percentile(counts: Array, low: float, high: float) -> float:
+    below = np.cumsum(counts)
+    wanted = 0.01 * below[-1]
+    found = int(np.searchsorted(below, wanted))
+    inside = (wanted - below[found] + counts[found]) / counts[found] if counts[found] > 0 else 0.0
+    return float(low + (found + inside) * (high - low) / _BINS)
+
+
+def exact_percentiles(lms: torch.Tensor) -> tuple[float, ...]:
+    """Returns the first percentile of each band as Matlab's prctile: value i of n sorted ones stands at ``(i - 0.5) / n``."""
+    return tuple(float(np.quantile(band.numpy().ravel(), 0.01, method="hazen")) for band in lms)

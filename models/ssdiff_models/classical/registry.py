@@ -1,0 +1,47 @@
+"""The classical methods by name."""
+
+from collections.abc import Mapping
+
+from ssdiff_models.classical.base import Method
+from ssdiff_models.classical.bdsd import Bdsd
+from ssdiff_models.classical.modulation import BroveyHaze
+from ssdiff_models.classical.multiresolution import AdditiveRule, Equalised, HazeModulated, Injection, ModulatedRule, Regressed
+from ssdiff_models.classical.pracs import Pracs
+from ssdiff_models.classical.substitution import Brovey, Exp, GramSchmidt, GramSchmidtAdaptive
+from ssdiff_models.classical.wavelet import Awlp
+from ssdiff_models.errors import UsageError
+
+__all__ = ["METHODS", "find"]
+
+_KNOWN: Mapping[str, Method] = {
+    "exp": Exp(),
+    "brovey": Brovey(),
+    "gs": GramSchmidt(),
+    "gsa": GramSchmidtAdaptive(),
+    "bt-h": BroveyHaze(),
+    "bdsd": Bdsd(physical=False),
+    "bdsd-pc": Bdsd(physical=True),
+    "mtf-glp": Equalised(AdditiveRule),
+    "mtf-glp-fs": Regressed(AdditiveRule, Injection.FULL_SCALE),
+    "mtf-glp-hpm": Equalised(ModulatedRule),
+    "mtf-glp-hpm-r": Regressed(ModulatedRule, Injection.LOW_SCALE),
+    "mtf-glp-hpm-h": HazeModulated(),
+    "mtf-glp-cbd": Regressed(AdditiveRule, Injection.LOW_SCALE),
+    "pracs": Pracs(),
+    "awlp": Awlp(),
+}
+
+METHODS: tuple[str, ...] = tuple(_KNOWN)
+"""Names, as in ``--method``."""
+
+
+def find(name: str) -> Method:
+    """Returns the method of that name, in any case.
+
+    Raises:
+        UsageError: When there is none; the message lists the known ones.
+    """
+    found = _KNOWN.get(name.strip().lower())
+    if found is None:
+        raise UsageError(f"unknown method {name!r}: known are {', '.join(METHODS)}")
+    return found

@@ -1,0 +1,144 @@
+"""Sums that classical methods take over a scene, in double precision, and what follows from them.
+
+Blocks of a fixed lattice are summed each on its own and the sums are added in row-major order, so that they are the same bits for any
+block size, area of interest, thread count and resume point.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ssdiff_models.errors import InputError
+
+__all__ = ["Array", "Moments", "Statistics", "gram", "nonnegative_least_squares"]
+
+Array = npt.NDArray[np.float64]
+_CHUNK = 64
+"""Rows that are converted to double precision at a time."""
+
+
+def gram(features: Tensor, valid: Tensor | None) -> Array:
+    """Returns the sums of products of a constant 1 and each feature over the valid pixels, ``(1 + n, 1 + n)``.
+
+    Args:
+        features: ``(n, rows, cols)``.
+        valid: Bool ``(rows, cols)``, or None.
+    """
+    total = np.zeros((len(features) + 1,) * 2)
+    for start in range(0, features.shape[1], _CHUNK):
+        part = features[:, start : start + _CHUNK].double()
+        part = torch.cat([torch.ones_like(part[:1]), part])
+        if valid is not None:
+            part = part * valid[start : start + _CHUNK]
+        rows = part.transpose(0, 1)
+        # One small product a row, added in order: no route through BLAS that splits a long sum among threads.
+        total += torch.bmm(rows, rows.mT).numpy().sum(0)
+    return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Everything additive that a method gathers, and minima."""
+
+    sums: dict[str, Array] = field(default_factory=dict)
+    """Named sums: Gram matrices and histograms."""
+    minima: Array | None = None
+    """Smallest valid value of each band of the interpolated MS."""
+
+    def merged(self, other: "Statistics") -> "Statistics":
+        """Returns the statistics of both."""
+        sums = dict(self.sums)
+        for name, value in other.sums.items():
+            sums[name] = sums[name] + value if name in sums else value
+        return Statistics(sums=sums, minima=_smaller(self.minima, other.minima))
+
+    def moments(self, name: str) -> "Moments":
+        """Returns the moments behind a Gram matrix.
+
+        Raises:
+            InputError: When fewer than two valid pixels went into it.
+        """
+        matrix = self.sums.get(name)
+        if matrix is None or matrix[0, 0] < 2:
+            raise InputError("the scene has no two valid pixels: nothing to take a method's statistics from")
+        return Moments(matrix)
+
+
+def _smaller(first: Array | None, second: Array | None) -> Array | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return np.minimum(first, second)
+
+
+class Moments:
+    """Means, covariances and regressions from a Gram matrix; features are counted from 0."""
+
+    def __init__(self, matrix: Array) -> None:
+        """Takes the matrix of `gram`."""
+        self._matrix = matrix
+        self.count = float(matrix[0, 0])
+        self.mean: Array = matrix[0, 1:] / self.count
+        self.cov: Array = (matrix[1:, 1:] - self.count * np.outer(self.mean, self.mean)) / (self.count - 1)
+        """Covariances with N - 1."""
+
+    @property
+    def std(self) -> Array:
+        """Standard deviations with N - 1."""
+        return np.sqrt(np.maximum(np.diag(self.cov), 0))
+
+    def regress(self, target: int, features: list[int]) -> tuple[Array, float]:
+        """Returns weights and constant of the least-squares fit of one feature by others and a constant."""
+        weights = _solve(self.cov[np.ix_(features, features)], self.cov[features, target])
+        return weights, float(self.mean[target] - weights @ self.mean[features])
+
+    def regress_through_zero(self, target: int, features: list[int]) -> Array:
+        """Returns the weights of the least-squares fit without a constant."""
+        products = self._matrix[1:, 1:]
+        return _solve(products[np.ix_(features, features)], products[features, target])
+
+    def products(self, first: list[int], second: list[int]) -> Array:
+        """Returns sums of products of features, ``(len(first), len(second))``."""
+        return self._matrix[1:, 1:][np.ix_(first, second)]
+
+
+def _solve(matrix: Array, target: Array) -> Array:
+    """Solves the normal equations with features of unit size; the smallest solution where features depend on each other."""
+    scale = np.sqrt(np.diag(matrix))
+    scale = np.where(scale > 0, scale, 1.0)
+    solution, *_ = np.linalg.lstsq(matrix / np.outer(scale, scale), target / scale, rcond=1e-13)
+    weights: Array = solution / scale
+    return weights
+
+
+def nonnegative_least_squares(matrix: Array, target: Array) -> Array:
+    """Minimises ``x' matrix x / 2 - target' x`` over x >= 0 by the active-set method of Lawson and Hanson."""
+    size = len(target)
+    free = np.zeros(size, dtype=bool)
+    x = np.zeros(size)
+    tolerance = 1e-12 * max(float(np.abs(target).max()), 1e-300)
+    for _ in range(3 * size):
+        gradient = np.where(free, -np.inf, target - matrix @ x)
+        entering = int(np.argmax(gradient))
+        if gradient[entering] <= tolerance:
+            break
+        free[entering] = True
+        x = _inside(matrix, target, x, free)
+    return x
+
+
+def _inside(matrix: Array, target: Array, x: Array, free: npt.NDArray[np.bool_]) -> Array:
+    """Moves to the optimum of the free variables, giving up those that would turn negative on the way."""
+    while free.any():
+        wanted = np.zeros_like(x)
+        wanted[free] = _solve(matrix[np.ix_(free, free)], target[free])
+        blocked = free & (wanted <= 0)
+        if not blocked.any():
+            return wanted
+        step = float(np.min(x[blocked] / (x[blocked] - wanted[blocked])))
+        x = x + step * (wanted - x)
+        free &= ~(blocked & (x <= 1e-15 * max(1.0, float(np.abs(x).max()))))
+        x[~free] = 0.0
+    return x

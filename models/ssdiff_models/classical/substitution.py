@@ -1,0 +1,135 @@
+"""Component substitution: EXP, Brovey, GS, GSA. All but Brovey are linear in the pixel, and so is their fusion at MS resolution."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssdiff_models.classical.base import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.products import lms_gram
+from ssdiff_models.classical.statistics import Array, Moments, Statistics, gram
+
+__all__ = ["Brovey", "BroveyRule", "Exp", "GramSchmidt", "GramSchmidtAdaptive", "LinearRule", "reduced_pair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearRule(Rule):
+    """``F = weights M + pan P + offset``, pixel by pixel."""
+
+    weights: tuple[Numbers, ...]
+    """``(bands, bands)``."""
+    pan: Numbers
+    """Gain of the PAN in each band."""
+    offset: Numbers
+    """DN."""
+
+    def apply(self, block: Block) -> Tensor:
+        """Mixes the MS, which costs little at its own resolution, and adds the PAN."""
+        fused = block.mixed(torch.tensor(self.weights, dtype=torch.float64), torch.tensor(self.offset, dtype=torch.float64))
+        if any(self.pan):
+            fused.addcmul_(column(self.pan, fused), block.pan)
+        return fused
+
+
+def injection(intensity: Array, constant: float, gains: Array, scale: float) -> LinearRule:
+    """Returns the rule ``F = M + gains * (scale P + constant - intensity M)``."""
+    weights = np.eye(len(intensity)) - np.outer(gains, intensity)
+    return LinearRule(weights=tuple(map(numbers, weights)), pan=numbers(gains * scale), offset=numbers(gains * constant))
+
+
+class Exp(Method):
+    """The interpolated MS itself."""
+
+    def gather(self, block: Block, context: Context) -> Statistics | None:
+        """Needs nothing."""
+        return None
+
+    def solve(self, statistics: Statistics, context: Context) -> Rule:
+        """Returns the identity."""
+        nothing = np.zeros(context.bands)
+        return injection(nothing, 0.0, nothing, 0.0)
+
+
+def reduced_pair(block: Block) -> Array:
+    """Returns the Gram matrix of the PAN under the binomial low-pass and the MS, at the MS pixels."""
+    low = block.pan_reduced()[None]
+    return gram(torch.cat([low, block.ms]), block.valid_small)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroveyRule(Rule):
+    """``F = M P / I`` with ``I = intensity M``, the ratio bounded."""
+
+    intensity: Numbers
+
+    def apply(self, block: Block) -> Tensor:
+        """Interpolates the intensity as one more band."""
+        bands = len(self.intensity)
+        weights = torch.cat([torch.eye(bands, dtype=torch.float64), torch.tensor([self.intensity], dtype=torch.float64)])
+        mixed = block.mixed(weights, torch.zeros(bands + 1, dtype=torch.float64))
+        fused = mixed[:bands]
+        return fused.mul_(bounded_ratio(block.pan, mixed[bands]))
+
+
+class Brovey(Method):
+    """Brovey with an intensity that looks like the PAN: least squares of the reduced PAN on the MS, without a constant.
+
+    The plain mean of the bands, as in most tools, changes all colours wherever the PAN's DN are not those of the mean. The regression
+    runs at MS resolution, so the pass over the scene costs one low-pass of the PAN.
+    """
+
+    def reach(self, geometry: Geometry) -> int:
+        """Returns the reach of the low-pass."""
+        return geometry.detail_reach
+
+    def gather(self, block: Block, context: Context) -> Statistics | None:
+        """Sums at MS resolution."""
+        return Statistics(sums={"reduced": reduced_pair(block)})
+
+    def solve(self, statistics: Statistics, context: Context) -> Rule:
+        """Fits the intensity."""
+        moments = statistics.moments("reduced")
+        return BroveyRule(intensity=numbers(moments.regress_through_zero(0, list(range(1, context.bands + 1)))))
+
+
+class GramSchmidt(Method):
+    """GS: the intensity is the mean of the bands, the PAN takes its mean and standard deviation."""
+
+    def gather(self, block: Block, context: Context) -> Statistics | None:
+        """Sums of the PAN, and of the interpolated MS, at PAN resolution."""
+        return Statistics(sums={"pan": gram(block.pan[None], block.valid), "lms": lms_gram(block)})
+
+    def solve(self, statistics: Statistics, context: Context) -> Rule:
+        """Substitutes the first Gram-Schmidt component."""
+        pan, lms = statistics.moments("pan"), statistics.moments("lms")
+        intensity = np.full(context.bands, 1 / context.bands)
+        scale = float(np.sqrt(max(intensity @ lms.cov @ intensity, 0.0)) / pan.std[0]) if pan.std[0] > 0 else 0.0
+        return _substituted(pan, lms, intensity, scale)
+
+
+class GramSchmidtAdaptive(Method):
+    """GSA: the intensity is the regression of the reduced PAN on the MS."""
+
+    def reach(self, geometry: Geometry) -> int:
+        """Returns the reach of the low-pass."""
+        return geometry.detail_reach
+
+    def gather(self, block: Block, context: Context) -> Statistics | None:
+        """Sums at MS resolution; those of the interpolated MS are had without interpolating it."""
+        sums = {"reduced": reduced_pair(block), "pan": gram(block.pan[None], block.valid), "lms": lms_gram(block)}
+        return Statistics(sums=sums)
+
+    def solve(self, statistics: Statistics, context: Context) -> Rule:
+        """Substitutes the regressed intensity."""
+        intensity, _ = statistics.moments("reduced").regress(0, list(range(1, context.bands + 1)))
+        return _substituted(statistics.moments("pan"), statistics.moments("lms"), intensity, 1.0)
+
+
+def _substituted(pan: Moments, lms: Moments, intensity: Array, scale: float) -> LinearRule:
+    """Injects the centred PAN minus the centred intensity with gains cov(I, M) / var(I)."""
+    shared = lms.cov @ intensity
+    variance = float(intensity @ shared)
+    gains = shared / variance if variance > 0 else np.zeros_like(shared)
+    return injection(intensity, float(intensity @ lms.mean) - scale * float(pan.mean[0]), gains, scale)
