@@ -1,7 +1,9 @@
 """Fusing batches of tiles with a model: normalisation, LMS, noise, band groups, sampling, the mean of samples and back to DN."""
 
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from threading import Event
 
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch import Tensor
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency import project
 from ssdiff_models.degrade import upsample
-from ssdiff_models.denoiser import ResidualDenoiser
+from ssdiff_models.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.noise import gaussian_batch
 from ssdiff_models.radiometry import SceneStatistics
@@ -125,6 +127,17 @@ class _Images:
     """``(B, bands, rows/ratio, cols/ratio)``."""
 
 
+def _until(stop: Event | None, denoiser: Denoiser) -> Denoiser:
+    """Returns a denoiser that gives up between two steps: many steps on a large tile take a while."""
+
+    def denoise(x_t: Tensor, t: Tensor) -> Tensor:
+        if stop is not None and stop.is_set():
+            raise CancelledError
+        return denoiser(x_t, t)
+
+    return denoise
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelFuser:
     """A model bound to a scene's radiometry and to settings."""
@@ -179,23 +192,27 @@ class ModelFuser:
         """Layers of a fused tile: the bands, and their standard deviations where several samples are drawn."""
         return self.bands if self.settings.samples == 1 else 2 * self.bands
 
-    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window]) -> Tensor:
+    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None) -> Tensor:
         """Fuses a batch of tiles on the device that they are on.
 
         Args:
             pan: ``(B, 1, rows, cols)``, DN.
             ms: ``(B, bands, rows/ratio + 2*MS_HALO, cols/ratio + 2*MS_HALO)``, DN.
             windows: Where the tiles lie.
+            stop: Set when nobody waits for the result any more.
 
         Returns:
             ``(B, layers, rows, cols)`` float32 in DN: the mean of the samples, then their standard deviation where there are several.
+
+        Raises:
+            CancelledError: After `stop` was set.
         """
         images = self._images(pan, ms)
         total = torch.zeros_like(images.lms)
         spread = torch.zeros_like(total) if self.settings.samples > 1 else None
         counts = [sum(group.count(band) for group in self.groups) for band in range(self.bands)]
         for group in self.groups:
-            mean, deviation = self._sample_group(images, group, windows)
+            mean, deviation = self._sample_group(images, group, windows, stop)
             for place, band in enumerate(group):
                 total[:, band] += mean[:, place] / counts[band]
                 if spread is not None and deviation is not None:
@@ -226,7 +243,9 @@ class ModelFuser:
             return projected
         return projected.clamp(low[:, None, None].to(fused.device), high[:, None, None].to(fused.device))
 
-    def _sample_group(self, images: _Images, group: Sequence[int], windows: Sequence[Window]) -> tuple[Tensor, Tensor | None]:
+    def _sample_group(
+        self, images: _Images, group: Sequence[int], windows: Sequence[Window], stop: Event | None
+    ) -> tuple[Tensor, Tensor | None]:
         """Returns mean and standard deviation of the samples of one band group, in the network's range."""
         bands, settings, schedule = list(group), self.settings, self.checkpoint.schedule
         low, high = self._limits(bands)
@@ -243,7 +262,7 @@ class ModelFuser:
         results = []
         for k in range(settings.samples):
             noise = gaussian_batch(windows, bands=self.bands, seed=settings.seed, sample=k, device=images.lms.device)
-            steps = sample(denoiser, noise[:, bands], schedule, steps=settings.steps, sampler=settings.sampler)
+            steps = sample(_until(stop, denoiser), noise[:, bands], schedule, steps=settings.steps, sampler=settings.sampler)
             results.append(self._consistent(denoiser.fuse(steps), denoiser.ms, bands))
         if len(results) == 1:
             return results[0], None

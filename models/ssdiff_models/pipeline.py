@@ -54,9 +54,22 @@ def _put(waiting: "queue.Queue[object]", item: object, stop: threading.Event) ->
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, initializer: Callable[[], None] | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    initializer: Callable[[], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Iterator[Result]:
-    """Yields ``function(item)`` in the order of the items, `workers` of them at work at a time and one more waiting each."""
+    """Yields ``function(item)`` in the order of the items, `workers` of them at work at a time and one more waiting each.
+
+    Args:
+        function: What to do with each item, on a thread.
+        items: The items.
+        workers: Number of threads.
+        initializer: Called by each thread when it starts.
+        stop: Set here as soon as nobody waits for results any more; what is still at work may then give up.
+    """
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="ssdiff-worker", initializer=initializer) as pool:
         try:
@@ -67,5 +80,7 @@ def ordered_map(
             while pending:
                 yield pending.popleft().result()
         finally:
+            if stop is not None:
+                stop.set()
             for future in pending:
                 future.cancel()

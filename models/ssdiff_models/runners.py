@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 import torch
@@ -33,7 +34,12 @@ class ThreadRunner:
 
     def run(self, fuser: ModelFuser, tiles: Iterable[InputTile]) -> Iterator[Fused]:
         """Yields each tile with ``(layers, rows, cols)`` float32 in DN: see `ModelFuser.fuse`."""
-        yield from ordered_map(lambda tile: _fuse_one(fuser, tile), tiles, workers=self.workers, initializer=single_threaded)
+        stop = Event()
+
+        def fuse(tile: InputTile) -> Fused:
+            return _fuse_one(fuser, tile, stop)
+
+        yield from ordered_map(fuse, tiles, workers=self.workers, initializer=single_threaded, stop=stop)
 
 
 def single_threaded() -> None:
@@ -42,10 +48,10 @@ def single_threaded() -> None:
 
 
 @torch.inference_mode()
-def _fuse_one(fuser: ModelFuser, tile: InputTile) -> Fused:
+def _fuse_one(fuser: ModelFuser, tile: InputTile, stop: Event) -> Fused:
     if tile.blank:
         return tile, _blank(fuser, tile)
-    return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window])[0].numpy()
+    return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop)[0].numpy()
 
 
 def _blank(fuser: ModelFuser, tile: InputTile) -> FloatArray:

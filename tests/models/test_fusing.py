@@ -1,3 +1,6 @@
+from concurrent.futures import CancelledError
+from threading import Event
+
 import pytest
 import torch
 from hypothesis import given
@@ -89,6 +92,15 @@ def test_the_range_of_the_network_is_the_models(normalisation: str) -> None:
     else:
         means = torch.tensor([band.mean for band in source.statistics().ms])
         assert torch.allclose(normal, dn / means[:, None, None] - 1)
+
+
+def test_a_stopped_fusion_gives_up_between_steps() -> None:
+    source = scene_source(32, 32)
+    fuser, stop = fuser_of(source, steps=1000), Event()
+    tile = InputTile.of(source.read(model_grid(source, fuser).tile(0, 0)), model_grid(source, fuser).tile(0, 0))
+    stop.set()
+    with pytest.raises(CancelledError):
+        fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop)
 
 
 def test_another_ratio_is_refused_by_name() -> None:

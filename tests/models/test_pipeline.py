@@ -104,6 +104,19 @@ def test_the_consumers_own_error_leaves_no_thread() -> None:
         consume()
 
 
+def test_what_is_at_work_is_told_that_nobody_waits() -> None:
+    stop = threading.Event()
+
+    def work(item: int) -> int:
+        return item if item == 0 else item + int(stop.wait(30))
+
+    started = time.monotonic()
+    stream = ordered_map(work, range(10), workers=3, stop=stop)
+    assert next(stream) == 0
+    stream.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 20
+
+
 def test_workers_start_with_the_initializer() -> None:
     seen = threading.local()
 

@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Sequence
+from threading import Event
 from typing import cast
 
 import numpy as np
@@ -26,7 +27,7 @@ class CountingFuser:
         self.room = room
         self.batches: list[int] = []
 
-    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window]) -> Tensor:
+    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None) -> Tensor:
         self.batches.append(len(windows))
         if len(windows) > self.room:
             raise torch.OutOfMemoryError("no room")
