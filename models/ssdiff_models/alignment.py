@@ -24,7 +24,9 @@ LEAST_VALID = 0.3
 """Share of a window's MS pixels that must be valid."""
 FAR = 4.0
 """Robust standard deviations from the median beyond which a window is an outlier."""
-SLACK = 0.05
+LEAST_ERROR = 0.002
+"""PAN pixels of standard error that a window's estimate has at least."""
+SLACK = 0.25
 """PAN pixels from the median that are never called an outlier."""
 
 
@@ -63,7 +65,7 @@ class WindowShift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneShift:
-    """How far the MS must be moved to fit the PAN, in PAN pixels: the median of the windows that agree."""
+    """How far the MS must be moved to fit the PAN, in PAN pixels: the mean of the windows that agree, weighted by their errors."""
 
     rows: float
     """Down."""
@@ -122,7 +124,9 @@ def window_shift(patch: Patch, window: Window, *, ratio: int, phase: float) -> W
     part = ms[:, MS_HALO + down : MS_HALO + down + rows, MS_HALO + right : MS_HALO + right + cols]
     found = estimate_shift(pan, part, ratio, first=(phase, phase), valid=valid)
     # MS pixel (i + down) was handed over as pixel i: its content lies that much less far down.
-    shift = Shift(rows=found.rows - ratio * down, cols=found.cols - ratio * right, correlation=found.correlation)
+    shift = Shift(
+        rows=found.rows - ratio * down, cols=found.cols - ratio * right, correlation=found.correlation, error=found.error
+    )
     if not shift.correlation > LEAST_CORRELATION:
         return None
     return WindowShift(row=window.row + window.rows / 2, col=window.col + window.cols / 2, shift=shift)
@@ -172,7 +176,8 @@ def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneS
     places = np.array([(window.row, window.col) for window in windows])
     centre = places.mean(0)
     design = np.column_stack([np.ones(len(places)), places - centre]) if local else np.ones((len(places), 1))
-    kept, fit = _robust_fit(design, shifts)
+    errors = np.array([window.shift.error for window in windows])
+    kept, fit = _robust_fit(design, shifts, errors)
     if kept.sum() < max(len(windows) / 2, 2 * design.shape[1] if local else 1):
         return None
     spread = 1.4826 * float(np.median(np.abs(shifts - design @ fit)[kept], axis=0).max())
@@ -198,19 +203,17 @@ def _drift(centre: npt.NDArray[np.float64], fit: npt.NDArray[np.float64]) -> Dri
 
 
 def _robust_fit(
-    design: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64]
+    design: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64], errors: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Fits by the median (one column) or by least squares, leaving out what lies far off, until nothing more does."""
+    """Fits by least squares, weighted by the errors, leaving out what lies far off the fit (at first: the median)."""
     kept = np.ones(len(shifts), bool)
     fit = np.vstack([np.median(shifts, axis=0), np.zeros((design.shape[1] - 1, 2))])
     for _ in range(10):
         left = np.abs(shifts - design @ fit)
         limit = np.maximum(FAR * 1.4826 * np.median(left[kept], axis=0), SLACK)
         fresh = (left <= limit).all(1)
-        if design.shape[1] == 1:
-            fit = np.median(shifts[fresh], axis=0, keepdims=True)
-        else:
-            fit = np.linalg.lstsq(design[fresh], shifts[fresh], rcond=None)[0]
+        scale = 1 / np.maximum(errors[fresh, None], LEAST_ERROR)
+        fit = np.linalg.lstsq(design[fresh] * scale, shifts[fresh] * scale, rcond=None)[0]
         if (fresh == kept).all():
             break
         kept = fresh

@@ -20,6 +20,8 @@ class Shift:
     """Towards larger column numbers."""
     correlation: float
     """Multiple correlation of the reduced PAN with the MS bands, after the shift; 0..1."""
+    error: float = 0.0
+    """Standard error of `rows` and `cols` (the larger one), as if what the bands leave of the PAN were white noise."""
 
 
 def estimate_shift(
@@ -44,7 +46,7 @@ def estimate_shift(
         inside[edge, :] = False
         inside[:, edge] = False
     design = torch.stack([*bands[:, inside], torch.ones_like(bands[0][inside])], 1)
-    shift, correlation = torch.zeros(2, dtype=torch.float64), 0.0
+    shift, correlation, error = torch.zeros(2, dtype=torch.float64), 0.0, 0.0
     for _ in range(rounds):
         at = (first[0] + float(shift[0]), first[1] + float(shift[1]))
         reduced = reduce_pan(pan.double(), ratio, first=at, shape=(bands.shape[1], bands.shape[2]))
@@ -56,7 +58,8 @@ def estimate_shift(
         # The bands may explain part of the slope itself; only what they cannot explain tells a shift.
         slope = slope - design @ torch.linalg.lstsq(design, slope).solution
         step = -torch.linalg.lstsq(slope, left[:, None]).solution[:, 0]
+        error = float((left.var() / slope.square().sum(0).min().clamp(min=1e-30)).sqrt())
         shift += step.clamp(-ratio, ratio)
         if float(step.abs().max()) < 1e-3:
             break
-    return Shift(rows=float(shift[0]), cols=float(shift[1]), correlation=correlation)
+    return Shift(rows=float(shift[0]), cols=float(shift[1]), correlation=correlation, error=error)

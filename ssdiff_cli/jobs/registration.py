@@ -29,7 +29,7 @@ def measure(pair: ScenePair, *, local: bool) -> SceneShift:
     Raises:
         InputError: When the scene does not tell.
     """
-    found = _estimate(pair, count=8 if local else 5, size=32 if local else 64, local=local)
+    found = _estimate(pair, count=8 if local else 4, size=32 if local else 96, local=local)
     if found is None:
         option = "--register-local" if local else "--register"
         raise InputError(

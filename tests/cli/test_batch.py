@@ -1,0 +1,144 @@
+"""``ssdiff batch``: a line a pair, failures that stop nobody, runs that go on where they ended."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rasterio
+from typer.testing import Result
+
+from ssdiff_cli.jobs.model_shelf import ModelShelf
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from tests.cli.calls import refusal, save_tiny, ssdiff
+from tests.scenes import Scene, SceneFactory
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def scene(scene_factory: SceneFactory) -> Scene:
+    return scene_factory(size=64)
+
+
+def lines(done: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def csv(folder: Path, *rows: str, header: str = "pan,ms,out") -> Path:
+    path = folder / "list.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_one_failure_stops_nobody_and_the_second_run_does_only_what_is_left(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / f"{number}.tif" for number in range(3)]
+    missing = tmp_path / "missing.tif"
+    pans = (scene.pan, missing, scene.pan)
+    pairs = csv(tmp_path, *(f"{pan},{scene.ms},{out}" for pan, out in zip(pans, outputs, strict=True)))
+
+    first = ssdiff("batch", pairs, "--model", tiny)
+    assert first.exit_code == 1
+    assert [line["status"] for line in lines(first)] == ["done", "failed", "done"]
+    assert [line["output"] for line in lines(first)] == [str(path) for path in outputs]
+    done, failed, _ = lines(first)
+    assert (done["pan"], done["ms"], done["width"], done["model"]) == (str(scene.pan), str(scene.ms), 64, "tiny")
+    assert failed["exit_code"] == 3
+    assert str(missing) in failed["error"]
+    assert [path.exists() for path in outputs] == [True, False, True]
+
+    before = [outputs[i].stat().st_mtime_ns for i in (0, 2)]
+    missing.write_bytes(scene.pan.read_bytes())
+    second = ssdiff("batch", pairs, "--model", tiny)
+    assert second.exit_code == 0
+    assert [line["status"] for line in lines(second)] == ["skipped", "done", "skipped"]
+    assert [outputs[i].stat().st_mtime_ns for i in (0, 2)] == before
+
+    third = ssdiff("batch", pairs, "--model", tiny, "--overwrite")
+    assert [line["status"] for line in lines(third)] == ["done"] * 3
+
+
+def test_json_lines_from_stdin_with_settings_of_their_own(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    entries = [
+        {"pan": str(scene.pan), "ms": str(scene.ms), "out": str(tmp_path / "a.tif"), "sensor": "qb", "seed": 5},
+        {"pan": str(scene.pan), "ms": str(scene.ms), "out": str(tmp_path / "b.tif"), "dtype": "float32"},
+    ]
+    text = "\n\n".join(json.dumps(entry) for entry in entries)
+    done = ssdiff("batch", "-", "--model", tiny, text=text)
+    assert done.exit_code == 0, done.output
+    first, second = lines(done)
+    assert (first["seed"], first["consistency"], first["dtype"]) == (5, True, "uint16")
+    assert (second["seed"], second["consistency"], second["dtype"]) == (0, False, "float32")
+    with rasterio.open(tmp_path / "a.tif") as file:
+        assert file.tags(ns="SSDIFF")["SENSOR"] == "qb"
+
+
+def test_the_output_is_that_of_sharpen(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    alone, listed = tmp_path / "alone.tif", tmp_path / "listed.tif"
+    assert ssdiff("sharpen", scene.pan, scene.ms, "-o", alone, "--model", tiny).exit_code == 0
+    assert ssdiff("batch", csv(tmp_path, f"{scene.pan},{scene.ms},{listed}"), "--model", tiny).exit_code == 0
+    assert alone.read_bytes() == listed.read_bytes()
+
+
+def test_a_model_is_loaded_once(tiny: Path) -> None:
+    models = ModelShelf()
+    job = SharpenJob(pan="", ms="", output="", model=str(tiny))
+    assert models.checkpoint(job) is models.checkpoint(job)
+
+
+def test_a_file_that_is_no_output_is_neither_skipped_nor_replaced(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.tif"
+    for content in (scene.pan.read_bytes(), b"half a fi"):
+        output.write_bytes(content)
+        done = ssdiff("batch", csv(tmp_path, f"{scene.pan},{scene.ms},{output}"), "--model", tiny)
+        (line,) = lines(done)
+        assert (done.exit_code, line["status"], line["exit_code"]) == (1, "failed", 2)
+        assert "--overwrite" in line["error"]
+        assert output.read_bytes() == content
+
+
+def test_warnings_belong_to_their_pair(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    with rasterio.open(scene.ms) as file:
+        profile, pixels = file.profile, file.read()
+    extra = tmp_path / "six.tif"
+    with rasterio.open(extra, "w", **{**profile, "count": 6}) as file:
+        file.write(pixels[[0, 1, 2, 3, 2, 1]])
+    rows = (f"{scene.pan},{ms},{tmp_path / name}" for ms, name in ((extra, "a.tif"), (scene.ms, "b.tif")))
+    six, four = lines(ssdiff("batch", csv(tmp_path, *rows), "--model", tiny))
+    assert any("6" in warning and "bands" in warning for warning in six["warnings"])
+    assert four["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "lists no pair"),
+        ("pan,ms,out\n", "lists no pair"),
+        ("pan,ms\na.tif,b.tif\n", "line 2: has no out"),
+        ("pan,ms,out\na.tif,b.tif,c.tif,d.tif\n", "line 2: not as many cells"),
+        ("pan,ms,out,colour\na.tif,b.tif,c.tif,red\n", "'colour' is no known field"),
+        ("pan,ms,out,steps\na.tif,b.tif,c.tif,many\n", "steps is 'many'"),
+        ("pan,ms,out,steps\na.tif,b.tif,c.tif,0\n", "steps is '0'"),
+        ("pan,ms,out\na.tif,b.tif,c.tif\na.tif,b.tif,./c.tif\n", "./c.tif is written twice"),
+        ('{"pan": "a.tif", "ms": "b.tif"\n', "line 1: not JSON"),
+        ('{"pan": "a.tif", "ms": "b.tif", "out": 7}\n', "out is 7"),
+        ('{"pan": "a.tif", "ms": "b.tif", "out": "c.tif"}\n["a.tif"]\n', "line 2: list"),
+    ],
+)
+def test_a_list_that_cannot_be_understood_is_refused_before_anything_runs(text: str, said: str) -> None:
+    done = ssdiff("batch", "-", text=text)
+    assert said in refusal(done, 3)
+    assert done.stdout == ""
+
+
+def test_a_list_that_is_not_there() -> None:
+    assert "nowhere.csv: cannot read the list" in refusal(ssdiff("batch", "nowhere.csv"), 3)
+
+
+def test_a_byte_order_mark_and_spaces_do_no_harm(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    pairs = csv(tmp_path, f"{scene.pan}, {scene.ms}, {tmp_path / 'out.tif'}", header="\ufeffpan, ms, out")
+    (line,) = lines(ssdiff("batch", pairs, "--model", tiny))
+    assert line["status"] == "done"

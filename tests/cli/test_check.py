@@ -1,0 +1,131 @@
+"""``ssdiff check``: what it tells of a pair, and that it refuses what sharpen refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import rasterio
+from affine import Affine
+
+from tests.cli.calls import answer, refusal, save_tiny, ssdiff
+from tests.scenes import Scene, SceneFactory
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def scene(scene_factory: SceneFactory) -> Scene:
+    return scene_factory(size=128, ms_nodata=0)
+
+
+def test_what_is_known_of_a_pair(scene: Scene, tiny: Path) -> None:
+    found = answer("check", scene.pan, scene.ms, "--model", tiny)
+    assert found["ok"] is True
+    assert (found["ratio"], found["same_crs"]) == (4, True)
+    assert found["measured_ratio"] == pytest.approx([4, 4])
+    assert (found["pan"]["width"], found["pan"]["dtype"], found["pan"]["crs"]) == (128, "uint16", "EPSG:32631")
+    assert (found["ms"]["bands"], found["ms"]["nodata"]) == (["blue", "green", "red", "nir"], [0, 0, 0, 0])
+    assert found["overlap"] == {"col_off": 0, "row_off": 0, "width": 128, "height": 128, "share_of_pan": 1.0}
+    assert (found["output"]["count"], found["output"]["dtype"]) == (4, "uint16")
+    # The factory's MS grid lies 0.62 rows and -0.87 columns off the PAN's corner.
+    assert found["grid_phase"] == pytest.approx([0.62, -0.87], abs=1e-3)
+    assert abs(found["shift"]["rows"]) < 0.2
+    assert 0.9 < found["shift"]["correlation"] <= 1
+    assert found["model"]["name"] == "tiny"
+    assert found["model"]["band_groups"] == [[1, 2, 3, 4]]
+    assert found["warnings"] == []
+
+
+def test_the_share_of_nodata_is_that_of_the_output(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    share = answer("check", scene.pan, scene.ms, "--model", tiny)["nodata_share"]
+    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny)
+    with rasterio.open(tmp_path / "out.tif") as file:
+        assert share == pytest.approx(float((file.dataset_mask() == 0).mean()), abs=1e-6)
+    assert share > 0.001
+
+
+def test_statistics_are_those_of_the_pixels(scene_factory: SceneFactory, tiny: Path) -> None:
+    scene = scene_factory(size=128, margin=0, offset=(0.0, 0.0))
+    found = answer("check", scene.pan, scene.ms, "--model", tiny)["statistics"]
+    assert found["pan"]["mean"] == pytest.approx(float(scene.pair.pan.mean()))
+    assert found["ms"][3]["maximum"] == float(scene.pair.ms[3].max())
+
+
+def test_the_estimate_is_of_the_right_size(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    needs = answer("check", scene.pan, scene.ms, "--model", tiny, "--num-threads", 1)["estimate"]
+    report = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny, "--num-threads", 1)
+    assert needs["disk_bytes"] == 128 * 128 * 4 * 2
+    assert needs["device_memory_bytes"] is None
+    assert 1e8 < needs["memory_bytes"] < 4e9
+    # Seconds of a busy machine: the order of magnitude counts.
+    assert 0 <= needs["seconds"] < 30 * report["seconds"] + 5
+
+
+def test_people_get_lines(scene: Scene, tiny: Path) -> None:
+    done = ssdiff("check", scene.pan, scene.ms, "--model", tiny)
+    assert done.exit_code == 0, done.output
+    heads = [line.split()[0] for line in done.stdout.splitlines()]
+    assert heads[:6] == ["PAN", "MS", "overlap", "output", "ratio", "grid"]
+    assert {"shift", "values", "model", "needs"} <= set(heads)
+
+
+def test_one_band_of_a_pair(scene: Scene, tiny: Path) -> None:
+    found = answer("check", scene.pan, scene.ms, "--model", tiny, "--bidx", "3")
+    assert found["ms"]["bands"] == ["red"]
+    assert len(found["statistics"]["ms"]) == 1
+
+
+def test_a_turned_ms_has_no_grid_phase(scene: Scene, tiny: Path) -> None:
+    with rasterio.open(scene.ms, "r+") as file:
+        file.transform = file.transform @ Affine.rotation(1.5)
+    assert answer("check", scene.pan, scene.ms, "--model", tiny)["grid_phase"] is None
+    assert "not parallel" in ssdiff("check", scene.pan, scene.ms, "--model", tiny).stdout
+
+
+def elsewhere(scene: Scene) -> list[str]:
+    with rasterio.open(scene.ms, "r+") as file:
+        file.transform = Affine.translation(1e5, 0) @ file.transform
+    return []
+
+
+def too_coarse(scene: Scene) -> list[str]:
+    with rasterio.open(scene.ms, "r+") as file:
+        file.transform = file.transform @ Affine.scale(2.5)
+    return []
+
+
+def truncated(scene: Scene) -> list[str]:
+    scene.pan.write_bytes(scene.pan.read_bytes()[:200])
+    return []
+
+
+def no_such_band(scene: Scene) -> list[str]:
+    del scene
+    return ["--bidx", "9"]
+
+
+@pytest.mark.parametrize("spoil", [elsewhere, too_coarse, truncated, no_such_band])
+def test_what_sharpen_refuses_is_refused_with_the_same_words(
+    spoil: Callable[[Scene], list[str]], scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
+    options: list[str | Path] = ["--model", tiny, *spoil(scene)]
+    output = tmp_path / "out.tif"
+    expected = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", output, *options), 3)
+    assert refusal(ssdiff("check", scene.pan, scene.ms, *options), 3) == expected
+    told = ssdiff("check", scene.pan, scene.ms, "--json", *options)
+    record = json.loads(told.stdout)
+    assert (told.exit_code, record["ok"], record["exit_code"]) == (3, False, 3)
+    assert expected.endswith(record["error"])
+
+
+def test_a_model_that_is_not_there(scene: Scene) -> None:
+    assert "no-such" in refusal(ssdiff("check", scene.pan, scene.ms, "--model", "no-such"), 4)
+
+
+def test_a_model_of_another_ratio(scene: Scene, tmp_path: Path) -> None:
+    landsat = save_tiny(tmp_path, ratio=2)
+    assert "ratio 2" in refusal(ssdiff("check", scene.pan, scene.ms, "--model", landsat), 3)

@@ -1,0 +1,79 @@
+"""``--consistency``: the output degraded by the sensor's MTF is the MS that was given."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+
+from ssdiff_models.degrade import reduce_ms
+from ssdiff_models.sensors import get
+from tests.cli.calls import answer, refusal, save_tiny, ssdiff
+from tests.scenes import Scene, SceneFactory
+
+BOUND = 0.005
+"""Root mean square difference over the band's root mean square, as promised."""
+BORDER = 6
+"""MS pixels where `reduce_ms` replicates what the tool mirrors."""
+QB = get("qb").ms_gains
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose output is far from consistent: random weights, a small residual scale."""
+    return save_tiny(tmp_path_factory.mktemp("model"), residual_scale=4.0)
+
+
+@pytest.fixture
+def scene(scene_factory: SceneFactory) -> Scene:
+    return scene_factory(size=128, offset=(0.0, 0.0), margin=0)
+
+
+def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB) -> float:
+    with rasterio.open(output) as fused, rasterio.open(scene.ms) as ms:
+        image, given = (torch.from_numpy(file.read().astype(np.float32)) for file in (fused, ms))
+    inner = slice(BORDER, -BORDER)
+    given = given[:, inner, inner]
+    left = reduce_ms(image, gains, 4, 1.5)[:, inner, inner] - given
+    return float((left.square().mean((1, 2)) / given.square().mean((1, 2))).sqrt().max())
+
+
+def test_with_a_sensor_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.tif"
+    report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb")
+    assert report["consistency"] is True
+    assert inconsistency(output, scene) < BOUND
+    with rasterio.open(output) as file:
+        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == "0.34,0.32,0.3,0.22"
+
+
+def test_without_it_this_model_does_not(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.tif"
+    report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--no-consistency")
+    assert report["consistency"] is False
+    assert inconsistency(output, scene) > 2 * BOUND
+    with rasterio.open(output) as file:
+        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == "no"
+
+
+def test_without_a_sensor_it_is_asked_for_and_the_generic_mtf_counts(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.tif"
+    assert answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny)["consistency"] is False
+    assert answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--consistency", "--overwrite")["consistency"]
+    assert inconsistency(output, scene, (0.3,) * 4) < BOUND
+
+
+def test_a_part_of_the_scene_has_the_same_pixels(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    with rasterio.open(scene.pan) as file:
+        (left, top), (right, bottom) = file.transform @ (60, 40), file.transform @ (120, 100)
+    common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "-o")
+    answer("sharpen", *common, tmp_path / "whole.tif")
+    answer("sharpen", *common, tmp_path / "part.tif", f"--bbox={left},{bottom},{right},{top}")
+    with rasterio.open(tmp_path / "whole.tif") as whole, rasterio.open(tmp_path / "part.tif") as part:
+        assert np.array_equal(whole.read()[:, 40:100, 60:120], part.read())
+
+
+def test_classical_methods_have_none(scene: Scene, tmp_path: Path) -> None:
+    done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--consistency")
+    assert "--consistency" in refusal(done, 2)

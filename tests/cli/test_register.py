@@ -1,0 +1,125 @@
+"""PAN and MS that do not fit: found, said, and on request corrected."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from tests.cli.calls import answer, refusal, save_tiny, ssdiff
+from tests.scenes import Scene, SceneFactory
+
+ACCURACY = 0.05
+"""PAN pixels that are left after registering, as promised."""
+OFF = (1.3, -0.7)
+"""Rows and columns in PAN pixels by which the MS of `displaced` must be moved."""
+
+
+def displace(scene: Scene, rows: float, cols: float) -> None:
+    """Makes the MS's georeferencing wrong, so that the MS must be moved by that many PAN pixels to fit."""
+    ratio = scene.sensor.ratio
+    with rasterio.open(scene.ms, "r+") as file:
+        file.transform = file.transform @ Affine.translation(-cols / ratio, -rows / ratio)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("model"), tile=192)
+
+
+@pytest.fixture
+def displaced(scene_factory: SceneFactory) -> Scene:
+    scene = scene_factory(size=384)
+    displace(scene, *OFF)
+    return scene
+
+
+def test_a_shift_is_a_warning_with_the_number(tiny: Path, displaced: Scene, tmp_path: Path) -> None:
+    report = answer("sharpen", displaced.pan, displaced.ms, "-o", tmp_path / "out.tif", "--model", tiny)
+    (warning,) = report["warnings"]
+    assert report["shift"] is None
+    assert str(displaced.ms) in warning
+    rows, cols = (float(number) for number in re.findall(r"[+-]\d+\.\d+", warning))
+    assert abs(rows - OFF[0]) < 2 * ACCURACY
+    assert abs(cols - OFF[1]) < 2 * ACCURACY
+    assert "--register" in warning
+
+
+def test_a_pair_that_fits_gets_no_warning(tiny: Path, scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=384)
+    assert answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny)["warnings"] == []
+
+
+def test_registering_moves_the_ms_to_where_it_belongs(
+    tiny: Path, displaced: Scene, scene_factory: SceneFactory, tmp_path: Path
+) -> None:
+    report = answer("sharpen", displaced.pan, displaced.ms, "-o", tmp_path / "out.tif", "--model", tiny, "--register")
+    assert report["warnings"] == []
+    assert np.abs(np.subtract(report["shift"], OFF)).max() < ACCURACY
+    fits = scene_factory(size=384)
+    assert answer("sharpen", fits.pan, fits.ms, "-o", tmp_path / "true.tif", "--model", tiny)["shift"] is None
+    with rasterio.open(tmp_path / "out.tif") as moved, rasterio.open(tmp_path / "true.tif") as true:
+        assert "REGISTRATION" in moved.tags(ns="SSDIFF")
+        assert "REGISTRATION" not in true.tags(ns="SSDIFF")
+        difference = (moved.read().astype(float) - true.read())[:, 16:-16, 16:-16]
+        assert np.abs(difference).mean() < 0.02 * true.read().mean()
+
+
+def test_an_area_of_interest_is_registered_like_the_whole(tiny: Path, displaced: Scene, tmp_path: Path) -> None:
+    with rasterio.open(displaced.pan) as file:
+        left, top = file.transform @ (100, 100)
+        right, bottom = file.transform @ (200, 180)
+    common = (displaced.pan, displaced.ms, "--model", tiny, "--register", "-o")
+    whole = answer("sharpen", *common, tmp_path / "whole.tif")
+    cut = answer("sharpen", *common, tmp_path / "cut.tif", f"--bbox={left},{bottom},{right},{top}")
+    assert cut["shift"] == whole["shift"]
+    with rasterio.open(tmp_path / "whole.tif") as full, rasterio.open(tmp_path / "cut.tif") as piece:
+        assert np.array_equal(full.read()[:, 100:180, 100:200], piece.read())
+
+
+@dataclass(frozen=True)
+class Drifting:
+    """A pair whose MS is stretched by one PAN pixel from its first row to its last."""
+
+    scene: Scene
+    growth: float
+
+
+@pytest.fixture
+def drifting(scene_factory: SceneFactory) -> Drifting:
+    scene = scene_factory(size=384)
+    with rasterio.open(scene.ms, "r+") as file:
+        file.transform = file.transform @ Affine.scale(1, 1 + 1 / 384)
+    return Drifting(scene=scene, growth=-1 / (384 + 1))
+
+
+def test_a_shift_that_grows_over_the_scene_is_followed(tiny: Path, drifting: Drifting, tmp_path: Path) -> None:
+    scene = drifting.scene
+    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny, "--register-local")
+    with rasterio.open(tmp_path / "out.tif") as file:
+        motion = [float(word) for word in file.tags(ns="SSDIFF")["REGISTRATION"].strip("[]").split(",")]
+    # From wrong place to right place, (column, row): what is left of the stretch, over the scene.
+    assert abs(motion[4] - 1 - drifting.growth) * 384 < 3 * ACCURACY
+    assert abs(motion[1] * 384) < 3 * ACCURACY
+    assert abs(motion[0] - 1) * 384 < 3 * ACCURACY
+
+
+def test_a_large_shift_is_found(tiny: Path, scene_factory: SceneFactory) -> None:
+    scene = scene_factory(size=384, margin=12)
+    displace(scene, 19.4, -11.2)
+    shift = answer("check", scene.pan, scene.ms, "--model", tiny, "--register")["shift"]
+    assert shift["corrected"]
+    assert abs(shift["rows"] - 19.4) < 2 * ACCURACY
+    assert abs(shift["cols"] + 11.2) < 2 * ACCURACY
+
+
+def test_a_scene_that_does_not_tell_its_shift_is_refused(tiny: Path, scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=64)
+    with rasterio.open(scene.ms, "r+") as file:
+        file.write(np.random.default_rng(0).integers(100, 900, file.read().shape).astype("uint16"))
+    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny, "--register"), 3)
+    assert "--register finds too little" in line
+    assert not (tmp_path / "out.tif").exists()
