@@ -24,6 +24,8 @@ LEAST_VALID = 0.3
 """Share of a window's MS pixels that must be valid."""
 FAR = 4.0
 """Robust standard deviations from the median beyond which a window is an outlier."""
+CONTRADICTION = 1.5
+"""PAN pixels of spread beyond which windows contradict each other."""
 LEAST_ERROR = 0.002
 """PAN pixels of standard error that a window's estimate has at least."""
 SLACK = 0.25
@@ -178,9 +180,9 @@ def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneS
     design = np.column_stack([np.ones(len(places)), places - centre]) if local else np.ones((len(places), 1))
     errors = np.array([window.shift.error for window in windows])
     kept, fit = _robust_fit(design, shifts, errors)
-    if kept.sum() < max(len(windows) / 2, 2 * design.shape[1] if local else 1):
-        return None
     spread = 1.4826 * float(np.median(np.abs(shifts - design @ fit)[kept], axis=0).max())
+    if spread > CONTRADICTION or kept.sum() < max(len(windows) / 2, 2 * design.shape[1] if local else 1):
+        return None
     return SceneShift(
         rows=float(fit[0, 0]),
         cols=float(fit[0, 1]),

@@ -89,7 +89,8 @@ def _shift(scene: OpenScene) -> dict[str, Any] | None:
         return None
     names = ("rows", "cols", "spread", "correlation")
     numbers = {name: round(float(getattr(shift, name)), 4) for name in names}
-    return numbers | {"windows": shift.windows, "corrected": scene.registered}
+    drift = asdict(shift.drift) if shift.drift else None
+    return numbers | {"windows": shift.windows, "corrected": scene.registered, "drift": drift}
 
 
 def _invalid(pair: ScenePair) -> float:
