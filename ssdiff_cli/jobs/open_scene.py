@@ -63,9 +63,7 @@ def _options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:
 def _registered(job: SharpenJob, options: PairOptions) -> tuple[PairOptions, SceneShift | None]:
     if job.register == "no":
         return options, None
-    with open_pair(job.pan, job.ms, options=options) as pair:
-        measured = registration.measure(pair, local=job.register == "local")
-    return registration.moved(options, measured), measured
+    return registration.register(job.pan, job.ms, options, local=job.register == "local")
 
 
 def _compare(pair: ScenePair, checkpoint: Checkpoint, shift: SceneShift | None) -> None:

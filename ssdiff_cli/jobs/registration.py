@@ -3,14 +3,16 @@
 import logging
 from dataclasses import replace
 
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair
+from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.alignment import Drift, SceneShift, agree, lattice, window_shift
 from ssdiff_models.errors import InputError
 
-__all__ = ["WORTH_A_WARNING", "look", "measure", "moved", "warn"]
+__all__ = ["WORTH_A_WARNING", "look", "register", "warn"]
 
 WORTH_A_WARNING = 0.5
 """PAN pixels of shift that a run without ``--register`` warns about."""
+PASSES = 2
+"""Estimates of ``--register``: the second one sees the MS where the first one put it."""
 _log = logging.getLogger(__name__)
 
 
@@ -19,16 +21,36 @@ def look(pair: ScenePair) -> SceneShift | None:
     return _estimate(pair, count=3, size=48, local=False)
 
 
-def measure(pair: ScenePair, *, local: bool) -> SceneShift:
-    """Returns a careful estimate, for ``--register``; to 0.05 PAN pixels on scenes of a few hundred pixels and more.
+def register(pan: str, ms: str, options: PairOptions, *, local: bool) -> tuple[PairOptions, SceneShift]:
+    """Measures the shift of a pair carefully: what is left is below 0.05 PAN pixels on scenes of a few hundred pixels and more.
 
     Args:
-        pair: The scene.
+        pan: The PAN's path.
+        ms: The MS's path.
+        options: How the pair is understood.
         local: Whether the shift changes over the scene.
 
+    Returns:
+        The options with the shift, and the shift.
+
     Raises:
-        InputError: When the scene does not tell.
+        InputError: When the pair cannot be used, or does not tell its shift.
     """
+    total: SceneShift | None = None
+    for _ in range(PASSES):
+        with open_pair(pan, ms, options=options) as pair:
+            found = _measure(pair, local=local)
+        options = _moved(options, found)
+        total = found if total is None else _summed(total, found)
+    assert total is not None
+    _log.info(
+        "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)",
+        ms, total.rows, total.cols, total.windows, total.spread,
+    )  # fmt: skip
+    return options, total
+
+
+def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
     found = _estimate(pair, count=8 if local else 4, size=32 if local else 96, local=local)
     if found is None:
         option = "--register-local" if local else "--register"
@@ -36,11 +58,15 @@ def measure(pair: ScenePair, *, local: bool) -> SceneShift:
             f"{pair.ms.path}: {option} finds too little that PAN and MS share to tell their shift: leave {option} out, "
             "or give a larger scene"
         )
-    _log.info(
-        "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)",
-        pair.ms.path, found.rows, found.cols, found.windows, found.spread,
-    )  # fmt: skip
     return found
+
+
+def _summed(first: SceneShift, second: SceneShift) -> SceneShift:
+    drift = second.drift
+    if first.drift is not None and drift is not None:
+        names = ("rows_per_row", "rows_per_col", "cols_per_row", "cols_per_col")
+        drift = replace(drift, **{name: getattr(first.drift, name) + getattr(drift, name) for name in names})
+    return replace(second, rows=first.rows + second.rows, cols=first.cols + second.cols, drift=drift)
 
 
 def _estimate(pair: ScenePair, *, count: int, size: int, local: bool) -> SceneShift | None:
@@ -50,7 +76,7 @@ def _estimate(pair: ScenePair, *, count: int, size: int, local: bool) -> SceneSh
     return agree(found, local=local)
 
 
-def moved(options: PairOptions, shift: SceneShift) -> PairOptions:
+def _moved(options: PairOptions, shift: SceneShift) -> PairOptions:
     """Returns the options with the shift on top of what they have, in thousandths of a pixel so that every machine has the same."""
     drift = shift.drift or Drift(row=0, col=0)
     down, right = drift.at(0, 0)
