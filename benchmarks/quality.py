@@ -1,0 +1,131 @@
+"""Quality of a model on the pairs of a folder, beside the classical methods, by Wald's protocol with exact geometry.
+
+Usage: ``python -m benchmarks.quality FOLDER [--split val] [--model NAME|FILE] [--without SENSOR] [--steps N]``
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
+from ssdiff_models import sensors, zoo
+from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+from ssdiff_models.classical import fuse
+from ssdiff_models.errors import InputError
+from ssdiff_models.metrics import ergas, q2n, sam
+from ssdiff_models.training.validation import fuse_scene
+from ssdiff_models.training.wald import WaldScene
+
+METHODS = ("exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One method on one scene."""
+
+    scene: str
+    sensor: str
+    method: str
+    sam: float
+    ergas: float
+    q2n: float
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prints the table of a split."""
+    options = _parse(arguments)
+    checkpoint = load_checkpoint(zoo.locate(options.model))
+    bands = checkpoint.bands or ()
+    rows = []
+    for record in select(read_index(options.folder), split=options.split, bands=bands, ratio=checkpoint.ratio):
+        if record.sensor in options.without:
+            continue
+        try:
+            scene, _ = read_scene(record, bands)
+        except InputError as error:
+            sys.stderr.write(f"left out: {error}\n")
+            continue
+        found = list(_score(record, scene, checkpoint, options.steps))
+        rows += found
+        _print(record.name, found)
+    for sensor in sorted({row.sensor for row in rows}):
+        _print(f"mean of {sensor}", _means([row for row in rows if row.sensor == sensor]))
+    _print("mean of all", _means(rows))
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--model", default="bgrn")
+    parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--steps", type=int, default=1)
+    return parser.parse_args(arguments)
+
+
+def _score(record: PairRecord, scene: WaldScene, checkpoint: Checkpoint, steps: int) -> Iterator[Row]:
+    sensor, ratio = sensors.get(record.sensor), checkpoint.ratio
+    truth, valid = scene.denormalise(scene.gt).numpy(), scene.valid.numpy()
+    for method, fused in _fused(scene, checkpoint, sensor, steps):
+        image = fused.numpy()
+        yield Row(
+            scene=record.name,
+            sensor=record.sensor,
+            method=method,
+            sam=sam(image, truth, valid=valid),
+            ergas=ergas(image, truth, ratio=ratio, valid=valid),
+            q2n=q2n(image, truth, valid=valid),
+        )
+
+
+def _fused(scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, steps: int) -> Iterator[tuple[str, Tensor]]:
+    network = fuse_scene(
+        checkpoint.network, scene, schedule=checkpoint.schedule, residual_scale=checkpoint.residual_scale, steps=steps
+    )
+    yield "ssdiff", scene.denormalise(network)
+    lms, ms = scene.denormalise(scene.lms), scene.denormalise(scene.ms)
+    pan = (scene.pan[0] + 1) * scene.means[-1]
+    for method in METHODS:
+        fused = fuse(
+            method,
+            pan=pan.numpy(),
+            ms=ms.numpy(),
+            lms=lms.numpy(),
+            sensor=sensor,
+            ratio=checkpoint.ratio,
+            phase=checkpoint.ms_phase,
+        )
+        yield method, torch.as_tensor(fused).float()
+
+
+def _means(rows: Sequence[Row]) -> list[Row]:
+    methods = dict.fromkeys(row.method for row in rows)
+    return [_mean(method, [row for row in rows if row.method == method]) for method in methods]
+
+
+def _mean(method: str, rows: Sequence[Row]) -> Row:
+    return Row(
+        scene="",
+        sensor="",
+        method=method,
+        sam=fmean(row.sam for row in rows),
+        ergas=fmean(row.ergas for row in rows),
+        q2n=fmean(row.q2n for row in rows),
+    )
+
+
+def _print(title: str, rows: Sequence[Row]) -> None:
+    sys.stdout.write(f"{title}\n  method          SAM    ERGAS     Q2n\n")
+    for row in rows:
+        sys.stdout.write(f"  {row.method:12s} {row.sam:6.3f}  {row.ergas:7.3f}  {row.q2n:6.4f}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
