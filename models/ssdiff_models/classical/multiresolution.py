@@ -163,6 +163,9 @@ class HazeModulated(Method):
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Finds the haze of bands and PAN."""
         dark = haze(statistics, context)
-        weights, constant = statistics.moments("pixels").regress(0, list(range(1, context.bands + 1)))
-        shift = np.full(context.bands, -(constant + float(weights @ dark)))
+        moments = statistics.moments("pixels")
+        weights, constant = moments.regress(0, list(range(1, context.bands + 1)))
+        # Without contrast there is no regression, and no haze to be told from it.
+        plain = moments.std[0] <= 1e-6 * abs(moments.mean[0])
+        shift = np.full(context.bands, 0.0 if plain else -(constant + float(weights @ dark)))
         return _modulated(context, np.ones(context.bands), shift, shift, dark)
