@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -149,7 +150,7 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = int(state["step"])
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
             raise ModelError(
                 f"{path}: not a training state of this network ({type(error).__name__}): start anew or name another file"
             ) from error
