@@ -5,7 +5,31 @@ from typing import Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options import BatchSize, Device, Json, Model, Overwrite, Precision, Quiet, Seed, Sensor, Threads, Verbose
+from ssdiff_cli.commands.arguments import pair_options, registration
+from ssdiff_cli.options import (
+    Aoi,
+    AssumeSameCrs,
+    BatchSize,
+    Bbox,
+    BboxCrs,
+    Bidx,
+    Device,
+    Json,
+    Like,
+    Model,
+    Overwrite,
+    PanBidx,
+    Precision,
+    Quiet,
+    Register,
+    RegisterLocal,
+    Seed,
+    Sensor,
+    SrcNodata,
+    Steps,
+    Threads,
+    Verbose,
+)
 
 __all__ = ["evaluate"]
 
@@ -39,7 +63,6 @@ Dataset = Annotated[
 Methods = Annotated[
     str | None, typer.Option("--methods", metavar="A,B,...", help="Methods to fuse with and score.", show_default=False)
 ]
-Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Sampling steps. [default: the model's]", show_default=False)]
 Crop = Annotated[
     int | None,
     typer.Option("--crop", min=0, help="Border cut in pixels. [default: 21 where there is a reference]", show_default=False),
@@ -76,6 +99,16 @@ def evaluate(
     sensor: Sensor = None,
     steps: Steps = None,
     seed: Seed = 0,
+    bidx: Bidx = None,
+    pan_bidx: PanBidx = None,
+    bbox: Bbox = None,
+    bbox_crs: BboxCrs = None,
+    aoi: Aoi = None,
+    like: Like = None,
+    assume_same_crs: AssumeSameCrs = False,
+    src_nodata: SrcNodata = None,
+    register: Register = False,
+    register_local: RegisterLocal = False,
     crop: Crop = None,
     windows: Windows = None,
     ratio: Ratio = None,
@@ -98,9 +131,9 @@ def evaluate(
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.evaluate import Request
     from ssdiff_cli.jobs.evaluate_conditions import check
-    from ssdiff_cli.jobs.evaluate_methods import ModelChoice, parse_methods
+    from ssdiff_cli.jobs.evaluate_methods import parse_methods
+    from ssdiff_cli.jobs.evaluate_request import ModelChoice, Request
     from ssdiff_cli.jobs.evaluate_run import Outputs, run_evaluation
 
     request = Request(
@@ -117,6 +150,18 @@ def evaluate(
             seed=seed,
             device=DeviceOptions(device=device, precision=precision, batch=batch_size, threads=num_threads),
         ),
+        pair=pair_options(
+            bidx=bidx,
+            pan_bidx=pan_bidx,
+            extent="intersection",
+            bbox=bbox,
+            bbox_crs=bbox_crs,
+            aoi=aoi,
+            like=like,
+            assume_same_crs=assume_same_crs,
+            src_nodata=src_nodata,
+        ),
+        register=registration(register=register, local=register_local),
         crop=crop,
         windows=windows,
         ratio=ratio,

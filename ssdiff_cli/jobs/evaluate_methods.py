@@ -1,31 +1,33 @@
 """The methods that an evaluation can fuse with: EXP, the classical ones, and a model."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
+from ssdiff_cli.device import DeviceChoice, choose
+from ssdiff_cli.jobs.evaluate_request import ModelChoice
 from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.evaluate_scores import Pixels
+from ssdiff_models import zoo
+from ssdiff_models.arrays import ArraySource
+from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import shift_image
 from ssdiff_models.errors import ModelError, UsageError
+from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import FloatArray
 from ssdiff_models.sensors import Sensor
-
-if TYPE_CHECKING:
-    from ssdiff_models.checkpoint import Checkpoint
-    from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.spectrum import spectral_order
+from ssdiff_models.tiled import fuse_tiles
 
 __all__ = [
     "DEFAULT_METHODS",
     "MODEL_METHOD",
     "Model",
-    "ModelChoice",
     "array_fusers",
     "known_methods",
     "load_model",
@@ -37,29 +39,15 @@ DEFAULT_METHODS = (MODEL_METHOD, "exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelChoice:
-    """What decides the pixels of the model's row."""
-
-    model: str | None = None
-    """Name or file; None picks the shipped one that fits."""
-    steps: int | None = None
-    """Sampling steps; None is the model's own number."""
-    seed: int = 0
-    device: DeviceOptions = field(default_factory=DeviceOptions)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A loaded model with what was chosen for it."""
 
-    checkpoint: "Checkpoint"
-    settings: "FusionSettings"
+    checkpoint: Checkpoint
+    settings: FusionSettings
     device: DeviceChoice
 
-    def fuser(self, statistics: SceneStatistics) -> "ModelFuser":
+    def fuser(self, statistics: SceneStatistics) -> ModelFuser:
         """Returns the model bound to a scene's radiometry."""
-        from ssdiff_models.fusing import ModelFuser
-
         return ModelFuser(
             checkpoint=self.checkpoint, statistics=statistics, settings=self.settings, precision=self.device.precision
         )
@@ -86,29 +74,30 @@ def parse_methods(text: str) -> tuple[str, ...]:
     return names
 
 
-def load_model(choice: ModelChoice, *, bands: int, ratio: int, limits: tuple[float, float] | None) -> Model:
+def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | None) -> Model:
     """Loads the chosen model, or the shipped one for that many bands and that ratio, onto its device.
 
     Args:
         choice: What the user chose.
         bands: MS bands of the data.
         ratio: PAN pixels per MS pixel of the data.
-        limits: Least and greatest DN of a fused pixel, None: no bound.
+        sensor: With the gains of the very bands; None where it is not known.
 
     Raises:
         ModelError: When there is none, it cannot be loaded, or it is for another ratio.
     """
-    from ssdiff_models import zoo
-    from ssdiff_models.checkpoint import load_checkpoint
-    from ssdiff_models.fusing import FusionSettings
-
-    path = zoo.locate(choice.model) if choice.model else zoo.find(bands=bands, ratio=ratio).path
+    name = sensor.name if sensor else None
+    path = zoo.locate(choice.model) if choice.model else zoo.find(bands=bands, ratio=ratio, sensor=name).path
     checkpoint = load_checkpoint(path)
     if checkpoint.ratio != ratio:
         raise ModelError(
             f"model {checkpoint.name} was trained for ratio {checkpoint.ratio}, the data have {ratio}: choose another --model"
         )
-    settings = FusionSettings.of(checkpoint, steps=choice.steps, seed=choice.seed, limits=limits)
+    settings = FusionSettings.of(checkpoint, steps=choice.steps, seed=choice.seed)
+    if sensor is not None:
+        # As `ssdiff sharpen` does where the sensor is known.
+        order = spectral_order(sensor.bands)
+        settings = replace(settings, consistency=ROUNDS, gains=sensor.ms_gains, order=order)
     device = choose(choice.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     return Model(checkpoint=replace(checkpoint, network=device.place(checkpoint.network)), settings=settings, device=device)
 
@@ -139,9 +128,6 @@ def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample
 
 
 def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:
-    from ssdiff_models.arrays import ArraySource
-    from ssdiff_models.tiled import fuse_tiles
-
     checkpoint = model.checkpoint
     source = ArraySource(
         pan=sample.pan.astype(np.float32), ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase), ratio=checkpoint.ratio

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssdiff_cli.jobs.evaluate import Request, open_plan
+from ssdiff_cli.jobs.evaluate import open_plan
 from ssdiff_cli.jobs.evaluate_conditions import Condition, check_rows, parse_condition
 from ssdiff_cli.jobs.evaluate_gallery import Gallery
+from ssdiff_cli.jobs.evaluate_request import Request
 from ssdiff_cli.jobs.evaluate_results import Evaluation
 from ssdiff_cli.jobs.evaluate_samples import Plan, Scored
 from ssdiff_cli.jobs.evaluate_scores import metric_names
@@ -61,7 +62,7 @@ def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tu
         conditions = tuple(parse_condition(text, metric_names(plan.settings.protocol)) for text in outputs.fail_if)
         check_rows(conditions, plan.methods)
         for note in plan.settings.notes:
-            _log.info(note)
+            _log.log(logging.WARNING if " is left out: " in note else logging.INFO, note)
         evaluation = Evaluation(settings=plan.settings)
         gallery = Gallery(settings=plan.settings, model=plan.model) if outputs.report is not None else None
         _score(plan, evaluation, gallery, progress)

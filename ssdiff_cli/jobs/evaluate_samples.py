@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ssdiff_cli.jobs.evaluate_scores import Pixels, ProtocolName, Scores, score_full, score_reduced
+from ssdiff_cli.jobs.evaluate_scores import Pixels, ProtocolName, Scores, UnitName, score_full, score_reduced
 from ssdiff_models.degrade import upsample
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import FullResolution
@@ -52,7 +52,7 @@ class Settings:
     """Border cut of the reference toolbox, in pixels of the scored grid; 0 is none."""
     peak: float
     """What PSNR and SSIM take for the largest value."""
-    unit: str
+    unit: UnitName
     """What the figures are means over: ``scene``, ``window`` or ``image``."""
     notes: tuple[str, ...] = ()
     """What a user should know about how the figures came about; one sentence each."""

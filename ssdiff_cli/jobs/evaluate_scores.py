@@ -20,6 +20,7 @@ __all__ = [
     "ProtocolName",
     "Scores",
     "Summary",
+    "UnitName",
     "metric_names",
     "score_full",
     "score_reduced",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 ProtocolName = Literal["reduced-resolution", "full-resolution", "reference"]
+UnitName = Literal["scene", "window", "image"]
 Scores = dict[str, float]
 Pixels = npt.NDArray[np.floating[Any]]
 """Images in DN: float32, or float64 where a test set is stored so (a rounded half is another integer for Q2n)."""

@@ -1,0 +1,164 @@
+"""The plan of an evaluation on a PAN/MS pair: at reduced or at full resolution."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ssdiff_cli.jobs.evaluate_methods import DEFAULT_METHODS, MODEL_METHOD, Model, array_fusers
+from ssdiff_cli.jobs.evaluate_pairs import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
+from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_products
+from ssdiff_cli.jobs.evaluate_request import Request, full_scale
+from ssdiff_cli.jobs.evaluate_samples import Event, Fuser, Plan, Settings, score_pieces, score_samples
+from ssdiff_cli.jobs.evaluate_scene import scene_fusers
+from ssdiff_cli.jobs.model_shelf import ModelShelf
+from ssdiff_cli.jobs.open_scene import open_scene
+from ssdiff_cli.jobs.sharpen_fusion import bind
+from ssdiff_cli.jobs.sharpen_job import FusionOptions, SharpenJob
+from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models import sensors
+from ssdiff_models.errors import InputError, ModelError
+from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.scene import BoolArray
+from ssdiff_models.tiles import Window
+
+__all__ = ["pair_plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A pair as ``ssdiff sharpen`` would see it."""
+
+    pair: ScenePair
+    model: Model | None
+    methods: tuple[str, ...]
+    """What to fuse with."""
+    notes: tuple[str, ...]
+
+
+def pair_plan(request: Request, stack: ExitStack) -> Plan:
+    """Opens a pair, its products and its model until `stack` closes, and decides where and how it is scored.
+
+    Raises:
+        SsdiffError: When any of them cannot be used.
+    """
+    opened = _open(request, stack)
+    pair = opened.pair
+    products = _products(request, pair, stack)
+    multiple = pair.ratio**2 if request.reduced else pair.ratio
+    area = _common_area(pair, products)
+    scene = PairSamples(pair, area=area, multiple=multiple, windows=request.windows, in_pieces=request.full is not None)
+    products = {name: replace(product, scale=scene.scale) for name, product in products.items()}
+    settings = _settings(request, opened, scene)
+    fusers: dict[str, Fuser] = {name: product.fuse for name, product in products.items()}
+    if request.reduced:
+        fusers |= array_fusers(opened.methods, sensor=settings.sensor, ratio=pair.ratio, model=opened.model)
+    else:
+        fusers |= scene_fusers(opened.methods, pair, sensor=settings.sensor, model=opened.model, scale=scene.scale)
+
+    def run() -> Iterator[Event]:
+        if request.reduced:
+            return score_samples(settings, reduced_samples(scene, settings.sensor, settings.crop), fusers)
+        return score_pieces(settings, full_samples(scene, _validity(products)), fusers)
+
+    return Plan(settings=settings, methods=tuple(fusers), count=scene.count, run=run, model=opened.model)
+
+
+def _open(request: Request, stack: ExitStack) -> _Opened:
+    methods = DEFAULT_METHODS if request.methods is None else request.methods
+    if request.methods is None and request.fused:
+        methods = ("exp",)
+    if MODEL_METHOD not in methods:
+        return _open_with(_job(request, "exp"), methods, stack)
+    try:
+        return _open_with(_job(request, MODEL_METHOD), methods, stack)
+    except ModelError as error:
+        if request.methods is not None or request.choice.model is not None:
+            raise
+        rest = tuple(name for name in methods if name != MODEL_METHOD)
+        opened = _open_with(_job(request, "exp"), rest, stack)
+        return replace(opened, notes=(*opened.notes, f"{MODEL_METHOD} is left out: {error}"))
+
+
+def _job(request: Request, method: str) -> SharpenJob:
+    """Returns the sharpening that would make a row of the table."""
+    names = request.reduced or request.full
+    assert names is not None
+    choice = request.choice
+    return SharpenJob(
+        pan=names[0],
+        ms=names[1],
+        output="",
+        pair=replace(request.pair, ratio=request.ratio),
+        method=method,
+        model=choice.model,
+        sensor=request.sensor,
+        register=request.register,
+        fusion=FusionOptions(steps=choice.steps, seed=choice.seed),
+        device=choice.device,
+    )
+
+
+def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _Opened:
+    opened = stack.enter_context(open_scene(job, ModelShelf()))
+    model = None
+    if opened.checkpoint is not None:
+        fusion = bind(job, opened.pair, opened.checkpoint)
+        assert isinstance(fusion.fuser, ModelFuser)
+        assert fusion.settings is not None
+        model = Model(checkpoint=fusion.fuser.checkpoint, settings=fusion.settings, device=fusion.device)
+    notes = opened.pair.notes
+    if opened.registered and opened.shift is not None:
+        notes = (*notes, "the MS was moved to fit the PAN (--register)")
+    return _Opened(pair=opened.pair, model=model, methods=methods, notes=notes)
+
+
+def _settings(request: Request, opened: _Opened, scene: PairSamples) -> Settings:
+    pair = opened.pair
+    names = request.reduced or request.full
+    assert names is not None
+    largest = max(band.maximum for band in scene.statistics().ms)
+    return Settings(
+        protocol="reduced-resolution" if request.reduced else "full-resolution",
+        inputs=names,
+        sensor=pair_sensor(pair, request.known_sensor or sensors.get("generic")),
+        ratio=pair.ratio,
+        crop=request.border if request.reduced else 0,
+        peak=full_scale(request.known_sensor, largest, pair.ms.dtype),
+        unit="scene" if scene.asked is None else "window",
+        notes=(*opened.notes, *_scene_notes(scene, request)),
+    )
+
+
+def _products(request: Request, pair: ScenePair, stack: ExitStack) -> dict[str, Product]:
+    grid = Grid(path=pair.pan.path, bands=pair.pan, transform=pair.transform, count=pair.bands, count_path=pair.ms.path)
+    return stack.enter_context(open_products(request.fused, grid))
+
+
+def _common_area(pair: ScenePair, products: dict[str, Product]) -> Window:
+    area = pair.area
+    for product in products.values():
+        part = area.intersection(product.window)
+        if part is None:
+            raise InputError(f"{product.bands.path}: lies where {pair.pan.path} and {pair.ms.path} do not overlap")
+        area = part
+    return area
+
+
+def _validity(products: dict[str, Product]) -> Validity | None:
+    def valid(window: Window) -> BoolArray:
+        masks: BoolArray = np.logical_and.reduce([product.valid(window) for product in products.values()])
+        return masks
+
+    return valid if products else None
+
+
+def _scene_notes(scene: PairSamples, request: Request) -> Iterator[str]:
+    if scene.scale != 1:
+        yield f"values are reflectances: scored as DN, multiplied by {scene.scale}"
+    if scene.asked is not None:
+        alone = "; each window is degraded and fused on its own" if request.reduced else ""
+        yield f"figures are means over up to {scene.count} windows of the scene, drawn at random but always the same{alone}"
+    if request.full:
+        yield "the low-pass PAN of D_s is registered with the MS (the reference toolbox's is half a pixel off)"

@@ -1,0 +1,100 @@
+"""What an evaluation is asked for."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from ssdiff_cli.device import DeviceOptions
+from ssdiff_cli.rasters.pair import PairOptions
+from ssdiff_models import sensors
+from ssdiff_models.errors import UsageError
+from ssdiff_models.sensors import Sensor
+
+__all__ = ["ModelChoice", "Request", "full_scale"]
+
+CROP = 21
+"""Border cut of the DLPan toolbox where there is a reference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """What decides the pixels of the model's row."""
+
+    model: str | None = None
+    """Name or file; None picks the shipped one that fits."""
+    steps: int | None = None
+    """Sampling steps; None is the model's own number."""
+    seed: int = 0
+    device: DeviceOptions = field(default_factory=DeviceOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to score, and how. Exactly one of the four sources is given."""
+
+    reduced: tuple[str, str] | None = None
+    """PAN and MS to degrade by Wald's protocol."""
+    full: tuple[str, str] | None = None
+    """PAN and MS to fuse as they are."""
+    dataset: str | None = None
+    """A test set."""
+    reference: str | None = None
+    """A raster on the grid of `fused`."""
+    fused: tuple[str, ...] = ()
+    """Given products: to score against `full` or `reference`."""
+    methods: tuple[str, ...] | None = None
+    """Methods to fuse with; None chooses."""
+    sensor: str | None = None
+    """Whose MTF and full scale to use; None is what a test set tells, else the generic one."""
+    choice: ModelChoice = field(default_factory=ModelChoice)
+    pair: PairOptions = field(default_factory=PairOptions)
+    """How `reduced` or `full` is to be understood."""
+    register: Literal["no", "global", "local"] = "no"
+    """Whether the MS of a pair is moved to fit its PAN."""
+    crop: int | None = None
+    """Border cut in pixels of the scored grid; None is 21 where there is a reference, else 0."""
+    windows: int | None = None
+    """Windows to sample; None is the whole scene unless it is large."""
+    ratio: int | None = None
+    """PAN pixels per MS pixel; None is what the data say."""
+
+    def __post_init__(self) -> None:
+        given = [source for source in (self.reduced, self.full, self.dataset, self.reference) if source is not None]
+        if len(given) != 1:
+            raise UsageError("give one of --reduced-res PAN MS, --full-res PAN MS, --dataset FILE, or --fused F --reference GT")
+        self._check_products()
+        if (self.crop or 0) < 0 or (self.windows or 1) < 1:
+            raise UsageError("--crop cannot be negative, and --windows must be 1 or more")
+        if self.windows is not None and self.dataset is not None:
+            raise UsageError("--windows is for scenes: a test set's images are scored whole")
+        if self.full is not None and self.crop:
+            raise UsageError("full resolution has no border cut: leave out --crop")
+        if self.sensor is not None:
+            sensors.get(self.sensor)
+
+    def _check_products(self) -> None:
+        if self.reference is not None and not self.fused:
+            raise UsageError("--reference needs the products to score: --fused FILE")
+        if self.fused and not (self.full or self.reference):
+            raise UsageError("--fused goes with --full-res PAN MS or with --reference GT")
+        if self.reference is not None and self.methods is not None:
+            raise UsageError("--methods needs a PAN and an MS: with --reference only given products are scored")
+
+    @property
+    def known_sensor(self) -> Sensor | None:
+        """The sensor that the user named."""
+        return None if self.sensor is None else sensors.get(self.sensor)
+
+    @property
+    def border(self) -> int:
+        """The border cut where there is a reference."""
+        return CROP if self.crop is None else self.crop
+
+
+def full_scale(sensor: Sensor | None, largest: float, dtype: np.dtype[np.generic] | None = None) -> float:
+    """Returns the peak for PSNR and SSIM: the sensor's full scale, or all bits of `largest` where the data cannot be its DN."""
+    eight_bits = dtype is not None and dtype.itemsize == 1
+    if sensor is not None and sensor.name != "generic" and largest <= sensor.full_scale and not eight_bits:
+        return sensor.full_scale
+    return float(2 ** max(int(np.ceil(np.log2(max(largest, 1) + 1))), 8) - 1)
