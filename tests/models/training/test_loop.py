@@ -94,14 +94,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_the_average_intact() -> Non
     assert all(weight.isfinite().all() for weight in run.average.parameters())
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"no state",
-        None,
-    ],
-)
+@pytest.mark.parametrize("content", [b"", b"no state", None])
 def test_files_that_are_no_state_are_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "state.pt"
     if content is not None:
