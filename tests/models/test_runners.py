@@ -144,5 +144,5 @@ def test_a_gpus_pixels_are_the_cpus_to_rounding() -> None:
     finally:
         network.cpu()
     for a, b, c in zip(fuse_all(ThreadRunner(workers=1)), *results, strict=True):
-        assert np.abs(a - b).max() <= 0.5
-        assert np.array_equal(b, c)
+        assert np.abs(a - b).max() <= 1
+        assert np.abs(b - c).max() <= 1
