@@ -11,7 +11,7 @@ from ssdiff_cli.device import DeviceChoice, choose
 from ssdiff_cli.jobs.evaluate_request import ModelChoice
 from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.evaluate_scores import Pixels
-from ssdiff_models import zoo
+from ssdiff_models import classical, zoo
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.consistency import ROUNDS
@@ -55,8 +55,6 @@ class Model:
 
 def known_methods() -> tuple[str, ...]:
     """Returns the names that ``--methods`` takes."""
-    from ssdiff_models import classical
-
     return MODEL_METHOD, *classical.METHODS
 
 
@@ -121,10 +119,7 @@ def _exp(sample: Sample) -> Pixels:
 
 
 def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample) -> Pixels:
-    from ssdiff_models import classical
-
-    fused = classical.fuse(method, pan=sample.pan, ms=sample.ms, lms=sample.lms, sensor=sensor, ratio=ratio)
-    return np.asarray(fused)
+    return classical.fuse(method, pan=sample.pan, ms=sample.ms, lms=sample.lms, sensor=sensor, ratio=ratio, phase=sample.phase)
 
 
 def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:

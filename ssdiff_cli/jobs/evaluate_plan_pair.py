@@ -55,7 +55,7 @@ def pair_plan(request: Request, stack: ExitStack) -> Plan:
     if request.reduced:
         fusers |= array_fusers(opened.methods, sensor=settings.sensor, ratio=pair.ratio, model=opened.model)
     else:
-        fusers |= scene_fusers(opened.methods, pair, sensor=settings.sensor, model=opened.model, scale=scene.scale)
+        fusers |= scene_fusers(opened.methods, pair, _job(request, "exp"), model=opened.model, scale=scene.scale)
 
     def run() -> Iterator[Event]:
         if request.reduced:

@@ -1,24 +1,23 @@
 """Fusers of a scene's own windows: they give the very pixels that ``ssdiff sharpen`` writes, with the whole scene's statistics."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from ssdiff_cli.jobs.evaluate_methods import MODEL_METHOD, Model
 from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
+from ssdiff_cli.jobs.sharpen_fusion import LOCAL_BLOCK, Fusion, bind
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.fusing import ModelFuser
 from ssdiff_models.radiometry import SceneStatistics, cast
 from ssdiff_models.scene import FloatArray, Patch
-from ssdiff_models.sensors import Sensor
-from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
+from ssdiff_models.tiled import FusedBlock, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import Window
 
 __all__ = ["scene_fusers"]
-
-BLOCK = 1024
-"""Side of the blocks that classical methods work in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +60,18 @@ Blocks = Callable[[_Part], Iterable[FusedBlock]]
 
 
 def scene_fusers(
-    methods: Iterable[str], pair: ScenePair, *, sensor: Sensor, model: Model | None, scale: float
+    methods: Iterable[str], pair: ScenePair, job: SharpenJob, *, model: Model | None, scale: float
 ) -> dict[str, Fuser]:
     """Returns a fuser for each method; statistics of the scene are gathered when a method is first used.
 
     Args:
         methods: Names.
         pair: The scene.
-        sensor: Whose MTF gains the classical methods use.
+        job: The sharpening that makes such rows, whatever its method.
         model: The model, where its method is asked for.
         scale: What fused values are multiplied with to become DN.
     """
-    fusers: dict[str, Fuser] = {name: partial(_fuse, pair, scale, _blocks(name, pair, sensor, model)) for name in methods}
+    fusers: dict[str, Fuser] = {name: partial(_fuse, pair, scale, _blocks(name, pair, job, model)) for name in methods}
     return fusers | ({"exp": partial(_exp, pair, scale)} if "exp" in fusers else {})
 
 
@@ -81,19 +80,19 @@ def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
     return cast(sample.lms / np.float32(scale), pair.ms.dtype).astype(np.float32) * np.float32(scale)
 
 
-def _blocks(method: str, pair: ScenePair, sensor: Sensor, model: Model | None) -> Blocks:
+def _blocks(method: str, pair: ScenePair, job: SharpenJob, model: Model | None) -> Blocks:
     if method == MODEL_METHOD:
         assert model is not None
         fuser, runner = model.fuser(pair.statistics()), model.device.runner()
         return lambda part: fuse_tiles(part, fuser, runner)
-    found: list[LocalFuser] = []
+    found: list[Fusion] = []
 
     def blocks(part: _Part) -> Iterable[FusedBlock]:
-        from ssdiff_models.classical import stream
-
         if not found:
-            found.append(stream(method, pair, sensor))
-        return fuse_blocks(part, found[0], block=BLOCK, workers=1)
+            found.append(bind(replace(job, method=method), pair, None))
+        local, threads = found[0].fuser, found[0].device.threads
+        assert not isinstance(local, ModelFuser)
+        return fuse_blocks(part, local, block=LOCAL_BLOCK, workers=threads)
 
     return blocks
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from ssdiff_models import metrics
+from ssdiff_models import classical, metrics
 from ssdiff_models.degrade import interp23
 
 RELATIVE = 1e-6
@@ -47,7 +47,6 @@ def reduced_scores(fused: Array, reference: Array) -> dict[str, float]:
 def fuse(method: str, arrays: dict[str, Array], sensor: str) -> Array:
     if method == "exp":
         return arrays["EXP"]
-    classical = pytest.importorskip("ssdiff_models.classical")
     fused = classical.fuse(method, pan=arrays["PAN"][0], ms=arrays["MS_LR"], lms=arrays["EXP"], sensor=sensor, ratio=4)
     return np.asarray(fused, dtype=np.float64)
 
