@@ -81,8 +81,7 @@ def choose(options: DeviceOptions, *, tile_pixels: int) -> DeviceChoice:
     precision = _precision(options.precision, device)
     batch = options.batch or _batch(device, precision, tile_pixels)
     if device.type == "cuda":
-        # Algorithms chosen by their shapes, not by a race that another run may decide otherwise; and full float32 products where float32 was
-        # asked for: autocast decides otherwise on its own.
+        # Algorithms by the shapes, not by a race that the next run may decide otherwise; full float32 products where float32 was asked for.
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False
