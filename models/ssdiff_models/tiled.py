@@ -10,7 +10,7 @@ from ssdiff_models.blend import Blender, needed, row_major
 from ssdiff_models.errors import UsageError
 from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.pipeline import ahead, ordered_map
-from ssdiff_models.runners import Runner
+from ssdiff_models.runners import Runner, single_threaded
 from ssdiff_models.scene import BoolArray, FloatArray, Patch, Source
 from ssdiff_models.tiles import TileGrid, Window
 
@@ -140,7 +140,7 @@ def fuse_blocks(
         fused = fuser(patch, window) if inner.any() else _zeros(patch, window)
         return FusedBlock(window=part, fused=fused[:, cut[0], cut[1]], spread=None, valid=inner[cut])
 
-    yield from ordered_map(compute, ahead(read(), READ_AHEAD), workers=workers)
+    yield from ordered_map(compute, ahead(read(), READ_AHEAD), workers=workers, initializer=single_threaded)
 
 
 def _aligned(window: Window, ratio: int) -> Window:

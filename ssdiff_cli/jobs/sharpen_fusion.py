@@ -54,7 +54,7 @@ def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
 
     grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
     device = choose(job.device, tile_pixels=1)
-    fuser = stream(job.method, pair, sensors.get(job.sensor or "generic"))
+    fuser = stream(job.method, pair, sensors.get(job.sensor or "generic"), workers=device.threads)
     blocks = fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=device.threads)
     return Fusion(blocks=blocks, total=_count(grid, pair), fuser=fuser, grid=grid, device=device)
 

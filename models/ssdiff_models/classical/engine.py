@@ -165,6 +165,11 @@ def stream(
     return ClassicalFuser(method=method, geometry=geometry, rule=known.solve(total, context))
 
 
+def _alone() -> None:
+    """Makes the calling thread run operators alone: blocks are what runs side by side."""
+    torch.set_num_threads(1)
+
+
 def _lattice(source: Source) -> TileGrid:
     step = max(1, LATTICE // source.ratio) * source.ratio
     return TileGrid(rows=source.rows, cols=source.cols, step=step, overlap=0, multiple=source.ratio)
@@ -191,4 +196,4 @@ def _gathered(method: Method, source: Source, context: Context, grid: TileGrid, 
         block: Block = WindowBlock(patch, window, reach, geometry)
         return method.gather(block, context) if block.valid is None or block.valid.any() else Statistics()
 
-    yield from ordered_map(gather, ahead(read(), _READ_AHEAD), workers=workers)
+    yield from ordered_map(gather, ahead(read(), _READ_AHEAD), workers=workers, initializer=_alone)
