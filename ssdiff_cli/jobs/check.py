@@ -132,6 +132,6 @@ def _model(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, Any]:
         "tile": settings.tile,
         "overlap": settings.overlap,
         "tiles": fusion.total,
-        "consistency": bool(settings.consistency),
+        "consistency": settings.consistency,
         "precision": str(fusion.device.precision).removeprefix("torch."),
     }

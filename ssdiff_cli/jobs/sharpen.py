@@ -128,7 +128,7 @@ def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, started: float) -
         steps=settings.steps if settings else None,
         seed=settings.seed if settings else None,
         shift=(pair.options.shift_rows, pair.options.shift_cols) if scene.registered else None,
-        consistency=bool(settings and settings.consistency),
+        consistency=settings.consistency if settings else 0,
         seconds=round(seconds, 3),
         megapixels_per_second=area.rows * area.cols / 1e6 / seconds,
         peak_memory_bytes=_peak_memory(),

@@ -10,7 +10,7 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import ROUNDS
+from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.spectrum import spectral_order
 from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
@@ -92,9 +92,9 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
 
 
 def _rounds(job: SharpenJob) -> int:
-    # With the MTF of a sensor the projection lowers every error; with a guessed one it can raise the spectral angle.
-    wanted = job.sensor is not None if job.consistency is None else job.consistency
-    return ROUNDS if wanted else 0
+    if job.consistency is None:
+        return ROUNDS if job.sensor is not None else FEW_ROUNDS
+    return ROUNDS if job.consistency else 0
 
 
 def _gains(job: SharpenJob, pair: ScenePair) -> tuple[float, ...]:
@@ -142,7 +142,8 @@ def _fusion_tags(fuser: ModelFuser) -> dict[str, str]:
         "SAMPLES": str(settings.samples),
         "TILE": str(settings.tile),
         "OVERLAP": str(settings.overlap),
-        "CONSISTENCY": ",".join(f"{gain:g}" for gain in settings.gains) if settings.consistency else "no",
+        "CONSISTENCY": str(settings.consistency),
+        "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
         "PAN_MEAN": f"{statistics.pan.mean:.6g}",
         "MS_MEANS": means,
     }

@@ -43,7 +43,7 @@ class SharpenJob:
     statistics: str | None = None
     """JSON file with the scene's statistics, instead of its own."""
     consistency: bool | None = None
-    """Whether the result is made to give the MS back through the sensor's MTF; None: where the sensor is given."""
+    """Whether the result is made to give the MS back through the MTF; None: fully where the sensor is given, in a few rounds where not."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
     uncertainty: str | None = None
     """File for the standard deviation of the samples, in DN."""
@@ -66,7 +66,8 @@ class SharpenReport:
     seed: int | None
     shift: tuple[float, float] | None
     """Rows and columns by which the MS was moved, in PAN pixels; None where it was left where it is."""
-    consistency: bool
+    consistency: int
+    """Rounds of the projection on what gives the MS back; 0: none."""
     seconds: float
     megapixels_per_second: float
     peak_memory_bytes: int

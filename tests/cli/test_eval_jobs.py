@@ -163,18 +163,17 @@ def test_the_ms_moves_to_the_models_phase() -> None:
     assert at_phase(sample, 4, 2.0) is not None
 
 
-def test_a_row_of_ssdiff_is_what_sharpen_writes(scene_factory: SceneFactory, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["ssdiff", "gsa"])
+def test_a_row_is_what_sharpen_writes(scene_factory: SceneFactory, tmp_path: Path, method: str) -> None:
     scene = scene_factory(size=128)
     model, output = tmp_path / "tiny.safetensors", tmp_path / "fused.tif"
     save_checkpoint(model, tiny.model())
-    made = CliRunner().invoke(app, ["sharpen", str(scene.pan), str(scene.ms), "-o", str(output), "--model", str(model)])
+    pair = (str(scene.pan), str(scene.ms))
+    named = ["--model", str(model)] if method == "ssdiff" else []
+    made = CliRunner().invoke(app, ["sharpen", *pair, "-o", str(output), "--method", method, "--sensor", "qb", *named])
     assert made.exit_code == 0, made.output
-    request = Request(
-        full=(str(scene.pan), str(scene.ms)),
-        fused=(str(output),),
-        methods=("ssdiff", "exp"),
-        choice=ModelChoice(model=str(model)),
-    )
+    choice = ModelChoice(model=str(model))
+    request = Request(full=pair, fused=(str(output),), methods=(method, "exp"), sensor="qb", choice=choice)
     with raster_env(), open_plan(request) as plan:
         evaluation = Evaluation(settings=plan.settings)
         images = {}
@@ -183,9 +182,9 @@ def test_a_row_of_ssdiff_is_what_sharpen_writes(scene_factory: SceneFactory, tmp
                 evaluation.add(event)
             else:
                 images[event.method] = event.image
-    assert list(images) == ["fused", "ssdiff", "exp"]
-    np.testing.assert_array_equal(images["ssdiff"], images["fused"])
-    assert evaluation.means()["ssdiff"] == evaluation.means()["fused"]
+    assert list(images) == ["fused", method, "exp"]
+    np.testing.assert_array_equal(images[method], images["fused"])
+    assert evaluation.means()[method] == evaluation.means()["fused"]
     np.testing.assert_array_equal(images["fused"], read_whole(str(output)).pixels)
 
 
