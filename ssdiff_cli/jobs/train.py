@@ -15,6 +15,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.loop import StepReport, Trainer, TrainingConfig
+from ssdiff_models.training.radiometry import training_radiometry
 from ssdiff_models.training.validation import Score, fuse_scene, score, score_lms
 from ssdiff_models.training.wald import WaldScene
 
@@ -164,5 +165,12 @@ def _checkpoint(job: TrainingJob, trainer: Trainer, scenes: Sequence[WaldScene],
         residual_scale=job.training.residual_scale,
         ms_phase=(job.ratio - 1) / 2,
         schedule=job.training.schedule,
-        metadata={"name": job.name, "sensors": _sensors(job), "training": record, "metrics": metrics, "licence": LICENCE},
+        metadata={
+            "name": job.name,
+            "sensors": _sensors(job),
+            "radiometry": training_radiometry(scenes),
+            "training": record,
+            "metrics": metrics,
+            "licence": LICENCE,
+        },
     )
