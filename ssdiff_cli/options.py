@@ -135,7 +135,7 @@ Consistency = Annotated[
     bool | None,
     typer.Option(
         "--consistency/--no-consistency",
-        help="Make the result give the MS back through the sensor's MTF. (default: where --sensor is given)",
+        help="Make the result give the MS back through the MTF. (default: fully with --sensor, else in part)",
         show_default=False,
     ),
 ]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import project
+from ssdiff_models.consistency import FEW_ROUNDS, project
 from ssdiff_models.degrade import upsample
 from ssdiff_models.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.errors import ModelError, UsageError
@@ -40,7 +40,7 @@ class FusionSettings:
     """Samples averaged."""
     limits: tuple[float, float] | None = None
     """Least and greatest DN of a fused pixel; None: no bound."""
-    consistency: int = 0
+    consistency: int = FEW_ROUNDS
     """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
     order: tuple[int, ...] = ()
     """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""

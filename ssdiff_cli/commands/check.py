@@ -175,10 +175,8 @@ def _model(model: Mapping[str, Any]) -> str:
         return f"none: method {model['method']}"
     groups = len(model["band_groups"])
     parts = f", bands in {groups} groups" if groups > 1 else ""
-    consistency = "on" if model["consistency"] else "off"
-    return (
-        f"{model['name']}, {_count(model['steps'], 'step')}, {_count(model['tiles'], 'tile')}{parts}, consistency {consistency}"
-    )
+    counts = ", ".join(_count(model[name], name.removesuffix("s")) for name in ("steps", "tiles"))
+    return f"{model['name']}, {counts}{parts}, consistency in {_count(model['consistency'], 'round')}"
 
 
 def _count(number: int, what: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 import torch
 
+from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
 from ssdiff_models.degrade import reduce_ms
 from ssdiff_models.sensors import get
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
@@ -42,26 +43,29 @@ def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB) -> 
 def test_with_a_sensor_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
     report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb")
-    assert report["consistency"] is True
+    assert report["consistency"] == ROUNDS
     assert inconsistency(output, scene) < BOUND
     with rasterio.open(output) as file:
-        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == "0.34,0.32,0.3,0.22"
+        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == str(ROUNDS)
+        assert file.tags(ns="SSDIFF")["MTF_GAINS"] == "0.34,0.32,0.3,0.22"
 
 
 def test_without_it_this_model_does_not(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
     report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--no-consistency")
-    assert report["consistency"] is False
+    assert report["consistency"] == 0
     assert inconsistency(output, scene) > 2 * BOUND
     with rasterio.open(output) as file:
-        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == "no"
+        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == "0"
 
 
-def test_without_a_sensor_it_is_asked_for_and_the_generic_mtf_counts(scene: Scene, tiny: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.tif"
-    assert answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny)["consistency"] is False
-    assert answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--consistency", "--overwrite")["consistency"]
-    assert inconsistency(output, scene, (0.3,) * 4) < BOUND
+def test_without_a_sensor_a_guessed_mtf_counts_in_part_or_on_request_fully(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    found = {}
+    for name, option in (("none", ["--no-consistency"]), ("part", []), ("full", ["--consistency"])):
+        report = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / name, "--model", tiny, *option)
+        found[name] = report["consistency"], inconsistency(tmp_path / name, scene, (0.3,) * 4)
+    assert [rounds for rounds, _ in found.values()] == [0, FEW_ROUNDS, ROUNDS]
+    assert found["full"][1] < BOUND < found["part"][1] < found["none"][1] / 2
 
 
 def test_a_part_of_the_scene_has_the_same_pixels(scene: Scene, tiny: Path, tmp_path: Path) -> None:
