@@ -19,6 +19,7 @@ from ssdiff_cli.jobs.simulate import ms_transform, pan_transform
 from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
 from ssdiff_cli.rasters.whole import read_whole
 from ssdiff_models import metrics
+from ssdiff_models.classical import METHODS
 from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
 from ssdiff_models.sensors import get
 from tests.scenes import UTM, Scene, SceneFactory
@@ -125,6 +126,15 @@ def test_two_rasters_on_one_grid(scene: Scene, tmp_path: Path) -> None:
     assert found["methods"]["fused"] == pytest.approx(want, rel=1e-9)
     same = scores("--fused", scene.truth, "--reference", scene.truth)["methods"]["truth"]
     assert (same["sam"], same["q2n"], same["psnr"]) == (0, pytest.approx(1), None)
+
+
+@pytest.mark.parametrize("mode", ["--reduced-res", "--full-res"])
+def test_every_classical_method_has_a_row(scene: Scene, mode: str) -> None:
+    rows = scores(mode, scene.pan, scene.ms, "--methods", ",".join(METHODS), "--sensor", "qb")["methods"]
+    assert tuple(rows) == METHODS
+    assert all(math.isfinite(value) for row in rows.values() for value in row.values())
+    if mode == "--reduced-res":
+        assert rows["gsa"]["ergas"] < rows["exp"]["ergas"]
 
 
 def test_holes_do_not_count(scene: Scene, tmp_path: Path) -> None:

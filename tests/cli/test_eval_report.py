@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
 from ssdiff_cli.jobs.evaluate_gallery import Shown
+from ssdiff_cli.jobs.evaluate_samples import Settings
 from ssdiff_cli.jobs.report import plots
 from ssdiff_cli.jobs.report.errors import band_figures, error_map, worst_spot
 from ssdiff_cli.jobs.report.pictures import heat, signed
 from ssdiff_models.checkpoint import save_checkpoint
+from ssdiff_models.sensors import get
 from tests.models import tiny
 from tests.scenes import Scene, SceneFactory
 
@@ -129,6 +132,18 @@ def test_errors_are_relative_to_the_mean_of_each_band() -> None:
     figures = band_figures(fused, evaluated, None)  # type: ignore[arg-type]
     assert figures.rmse == pytest.approx([30 * np.sqrt(16 / 2000), 40 * np.sqrt(16 / 2000)], rel=1e-5)
     assert all(0.5 < value < 1 for value in figures.correlation)
+
+
+def test_the_border_of_the_part_shown_has_no_error_without_a_reference() -> None:
+    lms = np.random.default_rng(0).uniform(100, 200, (4, 64, 80)).astype(np.float32)
+    part = replace(shown(lms), lms=lms, reference=None)
+    sensor = get("qb")
+    settings = Settings(protocol="full-resolution", inputs=(), sensor=sensor, ratio=4, crop=0, peak=255, unit="scene")
+    error = error_map(lms, part, settings)
+    inside = np.zeros(error.shape, np.bool_)
+    inside[20:-20, 20:-20] = True
+    assert (error > 0)[inside].all()
+    assert (error == 0)[~inside].all()
 
 
 def test_scales() -> None:

@@ -8,7 +8,8 @@ import torch
 from ssdiff_cli.jobs.evaluate_gallery import Shown
 from ssdiff_cli.jobs.evaluate_samples import Settings
 from ssdiff_models.degrade import mtf_filter
-from ssdiff_models.scene import FloatArray
+from ssdiff_models.metrics.full_resolution import REACH
+from ssdiff_models.scene import BoolArray, FloatArray
 
 __all__ = ["BandFigures", "band_figures", "error_map", "truth_of", "worst_spot"]
 
@@ -27,6 +28,15 @@ def truth_of(shown: Shown) -> FloatArray:
     return shown.lms if shown.reference is None else shown.reference
 
 
+def trusted(shown: Shown) -> BoolArray:
+    """Returns the pixels whose error means something: where the MTF is applied to the part shown, its border does not."""
+    if shown.reference is not None:
+        return shown.valid
+    inside = np.zeros_like(shown.valid)
+    inside[REACH:-REACH, REACH:-REACH] = True
+    return shown.valid & inside if (shown.valid & inside).any() else shown.valid
+
+
 def compared(fused: FloatArray, shown: Shown, settings: Settings) -> FloatArray:
     """Returns what of a fused image can be compared: itself, or what the sensor's MTF leaves of it where there is no reference."""
     if shown.reference is not None:
@@ -40,13 +50,14 @@ def error_map(fused: FloatArray, shown: Shown, settings: Settings) -> FloatArray
     truth = truth_of(shown)
     means = np.abs(truth[:, shown.valid].mean(axis=1)).clip(1e-6)[:, None, None]
     error = (compared(fused, shown, settings) - truth) / means
-    result: FloatArray = np.where(shown.valid, 100 * np.sqrt((error**2).mean(axis=0)), 0).astype(np.float32)
+    result: FloatArray = np.where(trusted(shown), 100 * np.sqrt((error**2).mean(axis=0)), 0).astype(np.float32)
     return result
 
 
 def band_figures(fused: FloatArray, shown: Shown, settings: Settings) -> BandFigures:
     """Returns the error and the correlation of each band over the valid pixels."""
-    pairs = [(a[shown.valid], b[shown.valid]) for a, b in zip(compared(fused, shown, settings), truth_of(shown), strict=True)]
+    mask = trusted(shown)
+    pairs = [(a[mask], b[mask]) for a, b in zip(compared(fused, shown, settings), truth_of(shown), strict=True)]
     rmse = [100 * float(np.sqrt(np.mean((a - b) ** 2)) / max(abs(float(b.mean())), 1e-6)) for a, b in pairs]
     return BandFigures(rmse=tuple(rmse), correlation=tuple(_correlation(a, b) for a, b in pairs))
 

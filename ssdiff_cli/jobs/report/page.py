@@ -77,7 +77,8 @@ def render_report(evaluation: Evaluation, gallery: Gallery) -> str:
 def _pictures(gallery: Gallery, shown: Shown) -> dict[str, object]:
     view = _view(gallery, shown)
     errors = {method: error_map(fused, shown, gallery.settings) for method, fused in gallery.fused.items()}
-    largest = round_up(max(float(np.percentile(error, 99)) for error in errors.values()))
+    # Half of the methods fit the scale, so that one bad method does not make all others black.
+    largest = round_up(float(np.median([np.percentile(error, 99) for error in errors.values()])))
     main = next(iter(errors))
     rows, cols = worst_spot(errors[main], ZOOM)
     figures = {method: band_figures(fused, shown, gallery.settings) for method, fused in gallery.fused.items()}

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["band_plot", "colour_scale"]
 
-PALETTE = ("#0b6e99", "#d1495b", "#3a7d44", "#edae49", "#6d4c9f", "#8d6e63", "#00a6a6", "#7a7a7a", "#c2185b", "#556b2f")
+PALETTE = (
+    *("#0b6e99", "#d1495b", "#3a7d44", "#edae49", "#6d4c9f", "#8d6e63", "#00a6a6", "#7a7a7a"),
+    *("#e377c2", "#9bb83a", "#12355b", "#f08a5d", "#5c1a33", "#7fc8f8", "#b8860b", "#2b2b2b"),
+)
 
 
 def band_plot(figures: Mapping[str, BandFigures], bands: Sequence[str]) -> str:
