@@ -13,6 +13,7 @@ from ssdiff_cli.jobs.model_shelf import ModelShelf
 from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob, SharpenReport
+from ssdiff_cli.jobs.sharpen_key import settings_key
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
@@ -41,7 +42,7 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
     with raster_env(num_threads=1), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, models or ModelShelf()))
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
-        options = replace(job.sink, provenance=_provenance(job, scene, fusion))
+        options = replace(job.sink, provenance=_provenance(job, scene, fusion), key=settings_key(job, scene, fusion))
         sink = stack.enter_context(open_sink(job.output, pair, options=options))
         spread = _spread_sink(job, scene, stack, fusion)
         _write(fusion, sink, spread, progress)
@@ -96,20 +97,35 @@ def _spread_sink(job: SharpenJob, scene: OpenScene, stack: ExitStack, fusion: Fu
         dtype="float32",
         nodata=float("nan"),
         creation=tuple(option for option in job.sink.creation if option[0].upper() not in {"NBITS", "PREDICTOR"}),
+        key=settings_key(job, scene, fusion),
         provenance=_provenance(job, scene, fusion) | {"CONTENT": "standard deviation of the samples, DN"},
     )
     return stack.enter_context(open_sink(job.uncertainty, scene.pair, options=options))
 
 
 def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress: Progress) -> None:
-    pixels = 0
-    progress(0, fusion.total, 0)
-    for done, block in enumerate(fusion.blocks, start=1):
+    """Makes what an earlier run has not; blocks of the one output that the other still needs are made for both."""
+    sinks = [sink] if spread is None else [sink, spread]
+    ranges = _joined({row for each in sinks for rows in each.block_rows(fusion.grid) for row in rows})
+    total = fusion.across * sum(len(rows) for rows in ranges)
+    progress(0, total, 0)
+    done = pixels = 0
+    for block in (block for rows in ranges for block in fusion.blocks(rows)):
         sink.write(block.window, block.fused, block.valid)
         if spread is not None and block.spread is not None:
             spread.write(block.window, block.spread, block.valid)
-        pixels += block.window.rows * block.window.cols
-        progress(done, fusion.total, pixels)
+        done, pixels = done + 1, pixels + block.window.rows * block.window.cols
+        progress(done, total, pixels)
+
+
+def _joined(rows: set[int]) -> list[range]:
+    ranges: list[range] = []
+    for row in sorted(rows):
+        if ranges and ranges[-1].stop == row:
+            ranges[-1] = range(ranges[-1].start, row + 1)
+        else:
+            ranges.append(range(row, row + 1))
+    return ranges
 
 
 def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, started: float) -> SharpenReport:

@@ -1,7 +1,7 @@
 """A method, classical or a network, bound to one scene: its blocks, and what the output says about it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ssdiff_cli.device import DeviceChoice, choose
@@ -29,9 +29,12 @@ _log = logging.getLogger(__name__)
 class Fusion:
     """A method bound to a scene: its blocks, and what is said about it."""
 
-    blocks: Iterator[FusedBlock]
+    blocks: Callable[[range], Iterator[FusedBlock]]
+    """The blocks of some rows of blocks of `grid`."""
     total: int
-    """Number of blocks."""
+    """Number of blocks of the whole area."""
+    across: int
+    """Blocks in a row of them."""
     fuser: ModelFuser | LocalFuser
     grid: TileGrid
     device: DeviceChoice
@@ -55,8 +58,11 @@ def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
     grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
     device = choose(job.device, tile_pixels=1)
     fuser = stream(job.method, pair, sensors.get(job.sensor or "generic"), workers=device.threads)
-    blocks = fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=device.threads)
-    return Fusion(blocks=blocks, total=_count(grid, pair), fuser=fuser, grid=grid, device=device)
+
+    def blocks(rows: range) -> Iterator[FusedBlock]:
+        return fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=device.threads, rows=rows)
+
+    return Fusion(blocks=blocks, total=_count(grid, pair), across=_across(grid, pair), fuser=fuser, grid=grid, device=device)
 
 
 def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion:
@@ -80,8 +86,9 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
     _tell_groups(fuser, checkpoint)
     grid = TileGrid(rows=pair.rows, cols=pair.cols, step=settings.tile, overlap=settings.overlap, multiple=fuser.multiple)
     return Fusion(
-        blocks=fuse_tiles(pair, fuser, device.runner()),
+        blocks=lambda rows: fuse_tiles(pair, fuser, device.runner(), rows),
         total=_count(grid, pair),
+        across=_across(grid, pair),
         fuser=fuser,
         grid=grid,
         device=device,
@@ -130,6 +137,10 @@ def _tell_groups(fuser: ModelFuser, checkpoint: Checkpoint) -> None:
 def _count(grid: TileGrid, pair: ScenePair) -> int:
     rows, cols = grid.covering(pair.area)
     return len(rows) * len(cols)
+
+
+def _across(grid: TileGrid, pair: ScenePair) -> int:
+    return len(grid.covering(pair.area)[1])
 
 
 def _fusion_tags(fuser: ModelFuser) -> dict[str, str]:

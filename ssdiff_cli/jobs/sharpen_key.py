@@ -1,0 +1,42 @@
+"""What a run's pixels depend on besides its pair: an unfinished output is continued only by a run with the same."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ssdiff_cli.jobs.open_scene import OpenScene
+from ssdiff_cli.jobs.scene_statistics import statistics_record
+from ssdiff_cli.jobs.sharpen_fusion import Fusion
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_models import __version__
+
+if TYPE_CHECKING:
+    from ssdiff_models.checkpoint import Checkpoint
+
+__all__ = ["settings_key"]
+
+
+def settings_key(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
+    """Returns settings by the names that a message would use."""
+    common = {
+        "version": __version__,
+        "--method": job.method,
+        "--sensor": str(job.sensor),
+        "statistics": json.dumps(statistics_record(scene.pair.statistics()), sort_keys=True),
+        "--device": fusion.device.device.type,
+    }
+    if scene.checkpoint is None or fusion.settings is None:
+        return common
+    settings = {f"--{name}": json.dumps(value) for name, value in asdict(fusion.settings).items()}
+    return common | settings | {"--model": _digest(scene.checkpoint), "--precision": str(fusion.device.precision)}
+
+
+def _digest(checkpoint: "Checkpoint") -> str:
+    """Hash of the weights and of how they are used; not of the name, which two models may share."""
+    used = (checkpoint.config, checkpoint.normalisation, checkpoint.full_scale, checkpoint.residual_scale, checkpoint.schedule)
+    found = hashlib.sha256(repr(used).encode())
+    for name, tensor in sorted(checkpoint.network.state_dict().items()):
+        found.update(name.encode())
+        found.update(tensor.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
