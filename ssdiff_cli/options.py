@@ -34,6 +34,7 @@ __all__ = [
     "Quiet",
     "Register",
     "RegisterLocal",
+    "RpcDem",
     "Sampler",
     "Samples",
     "Seed",
@@ -101,6 +102,10 @@ Like = Annotated[
     typer.Option("--like", metavar="RASTER", help="Part of the scene that this raster covers.", show_default=False),
 ]
 AssumeSameCrs = Annotated[bool, typer.Option("--assume-same-crs", help="A missing CRS is the other image's.")]
+RpcDem = Annotated[
+    str | None,
+    typer.Option("--rpc-dem", metavar="RASTER", help="Elevation model for images that have only RPCs.", show_default=False),
+]
 SrcNodata = Annotated[
     str | None,
     typer.Option("--src-nodata", metavar="PAN[,MS]", help="Nodata of the inputs, over what they say.", show_default=False),

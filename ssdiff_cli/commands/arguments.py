@@ -21,6 +21,7 @@ def pair_options(
     like: str | None,
     assume_same_crs: bool,
     src_nodata: str | None,
+    rpc_dem: str | None,
 ) -> "PairOptions":
     """Returns how a pair is to be understood.
 
@@ -41,6 +42,7 @@ def pair_options(
         assume_same_crs=assume_same_crs,
         pan_nodata=pan_nodata,
         ms_nodata=ms_nodata,
+        rpc_dem=rpc_dem,
     )
 
 

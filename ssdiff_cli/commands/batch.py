@@ -31,6 +31,7 @@ from ssdiff_cli.options import (
     Quiet,
     Register,
     RegisterLocal,
+    RpcDem,
     Sampler,
     Samples,
     Seed,
@@ -69,6 +70,7 @@ def batch(
     extent: Extent = "intersection",
     assume_same_crs: AssumeSameCrs = False,
     src_nodata: SrcNodata = None,
+    rpc_dem: RpcDem = None,
     nodata: Nodata = "inherit",
     dtype: Dtype = None,
     file_format: Format = "GTiff",
@@ -115,6 +117,7 @@ def batch(
             like=None,
             assume_same_crs=assume_same_crs,
             src_nodata=src_nodata,
+            rpc_dem=rpc_dem,
         ),
         sink=SinkOptions(
             format=file_format,

@@ -35,6 +35,7 @@ from ssdiff_cli.options import (
     Quiet,
     Register,
     RegisterLocal,
+    RpcDem,
     Sampler,
     Samples,
     Seed,
@@ -68,6 +69,7 @@ def sharpen(
     like: Like = None,
     assume_same_crs: AssumeSameCrs = False,
     src_nodata: SrcNodata = None,
+    rpc_dem: RpcDem = None,
     nodata: Nodata = "inherit",
     dtype: Dtype = None,
     file_format: Format = "GTiff",
@@ -118,6 +120,7 @@ def sharpen(
             like=like,
             assume_same_crs=assume_same_crs,
             src_nodata=src_nodata,
+            rpc_dem=rpc_dem,
         ),
         sink=SinkOptions(
             format=file_format,

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.rpc import RPC
 
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -129,3 +131,36 @@ def test_a_model_that_is_not_there(scene: Scene) -> None:
 def test_a_model_of_another_ratio(scene: Scene, tmp_path: Path) -> None:
     landsat = save_tiny(tmp_path, ratio=2)
     assert "ratio 2" in refusal(ssdiff("check", scene.pan, scene.ms, "--model", landsat), 3)
+
+
+def rpc_only(path: Path, pixels: int) -> None:
+    """Replaces a raster by one that only RPCs place: a plane of a hundredth of a degree."""
+    with rasterio.open(path) as file:
+        data, profile = file.read(), file.profile
+    half = pixels / 2
+    line, sample = ([0.0, *(float(i == k) for i in range(1, 20))] for k in (2, 1))
+    one = [1.0] + [0.0] * 19
+    profile.update(transform=None, crs=None)
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(data)
+        file.rpcs = RPC(
+            height_off=0, height_scale=1000, lat_off=45, lat_scale=0.005, long_off=3, long_scale=0.005,
+            line_off=half, line_scale=half, samp_off=half, samp_scale=half,
+            line_num_coeff=line, line_den_coeff=one, samp_num_coeff=sample, samp_den_coeff=one,
+        )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_an_elevation_model_for_images_that_only_have_rpcs(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+    scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
+    rpc_only(scene.pan, 128)
+    rpc_only(scene.ms, 32)
+    with rasterio.open(
+        tmp_path / "dem.tif", "w", driver="GTiff", width=50, height=50, count=1, dtype="float32", crs="EPSG:4326",
+        transform=Affine(0.001, 0, 2.975, 0, -0.001, 45.025),
+    ) as dem:  # fmt: skip
+        dem.write(np.full((1, 50, 50), 120, np.float32))
+    found = answer("check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", tmp_path / "dem.tif")
+    assert found["ratio"] == 4
+    missing = ssdiff("check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", tmp_path / "none.tif")
+    assert "none.tif" in refusal(missing, 3)
