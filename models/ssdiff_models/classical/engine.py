@@ -23,7 +23,7 @@ __all__ = ["ClassicalFuser", "fuse", "stream"]
 
 LATTICE = 1024
 """Side in PAN pixels, nearly, of the blocks in which statistics are summed, anchored at PAN (0, 0)."""
-_STRIP = 256
+_STRIP = 512
 """Rows, nearly, that are fused at a time, so that intermediate results stay in the processor's cache."""
 _READ_AHEAD = 2
 
@@ -98,6 +98,9 @@ class ClassicalFuser:
 
     def __call__(self, patch: Patch, window: Window) -> FloatArray:
         """Returns ``(bands, rows, cols)`` in DN for `window`, whole MS pixels, given the patch of ``window.expand(halo)``."""
+        if window.rows <= _STRIP:
+            whole: FloatArray = self.rule.apply(WindowBlock(patch, window, self.halo, self.geometry)).numpy()
+            return whole
         output = np.empty((len(patch.ms), *window.shape), np.float32)
         target = torch.from_numpy(output)
         for strip in _strips(window, self.geometry.ratio):
