@@ -3,9 +3,14 @@
 import logging
 from dataclasses import replace
 
+from ssdiff_cli.device import processor_threads
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
-from ssdiff_models.alignment import Drift, SceneShift, agree, lattice, window_shift
+from ssdiff_models.alignment import Drift, SceneShift, WindowShift, agree, lattice, window_shift
 from ssdiff_models.errors import InputError
+from ssdiff_models.pipeline import ordered_map
+from ssdiff_models.runners import single_threaded
+from ssdiff_models.scene import Patch
+from ssdiff_models.tiles import Window
 
 __all__ = ["WORTH_A_WARNING", "look", "register", "warn"]
 
@@ -72,8 +77,14 @@ def _summed(first: SceneShift, second: SceneShift) -> SceneShift:
 def _estimate(pair: ScenePair, *, count: int, size: int, local: bool) -> SceneShift | None:
     # The overlap and not the area: the shift belongs to the scene, whatever part of it is asked for.
     windows = lattice(pair.overlap, count=count, size=size, ratio=pair.ratio)
-    found = (window_shift(pair.read(window), window, ratio=pair.ratio, phase=pair.ms_phase) for window in windows)
-    return agree(found, local=local)
+    read = ((window, pair.read(window)) for window in windows)
+
+    def shift(item: tuple[Window, Patch]) -> WindowShift | None:
+        window, patch = item
+        return window_shift(patch, window, ratio=pair.ratio, phase=pair.ms_phase)
+
+    # One thread a window: small products gain nothing from more, which would wait for each other in a loop.
+    return agree(ordered_map(shift, read, workers=processor_threads(), initializer=single_threaded), local=local)
 
 
 def _moved(options: PairOptions, shift: SceneShift) -> PairOptions:

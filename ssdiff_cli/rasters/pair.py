@@ -183,6 +183,8 @@ class ScenePair:
         native = Window(row=rows.start, col=cols.start, rows=rows.stop - rows.start, cols=cols.stop - cols.start)
         filled = self.ms.read_filled(native, self._ms_means)
         resampled = resample_axis(resample_axis(filled.values, rows, native.row, 1), cols, native.col, 2)
+        if filled.valid.all():
+            return resampled, np.ones(window.shape, bool)
         under = np.ix_(
             _pixel_index(mapping.rows.at(np.arange(window.row, window.row_stop) + 0.5)) - native.row,
             _pixel_index(mapping.cols.at(np.arange(window.col, window.col_stop) + 0.5)) - native.col,
