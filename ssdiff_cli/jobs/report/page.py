@@ -162,10 +162,8 @@ def _sequence(gallery: Gallery, view: View) -> Mapping[str, list[Tile]]:
     if gallery.model is None:
         return {}
     moments = denoising(gallery)
-    bands = [band for band in view.bands if band < len(moments[0].state)] or [0]
-    view = View(bands=tuple(bands), stretch=view.stretch)
-    last = moments[-1].high[bands]
-    ringing = float(np.percentile(np.abs(last), 99))
+    bands = list(view.bands)
+    ringing = float(np.percentile(np.abs(moments[-1].high[bands]), 99))
     noise = float(np.percentile(np.abs(moments[0].state), 99))
 
     def row(pictures: list[str]) -> list[Tile]:

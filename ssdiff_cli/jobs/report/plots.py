@@ -77,8 +77,8 @@ def _svg(figure: "Figure") -> str:
 
 
 def round_up(value: float) -> float:
-    """Returns the next of 1, 2, 5, 10, 20, 50, … for a scale with round ticks."""
+    """Returns the next round number for a scale with round ticks."""
     if not value > 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value)

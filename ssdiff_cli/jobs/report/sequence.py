@@ -30,7 +30,7 @@ SIDE = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One step of the sampler; images ``(bands, rows, cols)`` of the model's first group of bands."""
+    """One step of the sampler; images ``(bands, rows, cols)`` of all bands of the scene."""
 
     t: int
     """Time step, from nearly pure noise down."""
@@ -70,19 +70,36 @@ def _moments(model: Model, sample: Sample, window: Window) -> Iterator[Moment]:
     ms = at_phase(sample, checkpoint.ratio, checkpoint.ms_phase)
     source = ArraySource(pan=sample.pan.astype(np.float32), ms=ms, ratio=checkpoint.ratio)
     fuser = model.fuser(sample.statistics or source.statistics())
-    bands, device = list(fuser.groups[0]), model.device.device
-    denoiser = _denoiser(fuser, source.read(window), bands, device)
-    noise = gaussian_batch([window], bands=fuser.bands, seed=model.settings.seed, sample=0, device=device)[:, bands]
-    for step in SAMPLERS[model.settings.sampler](denoiser, noise, checkpoint.schedule, STEPS):
-        estimate = _restored(fuser, denoiser.fuse(step.x0_hat)[0].cpu(), bands)
+    patch, device = source.read(window), model.device.device
+    noise = gaussian_batch([window], bands=fuser.bands, seed=model.settings.seed, sample=0, device=device)
+    denoisers = [_denoiser(fuser, patch, list(group), device) for group in fuser.groups]
+    sampler = SAMPLERS[model.settings.sampler]
+    runs = [
+        sampler(denoiser, noise[:, list(group)], checkpoint.schedule, STEPS)
+        for denoiser, group in zip(denoisers, fuser.groups, strict=True)
+    ]
+    for steps in zip(*runs, strict=True):
+        states = [step.x_t for step in steps]
+        estimates = [denoiser.fuse(step.x0_hat) for denoiser, step in zip(denoisers, steps, strict=True)]
+        estimate = fuser.ms_range.restore(_assembled(estimates, fuser))
         low = correlate(estimate.double(), [lowpass_kernel(checkpoint.ratio)]).float()
         yield Moment(
-            t=step.t,
-            state=step.x_t[0].cpu().numpy(),
+            t=steps[0].t,
+            state=_assembled(states, fuser).numpy(),
             estimate=estimate.numpy(),
             low=low.numpy(),
             high=(estimate - low).numpy(),
         )
+
+
+def _assembled(images: list[Tensor], fuser: ModelFuser) -> Tensor:
+    """Returns all bands of the scene from the images ``(1, bands, rows, cols)`` of its groups; bands of several are averaged."""
+    total = torch.zeros(fuser.bands, *images[0].shape[2:])
+    counts = [sum(group.count(band) for group in fuser.groups) for band in range(fuser.bands)]
+    for image, group in zip(images, fuser.groups, strict=True):
+        for place, band in enumerate(group):
+            total[band] += image[0, place].cpu() / counts[band]
+    return total
 
 
 def _denoiser(fuser: ModelFuser, patch: Patch, bands: list[int], device: torch.device) -> ResidualDenoiser:
@@ -98,7 +115,3 @@ def _denoiser(fuser: ModelFuser, patch: Patch, bands: list[int], device: torch.d
         ms=halo_ms[None, :, inside, inside].to(device),
         residual_scale=checkpoint.residual_scale,
     )
-
-
-def _restored(fuser: ModelFuser, image: Tensor, bands: list[int]) -> Tensor:
-    return image * fuser.ms_range.scale[bands] + fuser.ms_range.centre[bands]
