@@ -82,7 +82,10 @@ Report = Annotated[
 FailIf = Annotated[
     list[str] | None,
     typer.Option(
-        "--fail-if", metavar="CONDITION", help="Exit 6 if so: 'hqnr<0.9', 'gsa:sam>4'; repeatable.", show_default=False
+        "--fail-if",
+        metavar="CONDITION",
+        help="Exit 6 if so: 'hqnr<0.9' (of the given products, else of ssdiff, else of all), 'gsa:sam>4'; repeatable.",
+        show_default=False,
     ),
 ]
 
@@ -133,7 +136,6 @@ def evaluate(
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.evaluate_conditions import check
     from ssdiff_cli.jobs.evaluate_methods import parse_methods
     from ssdiff_cli.jobs.evaluate_request import ModelChoice, Request
     from ssdiff_cli.jobs.evaluate_run import Outputs, run_evaluation
@@ -176,4 +178,4 @@ def evaluate(
         console.emit_json(evaluation.as_json())
     else:
         console.result(render_table(evaluation))
-    check(conditions, evaluation.means())
+    conditions.check(evaluation.means())

@@ -1,4 +1,7 @@
-"""``--fail-if``: conditions on scores, such as ``hqnr<0.9`` or ``gsa:sam>4``."""
+"""``--fail-if``: conditions on scores, such as ``hqnr<0.9`` or ``gsa:sam>4``.
+
+A condition without a row's name is about what is being judged: the given products; without any, ssdiff; without it, every row.
+"""
 
 import math
 import operator
@@ -6,10 +9,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ssdiff_cli.jobs.evaluate_methods import MODEL_METHOD
 from ssdiff_cli.jobs.evaluate_scores import Scores
 from ssdiff_models.errors import ThresholdError, UsageError
 
-__all__ = ["Condition", "check", "parse_condition"]
+__all__ = ["Condition", "Conditions", "check_rows", "judged_rows", "parse_condition"]
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -27,15 +31,15 @@ class Condition:
     text: str
     """As the user wrote it."""
     method: str | None
-    """The row it looks at; None looks at all."""
+    """The row it names; None names none."""
     metric: str
     sign: str
     limit: float
 
-    def failures(self, scores: Mapping[str, Scores]) -> list[str]:
-        """Returns a phrase for each row that fails; what is not a number cannot pass."""
-        rows = scores if self.method is None else {self.method: scores[self.method]}
-        values = {name: row[self.metric] for name, row in rows.items()}
+    def failures(self, scores: Mapping[str, Scores], judged: Sequence[str]) -> list[str]:
+        """Returns a phrase for each row that fails, among those `judged` or the one it names; what is no number cannot pass."""
+        rows = judged if self.method is None else [self.method]
+        values = {name: scores[name][self.metric] for name in rows}
         failing = {name: value for name, value in values.items() if math.isnan(value) or _COMPARE[self.sign](value, self.limit)}
         return [f"{name} has {self.metric} {value:.6g} ({self.text.strip()})" for name, value in failing.items()]
 
@@ -78,13 +82,27 @@ def check_rows(conditions: Sequence[Condition], rows: Sequence[str]) -> None:
             )
 
 
-def check(conditions: Sequence[Condition], scores: Mapping[str, Scores]) -> None:
-    """Compares the mean scores with every condition.
+def judged_rows(rows: Sequence[str], products: Sequence[str]) -> tuple[str, ...]:
+    """Returns the rows that conditions without a name are about."""
+    if products:
+        return tuple(products)
+    return (MODEL_METHOD,) if MODEL_METHOD in rows else tuple(rows)
 
-    Raises:
-        ThresholdError: When one fails; the message is the first failing line and how many more there are.
-    """
-    failing = [line for condition in conditions for line in condition.failures(scores)]
-    if failing:
-        more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
-        raise ThresholdError(f"threshold missed: {failing[0]}{more}")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """All conditions of a run, and the rows that those without a name are about."""
+
+    conditions: tuple[Condition, ...]
+    judged: tuple[str, ...]
+
+    def check(self, scores: Mapping[str, Scores]) -> None:
+        """Compares the mean scores with every condition.
+
+        Raises:
+            ThresholdError: When one fails; the message is the first failing line and how many more there are.
+        """
+        failing = [line for condition in self.conditions for line in condition.failures(scores, self.judged)]
+        if failing:
+            more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
+            raise ThresholdError(f"threshold missed: {failing[0]}{more}")

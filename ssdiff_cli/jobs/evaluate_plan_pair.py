@@ -62,7 +62,14 @@ def pair_plan(request: Request, stack: ExitStack) -> Plan:
             return score_samples(settings, reduced_samples(scene, settings.sensor, settings.crop), fusers)
         return score_pieces(settings, full_samples(scene, _validity(products)), fusers)
 
-    return Plan(settings=settings, methods=tuple(fusers), count=scene.count, run=run, model=opened.model)
+    return Plan(
+        settings=settings,
+        methods=tuple(fusers),
+        count=scene.count,
+        run=run,
+        products=tuple(products),
+        model=opened.model,
+    )
 
 
 def _open(request: Request, stack: ExitStack) -> _Opened:

@@ -96,6 +96,7 @@ def reference_plan(request: Request, path: str, stack: ExitStack) -> Plan:
         methods=tuple(products),
         count=1 if asked is None else min(asked, sum(1 for _ in sample_windows(whole, 1, window_side(whole, asked)))),
         run=lambda: score_products(products, reference, settings, windows() if windows else None),
+        products=tuple(products),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssdiff_cli.jobs.evaluate import open_plan
-from ssdiff_cli.jobs.evaluate_conditions import Condition, check_rows, parse_condition
+from ssdiff_cli.jobs.evaluate_conditions import Conditions, check_rows, judged_rows, parse_condition
 from ssdiff_cli.jobs.evaluate_gallery import Gallery
 from ssdiff_cli.jobs.evaluate_request import Request
 from ssdiff_cli.jobs.evaluate_results import Evaluation
@@ -48,7 +48,7 @@ class Outputs:
                 raise UsageError(f"{path}: its folder does not exist: make it first")
 
 
-def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tuple[Evaluation, tuple[Condition, ...]]:
+def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tuple[Evaluation, Conditions]:
     """Scores what was asked for and writes the files.
 
     Returns:
@@ -67,7 +67,8 @@ def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tu
         gallery = Gallery(settings=plan.settings, model=plan.model) if outputs.report is not None else None
         _score(plan, evaluation, gallery, progress)
         _write(outputs, evaluation, gallery)
-    return evaluation, conditions
+        judged = judged_rows(plan.methods, plan.products)
+    return evaluation, Conditions(conditions=conditions, judged=judged)
 
 
 def _score(plan: Plan, evaluation: Evaluation, gallery: Gallery | None, progress: Progress) -> None:

@@ -125,6 +125,8 @@ class Plan:
     """Number of samples, where none turns out empty."""
     run: Callable[[], Iterator[Event]]
     """Fuses and scores, sample by sample."""
+    products: tuple[str, ...] = ()
+    """The rows that are given products."""
     model: "Model | None" = None
     """The model of one of the rows, for pictures of how it works."""
 

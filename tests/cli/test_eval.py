@@ -116,6 +116,17 @@ def test_given_products_are_rows_beside_exp(scene: Scene, tmp_path: Path) -> Non
     assert found["near"]["hqnr"] > found["far"]["hqnr"]
 
 
+def test_a_threshold_is_about_the_product_and_not_about_exp(scene: Scene, tmp_path: Path) -> None:
+    near = product(scene, tmp_path / "near.tif")
+    pair = ("--full-res", scene.pan, scene.ms, "--fused", near)
+    rows = scores(*pair)["methods"]
+    limit = (rows["near"]["hqnr"] + rows["exp"]["hqnr"]) / 2
+    good, bad = ("<", ">") if rows["near"]["hqnr"] > rows["exp"]["hqnr"] else (">", "<")
+    assert ssdiff(*pair, "--fail-if", f"hqnr{good}{limit}").exit_code == 0
+    assert ssdiff(*pair, "--fail-if", f"hqnr{bad}{limit}").exit_code == 6
+    assert ssdiff(*pair, "--fail-if", f"exp:hqnr{good}{limit}").exit_code == 6
+
+
 def test_two_rasters_on_one_grid(scene: Scene, tmp_path: Path) -> None:
     fused = product(scene, tmp_path / "fused.tif")
     found = scores("--fused", fused, "--reference", scene.truth, "--crop", "0", "--sensor", "qb")

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from ssdiff_cli.app import app
 from ssdiff_cli.jobs import evaluate_pairs
 from ssdiff_cli.jobs.evaluate import open_plan
-from ssdiff_cli.jobs.evaluate_conditions import parse_condition
+from ssdiff_cli.jobs.evaluate_conditions import judged_rows, parse_condition
 from ssdiff_cli.jobs.evaluate_methods import at_phase
 from ssdiff_cli.jobs.evaluate_products import product_names
 from ssdiff_cli.jobs.evaluate_request import ModelChoice, Request
@@ -123,12 +123,18 @@ def test_summaries() -> None:
 def test_conditions(text: str, fails: list[str]) -> None:
     rows: dict[str, Scores] = {"a": {"hqnr": 0.95, "d_s": math.nan}, "b": {"hqnr": 0.8, "d_s": 0.1}}
     condition = parse_condition(text, ["hqnr", "d_s"])
-    assert [line.split()[0] for line in condition.failures(rows)] == fails
+    assert [line.split()[0] for line in condition.failures(rows, ["a", "b"])] == fails
 
 
 def test_what_no_number_is_passes_no_condition() -> None:
     condition = parse_condition("d_s<0", ["d_s"])
-    assert condition.failures({"a": {"d_s": math.nan}}) == ["a has d_s nan (d_s<0)"]
+    assert condition.failures({"a": {"d_s": math.nan}}, ["a"]) == ["a has d_s nan (d_s<0)"]
+
+
+def test_conditions_are_about_what_is_judged() -> None:
+    assert judged_rows(["new", "ssdiff", "exp"], ["new"]) == ("new",)
+    assert judged_rows(["ssdiff", "exp"], []) == ("ssdiff",)
+    assert judged_rows(["gsa", "exp"], []) == ("gsa", "exp")
 
 
 def test_better_is_a_matter_of_the_metric() -> None:
