@@ -1,4 +1,4 @@
-"""Times Q2n: ``python benchmarks/q2n.py [SIDE [BANDS]]``; the goal is 2048 x 2048 x 8 in under 10 s on 2 cores."""
+"""Times Q2n: ``python -m benchmarks.q2n [SIDE [BANDS]]``; the goal is 2048 x 2048 x 8 in under 10 s on 2 cores."""
 
 import sys
 import time
