@@ -57,7 +57,7 @@ def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
 
     grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
     device = choose(job.device, tile_pixels=1)
-    fuser = stream(job.method, pair, sensors.get(job.sensor or "generic"), workers=device.threads)
+    fuser = stream(job.method, pair.whole(), sensors.get(job.sensor or "generic"), workers=device.threads)
 
     def blocks(rows: range) -> Iterator[FusedBlock]:
         return fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=device.threads, rows=rows)

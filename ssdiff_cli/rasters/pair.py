@@ -9,6 +9,7 @@ Usage::
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -150,6 +151,12 @@ class ScenePair:
             pan = sample_statistics(self.pan, self.overlap)
             self._statistics = SceneStatistics(pan=pan[0], ms=sample_statistics(self.ms, self._prepared.ms_overlap))
         return self._statistics
+
+    def whole(self) -> "ScenePair":
+        """Returns the same scene without the polygons of an area of interest: what a method's own statistics are taken from."""
+        scene = ScenePair(replace(self._prepared, region=None))
+        scene.use_statistics(self.statistics())
+        return scene
 
     def use_statistics(self, statistics: SceneStatistics) -> None:
         """Takes given statistics instead of this scene's own."""

@@ -21,7 +21,7 @@ def settle(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> Pixel
     if profile.maximum is not None:
         fused = np.minimum(fused, np.float32(profile.maximum))
     # Whatever invalid pixels hold must not warn about not being a number.
-    pixels = cast(np.where(valid, fused, np.float32(0)), profile.dtype)
+    pixels = cast(fused if valid.all() else np.where(valid, fused, np.float32(0)), profile.dtype)
     if profile.nodata is None:
         return pixels
     nodata = profile.dtype.type(profile.nodata)
