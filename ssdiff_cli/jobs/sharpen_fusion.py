@@ -57,7 +57,9 @@ def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
 
     grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
     device = choose(job.device, tile_pixels=1)
-    fuser = stream(job.method, pair.whole(), sensors.get(job.sensor or "generic"), workers=device.threads)
+    # A product with a part of the sensor's bands takes its gains by name.
+    sensor = replace(sensors.get(job.sensor or "generic"), bands=("",) * pair.bands, ms_gains=_gains(job, pair))
+    fuser = stream(job.method, pair.whole(), sensor, workers=device.threads)
 
     def blocks(rows: range) -> Iterator[FusedBlock]:
         return fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=device.threads, rows=rows)
