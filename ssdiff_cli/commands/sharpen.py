@@ -1,5 +1,6 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
+import os
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -95,6 +96,10 @@ def sharpen(
     compile_network: Annotated[
         bool, typer.Option("--compile", help="Compile the network (CUDA): slow start, faster run.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N|auto", help="Make part I of N only; merge joins the parts.", show_default=False),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     json: Json = False,
     verbose: Verbose = 0,
@@ -104,6 +109,7 @@ def sharpen(
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions, processor_threads
     from ssdiff_cli.jobs import sharpen as jobs
+    from ssdiff_cli.ranks import read_shard
     from ssdiff_cli.rasters.writer import SinkOptions
 
     job = jobs.SharpenJob(
@@ -128,6 +134,7 @@ def sharpen(
             nodata=output_nodata(nodata),
             creation=creation_options(co),
             overwrite=overwrite,
+            shard=read_shard(shard, os.environ),
             num_threads=num_threads or processor_threads(),
         ),
         method=method.lower(),

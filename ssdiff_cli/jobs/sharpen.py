@@ -15,6 +15,7 @@ from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob, SharpenReport
 from ssdiff_cli.jobs.sharpen_key import settings_key
 from ssdiff_cli.rasters.env import raster_env
+from ssdiff_cli.rasters.shards import shard_path
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
 from ssdiff_models.errors import UsageError
@@ -46,7 +47,7 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
         sink = stack.enter_context(open_sink(job.output, pair, options=options))
         spread = _spread_sink(job, scene, stack, fusion)
         _write(fusion, sink, spread, progress)
-        return _report(job, scene, fusion, started)
+    return _report(job, scene, fusion, sink.path, started)
 
 
 def check_arguments(job: SharpenJob) -> None:
@@ -70,7 +71,8 @@ def check_arguments(job: SharpenJob) -> None:
 def _check_outputs(job: SharpenJob) -> None:
     for output in (job.output, job.uncertainty):
         if output is not None:
-            check_output(output, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
+            path = shard_path(output, job.sink.shard) if job.sink.shard else output
+            check_output(path, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
 
 
 def _provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
@@ -128,12 +130,12 @@ def _joined(rows: set[int]) -> list[range]:
     return ranges
 
 
-def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, started: float) -> SharpenReport:
+def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, output: str, started: float) -> SharpenReport:
     pair = scene.pair
     area, seconds = pair.area, time.perf_counter() - started
     settings = fusion.settings
     return SharpenReport(
-        output=job.output,
+        output=output,
         width=area.cols,
         height=area.rows,
         count=pair.bands,
