@@ -113,10 +113,6 @@ class TileFile:
         """Tile rows that are still to come."""
         return self._tile_rows[self._rows_done :]
 
-    def ends_row(self, col: int) -> bool:
-        """Whether a row of tiles is at its end before tile column `col`."""
-        return col == self._pages[0].tiles_across
-
     def start(self) -> None:
         """Writes the template into an empty file."""
         self._file.truncate(0)

@@ -77,7 +77,8 @@ class RasterSink:
             tile_cols=profile.block_cols,
         )
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encode")
-        self._encoding: deque[Future[EncodedRun]] = deque()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._writing: deque[Future[None]] = deque()
         self._ahead = 2 * threads
 
     @property
@@ -114,32 +115,35 @@ class RasterSink:
             self._submit(run)
 
     def _submit(self, run: TileRun) -> None:
-        self._encoding.append(self._pool.submit(encode_run, run, self._profile))
-        # A row of tiles that is complete is written down at once: a killed run loses the row it was in, no more.
-        ahead = 0 if self._store.ends_row(run.col + run.valid.shape[1] // self._profile.block_cols) else self._ahead
-        while len(self._encoding) > ahead:
-            self._append(self._encoding.popleft().result())
+        encoding = self._pool.submit(encode_run, run, self._profile)
+        self._writing.append(self._writer.submit(self._append, encoding))
+        while len(self._writing) > self._ahead:
+            self._writing.popleft().result()
 
-    def _append(self, run: EncodedRun) -> None:
+    def _append(self, encoding: Future[EncodedRun]) -> None:
+        """Writes tiles down as soon as they are encoded, and then tells the journal: a killed run loses the row it was in, no more."""
+        run = encoding.result()
         with disk_errors(self.path):
             for k, planes in enumerate(run.tiles):
                 for tile_rows in self._store.put(run.row, run.col + k, planes):
                     self._record(tile_rows)
 
     def finish(self) -> None:
-        """Writes what is still being encoded.
+        """Waits for what is still being encoded and written.
 
         Raises:
+            ResourceError: When the disk is full.
             RuntimeError: When blocks are missing.
         """
-        while self._encoding:
-            self._append(self._encoding.popleft().result())
+        while self._writing:
+            self._writing.popleft().result()
         if self._missing or self._store.left:
             raise RuntimeError(f"{self._missing} pixels of {self.path} were never written")
 
     def close(self) -> None:
-        """Ends the encoding threads."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Ends the threads, after what they were given: it is computed, and a continued run need not do it again."""
+        for pool in (self._writer, self._pool):
+            pool.shutdown(wait=True)
 
 
 def _windows(tile_rows: tuple[int, ...], profile: OutputProfile) -> tuple[Window, ...]:

@@ -27,7 +27,8 @@ def scene(scene_factory: SceneFactory) -> Scene:
 
 @pytest.mark.parametrize("options", [(), ("--method", "gsa"), ("-f", "COG")], ids=["network", "gsa", "cog"])
 def test_merged_shards_are_the_file_of_one_run(options: tuple[str, ...], scene: Scene, tiny: Path, tmp_path: Path) -> None:
-    words: list[Word] = ["sharpen", scene.pan, scene.ms, *options, *(["--model", tiny] if "--method" not in options else [])]
+    model: list[Word] = [] if "--method" in options else ["--model", tiny]
+    words: list[Word] = ["sharpen", scene.pan, scene.ms, *options, *model]
     answer(*words, "-o", tmp_path / "whole.tif")
     out = tmp_path / "out.tif"
     shards = [Path(str(answer(*words, "-o", out, "--shard", f"{i}/2")["output"])) for i in (1, 2)]
