@@ -28,7 +28,7 @@ def _calls(pan: Path, ms: Path, model: Path) -> tuple[ModelFuser, list[Call]]:
     """Returns the arguments of every network call that the command makes."""
     checkpoint = load_checkpoint(model)
     with raster_env(), open_pair(str(pan), str(ms), options=PairOptions(ratio=checkpoint.ratio)) as pair:
-        fuser = ModelFuser(checkpoint=checkpoint, statistics=pair.statistics(), settings=FusionSettings.of(checkpoint))
+        fuser = ModelFuser.for_scene(checkpoint, pair, FusionSettings.of(checkpoint))
         grid = model_grid(pair, fuser)
         return fuser, [_call(fuser, *grid.tile(i, j).shape) for i, j in grid.blocks(pair.area)]
 

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         if record.sensor in options.without:
             continue
         try:
-            scene, _ = read_scene(record, bands)
+            scene, _ = read_scene(record, bands, checkpoint.prior)
         except InputError as error:
             sys.stderr.write(f"left out: {error}\n")
             continue

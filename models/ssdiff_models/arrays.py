@@ -144,7 +144,7 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     else:
         checkpoint.network.to(device)
         runner = BatchRunner(device=torch.device(device), batch=batch)
-    fuser = ModelFuser(checkpoint=checkpoint, statistics=source.statistics(), settings=settings, precision=precision)
+    fuser = ModelFuser.for_scene(checkpoint, source, settings, precision=precision)
     grid = model_grid(source, fuser)
     output = np.empty((source.bands, source.rows, source.cols), ms.dtype)
     for done, block in enumerate(fuse_tiles(source, fuser, runner), 1):

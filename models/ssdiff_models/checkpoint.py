@@ -14,6 +14,7 @@ from torch import nn
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
+from ssdiff_models.prior import PriorName
 from ssdiff_models.schedule import Schedule
 
 __all__ = ["Checkpoint", "Normalisation", "load_checkpoint", "read_header", "save_checkpoint"]
@@ -41,6 +42,8 @@ class Checkpoint:
     """How DN become the network's range."""
     full_scale: float | None = None
     """The DN that 1 stands for, with the ``full-scale`` normalisation."""
+    prior: PriorName = "lms"
+    """The image whose residual the network predicts, and which it sees in the LMS's place."""
     residual_scale: float = 1.0
     """Factor on the residual in the diffusion state."""
     ms_phase: float = 1.5
@@ -59,6 +62,8 @@ class Checkpoint:
     def __post_init__(self) -> None:
         if self.normalisation not in ("scene-mean", "full-scale"):
             raise ModelError(f"unknown normalisation {self.normalisation!r}: the model needs another version of ssdiff")
+        if self.prior not in ("lms", "bt-h"):
+            raise ModelError(f"unknown prior {self.prior!r}: the model needs another version of ssdiff")
         if self.normalisation == "full-scale" and not (self.full_scale and self.full_scale > 0):
             raise ModelError(
                 f"a full-scale model needs its full-scale value, got {self.full_scale}: import it again with --full-scale"
@@ -116,6 +121,7 @@ def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "ratio": checkpoint.ratio,
         "normalisation": checkpoint.normalisation,
         "full_scale": checkpoint.full_scale,
+        "prior": checkpoint.prior,
         "residual_scale": checkpoint.residual_scale,
         "ms_phase": checkpoint.ms_phase,
         "schedule": asdict(checkpoint.schedule),
@@ -188,6 +194,7 @@ def _assemble(network: nn.Module, header: Mapping[str, Any]) -> Checkpoint:
         ratio=int(header["ratio"]),
         normalisation=header["normalisation"],
         full_scale=header["full_scale"],
+        prior=header.get("prior", "lms"),
         residual_scale=float(header["residual_scale"]),
         ms_phase=float(header["ms_phase"]),
         schedule=Schedule(**header["schedule"]),

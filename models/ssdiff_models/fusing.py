@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 import torch
@@ -14,14 +14,15 @@ from ssdiff_models.degrade import upsample
 from ssdiff_models.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.noise import gaussian_batch
+from ssdiff_models.prior import measure_prior
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.sampler import SamplerName, sample
-from ssdiff_models.scene import MS_HALO, BoolArray, Patch
+from ssdiff_models.scene import MS_HALO, BoolArray, Patch, Source
 from ssdiff_models.sensors import get
 from ssdiff_models.spectrum import spectral_order
 from ssdiff_models.tiles import Window
 
-__all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "band_groups"]
+__all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +117,13 @@ def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Images:
+class NetworkImages:
     """A batch of tiles in the network's range."""
 
     pan: Tensor
     """``(B, 1, rows, cols)``."""
     lms: Tensor
-    """``(B, bands, rows, cols)``."""
+    """``(B, bands, rows, cols)``: the LMS, or the prior image that stands in its place."""
     ms: Tensor
     """``(B, bands, rows/ratio, cols/ratio)``."""
 
@@ -150,7 +151,27 @@ class ModelFuser:
     pan_range: BandRange = field(init=False)
     ms_range: BandRange = field(init=False)
 
+    @classmethod
+    def for_scene(
+        cls,
+        checkpoint: Checkpoint,
+        source: Source,
+        settings: FusionSettings,
+        *,
+        precision: torch.dtype = torch.float32,
+        statistics: SceneStatistics | None = None,
+    ) -> "ModelFuser":
+        """Returns the model bound to a scene, or to given statistics; the prior is measured where the model needs it and they have none."""
+        found = statistics or source.statistics()
+        if checkpoint.prior != "lms" and found.prior is None:
+            found = replace(found, prior=measure_prior(source, found, phase=checkpoint.ms_phase))
+        return cls(checkpoint=checkpoint, statistics=found, settings=settings, precision=precision)
+
     def __post_init__(self) -> None:
+        if self.checkpoint.prior != "lms" and self.statistics.prior is None:
+            raise ModelError(
+                f"model {self.checkpoint.name} needs the scene's prior {self.checkpoint.prior}: use ModelFuser.for_scene"
+            )
         bands = (self.statistics.pan, *self.statistics.ms)
         if self.checkpoint.normalisation == "scene-mean":
             centre = torch.tensor([band.offset + band.scale for band in bands])[:, None, None]
@@ -207,7 +228,7 @@ class ModelFuser:
         Raises:
             CancelledError: After `stop` was set.
         """
-        images = self._images(pan, ms)
+        images = self.images(pan, ms)
         total = torch.zeros_like(images.lms)
         spread = torch.zeros_like(total) if self.settings.samples > 1 else None
         counts = [sum(group.count(band) for group in self.groups) for band in range(self.bands)]
@@ -220,15 +241,15 @@ class ModelFuser:
         fused = self.ms_range.restore(total)
         return fused if spread is None else torch.cat([fused, spread * self.ms_range.scale.to(spread.device)], dim=1)
 
-    def _images(self, pan: Tensor, ms: Tensor) -> _Images:
-        """Normalises, and interpolates the LMS."""
+    def images(self, pan: Tensor, ms: Tensor) -> NetworkImages:
+        """Normalises, interpolates the LMS, and makes the prior image of it; the arguments are those of `fuse`."""
         inner, halo_ms = slice(MS_HALO, -MS_HALO), self.ms_range.normalise(ms)
-        lms = upsample(halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase, MS_HALO)
-        return _Images(
-            pan=self.pan_range.normalise(pan),
-            lms=lms.view(*halo_ms.shape[:2], *lms.shape[1:]),
-            ms=halo_ms[:, :, inner, inner],
-        )
+        flat = upsample(halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase, MS_HALO)
+        lms = flat.view(*halo_ms.shape[:2], *flat.shape[1:])
+        prior = self.statistics.prior
+        if self.checkpoint.prior != "lms" and prior is not None:
+            lms = self.ms_range.normalise(prior.image(self.ms_range.restore(lms), pan))
+        return NetworkImages(pan=self.pan_range.normalise(pan), lms=lms, ms=halo_ms[:, :, inner, inner])
 
     def _consistent(self, fused: Tensor, ms: Tensor, bands: Sequence[int]) -> Tensor:
         """Projects one sample on what gives the MS back, where that was asked for; the spread is then that of what is shipped."""
@@ -244,7 +265,7 @@ class ModelFuser:
         return projected.clamp(low[:, None, None].to(fused.device), high[:, None, None].to(fused.device))
 
     def _sample_group(
-        self, images: _Images, group: Sequence[int], windows: Sequence[Window], stop: Event | None
+        self, images: NetworkImages, group: Sequence[int], windows: Sequence[Window], stop: Event | None
     ) -> tuple[Tensor, Tensor | None]:
         """Returns mean and standard deviation of the samples of one band group, in the network's range."""
         bands, settings, schedule = list(group), self.settings, self.checkpoint.schedule

@@ -4,10 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["BandStatistics", "SceneStatistics", "cast"]
+__all__ = ["BandStatistics", "RatioPrior", "SceneStatistics", "cast"]
+
+RATIO_LIMIT = 8.0
+"""Largest modulation of a band by the prior, in either direction."""
+_TINY = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +46,40 @@ class BandStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RatioPrior:
+    """The numbers of one scene: ``F = max(M - h, 0) (scale P + shift) / I + h`` with ``I = intensity (M - h)``, in DN above black."""
+
+    haze: tuple[float, ...]
+    """h of each band."""
+    intensity: tuple[float, ...]
+    """Weight of each band in the intensity."""
+    scale: float
+    shift: float
+    black: tuple[float, ...]
+    """DN of each band, then of the PAN, that count as black (`BandStatistics.offset`)."""
+
+    def image(self, lms: Tensor, pan: Tensor) -> Tensor:
+        """Returns the prior image ``(..., bands, rows, cols)`` in DN from the LMS, of that shape, and the PAN ``(..., 1, rows, cols)``."""
+        dark = self._column([black + haze for black, haze in zip(self.black, self.haze, strict=False)], lms)
+        above = lms - dark
+        intensity = (above * self._column(self.intensity, lms)).sum(-3, keepdim=True)
+        matched = (pan - self.black[-1]) * self.scale + self.shift
+        # A sum of zero is no division by zero: pixels without content stay at their haze.
+        ratio = matched / torch.where(intensity.abs() < _TINY, _TINY, intensity)
+        return above.clamp(min=0) * ratio.clamp(-RATIO_LIMIT, RATIO_LIMIT) + dark
+
+    def _column(self, values: list[float] | tuple[float, ...], like: Tensor) -> Tensor:
+        return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneStatistics:
     """Radiometry of a whole scene, the same for each of its tiles."""
 
     pan: BandStatistics
     ms: tuple[BandStatistics, ...]
+    prior: RatioPrior | None = None
+    """What a model whose prior is no plain LMS starts from; None: not measured."""
 
 
 def cast(values: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:

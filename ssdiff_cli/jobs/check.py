@@ -46,7 +46,9 @@ def check(job: SharpenJob) -> dict[str, Any]:
             "grid_phase": _grid_phase(pair),
             "shift": _shift(scene),
             "nodata_share": _invalid(pair),
-            "statistics": statistics_record(pair.statistics()),
+            "statistics": statistics_record(
+                fusion.fuser.statistics if isinstance(fusion.fuser, ModelFuser) else pair.statistics()
+            ),
             "model": _model(job, scene, fusion),
             "estimate": asdict(estimate(pair, fusion, job.sink.dtype or str(pair.ms.dtype))),
             "notes": list(pair.notes),

@@ -12,6 +12,7 @@ from ssdiff_cli.rasters.whole import WholeRaster, read_whole
 from ssdiff_models import sensors
 from ssdiff_models.degrade import reduce_pan, shift_image
 from ssdiff_models.errors import InputError
+from ssdiff_models.prior import PriorName
 from ssdiff_models.registration import Shift, estimate_shift
 from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
 
@@ -28,8 +29,8 @@ class PairRecord:
 
     path: Path
     sensor: str
-    kind: str
-    """``full-res`` (PAN and MS) or ``reduced-res`` (a reference on the PAN grid besides)."""
+    has_gt: bool
+    """Whether there is a reference on the PAN grid; where not, the MS becomes the reference."""
     split: str
     ratio: int
     bands: tuple[str, ...]
@@ -58,7 +59,7 @@ def _record(folder: Path, pair: dict[str, Any]) -> PairRecord:
     return PairRecord(
         path=folder / pair["path"],
         sensor=pair["sensor"],
-        kind=pair["kind"],
+        has_gt=pair.get("has_gt", pair.get("kind") == "reduced-res"),
         split=pair["split"],
         ratio=int(pair["ratio"]),
         bands=tuple(pair["bands"]),
@@ -73,7 +74,7 @@ def select(records: Sequence[PairRecord], *, split: str, bands: Sequence[str], r
             yield record
 
 
-def read_scene(record: PairRecord, bands: Sequence[str]) -> tuple[WaldScene, Shift]:
+def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms") -> tuple[WaldScene, Shift]:
     """Reads one pair, corrects what is left of PAN/MS misregistration, and degrades it by Wald's protocol.
 
     Returns:
@@ -85,19 +86,19 @@ def read_scene(record: PairRecord, bands: Sequence[str]) -> tuple[WaldScene, Shi
     order = [record.bands.index(next(name for name in ALIKE.get(band, (band,)) if name in record.bands)) for band in bands]
     pan, image = read_whole(str(record.path / "pan.tif")), read_whole(str(record.path / _image_name(record)))
     gains = sensors.get(record.sensor).gains(len(bands), tuple(record.bands[i] for i in order))
-    return _scene(record, pan, image, order, gains)
+    return _scene(record, pan, image, order, gains, prior)
 
 
 def _image_name(record: PairRecord) -> str:
-    return "gt.tif" if record.kind == "reduced-res" else "ms.tif"
+    return "gt.tif" if record.has_gt else "ms.tif"
 
 
-def _scene(
-    record: PairRecord, pan: WholeRaster, image: WholeRaster, order: list[int], gains: tuple[float, ...]
+def _scene(  # noqa: PLR0917
+    record: PairRecord, pan: WholeRaster, image: WholeRaster, order: list[int], gains: tuple[float, ...], prior: PriorName
 ) -> tuple[WaldScene, Shift]:
     pixels, valid = torch.from_numpy(image.pixels[order]), torch.from_numpy(image.valid)
     detail = torch.from_numpy(pan.pixels[0])
-    step = 1 if record.kind == "reduced-res" else record.ratio
+    step = 1 if record.has_gt else record.ratio
     first = image.centre_in(pan)
     shift = estimate_shift(detail, pixels, step, first=first, valid=valid)
     if max(abs(shift.rows), abs(shift.cols)) > LARGEST_SHIFT:
@@ -108,7 +109,8 @@ def _scene(
     at = (first[0] + shift.rows, first[1] + shift.cols)
     whole = torch.from_numpy(pan.valid).float()
     valid &= reduce_pan(whole, step, first=at, shape=(valid.shape[0], valid.shape[1])) > 1 - 1e-4
-    if record.kind == "full-res":
-        return from_pair(record.name, pan=detail, ms=pixels, first=at, gains=gains, ratio=record.ratio, valid=valid), shift
+    ratio, name = record.ratio, record.name
+    if not record.has_gt:
+        return from_pair(name, pan=detail, ms=pixels, first=at, gains=gains, ratio=ratio, valid=valid, prior=prior), shift
     moved = shift_image(detail, at)
-    return from_reference(record.name, pan=moved, gt=pixels, gains=gains, ratio=record.ratio, valid=valid), shift
+    return from_reference(name, pan=moved, gt=pixels, gains=gains, ratio=ratio, valid=valid, prior=prior), shift

@@ -19,7 +19,7 @@ from ssdiff_models.degrade import shift_image
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import FloatArray
+from ssdiff_models.scene import FloatArray, Source
 from ssdiff_models.sensors import Sensor
 from ssdiff_models.spectrum import spectral_order
 from ssdiff_models.tiled import fuse_tiles
@@ -46,10 +46,10 @@ class Model:
     settings: FusionSettings
     device: DeviceChoice
 
-    def fuser(self, statistics: SceneStatistics) -> ModelFuser:
-        """Returns the model bound to a scene's radiometry."""
-        return ModelFuser(
-            checkpoint=self.checkpoint, statistics=statistics, settings=self.settings, precision=self.device.precision
+    def fuser(self, source: Source, statistics: SceneStatistics | None = None) -> ModelFuser:
+        """Returns the model bound to a scene, or to a part of one with the whole scene's statistics."""
+        return ModelFuser.for_scene(
+            self.checkpoint, source, self.settings, precision=self.device.precision, statistics=statistics
         )
 
 
@@ -127,7 +127,7 @@ def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:
     source = ArraySource(
         pan=sample.pan.astype(np.float32), ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase), ratio=checkpoint.ratio
     )
-    fuser = model.fuser(sample.statistics or source.statistics())
+    fuser = model.fuser(source, sample.statistics)
     output = np.empty(sample.lms.shape, np.float32)
     for block in fuse_tiles(source, fuser, model.device.runner()):
         output[(slice(None), *block.window.within(source.area))] = block.fused

@@ -83,7 +83,7 @@ def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
 def _blocks(method: str, pair: ScenePair, job: SharpenJob, model: Model | None) -> Blocks:
     if method == MODEL_METHOD:
         assert model is not None
-        fuser, runner = model.fuser(pair.statistics()), model.device.runner()
+        fuser, runner = model.fuser(pair.whole()), model.device.runner()
         return lambda part: fuse_tiles(part, fuser, runner)
     found: list[Fusion] = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.radiometry import BandStatistics, SceneStatistics
+from ssdiff_models.radiometry import BandStatistics, RatioPrior, SceneStatistics
 
 __all__ = ["read_statistics", "statistics_record"]
 
@@ -16,8 +16,9 @@ NAMES = tuple(field.name for field in fields(BandStatistics))
 
 
 def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
-    """Returns ``{"pan": {"mean", "std", "minimum", "maximum"}, "ms": [one such object a band]}``, in DN."""
-    return {"pan": asdict(statistics.pan), "ms": [asdict(band) for band in statistics.ms]}
+    """Returns ``{"pan": {"mean", "std", "minimum", "maximum"}, "ms": [one such object a band]}`` in DN, and any ``prior``."""
+    record: dict[str, Any] = {"pan": asdict(statistics.pan), "ms": [asdict(band) for band in statistics.ms]}
+    return record if statistics.prior is None else record | {"prior": asdict(statistics.prior)}
 
 
 def read_statistics(path: str, bands: int) -> SceneStatistics:
@@ -33,17 +34,29 @@ def read_statistics(path: str, bands: int) -> SceneStatistics:
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
         record = record.get("statistics", record)
-        found = SceneStatistics(pan=_band(record["pan"]), ms=tuple(_band(band) for band in record["ms"]))
+        found = SceneStatistics(
+            pan=_band(record["pan"]), ms=tuple(_band(band) for band in record["ms"]), prior=_prior(record.get("prior"))
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise InputError(
             f"{path}: not a file of scene statistics ({reason}): `ssdiff check PAN MS --json` prints what belongs there"
         ) from error
-    if len(found.ms) != bands:
+    if len(found.ms) != bands or (found.prior is not None and len(found.prior.intensity) != bands):
         raise InputError(
             f"{path}: statistics of {len(found.ms)} MS bands, the scene has {bands}: take them from this scene's bands"
         )
     return found
+
+
+def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
+    if record is None:
+        return None
+    lists = {name: tuple(float(value) for value in record[name]) for name in ("haze", "intensity", "black")}
+    numbers = {name: float(record[name]) for name in ("scale", "shift")}
+    if not all(math.isfinite(value) for values in (*lists.values(), numbers.values()) for value in values):
+        raise ValueError(f"no numbers of a prior: {record}")
+    return RatioPrior(**lists, **numbers)  # type: ignore[arg-type]
 
 
 def _band(record: Mapping[str, Any]) -> BandStatistics:

@@ -123,7 +123,7 @@ def _names(pair: ScenePair) -> tuple[str | None, ...]:
 
 def _fuser(checkpoint: Checkpoint, pair: ScenePair, settings: FusionSettings, device: DeviceChoice) -> ModelFuser:
     placed = replace(checkpoint, network=device.place(checkpoint.network))
-    return ModelFuser(checkpoint=placed, statistics=pair.statistics(), settings=settings, precision=device.precision)
+    return ModelFuser.for_scene(placed, pair.whole(), settings, precision=device.precision)
 
 
 def _tell_groups(fuser: ModelFuser, checkpoint: Checkpoint) -> None:

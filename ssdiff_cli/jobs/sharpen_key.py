@@ -10,6 +10,8 @@ from ssdiff_cli.jobs.scene_statistics import statistics_record
 from ssdiff_cli.jobs.sharpen_fusion import Fusion
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_models import __version__
+from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.radiometry import SceneStatistics
 
 if TYPE_CHECKING:
     from ssdiff_models.checkpoint import Checkpoint
@@ -23,7 +25,7 @@ def settings_key(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str,
         "version": __version__,
         "--method": job.method,
         "--sensor": str(job.sensor),
-        "statistics": json.dumps(statistics_record(scene.pair.statistics()), sort_keys=True),
+        "statistics": json.dumps(statistics_record(_statistics(scene, fusion)), sort_keys=True),
         "--device": fusion.device.device.type,
     }
     if scene.checkpoint is None or fusion.settings is None:
@@ -32,9 +34,16 @@ def settings_key(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str,
     return common | settings | {"--model": _digest(scene.checkpoint), "--precision": str(fusion.device.precision)}
 
 
+def _statistics(scene: OpenScene, fusion: Fusion) -> SceneStatistics:
+    """The model's own have its prior besides."""
+    return fusion.fuser.statistics if isinstance(fusion.fuser, ModelFuser) else scene.pair.statistics()
+
+
 def _digest(checkpoint: "Checkpoint") -> str:
     """Hash of the weights and of how they are used; not of the name, which two models may share."""
-    used = (checkpoint.config, checkpoint.normalisation, checkpoint.full_scale, checkpoint.residual_scale, checkpoint.schedule)
+    used = (
+        checkpoint.config, checkpoint.normalisation, checkpoint.full_scale, checkpoint.prior, checkpoint.residual_scale, checkpoint.schedule
+    )  # fmt: skip
     found = hashlib.sha256(repr(used).encode())
     for name, tensor in sorted(checkpoint.network.state_dict().items()):
         found.update(name.encode())

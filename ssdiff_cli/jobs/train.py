@@ -13,6 +13,7 @@ from ssdiff_models import sensors
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
+from ssdiff_models.prior import PriorName
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.loop import StepReport, Trainer, TrainingConfig
 from ssdiff_models.training.radiometry import training_radiometry
@@ -38,6 +39,8 @@ class TrainingJob:
     ratio: int
     network: SSDiffConfig
     training: TrainingConfig
+    prior: PriorName = "bt-h"
+    """What the network corrects."""
     without: tuple[str, ...] = ()
     """Sensors left out, as the index writes them."""
     validate_every: int = 1000
@@ -74,7 +77,7 @@ def load_scenes(job: TrainingJob, split: str) -> Iterator[tuple[PairRecord, Wald
         if record.sensor in job.without:
             continue
         try:
-            scene, _ = read_scene(record, job.bands)
+            scene, _ = read_scene(record, job.bands, job.prior)
             yield record, scene
         except InputError as error:
             yield record, error
@@ -162,6 +165,7 @@ def _checkpoint(job: TrainingJob, trainer: Trainer, scenes: Sequence[WaldScene],
         network=trainer.average,
         bands=job.bands,
         ratio=job.ratio,
+        prior=job.prior,
         residual_scale=job.training.residual_scale,
         ms_phase=(job.ratio - 1) / 2,
         schedule=job.training.schedule,

@@ -10,6 +10,7 @@ import rasterio
 import torch
 
 from ssdiff_models.familiarity import unfamiliar
+from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.radiometry import BandStatistics, SceneStatistics
 from ssdiff_models.training.radiometry import training_radiometry
 from ssdiff_models.training.wald import WaldScene, from_reference
@@ -150,3 +151,28 @@ def test_training_records_the_range_of_its_scenes() -> None:
     assert np.allclose(found["pan_contrast"], [0.1, 0.25], atol=0.002)
     assert found["correlation"] == [1.0, 1.0]
     json.dumps(found)
+
+
+def test_the_prior_is_part_of_the_statistics(scene: Scene, tmp_path: Path) -> None:
+    """A model that is not trained shows nothing but its prior."""
+    network = SSDiff(SSDiffConfig(bands=4, dim=16, window=8, time_width=32)).eval()
+    untrained = save_tiny(tmp_path, network=network, prior="bt-h")
+    options: list[str | Path] = ["--model", untrained, "--no-consistency", "--dtype", "float32"]
+    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *options)
+    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "bt-h.tif", "--method", "bt-h", "--dtype", "float32")
+    fused, classical = pixels(tmp_path / "out.tif"), pixels(tmp_path / "bt-h.tif")
+    np.testing.assert_allclose(fused, classical, rtol=2e-3)
+
+    (tmp_path / "check.json").write_text(json.dumps(answer("check", scene.pan, scene.ms, "--model", untrained)))
+    bright = json.loads((tmp_path / "check.json").read_text())["statistics"]
+    bright["prior"]["haze"] = [0.0] * 4
+    (tmp_path / "other.json").write_text(json.dumps(bright))
+    for name in ("check", "other"):
+        answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / f"{name}.tif", *options, "--stats", tmp_path / f"{name}.json")
+    assert np.array_equal(pixels(tmp_path / "check.tif"), fused)
+    assert not np.allclose(pixels(tmp_path / "other.tif"), fused, rtol=1e-3)
+
+    bright["prior"]["intensity"] = [1.0]
+    (tmp_path / "bad.json").write_text(json.dumps(bright))
+    done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "x.tif", *options, "--stats", tmp_path / "bad.json")
+    assert "statistics" in refusal(done, 3)

@@ -120,4 +120,4 @@ class PartSource:
 def fuser_of(source: ArraySource, checkpoint: Checkpoint | None = None, **changes: Any) -> ModelFuser:  # noqa: ANN401
     """Returns a model bound to a scene, its settings changed."""
     checkpoint = checkpoint or model(source.bands, source.ratio)
-    return ModelFuser(checkpoint=checkpoint, statistics=source.statistics(), settings=FusionSettings.of(checkpoint, **changes))
+    return ModelFuser.for_scene(checkpoint, source, FusionSettings.of(checkpoint, **changes))

@@ -17,6 +17,7 @@ class Batch:
 
     gt: Tensor
     lms: Tensor
+    """The prior image."""
     pan: Tensor
     """``(B, 1, size, size)``."""
     ms: Tensor
@@ -63,7 +64,7 @@ class BatchSampler:
         small_rows, small_cols = (slice(part.start // self.ratio, part.stop // self.ratio) for part in (rows, cols))
         images = (
             scene.gt[:, rows, cols],
-            scene.lms[:, rows, cols],
+            scene.prior[:, rows, cols],
             scene.pan[:, rows, cols],
             scene.ms[:, small_rows, small_cols],
         )

@@ -41,7 +41,7 @@ def fuse_scene(
     rows, cols = scene.gt.shape[-2:]
     ratio = rows // scene.ms.shape[-2]
     more_rows, more_cols = -rows % multiple, -cols % multiple
-    lms, pan = (pad(image[None], (0, more_cols, 0, more_rows), mode="replicate") for image in (scene.lms, scene.pan))
+    lms, pan = (pad(image[None], (0, more_cols, 0, more_rows), mode="replicate") for image in (scene.prior, scene.pan))
     ms = pad(scene.ms[None], (0, more_cols // ratio, 0, more_rows // ratio), mode="replicate")
     device = next(network.parameters()).device
     lms, pan, ms = lms.to(device), pan.to(device), ms.to(device)

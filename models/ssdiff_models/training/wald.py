@@ -8,6 +8,7 @@ from torch.nn.functional import max_pool2d, pad
 
 from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
 from ssdiff_models.errors import InputError
+from ssdiff_models.prior import PriorName, measure_images
 from ssdiff_models.scene import MS_HALO
 
 __all__ = ["WaldScene", "from_pair", "from_reference", "interpolate"]
@@ -24,6 +25,8 @@ class WaldScene:
     """``(1, rows, cols)``."""
     lms: Tensor
     """``(bands, rows, cols)``: the interpolated MS."""
+    prior: Tensor
+    """``(bands, rows, cols)``: what the network corrects, the LMS or another prior image."""
     ms: Tensor
     """``(bands, rows/ratio, cols/ratio)``."""
     valid: Tensor
@@ -42,7 +45,7 @@ def interpolate(ms: Tensor, ratio: int, phase: float) -> Tensor:
     return upsample(pad(ms[None], (MS_HALO,) * 4, mode=mode)[0], ratio, phase, MS_HALO)
 
 
-def from_pair(
+def from_pair(  # noqa: PLR0913 - a pair is that much
     name: str,
     *,
     pan: Tensor,
@@ -51,6 +54,7 @@ def from_pair(
     gains: tuple[float, ...],
     ratio: int,
     valid: Tensor | None = None,
+    prior: PriorName = "lms",
 ) -> WaldScene:
     """Degrades a full-resolution pair: the MS becomes the reference.
 
@@ -62,13 +66,21 @@ def from_pair(
         gains: MTF gain of each band at Nyquist.
         ratio: PAN pixels per MS pixel.
         valid: ``(rows, cols)`` of the MS grid.
+        prior: What the network corrects.
     """
     reduced = reduce_pan(pan, ratio, first=first, shape=(ms.shape[1], ms.shape[2]))
-    return from_reference(name, pan=reduced, gt=ms, gains=gains, ratio=ratio, valid=valid)
+    return from_reference(name, pan=reduced, gt=ms, gains=gains, ratio=ratio, valid=valid, prior=prior)
 
 
 def from_reference(
-    name: str, *, pan: Tensor, gt: Tensor, gains: tuple[float, ...], ratio: int, valid: Tensor | None = None
+    name: str,
+    *,
+    pan: Tensor,
+    gt: Tensor,
+    gains: tuple[float, ...],
+    ratio: int,
+    valid: Tensor | None = None,
+    prior: PriorName = "lms",
 ) -> WaldScene:
     """Degrades a reference on the PAN's grid to the MS; the phase is that of aligned grids, ``(ratio-1)/2``.
 
@@ -87,15 +99,25 @@ def from_reference(
     normal = torch.where(valid, torch.cat([gt, pan[None]]) / scale - 1, 0.0)
     phase = (ratio - 1) / 2
     ms = reduce_ms(normal[:-1].double(), gains, ratio, phase).float()
+    lms, clear = interpolate(ms, ratio, phase), _clear(valid, ratio)
     return WaldScene(
         name=name,
         gt=normal[:-1],
         pan=normal[-1:],
-        lms=interpolate(ms, ratio, phase),
+        lms=lms,
+        prior=lms if prior == "lms" else _ratio_prior(normal[-1:], ms, lms, clear, ratio),
         ms=ms,
-        valid=_clear(valid, ratio),
+        valid=clear,
         means=tuple(means),
     )
+
+
+def _ratio_prior(pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor, ratio: int) -> Tensor:
+    """Returns the prior image; its numbers come from valid pixels, in units of the bands' means, where it gives the same as in DN."""
+    if not bool(valid.any()):
+        return lms
+    numbers = measure_images(pan[0] + 1, ms + 1, valid.numpy(), ratio=ratio, phase=(ratio - 1) / 2)
+    return numbers.image(lms + 1, pan + 1) - 1
 
 
 def _clear(valid: Tensor, ratio: int) -> Tensor:

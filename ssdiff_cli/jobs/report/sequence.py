@@ -12,12 +12,12 @@ from ssdiff_cli.jobs.evaluate_gallery import Gallery
 from ssdiff_cli.jobs.evaluate_methods import Model, at_phase
 from ssdiff_cli.jobs.evaluate_samples import Sample
 from ssdiff_models.arrays import ArraySource
-from ssdiff_models.degrade import correlate, lowpass_kernel, upsample
+from ssdiff_models.degrade import correlate, lowpass_kernel
 from ssdiff_models.denoiser import ResidualDenoiser
 from ssdiff_models.fusing import ModelFuser
 from ssdiff_models.noise import gaussian_batch
 from ssdiff_models.sampler import SAMPLERS
-from ssdiff_models.scene import MS_HALO, FloatArray, Patch
+from ssdiff_models.scene import FloatArray, Patch
 from ssdiff_models.tiles import Window
 
 __all__ = ["STEPS", "Moment", "denoising"]
@@ -69,7 +69,7 @@ def _moments(model: Model, sample: Sample, window: Window) -> Iterator[Moment]:
     checkpoint = model.checkpoint
     ms = at_phase(sample, checkpoint.ratio, checkpoint.ms_phase)
     source = ArraySource(pan=sample.pan.astype(np.float32), ms=ms, ratio=checkpoint.ratio)
-    fuser = model.fuser(sample.statistics or source.statistics())
+    fuser = model.fuser(source, sample.statistics)
     patch, device = source.read(window), model.device.device
     noise = gaussian_batch([window], bands=fuser.bands, seed=model.settings.seed, sample=0, device=device)
     denoisers = [_denoiser(fuser, patch, list(group), device) for group in fuser.groups]
@@ -105,13 +105,11 @@ def _assembled(images: list[Tensor], fuser: ModelFuser) -> Tensor:
 def _denoiser(fuser: ModelFuser, patch: Patch, bands: list[int], device: torch.device) -> ResidualDenoiser:
     """Returns the model bound to one tile, in the network's range."""
     checkpoint = fuser.checkpoint
-    halo_ms = fuser.ms_range.normalise(torch.from_numpy(patch.ms))[bands]
-    pan = fuser.pan_range.normalise(torch.from_numpy(patch.pan)[None])
-    inside = slice(MS_HALO, -MS_HALO)
+    images = fuser.images(torch.from_numpy(patch.pan)[None, None], torch.from_numpy(patch.ms)[None])
     return ResidualDenoiser(
         network=checkpoint.network,
-        lms=upsample(halo_ms, checkpoint.ratio, checkpoint.ms_phase, MS_HALO)[None].to(device),
-        pan=pan[None].to(device),
-        ms=halo_ms[None, :, inside, inside].to(device),
+        lms=images.lms[:, bands].to(device),
+        pan=images.pan.to(device),
+        ms=images.ms[:, bands].to(device),
         residual_scale=checkpoint.residual_scale,
     )

@@ -1,0 +1,110 @@
+"""The prior image: what a network corrects. The paper's networks add detail to the LMS; ours start from a haze-corrected ratio (BT-H).
+
+A network that starts from the LMS has to learn from few scenes how much of the PAN's detail belongs to each band, and errs on sensors that
+it has not seen. That part is a regression on the scene itself, which BT-H does; what the network learns is the rest. The image depends
+on each pixel alone, so tiles and halos are as they were.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ssdiff_models.classical.base import Context
+from ssdiff_models.classical.block import Block, Geometry, WindowBlock
+from ssdiff_models.classical.modulation import BroveyHaze, BroveyHazeRule
+from ssdiff_models.classical.statistics import Statistics
+from ssdiff_models.radiometry import RatioPrior, SceneStatistics
+from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch, Source
+from ssdiff_models.tiles import Window
+
+__all__ = ["PriorName", "measure_images", "measure_prior"]
+
+PriorName = Literal["lms", "bt-h"]
+
+LATTICE = 8
+"""Windows on each axis that a large scene's numbers are taken from."""
+PATCH = 128
+"""Side of such a window, nearly, in PAN pixels: a scene of up to 1024 x 1024 pixels counts whole."""
+
+
+def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) -> RatioPrior:
+    """Takes the numbers from the scene: all of it where it is small, else a lattice of windows; valid pixels only.
+
+    Args:
+        source: The scene, in DN; its `area` does not count.
+        statistics: Its radiometry: what is black.
+        phase: PAN index of the centre of MS model pixel 0.
+
+    Raises:
+        InputError: When the windows have no two valid pixels.
+    """
+    black = (*(band.offset for band in statistics.ms), statistics.pan.offset)
+    geometry = Geometry(ratio=source.ratio, phase=phase)
+    ranges = tuple((band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms)
+    reach = BroveyHaze().reach(geometry)
+
+    def blocks() -> Iterator[Block]:
+        for window in _sample(source):
+            patch = _above(source.read(window.expand(reach)), black)
+            yield WindowBlock(patch, window, reach, geometry)
+
+    return _solve(blocks(), geometry, ranges, black)
+
+
+def measure_images(pan: Tensor, ms: Tensor, valid: BoolArray, *, ratio: int, phase: float) -> RatioPrior:
+    """Takes the numbers from whole images of positive values: PAN ``(rows, cols)``, MS ``(bands, rows/ratio, cols/ratio)``."""
+    geometry = Geometry(ratio=ratio, phase=phase)
+    reach = BroveyHaze().reach(geometry)
+    patch = Patch(
+        pan=_grown(pan[None], reach)[0],
+        ms=_grown(ms, MS_HALO + reach // ratio),
+        valid=torch.nn.functional.pad(torch.from_numpy(valid), (reach,) * 4).numpy(),
+    )
+    window = Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1])
+    ranges = tuple((float(band.min()), float(band.max())) for band in ms)
+    return _solve(iter([WindowBlock(patch, window, reach, geometry)]), geometry, ranges, (0.0,) * (len(ms) + 1))
+
+
+def _grown(images: Tensor, pixels: int) -> FloatArray:
+    grown: FloatArray = pad(images[None].float(), (pixels,) * 4, mode="replicate")[0].numpy()
+    return grown
+
+
+def _solve(
+    blocks: Iterator[Block], geometry: Geometry, ranges: tuple[tuple[float, float], ...], black: tuple[float, ...]
+) -> RatioPrior:
+    # The interpolated MS overshoots the MS; a quarter of the range on both sides holds it.
+    spans = tuple((low - (high - low) / 4, high + max(high - low, 1e-6) / 4) for low, high in ranges)
+    context = Context(geometry=geometry, gains=(0.3,) * len(spans), pan_gain=0.15, ranges=spans)
+    method, total = BroveyHaze(), Statistics()
+    for block in blocks:
+        if block.valid is None or bool(block.valid.any()):
+            total = total.merged(method.gather(block, context) or Statistics())
+    rule = method.solve(total, context)
+    assert isinstance(rule, BroveyHazeRule)
+    return RatioPrior(haze=rule.haze, intensity=rule.intensity, scale=rule.scale, shift=rule.shift, black=black)
+
+
+def _sample(source: Source) -> Iterator[Window]:
+    """Yields whole MS pixels; the same windows for any area of interest."""
+    for row, rows in _spans(source.rows, source.ratio):
+        for col, cols in _spans(source.cols, source.ratio):
+            yield Window(row=row, col=col, rows=rows, cols=cols)
+
+
+def _spans(size: int, ratio: int) -> list[tuple[int, int]]:
+    if size <= LATTICE * PATCH:
+        return [(0, -(-size // ratio) * ratio)]
+    side = PATCH // ratio * ratio
+    return [(((2 * k + 1) * size // (2 * LATTICE) - side // 2) // ratio * ratio, side) for k in range(LATTICE)]
+
+
+def _above(patch: Patch, black: tuple[float, ...]) -> Patch:
+    """Takes black off; most scenes have it at 0."""
+    if not any(black):
+        return patch
+    bands = torch.tensor(black[:-1])[:, None, None].numpy()
+    return Patch(pan=patch.pan - black[-1], ms=patch.ms - bands, valid=patch.valid)
