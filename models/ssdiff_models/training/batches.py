@@ -1,5 +1,7 @@
 """Random training batches from scenes: crops, flips, rotations and gains, each step from its own seed."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,8 +53,7 @@ class BatchSampler:
     def draw(self, step: int) -> Batch:
         """Returns the batch of one step."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        # Area to the power 0.5: large scenes count for more, yet no sensor drowns.
-        weights = torch.tensor([float(scene.valid.sum()) ** 0.5 for scene in self.scenes])
+        weights = torch.tensor(_weights(self.scenes))
         chosen = torch.multinomial(weights, self.batch, replacement=True, generator=generator)
         patches = [self._patch(self.scenes[int(index)], generator) for index in chosen]
         gt, lms, pan, ms = (torch.stack(images) for images in zip(*patches, strict=True))
@@ -92,3 +93,12 @@ class BatchSampler:
         gains = (jitter + torch.randn(1, generator=generator) * self.gain_jitter).exp()[:, None, None]
         per_band, of_pan = gains[:bands], gains[bands:]
         return (gt + 1) * per_band - 1, (lms + 1) * per_band - 1, (pan + 1) * of_pan - 1, (ms + 1) * per_band - 1
+
+
+def _weights(scenes: Sequence[WaldScene]) -> list[float]:
+    """A scene counts by its area among its sensor's, a sensor by its area to the power 0.5: large ones count for more, yet none drowns."""
+    areas = [float(scene.valid.sum()) for scene in scenes]
+    totals: defaultdict[str, float] = defaultdict(float)
+    for scene, area in zip(scenes, areas, strict=True):
+        totals[scene.sensor] += area
+    return [area / max(totals[scene.sensor], 1.0) ** 0.5 for scene, area in zip(scenes, areas, strict=True)]

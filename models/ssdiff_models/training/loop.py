@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ssdiff_models.errors import ModelError
+from ssdiff_models.nets.ssdiff import Branch
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.batches import Batch, BatchSampler
 
@@ -22,7 +23,7 @@ class TrainingConfig:
     """How to train; with the data and the network's config, everything that decides the weights."""
 
     steps: int
-    """Total number of optimiser steps, decay included."""
+    """Optimiser steps of the main stage, decay included; those of L-BAF come on top."""
     batch: int = 12
     """Patches a step."""
     size: int = 32
@@ -40,12 +41,34 @@ class TrainingConfig:
     residual_scale: float = 1.0
     """Factor on the residual in the diffusion state; 1 is the paper's."""
     schedule: Schedule = field(default_factory=Schedule)
+    lbaf_steps: int = 0
+    """Steps after the main stage that train one branch at a time, the other frozen (L-BAF, Section 3.4)."""
+    lbaf_block: int = 100
+    """Steps for which a branch trains before the other has its turn."""
+    lbaf_share: float = 0.5
+    """Part of them that goes to the spatial branch."""
+    lbaf_rate: float = 1e-4
+    """Learning rate of L-BAF; it falls linearly to zero over its last quarter."""
     gain_jitter: float = 0.15
     band_jitter: float = 0.05
     seed: int = 1
 
+    @property
+    def total(self) -> int:
+        """Steps of both stages."""
+        return self.steps + self.lbaf_steps
+
+    def branch(self, step: int) -> Branch | None:
+        """Returns the branch that a step trains; None in the main stage: both."""
+        if step < self.steps:
+            return None
+        period = 2 * self.lbaf_block
+        return "spatial" if (step - self.steps) % period < self.lbaf_share * period else "spectral"
+
     def rate(self, step: int) -> float:
         """Returns the learning rate of a step, counted from 0."""
+        if step >= self.steps:
+            return self.lbaf_rate * min(1.0, 4 * (self.total - step) / self.lbaf_steps)
         rise = (step + 1) / max(self.warmup, 1)
         fall = (self.steps - step) / max(self.decay, 1)
         return self.learning_rate * max(min(1.0, rise, fall), 0.0)
@@ -82,13 +105,14 @@ class Trainer:
             ModelError: When the loss is no longer finite; the moving average is then still the last good one.
         """
         self.network.train()
-        while self.step < self.config.steps:
+        while self.step < self.config.total:
             yield self._advance(sampler.draw(self.step))
 
     def _advance(self, batch: Batch) -> StepReport:
         rate = self.config.rate(self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+        self._freeze(self.config.branch(self.step))
         loss = self._loss(batch)
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -102,6 +126,11 @@ class Trainer:
         self.step += 1
         self._follow()
         return StepReport(step=self.step, loss=value, rate=rate, gradient=float(norm))
+
+    def _freeze(self, trained: Branch | None) -> None:
+        """Leaves gradients to one branch; the maps of the other are then constants, as if detached."""
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad_(trained is None or self.network.branch_of(name) == trained)  # type: ignore[operator]
 
     def _loss(self, batch: Batch) -> Tensor:
         """L1 between the clean state and its estimate (Eq. 2), the state being the residual (Algorithm 1)."""

@@ -33,6 +33,8 @@ class WaldScene:
     """``(rows, cols)``: False where any input of a pixel is invalid."""
     means: tuple[float, ...]
     """Mean of each band in DN, then of the PAN: what undoes the normalisation."""
+    sensor: str = ""
+    """Whose scenes it is one of, so that no sensor drowns the others in training."""
 
     def denormalise(self, image: Tensor) -> Tensor:
         """Returns ``(bands, rows, cols)`` in DN."""
