@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from ssdiff_models.errors import ModelError, ResourceError
+from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
-from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
+from ssdiff_models.nets.ssdiff import SSDiffConfig
 from ssdiff_models.prior import PriorName
 from ssdiff_models.schedule import Schedule
 
@@ -23,7 +24,7 @@ SCHEMA = 1
 KEY = "ssdiff"
 Normalisation = Literal["scene-mean", "full-scale"]
 _NETWORKS: dict[str, tuple[type[Any], Callable[..., nn.Module]]] = {
-    "ssdiff": (SSDiffConfig, SSDiff),
+    "ssdiff": (SSDiffConfig, build),
     "released": (ReleasedConfig, ReleasedSSDiff),
 }
 

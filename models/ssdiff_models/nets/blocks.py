@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, scaled_dot_product_attention, silu
 
-__all__ = ["APFM", "FMIM", "Down", "ResidualBlock", "Stem", "TimeEmbedding", "Up", "from_windows", "to_windows"]
+__all__ = ["APFM", "FMIM", "Down", "Pointwise", "ResidualBlock", "Stem", "TimeEmbedding", "Up", "from_windows", "to_windows"]
 
 HEAD_DIM = 16
 """Channels of one attention head: S' of the paper."""
@@ -184,5 +184,28 @@ class APFM(nn.Module):
         t_spe = t_a @ (t_c.mT @ t_d * scale).softmax(dim=-1).mT
         fused = (t_spa * t_spe).transpose(1, 2).reshape(batch, tokens, channels)
         hidden = spectral + self.merge(fused)
+        refined: Tensor = hidden + self.mlp(hidden)
+        return refined
+
+
+class Pointwise(nn.Module):
+    """What stands in APFM's place in the ablations V4 and V5 (Table 2): tokens of the branches added, or multiplied, one by one."""
+
+    def __init__(self, channels: int, *, product: bool) -> None:
+        super().__init__()
+        self.product = product
+        self.norm_spa = nn.LayerNorm(channels)
+        self.norm_spe = nn.LayerNorm(channels)
+        self.spatial_maps = nn.Linear(channels, channels, bias=False)
+        self.spectral_maps = nn.Linear(channels, channels, bias=False)
+        self.merge = nn.Linear(channels, channels)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.LeakyReLU(), nn.Linear(channels, channels)
+        )
+
+    def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
+        """Maps two ``(B, N, C)`` to ``(B, N, C)``."""
+        first, second = self.spatial_maps(self.norm_spa(spatial)), self.spectral_maps(self.norm_spe(spectral))
+        hidden = spectral + self.merge(first * second if self.product else first + second)
         refined: Tensor = hidden + self.mlp(hidden)
         return refined

@@ -1,7 +1,7 @@
 """SSDiff as published (NeurIPS 2024): a spatial and a spectral branch, joined by APFM and FMIM at five levels of a U-Net."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from ssdiff_models.nets.blocks import (
     FMIM,
     HEAD_DIM,
     Down,
+    Pointwise,
     ResidualBlock,
     Stem,
     TimeEmbedding,
@@ -21,9 +22,11 @@ from ssdiff_models.nets.blocks import (
     to_windows,
 )
 
-__all__ = ["Branch", "SSDiff", "SSDiffConfig"]
+__all__ = ["LEVELS", "Branch", "SSDiff", "SSDiffConfig", "Variant"]
 
 Branch = Literal["spatial", "spectral"]
+Variant = Literal["full", "add", "multiply", "concat", "spatial", "spectral"]
+"""The paper's V6 (Table 2), APFM as a sum (V4) or a product (V5), branches that meet only at the end (V3), one branch (V1, V2)."""
 LEVELS = 5
 DEEPEST = 2
 
@@ -46,6 +49,10 @@ class SSDiffConfig:
     """FMIM: factors of the first half of the spectral channels, by width."""
     spatial_scales: tuple[float, float, float] = (0.9, 0.6, 0.3)
     """FMIM: what is left of the low frequencies of the spatial features, by width."""
+    variant: Variant = "full"
+    """What is left of the network: for ablations."""
+    fmim: bool = True
+    """Whether frequencies are modulated where the branches meet (Table 3)."""
     ms_skip: bool = False
     """Adds a learned pixel-shuffle of the MS to the output; not in the paper, but in its code."""
 
@@ -56,6 +63,8 @@ class SSDiffConfig:
             raise ModelError(f"the ratio must be 2 or 4, got {self.ratio}")
         if self.dim % HEAD_DIM or self.dim <= 0:
             raise ModelError(f"the width must be a positive multiple of {HEAD_DIM}, got {self.dim}")
+        if self.variant not in get_args(Variant):
+            raise ModelError(f"no variant {self.variant!r} of the network: known are {', '.join(get_args(Variant))}")
         if self.window % 4 or self.window < 8:
             raise ModelError(f"the attention window must be a multiple of 4 and at least 8, got {self.window}")
 
@@ -73,10 +82,10 @@ class _Injection(nn.Module):
         depth = min(level, LEVELS - 1 - level)
         channels = config.widths[level]
         self.window = config.window >> depth
-        self.fmim = FMIM(self.window, config.spatial_scales[depth])
-        self.apfm = APFM(channels)
+        self.fmim = FMIM(self.window, config.spatial_scales[depth] if config.fmim else 1.0)
+        self.apfm = APFM(channels) if config.variant == "full" else Pointwise(channels, product=config.variant == "multiply")
         gains = torch.ones(channels)
-        gains[: channels // 2] = config.spectral_gains[depth]
+        gains[: channels // 2] = config.spectral_gains[depth] if config.fmim else 1.0
         self.register_buffer("gains", gains, persistent=False)
         self.gains: Tensor
 

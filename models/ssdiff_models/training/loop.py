@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,8 @@ class TrainingConfig:
     decay: int = 3000
     """Steps at the end over which the learning rate falls linearly to zero; it is constant before, so that a run can be extended."""
     weight_decay: float = 0.0
+    loss: Literal["l1", "l2"] = "l1"
+    """Distance between the state and its estimate: absolute, the paper's, or squared."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     ema: float = 0.999
@@ -81,7 +84,7 @@ class StepReport:
     step: int
     """Steps done so far."""
     loss: float
-    """Mean absolute error of the state, of this batch."""
+    """Mean error of the state, of this batch: absolute or squared, as configured."""
     rate: float
     """Learning rate used."""
     gradient: float
@@ -133,7 +136,7 @@ class Trainer:
             parameter.requires_grad_(trained is None or self.network.branch_of(name) == trained)  # type: ignore[operator]
 
     def _loss(self, batch: Batch) -> Tensor:
-        """L1 between the clean state and its estimate (Eq. 2), the state being the residual (Algorithm 1)."""
+        """Distance between the clean state and its estimate (Eq. 2), the state being the residual (Algorithm 1)."""
         device = next(self.network.parameters()).device
         # Drawn on the CPU from the step alone: resume is bit-stable, and the same on every device.
         generator = torch.Generator().manual_seed((self.config.seed << 32) + self.step)
@@ -144,7 +147,8 @@ class Trainer:
             image.to(device, memory_format=torch.channels_last) for image in (batch.lms, batch.pan, batch.ms, noisy)
         )
         estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=t.to(device))
-        return nn.functional.l1_loss(estimate.float(), state.to(device))
+        distance = nn.functional.l1_loss if self.config.loss == "l1" else nn.functional.mse_loss
+        return distance(estimate.float(), state.to(device))
 
     @torch.no_grad()
     def _follow(self) -> None:
