@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from ssdiff_cli import console
-from ssdiff_cli.commands import batch, check, eval, merge, models, sharpen, simulate, train  # noqa: A004 - the command's name
+from ssdiff_cli.commands import adapt, batch, check, eval, merge, models, sharpen, simulate, train  # noqa: A004 - the command's name
 from ssdiff_cli.failures import explain
 from ssdiff_cli.options import Quiet, Verbose
 from ssdiff_models import __version__
@@ -60,6 +60,7 @@ def root(
         typer.echo(context.get_help(), nl=False)
 
 
+app.command("adapt")(adapt.adapt)
 app.command("batch")(batch.batch)
 app.command("check")(check.check)
 app.command("eval")(eval.evaluate)

@@ -9,7 +9,7 @@ from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError
 from ssdiff_models.sensors import get
 
-__all__ = ["Entry", "find", "locate", "shipped"]
+__all__ = ["Entry", "find", "locate", "nearest", "shipped"]
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -67,6 +67,16 @@ def locate(name: str) -> Path:
         return path
     known = ", ".join(entry.name for entry in shipped()) or "none"
     raise ModelError(f"no model {name!r}: neither a file nor a shipped model (shipped: {known})")
+
+
+def nearest(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
+    """Returns the shipped model to begin with for a scene that none may serve: `find`, or the nearest of another ratio.
+
+    Raises:
+        ModelError: When no model is shipped.
+    """
+    ratios = sorted({entry.ratio for entry in shipped()}, key=lambda known: (abs(known - ratio), known))
+    return find(bands=bands, ratio=ratios[0] if ratios else ratio, sensor=sensor)
 
 
 def find(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ssdiff_cli.jobs import registration
-from ssdiff_cli.jobs.model_shelf import ModelShelf
 from ssdiff_cli.jobs.scene_statistics import read_statistics
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
@@ -14,7 +14,7 @@ from ssdiff_models.alignment import SceneShift
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.familiarity import unfamiliar
 
-__all__ = ["OpenScene", "open_scene"]
+__all__ = ["Models", "OpenScene", "open_scene"]
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +32,16 @@ class OpenScene:
     """Whether `shift` has been corrected."""
 
 
+class Models(Protocol):
+    """Where a job's model comes from: a `ModelShelf`, or one that is at hand."""
+
+    def checkpoint(self, job: SharpenJob) -> Checkpoint | None:
+        """Returns the model; None where the method is classical."""
+        ...
+
+
 @contextmanager
-def open_scene(job: SharpenJob, models: ModelShelf) -> Iterator[OpenScene]:
+def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
     """Opens a job's pair; what a user should know is logged.
 
     Raises:

@@ -16,7 +16,7 @@ from ssdiff_models.spectrum import spectral_order
 from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import TileGrid
 
-__all__ = ["Fusion", "bind"]
+__all__ = ["Fusion", "band_names", "bind", "mtf_gains"]
 
 COLOURS = {"blue", "green", "red"}
 LOCAL_BLOCK = 512
@@ -58,7 +58,7 @@ def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
     grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
     device = choose(job.device, tile_pixels=1)
     # A product with a part of the sensor's bands takes its gains by name.
-    sensor = replace(sensors.get(job.sensor or "generic"), bands=("",) * pair.bands, ms_gains=_gains(job, pair))
+    sensor = replace(sensors.get(job.sensor or "generic"), bands=("",) * pair.bands, ms_gains=mtf_gains(job.sensor, pair))
     fuser = stream(job.method, pair.whole(), sensor, workers=device.threads)
 
     def blocks(rows: range) -> Iterator[FusedBlock]:
@@ -79,8 +79,8 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         overlap=options.overlap,
         limits=default_limits(pair.ms.dtype),
         consistency=_rounds(job),
-        gains=_gains(job, pair),
-        order=spectral_order(_names(pair)),
+        gains=mtf_gains(job.sensor, pair),
+        order=spectral_order(band_names(pair)),
     )
     device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     fuser = _fuser(checkpoint, pair, settings, device)
@@ -106,11 +106,12 @@ def _rounds(job: SharpenJob) -> int:
     return ROUNDS if job.consistency else 0
 
 
-def _gains(job: SharpenJob, pair: ScenePair) -> tuple[float, ...]:
-    return sensors.get(job.sensor or "generic").gains(pair.bands, _names(pair))
+def mtf_gains(sensor: str | None, pair: ScenePair) -> tuple[float, ...]:
+    """Returns the MTF gain of each band of a pair: the sensor's by the bands' names, or the generic one."""
+    return sensors.get(sensor or "generic").gains(pair.bands, band_names(pair))
 
 
-def _names(pair: ScenePair) -> tuple[str | None, ...]:
+def band_names(pair: ScenePair) -> tuple[str | None, ...]:
     """Returns what the MS calls its bands: by description, or else by colour."""
     data, indexes = pair.ms.dataset, pair.ms.indexes
     colours = [data.colorinterp[index - 1].name for index in indexes]

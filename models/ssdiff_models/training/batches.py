@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from ssdiff_models.errors import InputError
 from ssdiff_models.training.wald import WaldScene
 
-__all__ = ["Batch", "BatchSampler"]
+__all__ = ["Batch", "BatchSampler", "patch_origins"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +41,31 @@ class BatchSampler:
     """Standard deviation of the logarithm of a patch's common gain."""
     band_jitter: float
     """Standard deviation of the logarithm of each band's own gain, PAN included."""
+    _origins: tuple[Tensor, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for scene in self.scenes:
-            if min(scene.gt.shape[-2:]) < self.size:
-                raise InputError(
-                    f"{scene.name}: {tuple(scene.gt.shape[-2:])} pixels at reduced resolution, smaller than a patch of {self.size}"
-                )
         if not self.scenes:
             raise InputError("no scene to train on")
+        found = tuple(patch_origins(scene, self.size, self.ratio) for scene in self.scenes)
+        for scene, places in zip(self.scenes, found, strict=True):
+            if not len(places):
+                raise InputError(
+                    f"{scene.name}: no place for a patch of {self.size} among {tuple(scene.gt.shape[-2:])} pixels at reduced resolution "
+                    "and their gaps; leave the scene out or use smaller patches"
+                )
+        object.__setattr__(self, "_origins", found)
 
     def draw(self, step: int) -> Batch:
         """Returns the batch of one step."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         weights = torch.tensor(_weights(self.scenes))
         chosen = torch.multinomial(weights, self.batch, replacement=True, generator=generator)
-        patches = [self._patch(self.scenes[int(index)], generator) for index in chosen]
+        patches = [self._patch(self.scenes[index], self._origins[index], generator) for index in chosen.tolist()]
         gt, lms, pan, ms = (torch.stack(images) for images in zip(*patches, strict=True))
         return Batch(gt=gt, lms=lms, pan=pan, ms=ms)
 
-    def _patch(self, scene: WaldScene, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        row, col = self._place(scene, generator)
+    def _patch(self, scene: WaldScene, origins: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        row, col = origins[int(torch.randint(0, len(origins), (1,), generator=generator))].tolist()
         rows, cols = slice(row, row + self.size), slice(col, col + self.size)
         small_rows, small_cols = (slice(part.start // self.ratio, part.stop // self.ratio) for part in (rows, cols))
         images = (
@@ -75,17 +80,6 @@ class BatchSampler:
             turned = [image.flip(2) for image in turned]
         return self._gained(turned, generator)
 
-    def _place(self, scene: WaldScene, generator: torch.Generator) -> tuple[int, int]:
-        """Draws an origin, a multiple of the ratio, whose patch is all valid; gives up after many tries."""
-        limits = [(size - self.size) // self.ratio + 1 for size in scene.gt.shape[-2:]]
-        for _ in range(200):
-            row, col = (int(torch.randint(0, limit, (1,), generator=generator)) * self.ratio for limit in limits)
-            if bool(scene.valid[row : row + self.size, col : col + self.size].all()):
-                return row, col
-        raise InputError(
-            f"{scene.name}: too few valid pixels for patches of {self.size}; leave the scene out or use smaller patches"
-        )
-
     def _gained(self, images: list[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gt, lms, pan, ms = images
         bands = len(gt)
@@ -93,6 +87,14 @@ class BatchSampler:
         gains = (jitter + torch.randn(1, generator=generator) * self.gain_jitter).exp()[:, None, None]
         per_band, of_pan = gains[:bands], gains[bands:]
         return (gt + 1) * per_band - 1, (lms + 1) * per_band - 1, (pan + 1) * of_pan - 1, (ms + 1) * per_band - 1
+
+
+def patch_origins(scene: WaldScene, size: int, ratio: int) -> Tensor:
+    """Returns the first pixels ``(n, 2)`` of all square patches of valid pixels that begin on a whole MS pixel."""
+    if min(scene.valid.shape) < size:
+        return torch.zeros(0, 2, dtype=torch.int64)
+    gaps = max_pool2d((~scene.valid).float()[None, None], size, stride=ratio)[0, 0]
+    return (gaps == 0).nonzero() * ratio
 
 
 def _weights(scenes: Sequence[WaldScene]) -> list[float]:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -91,11 +91,16 @@ class StepReport:
     """Norm of the gradient before clipping."""
 
 
+Extra = Callable[[nn.Module, int], Tensor]
+"""``extra(network, step)``: a term of the loss beside that of the batch."""
+
+
 class Trainer:
     """A network, its moving average and its optimiser; `run` yields a report a step."""
 
-    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
-        self.config = config
+    def __init__(self, network: nn.Module, config: TrainingConfig, extra: Extra | None = None) -> None:
+        """Takes the network, which is trained in place, and what is added to its loss."""
+        self.config, self._extra = config, extra
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -117,6 +122,8 @@ class Trainer:
             group["lr"] = rate
         self._freeze(self.config.branch(self.step))
         loss = self._loss(batch)
+        if self._extra is not None:
+            loss = loss + self._extra(self.network, self.step)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise ModelError(
