@@ -5,9 +5,10 @@ it has not seen. That part is a regression on the scene itself, which BT-H does;
 on each pixel alone, so tiles and halos are as they were.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -20,7 +21,7 @@ from ssdiff_models.radiometry import RatioPrior, SceneStatistics
 from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch, Source
 from ssdiff_models.tiles import Window
 
-__all__ = ["PriorName", "measure_images", "measure_prior"]
+__all__ = ["PriorName", "measure_images", "measure_prior", "measure_set"]
 
 PriorName = Literal["lms", "bt-h"]
 
@@ -57,15 +58,28 @@ def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) 
 def measure_images(pan: Tensor, ms: Tensor, valid: BoolArray, *, ratio: int, phase: float) -> RatioPrior:
     """Takes the numbers from whole images of positive values: PAN ``(rows, cols)``, MS ``(bands, rows/ratio, cols/ratio)``."""
     geometry = Geometry(ratio=ratio, phase=phase)
+    ranges = tuple((float(band.min()), float(band.max())) for band in ms)
+    return _solve(iter([_block(pan, ms, valid, geometry)]), geometry, ranges, (0.0,) * (len(ms) + 1))
+
+
+def measure_set(images: Sequence[tuple[Tensor, Tensor]], *, ratio: int, phase: float) -> RatioPrior:
+    """Takes the numbers that several images of one scene have in common, each a PAN and an MS as in `measure_images`, all valid."""
+    geometry = Geometry(ratio=ratio, phase=phase)
+    lows, highs = (torch.stack([extreme(ms, (1, 2)) for _, ms in images]) for extreme in (torch.amin, torch.amax))
+    ranges = tuple(zip(lows.amin(0).tolist(), highs.amax(0).tolist(), strict=True))
+    blocks = (_block(pan, ms, np.ones(pan.shape, np.bool_), geometry) for pan, ms in images)
+    return _solve(blocks, geometry, ranges, (0.0,) * (len(ranges) + 1))
+
+
+def _block(pan: Tensor, ms: Tensor, valid: BoolArray, geometry: Geometry) -> Block:
+    """Returns a whole image, its borders repeated around it."""
     reach = BroveyHaze().reach(geometry)
     patch = Patch(
         pan=_grown(pan[None], reach)[0],
-        ms=_grown(ms, MS_HALO + reach // ratio),
-        valid=torch.nn.functional.pad(torch.from_numpy(valid), (reach,) * 4).numpy(),
+        ms=_grown(ms, MS_HALO + reach // geometry.ratio),
+        valid=pad(torch.from_numpy(valid), (reach,) * 4).numpy(),
     )
-    window = Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1])
-    ranges = tuple((float(band.min()), float(band.max())) for band in ms)
-    return _solve(iter([WindowBlock(patch, window, reach, geometry)]), geometry, ranges, (0.0,) * (len(ms) + 1))
+    return WindowBlock(patch, Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1]), reach, geometry)
 
 
 def _grown(images: Tensor, pixels: int) -> FloatArray:

@@ -1,5 +1,6 @@
 """Scores of a network on reduced-resolution scenes: what is fused from the whole scene against its truth."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ssdiff_models.denoiser import ResidualDenoiser
-from ssdiff_models.metrics import ergas, sam
+from ssdiff_models.errors import InputError
+from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.sampler import SamplerName, sample
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.wald import WaldScene
@@ -23,6 +25,8 @@ class Score:
     sam: float
     """Degrees."""
     ergas: float
+    q2n: float
+    """NaN where no block of 32 x 32 pixels is wholly valid."""
 
 
 @torch.no_grad()
@@ -57,7 +61,17 @@ def score(scene: WaldScene, fused: Tensor, ratio: int = 4) -> Score:
         name=scene.name,
         sam=sam(image, truth, valid=scene.valid.numpy()),
         ergas=ergas(image, truth, ratio=ratio, valid=scene.valid.numpy()),
+        q2n=_q2n(image, truth, scene),
     )
+
+
+def _q2n(image: Tensor, truth: Tensor, scene: WaldScene) -> float:
+    # The index counts in integers; reflectances in 0..1 are written as thousands of them first, which changes nothing else.
+    factor = 1.0 if max(scene.means) >= 10 else 10_000.0
+    try:
+        return q2n(image * factor, truth * factor, valid=scene.valid.numpy())
+    except InputError:
+        return math.nan
 
 
 def score_lms(scene: WaldScene, ratio: int = 4) -> Score:

@@ -1,7 +1,10 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
-from ssdiff_models.metrics import ergas, sam
+from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.validation import fuse_scene, score, score_lms
 from tests.models.tiny import network
@@ -25,3 +28,14 @@ def test_scores_are_the_metrics_in_dn() -> None:
     perfect = score(scene, scene.gt)
     assert perfect.ergas == 0
     assert perfect.sam == pytest.approx(0, abs=0.05)
+
+
+def test_q2n_counts_in_integers_and_is_missing_where_no_block_is_whole() -> None:
+    scene = wald_scene()
+    truth, lms = scene.denormalise(scene.gt), scene.denormalise(scene.lms)
+    assert score_lms(scene).q2n == pytest.approx(q2n(lms, truth))
+    reflectance = replace(scene, means=tuple(mean / 10_000 for mean in scene.means))
+    assert score_lms(reflectance).q2n == pytest.approx(q2n(lms, truth), abs=1e-4)
+    holed = scene.valid.clone()
+    holed[::16, ::16] = False
+    assert math.isnan(score_lms(replace(scene, valid=holed)).q2n)

@@ -1,0 +1,169 @@
+"""Training scenes in one compact safetensors file, so that they are made once and need no rasters afterwards.
+
+Images are 16-bit codes: each band of a scene has its own range, of which a code is 1/65535, far below the noise of any sensor. Patches of
+one file share their ranges. The LMS is not stored: it is the interpolated MS.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from ssdiff_models.errors import InputError, ResourceError
+from ssdiff_models.training.wald import WaldScene, interpolate
+
+__all__ = ["SceneSet", "load_scenes", "read_settings", "save_scenes"]
+
+SCHEMA = 1
+KEY = "ssdiff-scenes"
+CODES = 65535
+IMAGES = ("gt", "pan", "ms", "prior")
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneSet:
+    """All that a training needs of its data."""
+
+    train: tuple[WaldScene, ...]
+    validation: tuple[WaldScene, ...]
+    settings: Mapping[str, Any]
+    """What the scenes were made of and how: plain JSON."""
+
+
+def save_scenes(path: Path, scenes: SceneSet) -> None:
+    """Writes a set, atomically.
+
+    Raises:
+        ResourceError: When the file cannot be written.
+    """
+    arrays: Arrays = {}
+    stacks: list[dict[str, Any]] = []
+    for split, members in (("train", scenes.train), ("validation", scenes.validation)):
+        for alike in _stacks(members):
+            stacks.append({"split": split} | _pack(alike, f"{len(stacks)}.", arrays))
+    header = {"schema": SCHEMA, "settings": dict(scenes.settings), "stacks": stacks}
+    part = path.with_name(path.name + ".part")
+    try:
+        save_file(arrays, part, metadata={KEY: json.dumps(header)})
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        size = sum(array.nbytes for array in arrays.values())
+        raise ResourceError(
+            f"{path}: cannot write the cache of {size / 1e6:.0f} MB ({error}): free some space or name another place with --cache"
+        ) from error
+
+
+def _stacks(scenes: Sequence[WaldScene]) -> Iterator[list[WaldScene]]:
+    """Yields neighbours that have size, sensor and means in common, as the patches of one file do."""
+    for _, alike in groupby(
+        scenes, key=lambda scene: (scene.sensor, scene.means, scene.gt.shape, scene.ms.shape, scene.prior is scene.lms)
+    ):
+        yield list(alike)
+
+
+def _pack(scenes: Sequence[WaldScene], prefix: str, arrays: Arrays) -> dict[str, Any]:
+    """Puts a stack's codes into `arrays` and returns its part of the header."""
+    first = scenes[0]
+    ranges = {}
+    for image in IMAGES if first.prior is not first.lms else IMAGES[:-1]:
+        stack = torch.stack([getattr(scene, image) for scene in scenes])
+        ranges[image], arrays[prefix + image] = _encode(stack)
+    valid = torch.stack([scene.valid for scene in scenes])
+    if not bool(valid.all()):
+        arrays[prefix + "valid"] = valid.numpy().astype(np.uint8)
+    names = [scene.name for scene in scenes]
+    return {"names": names, "sensor": first.sensor, "means": list(first.means), "ranges": ranges}
+
+
+def _encode(stack: Tensor) -> tuple[list[list[float]], npt.NDArray[np.uint16]]:
+    """Returns the ranges of the bands of ``(scenes, bands, rows, cols)``, lowest and highest value, and the codes."""
+    codes = np.empty(tuple(stack.shape), np.uint16)
+    ranges = []
+    for band in range(stack.shape[1]):
+        values = stack[:, band].numpy().astype(np.float64)
+        low, high = float(values.min()), float(values.max())
+        codes[:, band] = np.rint((values - low) * (CODES / (high - low) if high > low else 0.0))
+        ranges.append([low, high])
+    return ranges, codes
+
+
+def _decode(codes: npt.NDArray[np.uint16], ranges: Sequence[Sequence[float]]) -> Tensor:
+    values = np.empty(codes.shape, np.float32)
+    for band, (low, high) in enumerate(ranges):
+        values[:, band] = low + codes[:, band] * ((high - low) / CODES)
+    return torch.from_numpy(values)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Returns what the scenes of a file were made of and how.
+
+    Raises:
+        InputError: When the file is missing or no such cache.
+    """
+    settings: dict[str, Any] = _header(path)["settings"]
+    return settings
+
+
+def load_scenes(path: Path) -> SceneSet:
+    """Reads a set.
+
+    Raises:
+        InputError: When the file is missing or no such cache.
+    """
+    header = _header(path)
+    split: dict[str, list[WaldScene]] = {"train": [], "validation": []}
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            there = set(file.keys())
+            for number, stack in enumerate(header["stacks"]):
+                arrays = {
+                    image: file.get_tensor(f"{number}.{image}") for image in (*IMAGES, "valid") if f"{number}.{image}" in there
+                }
+                split[stack["split"]].extend(_unpack(stack, arrays))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: a damaged cache ({type(error).__name__}: {error}): remove it and make it anew") from error
+    return SceneSet(train=tuple(split["train"]), validation=tuple(split["validation"]), settings=header["settings"])
+
+
+def _unpack(stack: Mapping[str, Any], arrays: Arrays) -> Iterator[WaldScene]:
+    images = {image: _decode(arrays[image], ranges) for image, ranges in stack["ranges"].items()}
+    count, _, rows, cols = images["gt"].shape
+    valid = torch.from_numpy(arrays["valid"] > 0) if "valid" in arrays else torch.ones(count, rows, cols, dtype=torch.bool)
+    ratio = rows // images["ms"].shape[-2]
+    for index, name in enumerate(stack["names"]):
+        lms = interpolate(images["ms"][index], ratio, (ratio - 1) / 2)
+        yield WaldScene(
+            name=name,
+            gt=images["gt"][index],
+            pan=images["pan"][index],
+            lms=lms,
+            prior=images["prior"][index] if "prior" in images else lms,
+            ms=images["ms"][index],
+            valid=valid[index],
+            means=tuple(stack["means"]),
+            sensor=stack["sensor"],
+        )
+
+
+def _header(path: Path) -> dict[str, Any]:
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get(KEY, "null"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such cache: give the sources it is to be made of") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a cache of training scenes ({error}): name another file with --cache") from error
+    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+        raise InputError(f"{path}: not a cache of training scenes that this version reads: name another file with --cache")
+    return header
