@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -15,8 +15,11 @@ _POLL = 0.1
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
-    """Yields the items of an iterable that a thread runs up to `depth` items ahead; its exception is raised here."""
+def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+    """Yields the items of an iterable that a thread runs up to `depth` items ahead; its exception is raised here.
+
+    Whoever starts it closes it: until then the thread reads on, even after an error elsewhere, from files that may be closed by then.
+    """
     waiting: queue.Queue[object] = queue.Queue(maxsize=depth)
     stop = threading.Event()
     failure: list[BaseException] = []

@@ -1,6 +1,7 @@
 """From a Source to fused blocks: tiles are read ahead, fused, blended and come out as finished blocks, in row-major order."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,14 +74,14 @@ def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | 
     all_rows, all_cols = needed(grid, Window(row=top, col=source.area.col, rows=1, cols=source.area.cols))
     all_rows = range(all_rows.start, wanted_rows.stop)
     places = row_major(all_rows, all_cols)
-    tiles = ahead(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)
     blender = Blender(grid, all_cols)
-    for (i, j), (tile, pixels) in zip(places, runner.run(fuser, tiles), strict=True):
-        if j == all_cols.start:
-            blender.start_row()
-        window, done = blender.add(i, j, pixels)
-        if i in wanted_rows and j in wanted_cols:
-            yield from _inside(source, window, done, tile.valid[: window.rows, : window.cols])
+    with closing(ahead(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)) as tiles:
+        for (i, j), (tile, pixels) in zip(places, runner.run(fuser, tiles), strict=True):
+            if j == all_cols.start:
+                blender.start_row()
+            window, done = blender.add(i, j, pixels)
+            if i in wanted_rows and j in wanted_cols:
+                yield from _inside(source, window, done, tile.valid[: window.rows, : window.cols])
 
 
 def _narrowed(rows: range, part: range | None) -> range:
@@ -140,7 +141,8 @@ def fuse_blocks(
         fused = fuser(patch, window) if inner.any() else _zeros(patch, window)
         return FusedBlock(window=part, fused=fused[:, cut[0], cut[1]], spread=None, valid=inner[cut])
 
-    yield from ordered_map(compute, ahead(read(), READ_AHEAD), workers=workers, initializer=single_threaded)
+    with closing(ahead(read(), READ_AHEAD)) as patches:
+        yield from ordered_map(compute, patches, workers=workers, initializer=single_threaded)
 
 
 def _aligned(window: Window, ratio: int) -> Window:

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,6 +186,29 @@ class Smoother:
         margin = 10 + self.halo // 4
         ms = patch.ms[:, margin : margin + rows // 4, margin : margin + cols // 4]
         return ms.repeat(4, 1).repeat(4, 2) + pan[None]
+
+
+def readers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "ssdiff-reader"]
+
+
+class BrokenSmoother(Smoother):
+    """A method that fails."""
+
+    def __call__(self, patch: Patch, window: Window) -> FloatArray:
+        raise OSError("broken")
+
+
+def test_an_error_of_the_method_stops_reading_at_once() -> None:
+    """Its traceback keeps every frame alive; a thread that reads on would do so from files that are closed by then."""
+
+    fuser = replace(fuser_of(SOURCE), settings=replace(fuser_of(SOURCE).settings, steps=2000))
+    with pytest.raises(UsageError, match="2000") as network:
+        list(fuse_tiles(SOURCE, fuser, ThreadRunner(workers=1)))
+    with pytest.raises(OSError, match="broken") as classical:
+        list(fuse_blocks(SOURCE, BrokenSmoother(), block=16, workers=1))
+    assert not readers()
+    assert [type(found.value) for found in (network, classical)] == [UsageError, OSError]
 
 
 def local(area: Window, *, block: int, workers: int, rows: range | None = None) -> FloatArray:

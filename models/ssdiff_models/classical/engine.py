@@ -1,6 +1,7 @@
 """Classical methods on arrays, and on scenes of any size in one streamed pass of statistics and one of fusion."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,4 +200,5 @@ def _gathered(method: Method, source: Source, context: Context, grid: TileGrid, 
         block: Block = WindowBlock(patch, window, reach, geometry)
         return method.gather(block, context) if block.valid is None or block.valid.any() else Statistics()
 
-    yield from ordered_map(gather, ahead(read(), _READ_AHEAD), workers=workers, initializer=_alone)
+    with closing(ahead(read(), _READ_AHEAD)) as patches:
+        yield from ordered_map(gather, patches, workers=workers, initializer=_alone)
