@@ -11,10 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ssdiff_models.errors import ModelError
+from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.ssdiff import Branch
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.batches import Batch, BatchSampler
+from ssdiff_models.training.execution import ALONE, Execution
 
 __all__ = ["StepReport", "Trainer", "TrainingConfig"]
 
@@ -98,9 +99,11 @@ Extra = Callable[[nn.Module, int], Tensor]
 class Trainer:
     """A network, its moving average and its optimiser; `run` yields a report a step."""
 
-    def __init__(self, network: nn.Module, config: TrainingConfig, extra: Extra | None = None) -> None:
-        """Takes the network, which is trained in place, and what is added to its loss."""
-        self.config, self._extra = config, extra
+    def __init__(
+        self, network: nn.Module, config: TrainingConfig, extra: Extra | None = None, *, execution: Execution = ALONE
+    ) -> None:
+        """Takes the network, which is trained in place, what is added to its loss, and how steps are computed."""
+        self.config, self._extra, self._execution = config, extra, execution
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -124,18 +127,21 @@ class Trainer:
         loss = self._loss(batch)
         if self._extra is not None:
             loss = loss + self._extra(self.network, self.step)
-        value = float(loss.detach())
+        value = self._execution.common(loss)
         if not math.isfinite(value):
             raise ModelError(
                 f"training diverged at step {self.step}: the loss is {value}; lower the learning rate or raise the warm-up"
             )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self._execution.average_gradients(self.network.parameters())
+        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip))
+        if not math.isfinite(norm):
+            raise ModelError(f"training diverged at step {self.step}: the gradient is {norm}; lower the learning rate")
         self.optimiser.step()
         self.step += 1
         self._follow()
-        return StepReport(step=self.step, loss=value, rate=rate, gradient=float(norm))
+        return StepReport(step=self.step, loss=value, rate=rate, gradient=norm)
 
     def _freeze(self, trained: Branch | None) -> None:
         """Leaves gradients to one branch; the maps of the other are then constants, as if detached."""
@@ -150,12 +156,14 @@ class Trainer:
         t = torch.randint(0, self.config.schedule.steps, (len(batch.gt),), generator=generator)
         state = (batch.gt - batch.lms) * self.config.residual_scale
         noisy = self.config.schedule.add_noise(state, t, torch.randn(state.shape, generator=generator))
+        share = self._execution.share
         lms, pan, ms, x_t = (
-            image.to(device, memory_format=torch.channels_last) for image in (batch.lms, batch.pan, batch.ms, noisy)
+            share(image).to(device, memory_format=torch.channels_last) for image in (batch.lms, batch.pan, batch.ms, noisy)
         )
-        estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=t.to(device))
+        with self._execution.autocast(device):
+            estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=share(t).to(device))
         distance = nn.functional.l1_loss if self.config.loss == "l1" else nn.functional.mse_loss
-        return distance(estimate.float(), state.to(device))
+        return distance(estimate.float(), share(state).to(device))
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -166,7 +174,11 @@ class Trainer:
             mean.lerp_(live, 1 - decay)
 
     def save(self, path: Path) -> None:
-        """Writes everything that a bit-exact resume needs, atomically."""
+        """Writes everything that a bit-exact resume needs, atomically.
+
+        Raises:
+            ResourceError: When the file cannot be written.
+        """
         state = {
             "step": self.step,
             "config": asdict(self.config),
@@ -175,8 +187,12 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
         }
         part = path.with_name(path.name + ".part")
-        torch.save(state, part)
-        part.replace(path)
+        try:
+            torch.save(state, part)
+            part.replace(path)
+        except (OSError, RuntimeError) as error:  # torch's writer tells of a full disk by a RuntimeError
+            part.unlink(missing_ok=True)
+            raise ResourceError(f"{path}: cannot write the training state ({error}): free some space") from error
 
     def resume(self, path: Path) -> None:
         """Continues from a file of `save`; the number of steps and the decay may be longer than then.
