@@ -100,6 +100,10 @@ def sharpen(
         str | None,
         typer.Option("--shard", metavar="I/N|auto", help="Make part I of N only; merge joins the parts.", show_default=False),
     ] = None,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Fine-tune the model on this scene first (OUT.model.safetensors; minutes).")
+    ] = False,
+    adapt_minutes: Annotated[float, typer.Option("--adapt-minutes", min=0.01, help="Time after which --adapt ends.")] = 9.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     json: Json = False,
     verbose: Verbose = 0,
@@ -149,6 +153,11 @@ def sharpen(
             device=device, precision=precision, batch=batch_size, threads=num_threads, compile=compile_network
         ),
     )
+    if adapt:
+        from ssdiff_cli.jobs.adapt import adapted_for
+
+        with console.tile_progress("adapting") as progress:
+            job = adapted_for(job, progress, seconds=60 * adapt_minutes)
     if dry_run:
         _print_plan(jobs.plan(job), as_json=json)
         return

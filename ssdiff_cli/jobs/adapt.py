@@ -1,6 +1,7 @@
 """Adapting a model to one scene: its windows at reduced resolution, training, and a report on a quarter that was never seen."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,14 +16,14 @@ from torch import nn
 from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.open_scene import open_scene
 from ssdiff_cli.jobs.sharpen_fusion import band_names, mtf_gains
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen_job import NETWORK, SharpenJob
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import ScenePair, open_pair
 from ssdiff_cli.rasters.writer import check_output
-from ssdiff_models import classical, zoo
+from ssdiff_models import __version__, classical, zoo
 from ssdiff_models.arrays import sharpen as fuse_arrays
-from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ssdiff_models.errors import InputError
+from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, read_header, save_checkpoint
+from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.fusing import FusionSettings
 from ssdiff_models.metrics import hqnr
 from ssdiff_models.nets.transplant import transplant
@@ -36,7 +37,7 @@ from ssdiff_models.training.radiometry import training_radiometry
 from ssdiff_models.training.validation import Score, score
 from ssdiff_models.training.wald import WaldScene, from_pair, interpolate
 
-__all__ = ["AdaptJob", "AdaptResult", "adapt"]
+__all__ = ["AdaptJob", "AdaptResult", "adapt", "adapted_for"]
 
 CLASSICAL = ("gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm")
 WHOLE = 2048
@@ -87,6 +88,48 @@ class AdaptResult:
     """At full resolution, ``before`` and ``after``."""
 
 
+def adapted_for(job: SharpenJob, progress: Progress, *, seconds: float) -> SharpenJob:
+    """Returns a sharpening with a model adapted to its pair: ``OUT.model.safetensors``, made now unless an earlier run made the very same.
+
+    Raises:
+        UsageError: When the output cannot be used, the method is no network, or the model's file is another's.
+        SsdiffError: When the scene cannot be adapted to.
+    """
+    if job.method != NETWORK:
+        raise UsageError(f"--method {job.method} has nothing to --adapt: leave one of them out")
+    check_output(job.output, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
+    path = Path(job.output).with_suffix(".model.safetensors")
+    if not (path.exists() and _made_for(path) == _key(job)):
+        adapt(AdaptJob(sharpen=job, output=str(path), seconds=seconds), progress)
+    return replace(job, model=str(path))
+
+
+def _made_for(path: Path) -> object:
+    adapted = read_header(path)["metadata"].get("adapted")
+    if adapted is None:
+        raise UsageError(f"{path}: is a model that --adapt did not make: move it, or name it by --model instead of --adapt")
+    return adapted.get("key")
+
+
+def _key(job: SharpenJob) -> dict[str, str]:
+    """Everything that the adapted weights follow from."""
+    files = {
+        name: " ".join(map(str, (path, *((stat.st_size, stat.st_mtime_ns) if (stat := _stat(path)) else ()))))
+        for name, path in (("pan", job.pan), ("ms", job.ms))
+    }
+    return files | {
+        "version": __version__,
+        "model": str(job.model),
+        "sensor": str(job.sensor),
+        "pair": repr(job.pair),
+        "register": job.register,
+    }
+
+
+def _stat(path: str) -> os.stat_result | None:
+    return Path(path).stat() if Path(path).exists() else None
+
+
 class _Shelf:
     """The one model of this job, where `open_scene` looks for models."""
 
@@ -106,7 +149,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
         SsdiffError: When the scene or the model cannot be used; no file is then written.
     """
     started = time.perf_counter()
-    check_output(job.output, overwrite=job.overwrite, inputs=(job.sharpen.pan, job.sharpen.ms))
+    check_output(job.output, overwrite=job.overwrite or job.sharpen.output != "", inputs=(job.sharpen.pan, job.sharpen.ms))
     choice = choose(job.sharpen.device, tile_pixels=job.config.size**2)
     torch.set_num_threads(choice.threads)
     base = _base(job.sharpen)
@@ -321,6 +364,7 @@ def _described(adapted: Checkpoint, job: AdaptJob, result: AdaptResult, scenes: 
         "pan": Path(job.sharpen.pan).name,
         "ms": Path(job.sharpen.ms).name,
         "config": asdict(job.config),
+        "key": _key(job.sharpen),
         "base": result.base,
         "steps": result.steps,
         "unseen": result.unseen,

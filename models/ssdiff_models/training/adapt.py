@@ -19,6 +19,8 @@ from ssdiff_models.training.wald import WaldScene, interpolate
 
 __all__ = ["AdaptConfig", "AdaptReport", "Adapter", "FullScene", "Parts", "divide", "full_scene", "mixed"]
 
+LEAST_GAIN = 1e-4
+"""Part of the ERGAS that counts as progress: less is rounding."""
 APART = 16
 """PAN pixels between the parts of a scene: the reach of the interpolator at ratio 4."""
 
@@ -187,6 +189,11 @@ class Adapter:
         extra = _Consistency(full, config, schedule, residual_scale) if full and config.consistency else None
         self._trainer = Trainer(copy.deepcopy(network).requires_grad_(requires_grad=True), training, extra)
 
+    @property
+    def trained(self) -> nn.Module:
+        """The weights as the last step left them."""
+        return self._trainer.network
+
     def run(self, train: Sequence[WaldScene], held: Sequence[WaldScene]) -> Iterator[AdaptReport]:
         """Trains until the held-out part stops improving, and reports each look at it; the caller may stop at any.
 
@@ -225,7 +232,7 @@ class Adapter:
     def _look(self, network: nn.Module, scenes: Sequence[WaldScene], step: int, best: float) -> AdaptReport:
         found = self.scores(network, scenes)
         ergas, sam = fmean(one.ergas for one in found), fmean(one.sam for one in found)
-        return AdaptReport(step=step, ergas=ergas, sam=sam, best=ergas < best)
+        return AdaptReport(step=step, ergas=ergas, sam=sam, best=ergas < best * (1 - LEAST_GAIN))
 
     def scores(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[Score, ...]:
         """Scores a network on parts of scenes, one sampling step."""

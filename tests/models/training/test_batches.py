@@ -70,8 +70,8 @@ def contains(whole: torch.Tensor, part: torch.Tensor) -> bool:
 
 
 def test_gains_keep_a_patch_consistent() -> None:
-    batch = sampler(batch=8, gain_jitter=0.5, band_jitter=0.3).draw(3)
-    plain = sampler(batch=8, gain_jitter=0.0, band_jitter=0.0).draw(3)
+    batch = sampler(batch=32, gain_jitter=0.5, band_jitter=0.3).draw(3)
+    plain = sampler(batch=32, gain_jitter=0.0, band_jitter=0.0).draw(3)
     gains = (batch.gt + 1) / (plain.gt + 1)
     # One gain a band and patch, the same for reference, LMS and MS.
     assert (gains.amax((2, 3)) - gains.amin((2, 3))).max() < 1e-4
@@ -98,15 +98,25 @@ def test_patches_hold_valid_pixels_only() -> None:
 
 def test_scenes_that_cannot_serve_are_refused() -> None:
     scene = wald_scene("tiny one", 48)
-    with pytest.raises(InputError, match=r"other.*smaller than a patch of 64"):
+    with pytest.raises(InputError, match=r"other.*no place for a patch of 64"):
         sampler(size=64)
     with pytest.raises(InputError, match="no scene"):
         dataclasses.replace(sampler(), scenes=())
     holed = dataclasses.replace(scene, valid=torch.zeros_like(scene.valid))
-    with pytest.raises(InputError, match=r"tiny one.*too few valid pixels"):
-        dataclasses.replace(sampler(), scenes=(holed,))._place(holed, torch.Generator())
+    with pytest.raises(InputError, match=r"tiny one.*no place for a patch"):
+        dataclasses.replace(sampler(), scenes=(holed,))
 
 
 def test_the_lms_is_the_interpolated_ms() -> None:
     scene = wald_scene()
     assert torch.allclose(scene.lms, interpolate(scene.ms, 4, 1.5), atol=ROUNDING)
+
+
+def test_no_sensor_drowns_the_others() -> None:
+    large = [dataclasses.replace(wald_scene(f"large {k}"), sensor="one") for k in range(8)]
+    small = dataclasses.replace(wald_scene("small"), sensor="two")
+    marked = dataclasses.replace(small, gt=small.gt + 50)
+    source = dataclasses.replace(sampler(gain_jitter=0.0, band_jitter=0.0), scenes=(*large, marked), batch=64)
+    share = float((source.draw(0).gt.amax((1, 2, 3)) > 25).float().mean())
+    # By area it would be 1/9; by the square root of it 1 / (1 + sqrt(8)).
+    assert 0.15 < share < 0.4

@@ -1,0 +1,84 @@
+"""``ssdiff adapt`` as a black box."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from ssdiff_models.checkpoint import load_checkpoint
+from tests.cli.calls import answer, refusal, save_tiny, ssdiff
+from tests.scenes import Scene, SceneFactory
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("model"), prior="bt-h")
+
+
+@pytest.fixture
+def scene(scene_factory: SceneFactory) -> Scene:
+    return scene_factory(size=512)
+
+
+def test_an_adapted_model_is_reported_and_sharpens(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    model = tmp_path / "mine.safetensors"
+    report = answer("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny, "--steps", 60, "--num-threads", 1)
+    assert report["base"] == "tiny"
+    assert set(report["unseen"]) == {"before", "after", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm"}
+    assert report["hqnr"]["after"] >= report["hqnr"]["before"] - 0.003
+    assert report["unseen"]["after"]["ergas"] <= report["unseen"]["before"]["ergas"]
+    loaded = load_checkpoint(model)
+    assert loaded.name == "mine"
+    assert loaded.metadata["adapted"]["unseen"] == report["unseen"]
+    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", model)
+    line = refusal(ssdiff("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny), 2)
+    assert "--overwrite" in line
+
+
+def test_a_scene_of_other_bands_begins_from_the_nearest_model(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    model = tmp_path / "three.safetensors"
+    words = ("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny, "--bidx", "3,2,1", "--steps", 10, "--num-threads", 1)
+    report = answer(*words)
+    assert report["bands"] == 3
+    assert any("begin anew" in warning for warning in report["warnings"])
+    out = tmp_path / "out.tif"
+    answer("sharpen", scene.pan, scene.ms, "-o", out, "--model", model, "--bidx", "3,2,1")
+    with rasterio.open(out) as fused:
+        assert fused.count == 3
+        assert np.isfinite(fused.read()).all()
+
+
+def test_sharpen_adapts_in_one_go(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    out, plain = tmp_path / "out.tif", tmp_path / "plain.tif"
+    words = ("sharpen", scene.pan, scene.ms, "-o", out, "--model", tiny, "--adapt", "--adapt-minutes", 0.01, "--num-threads", 1)
+    report = answer(*words)
+    model = tmp_path / "out.model.safetensors"
+    assert report["model"] == "out.model"
+    answer("sharpen", scene.pan, scene.ms, "-o", plain, "--model", model)
+    with rasterio.open(out) as first, rasterio.open(plain) as second:
+        assert np.array_equal(first.read(), second.read())
+    # The model is at hand the second time.
+    before = model.stat().st_mtime_ns
+    answer(*words, "--overwrite")
+    assert model.stat().st_mtime_ns == before
+    assert "--adapt" in refusal(
+        ssdiff("sharpen", scene.pan, scene.ms, "-o", out, "--overwrite", "--method", "gsa", "--adapt"), 2
+    )
+
+
+def test_scenes_too_small_to_adapt_to(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+    small = scene_factory(size=64)
+    done = ssdiff("adapt", small.pan, small.ms, "-o", tmp_path / "m.safetensors", "--model", tiny)
+    assert "too few" in refusal(done, 3)
+    assert not list(tmp_path.glob("m.*"))
+
+
+def test_the_report_for_people(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    done = ssdiff(
+        "adapt", scene.pan, scene.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--steps", 1, "--num-threads", 1
+    )
+    assert done.exit_code == 0, done.output
+    first, *rest = done.stdout.splitlines()
+    assert first == str(tmp_path / "m.safetensors")
+    assert any("before" in line and "ERGAS" in line for line in rest)
