@@ -77,7 +77,7 @@ def check(
 ) -> None:
     """Look at a pair before sharpening it: overlap, grids, shift, values, model, and what the run will take.
 
-    Where sharpen would refuse the pair, so does this: the same message, the same exit code (3 for unusable data).
+    Where sharpen would refuse the pair, the model or the settings, so does this, in the same words: exit code 3, whatever sharpen's own.
     """
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions

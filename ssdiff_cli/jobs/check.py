@@ -1,19 +1,24 @@
 """A look at a pair before it is sharpened: what fits, what does not, which model, and what it will take."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.estimate import estimate
 from ssdiff_cli.jobs.model_shelf import ModelShelf
 from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
 from ssdiff_cli.jobs.scene_statistics import statistics_record
 from ssdiff_cli.jobs.sharpen import check_arguments
 from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen_job import NETWORK, SharpenJob
+from ssdiff_cli.rasters.area import parse_crs
 from ssdiff_cli.rasters.bands import Bands
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.grid import SeparableMap
 from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.classical.registry import find
+from ssdiff_models.errors import InputError, ResourceError, SsdiffError
 from ssdiff_models.fusing import ModelFuser
 from ssdiff_models.tiles import Window
 
@@ -29,9 +34,28 @@ def check(job: SharpenJob) -> dict[str, Any]:
     """Returns what is known of a pair and of the run that would sharpen it, as ``--json`` prints it.
 
     Raises:
-        SsdiffError: Exactly what `sharpen` would raise.
+        UsageError: When the command line cannot be used with any pair.
+        InputError: When sharpening would be refused, for whatever reason; in the words of that refusal.
     """
     check_arguments(job)
+    _check_names(job)
+    try:
+        return _look(job)
+    except SsdiffError as error:
+        raise InputError(str(error)) from error
+
+
+def _check_names(job: SharpenJob) -> None:
+    """Refuses values that mean nothing, whatever the pair: `sharpen` itself gets to know them only where it uses them."""
+    if job.method != NETWORK:
+        find(job.method)
+    if job.pair.bbox_crs is not None:
+        parse_crs(job.pair.bbox_crs)
+    with suppress(ResourceError):  # a device that is not there is a refusal like any other
+        choose(job.device, tile_pixels=1)
+
+
+def _look(job: SharpenJob) -> dict[str, Any]:
     with raster_env(num_threads=1), open_scene(job, ModelShelf()) as scene:
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
         return {

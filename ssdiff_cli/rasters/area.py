@@ -99,7 +99,7 @@ def parse_crs(text: str) -> CRS:
     """
     try:
         return CRS.from_user_input(text)
-    except rasterio.errors.CRSError as error:
+    except (rasterio.errors.CRSError, ValueError) as error:
         raise UsageError(f"{text!r} is no coordinate reference system: give something like EPSG:32631") from error
 
 

@@ -124,8 +124,40 @@ def test_what_sharpen_refuses_is_refused_with_the_same_words(
     assert expected.endswith(record["error"])
 
 
-def test_a_model_that_is_not_there(scene: Scene) -> None:
-    assert "no-such" in refusal(ssdiff("check", scene.pan, scene.ms, "--model", "no-such"), 4)
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--model", "no-such"), 4),
+        (("--device", "cuda:999"), 5),
+        (("--steps", "2000"), 2),
+        (("--tile", "50"), 2),
+        (("--overlap", "999"), 2),
+    ],
+)
+def test_models_devices_and_settings_are_refused_with_one_code(
+    options: tuple[str, ...], code: int, scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
+    given: tuple[str | Path, ...] = options if "--model" in options else ("--model", tiny, *options)
+    expected = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *given), code)
+    assert refusal(ssdiff("check", scene.pan, scene.ms, *given), 3) == expected
+    assert json.loads(ssdiff("check", scene.pan, scene.ms, "--json", *given).stdout)["exit_code"] == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--method", "no-such"),
+        ("--device", "abacus"),
+        ("--sensor", "no-such"),
+        ("--bbox", "0,0,1,1", "--bbox-crs", "EPSG:no"),
+        ("--method", "exp", "--model", "bgrn"),
+        ("--bidx", "one"),
+        ("--no-such-option",),
+    ],
+)
+def test_a_command_line_that_suits_no_pair_keeps_its_own_code(options: tuple[str, ...], scene: Scene, tmp_path: Path) -> None:
+    expected = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *options), 2)
+    assert refusal(ssdiff("check", scene.pan, scene.ms, *options), 2).replace("check --help", "sharpen --help") == expected
 
 
 def test_a_model_of_another_ratio(scene: Scene, tmp_path: Path) -> None:
