@@ -2,8 +2,9 @@
 
 Usage: ``python -m benchmarks.ablation FOLDER [--steps 300] [--only GROUP …] [--threads 1]``
 
-Groups: ``base``, ``prior``, ``normalisation``, ``scale``, ``window``, ``loss``, ``width``, ``skip``, ``branches`` (the paper's Table 2), ``fmim``
-(Table 3) and ``fine-tuning`` (Table 5). Every run has the same patches and the same seed, so the differences are those of the change and of its chance.
+Groups: ``base``, ``prior``, ``normalisation``, ``scale``, ``window``, ``loss``, ``width``, ``skip``, ``branches`` (the paper's Table 2),
+``fmim`` (Table 3) and ``fine-tuning`` (Table 5). Every run has the same patches and the same seed, so the differences are those of the
+change and of its chance.
 """
 
 import argparse

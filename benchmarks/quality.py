@@ -1,6 +1,9 @@
 """Quality of a model on the pairs of a folder, beside the classical methods, by Wald's protocol with exact geometry.
 
-Usage: ``python -m benchmarks.quality FOLDER [--split val] [--model NAME|FILE] [--without SENSOR] [--steps N]``
+The network's rows are what ``ssdiff sharpen --sensor`` makes: one sampling step and the projection that gives the MS back.
+
+Usage: ``python -m benchmarks.quality FOLDER [--split val] [--model NAME|FILE] [--without SENSOR] [--steps N] [--sampler NAME]
+[--samples N] [--consistency ROUNDS]``
 """
 
 import argparse
@@ -17,6 +20,7 @@ from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
 from ssdiff_models import sensors, zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.classical import fuse
+from ssdiff_models.consistency import ROUNDS, project
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.training.validation import fuse_scene
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
         except InputError as error:
             sys.stderr.write(f"left out: {error}\n")
             continue
-        found = list(_score(record, scene, checkpoint, options.steps))
+        found = list(_score(record, scene, checkpoint, options))
         rows += found
         _print(record.name, found)
     for sensor in sorted({row.sensor for row in rows}):
@@ -66,13 +70,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--model", default="bgrn")
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--sampler", default="ddim")
+    parser.add_argument("--samples", type=int, default=1)
+    parser.add_argument("--consistency", type=int, default=ROUNDS)
+    parser.add_argument("--methods", default=",".join(METHODS), help="classical methods beside the network")
     return parser.parse_args(arguments)
 
 
-def _score(record: PairRecord, scene: WaldScene, checkpoint: Checkpoint, steps: int) -> Iterator[Row]:
+def _score(record: PairRecord, scene: WaldScene, checkpoint: Checkpoint, options: argparse.Namespace) -> Iterator[Row]:
     sensor, ratio = sensors.get(record.sensor), checkpoint.ratio
     truth, valid = scene.denormalise(scene.gt).numpy(), scene.valid.numpy()
-    for method, fused in _fused(scene, checkpoint, sensor, steps):
+    for method, fused in _fused(scene, checkpoint, sensor, options):
         image = fused.numpy()
         yield Row(
             scene=record.name,
@@ -84,14 +92,13 @@ def _score(record: PairRecord, scene: WaldScene, checkpoint: Checkpoint, steps: 
         )
 
 
-def _fused(scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, steps: int) -> Iterator[tuple[str, Tensor]]:
-    network = fuse_scene(
-        checkpoint.network, scene, schedule=checkpoint.schedule, residual_scale=checkpoint.residual_scale, steps=steps
-    )
-    yield "ssdiff", scene.denormalise(network)
+def _fused(
+    scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, options: argparse.Namespace
+) -> Iterator[tuple[str, Tensor]]:
+    yield "ssdiff", scene.denormalise(network_image(scene, checkpoint, sensor, options))
     lms, ms = scene.denormalise(scene.lms), scene.denormalise(scene.ms)
     pan = (scene.pan[0] + 1) * scene.means[-1]
-    for method in METHODS:
+    for method in filter(None, options.methods.split(",")):
         fused = fuse(
             method,
             pan=pan.numpy(),
@@ -102,6 +109,26 @@ def _fused(scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, ste
             phase=checkpoint.ms_phase,
         )
         yield method, torch.as_tensor(fused).float()
+
+
+def network_image(scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, options: argparse.Namespace) -> Tensor:
+    """Returns the mean of the samples, normalised, each projected on images that give the MS back."""
+    gains = sensor.gains(len(scene.gt), checkpoint.bands)
+    total = torch.zeros_like(scene.gt)
+    phase, rounds = checkpoint.ms_phase, options.consistency
+    for seed in range(1, options.samples + 1):
+        fused = fuse_scene(
+            checkpoint.network,
+            scene,
+            schedule=checkpoint.schedule,
+            residual_scale=checkpoint.residual_scale,
+            steps=options.steps,
+            sampler=options.sampler,
+            seed=seed,
+        )
+        total += project(fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, rounds=rounds) if rounds else fused
+    mean: Tensor = total / options.samples
+    return mean
 
 
 def _means(rows: Sequence[Row]) -> list[Row]:

@@ -1,0 +1,116 @@
+"""What half a pixel of misregistration, and a gain error, cost the network and the classical methods.
+
+Usage: ``python -m benchmarks.robustness FOLDER [--split test] [--model NAME|FILE] [--without SENSOR]``
+
+Each scene of the split is degraded by Wald's protocol, its PAN then moved by half a pixel, or one of its bands brightened by a tenth (in
+MS and reference alike, which is what a calibration error does), and everything is scored again. Printed is the mean ERGAS as it is and
+what each change adds to it.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from benchmarks.quality import METHODS, network_image
+from ssdiff_cli.jobs.datasets import read_index, read_scene, select
+from ssdiff_models import sensors, zoo
+from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+from ssdiff_models.classical import fuse
+from ssdiff_models.consistency import ROUNDS
+from ssdiff_models.degrade import shift_image
+from ssdiff_models.errors import InputError
+from ssdiff_models.training.validation import score
+from ssdiff_models.training.wald import WaldScene, from_reference
+
+Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def _moved(pan: Tensor, gt: Tensor) -> tuple[Tensor, Tensor]:
+    return shift_image(pan, (0.5, 0.0)), gt
+
+
+def _brighter_band(pan: Tensor, gt: Tensor) -> tuple[Tensor, Tensor]:
+    gains = torch.ones(len(gt), 1, 1)
+    gains[len(gt) // 2] = 1.1
+    return pan, gt * gains
+
+
+def _brighter_pan(pan: Tensor, gt: Tensor) -> tuple[Tensor, Tensor]:
+    return pan * 1.1, gt
+
+
+CHANGES: dict[str, Change] = {
+    "as it is": lambda pan, gt: (pan, gt),
+    "PAN moved by 0.5 pixel": _moved,
+    "one band brighter by 10 %": _brighter_band,
+    "PAN brighter by 10 %": _brighter_pan,
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prints the table."""
+    options = _parse(arguments)
+    checkpoint = load_checkpoint(zoo.locate(options.model))
+    found: dict[tuple[str, str], list[float]] = {}
+    for record in select(read_index(options.folder), split=options.split, bands=checkpoint.bands or (), ratio=checkpoint.ratio):
+        if record.sensor in options.without:
+            continue
+        try:
+            scene, _ = read_scene(record, checkpoint.bands or (), checkpoint.prior)
+        except InputError as error:
+            sys.stderr.write(f"left out: {error}\n")
+            continue
+        for name, change in CHANGES.items():
+            changed = _changed(scene, change, sensors.get(record.sensor), checkpoint)
+            for method, value in _scores(changed, sensors.get(record.sensor), checkpoint, options):
+                found.setdefault((name, method), []).append(value)
+    _print(found)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--model", default="bgrn")
+    parser.add_argument("--without", action="append", default=[])
+    parser.set_defaults(steps=1, sampler="ddim", samples=1, consistency=ROUNDS)
+    return parser.parse_args(arguments)
+
+
+def _changed(scene: WaldScene, change: Change, sensor: sensors.Sensor, checkpoint: Checkpoint) -> WaldScene:
+    pan, gt = change((scene.pan[0] + 1) * scene.means[-1], scene.denormalise(scene.gt))
+    gains = sensor.gains(len(gt), checkpoint.bands)
+    return from_reference(
+        scene.name, pan=pan, gt=gt, gains=gains, ratio=checkpoint.ratio, valid=scene.valid, prior=checkpoint.prior
+    )
+
+
+def _scores(
+    scene: WaldScene, sensor: sensors.Sensor, checkpoint: Checkpoint, options: argparse.Namespace
+) -> list[tuple[str, float]]:
+    ratio = checkpoint.ratio
+    rows = [("ssdiff", score(scene, network_image(scene, checkpoint, sensor, options), ratio).ergas)]
+    pan, means = (scene.pan[0] + 1) * scene.means[-1], torch.tensor(scene.means[:-1])[:, None, None]
+    ms, lms = scene.denormalise(scene.ms), scene.denormalise(scene.lms)
+    for method in METHODS[1:]:
+        fused = fuse(method, pan=pan.numpy(), ms=ms.numpy(), lms=lms.numpy(), sensor=sensor, ratio=ratio, phase=(ratio - 1) / 2)
+        rows.append((method, score(scene, torch.from_numpy(fused).float() / means - 1, ratio).ergas))
+    return rows
+
+
+def _print(found: dict[tuple[str, str], list[float]]) -> None:
+    methods = dict.fromkeys(method for _, method in found)
+    sys.stdout.write("| method | " + " | ".join(CHANGES) + " |\n|" + "---|" * (len(CHANGES) + 1) + "\n")
+    for method in methods:
+        plain = fmean(found["as it is", method])
+        costs = [f"{fmean(found[name, method]) / plain - 1:+.1%}" for name in list(CHANGES)[1:]]
+        sys.stdout.write(f"| {method} | {plain:.3f} | " + " | ".join(costs) + " |\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
