@@ -45,6 +45,8 @@ class FusionSettings:
     """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
     order: tuple[int, ...] = ()
     """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""
+    partners: tuple[int, ...] = ()
+    """Where the scene has fewer bands than the model: the scene's band that goes into each of the model's (`spectrum.partners`)."""
     gains: tuple[float, ...] = ()
     """MTF gain of each of the scene's bands, for `consistency`; none: the generic one."""
 
@@ -202,6 +204,8 @@ class ModelFuser:
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """The band groups of the scene: which of its bands the network gets, in the network's order."""
+        if self.settings.partners:
+            return (self.settings.partners,)
         order = self.settings.order or tuple(range(self.bands))
         count = self.checkpoint.band_count
         places = (self.settings.order and spectral_order(self.checkpoint.bands or ())) or tuple(range(count))

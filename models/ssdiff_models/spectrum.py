@@ -31,3 +31,21 @@ def spectral_order(names: Sequence[str | None]) -> tuple[int, ...]:
     if len(known) < len(ranks) or len(set(known)) < len(known):
         return ()
     return tuple(sorted(range(len(known)), key=known.__getitem__))
+
+
+def partners(wanted: Sequence[str | None], available: Sequence[str | None]) -> tuple[int, ...]:
+    """Returns for each wanted band the available one that is most like it: of its name, else the nearest in the spectrum.
+
+    Where names do not tell, bands count as spread over the same part of the spectrum, in their order.
+    """
+    ranks, others = (_ranks(names) for names in (wanted, available))
+    if ranks and others:
+        return tuple(min(range(len(others)), key=lambda k: (abs(others[k] - rank), others[k])) for rank in ranks)
+    last, places = max(len(wanted) - 1, 1), len(available) - 1
+    return tuple(round(place * places / last) for place in range(len(wanted)))
+
+
+def _ranks(names: Sequence[str | None]) -> list[int]:
+    """Returns the place of each band in the spectrum, or nothing where a name is unknown."""
+    ranks = [_RANKS.get((name or "").strip().lower()) for name in names]
+    return [rank for rank in ranks if rank is not None] if None not in ranks else []

@@ -29,7 +29,7 @@ from ssdiff_models.metrics import hqnr
 from ssdiff_models.nets.transplant import transplant
 from ssdiff_models.scene import MS_HALO, FloatArray
 from ssdiff_models.sensors import Sensor, get
-from ssdiff_models.spectrum import spectral_order
+from ssdiff_models.spectrum import partners
 from ssdiff_models.tiles import Window
 from ssdiff_models.training.adapt import AdaptConfig, Adapter, AdaptReport, FullScene, Parts, divide, full_scene, mixed
 from ssdiff_models.training.batches import patch_origins
@@ -194,30 +194,18 @@ def _base(job: SharpenJob) -> Checkpoint:
     )
     if (checkpoint.band_count, checkpoint.ratio) == (bands, ratio):
         return checkpoint
-    partners = _partners(names, checkpoint)
     _log.warning(
         "model %s has %d bands at ratio %d, the scene %d at ratio %d: its first and last layers begin anew",
         checkpoint.name, checkpoint.band_count, checkpoint.ratio, bands, ratio,
     )  # fmt: skip
-    network = transplant(checkpoint.network, partners, ratio)
+    network = transplant(checkpoint.network, partners(names, _known(checkpoint)), ratio)
     phase = (ratio - 1) / 2
     known = tuple(name or f"band {number}" for number, name in enumerate(names, start=1))
     return replace(checkpoint, network=network.eval(), bands=known, ratio=ratio, ms_phase=phase)
 
 
-def _partners(names: tuple[str | None, ...], checkpoint: Checkpoint) -> list[int]:
-    """Returns for each band of the scene the model's band at the like place of the spectrum, by name where both tell."""
-    own = checkpoint.bands or ()
-    order, model_order = (
-        spectral_order(names) or tuple(range(len(names))),
-        spectral_order(own) or tuple(range(checkpoint.band_count)),
-    )
-    last, model_last = max(len(names) - 1, 1), checkpoint.band_count - 1
-    partners = [0] * len(names)
-    for place, band in enumerate(order):
-        like = names[band] in own
-        partners[band] = own.index(str(names[band])) if like else model_order[round(place * model_last / last)]
-    return partners
+def _known(checkpoint: Checkpoint) -> tuple[str | None, ...]:
+    return checkpoint.bands or (None,) * checkpoint.band_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
-from ssdiff_models.spectrum import spectral_order
+from ssdiff_models.spectrum import partners, spectral_order
 from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import TileGrid
 
@@ -81,6 +81,7 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         consistency=_rounds(job),
         gains=mtf_gains(job.sensor, pair),
         order=spectral_order(band_names(pair)),
+        partners=_partners(checkpoint, pair),
     )
     device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     fuser = _fuser(checkpoint, pair, settings, device)
@@ -98,6 +99,14 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         settings=settings,
         provenance=_fusion_tags(fuser),
     )
+
+
+def _partners(checkpoint: Checkpoint, pair: ScenePair) -> tuple[int, ...]:
+    """Returns which of the scene's bands stands in for each of the model's, where the scene has fewer and each finds a place."""
+    if checkpoint.bands is None or pair.bands >= checkpoint.band_count:
+        return ()
+    found = partners(checkpoint.bands, band_names(pair))
+    return found if set(found) == set(range(pair.bands)) else ()
 
 
 def _rounds(job: SharpenJob) -> int:

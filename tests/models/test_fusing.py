@@ -140,3 +140,15 @@ def test_bands_reach_the_network_by_wavelength() -> None:
     swapped = fused(turned, fuser_of(turned, checkpoint, order=(2, 1, 0, 3)))
     assert torch.equal(swapped[[2, 1, 0, 3]], straight)
     assert not torch.equal(fused(turned, fuser_of(turned, checkpoint))[[2, 1, 0, 3]], straight)
+
+
+def test_a_scene_of_fewer_bands_takes_the_places_of_its_likes() -> None:
+    source = scene_source(32, 32, bands=2)
+    fuser = fuser_of(source, model(4), partners=(1, 1, 0, 0))
+    assert fuser.groups == ((1, 1, 0, 0),)
+    swapped = ArraySource(pan=source.pan, ms=source.ms[::-1].copy(), ratio=4)
+    # The same bands in the same places of the network, in whatever order the scene has them; noise follows the scene's.
+    first, second = (
+        fused(one, fuser_of(one, model(4), partners=which)) for one, which in ((source, (1, 1, 0, 0)), (swapped, (0, 0, 1, 1)))
+    )
+    assert (first - second.flip(0)).abs().mean() < 0.02 * first.mean()
