@@ -13,17 +13,17 @@ from tests.scenes import Scene, SceneFactory
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("model"), prior="bt-h")
+    return save_tiny(tmp_path_factory.mktemp("model"), prior="bt-h", tile=184)
 
 
 @pytest.fixture
 def scene(scene_factory: SceneFactory) -> Scene:
-    return scene_factory(size=512)
+    return scene_factory(size=384)
 
 
 def test_an_adapted_model_is_reported_and_sharpens(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     model = tmp_path / "mine.safetensors"
-    report = answer("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny, "--steps", 60, "--num-threads", 1)
+    report = answer("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny, "--steps", 50, "--num-threads", 1)
     assert report["base"] == "tiny"
     assert set(report["unseen"]) == {"before", "after", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm"}
     assert report["hqnr"]["after"] >= report["hqnr"]["before"] - 0.003

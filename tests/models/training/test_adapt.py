@@ -12,7 +12,7 @@ from ssdiff_models.training.adapt import APART, AdaptConfig, Adapter, FullScene,
 from tests.models.tiny import network
 from tests.models.training.pieces import landscape, wald_scene
 
-CONFIG = AdaptConfig(steps=40, every=10, block=5, size=16, batch=4, learning_rate=3e-3)
+CONFIG = AdaptConfig(steps=40, every=10, block=5, size=16, batch=2, learning_rate=3e-3)
 
 
 def full(side: int = 96) -> FullScene:
