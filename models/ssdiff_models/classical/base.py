@@ -10,7 +10,7 @@ from torch import Tensor
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.statistics import Array, Statistics
 
-__all__ = ["RATIO_LIMIT", "Context", "Method", "Rule", "bounded_ratio", "column", "numbers"]
+__all__ = ["RATIO_LIMIT", "Context", "Method", "Rule", "bounded_ratio", "column", "floor", "numbers"]
 
 RATIO_LIMIT = 8.0
 """Largest modulation of an MS value by a ratio method, in either direction: the reference has none and reaches 1000."""
@@ -31,6 +31,8 @@ class Context:
     """Range of each band in which percentiles are sought, DN."""
     percentiles: Numbers | None = None
     """First percentile of each band of the interpolated MS where it is known exactly; sought by a histogram otherwise."""
+    floors: Numbers = ()
+    """DN of each band that stand for 0 when the band takes the PAN's mean and standard deviation; `floor` of each band."""
 
     @property
     def bands(self) -> int:
@@ -79,6 +81,12 @@ def bounded_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
 def column(values: Numbers, like: Tensor) -> Tensor:
     """Returns one number a band as ``(bands, 1, 1)``."""
     return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
+
+
+def floor(mean: float, std: float, *, pan_mean: float, pan_std: float) -> float:
+    """Returns where a band that is matched to the PAN's mean and standard deviation becomes 0, in its own DN."""
+    lowest = float(np.finfo(np.float32).min)
+    return max(mean - pan_mean * std / pan_std, lowest) if pan_std > 0 else lowest
 
 
 def numbers(values: Array) -> Numbers:

@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from ssdiff_models import sensors
-from ssdiff_models.classical.base import Context, Method, Rule
+from ssdiff_models.classical.base import Context, Method, Numbers, Rule, floor
 from ssdiff_models.classical.block import Block, Geometry, WholeImage, WindowBlock
 from ssdiff_models.classical.haze import exact_percentiles
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.statistics import Statistics
 from ssdiff_models.errors import InputError
 from ssdiff_models.pipeline import ahead, ordered_map
+from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import FloatArray, Patch, Source
 from ssdiff_models.sensors import Sensor
 from ssdiff_models.tiles import TileGrid, Window
@@ -63,7 +65,10 @@ def fuse(
     geometry = Geometry(ratio=ratio, phase=ratio / 2 if phase is None else phase)
     block = WholeImage(image, small, large, geometry)
     limits = tuple((float(band.min()), float(band.max())) for band in large)
-    context = _context(geometry, sensor, limits, exact_percentiles(large) if len(limits) == 4 else None)
+    floors = _floors(_moments(image), [_moments(band) for band in large])
+    context = _context(geometry, sensor, limits, floors)
+    if len(limits) == 4:
+        context = replace(context, percentiles=exact_percentiles(large))
     statistics = known.gather(block, context) or Statistics()
     return known.solve(statistics, context).apply(block).numpy()
 
@@ -75,12 +80,17 @@ def _check(pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...], *, r
         raise InputError(f"a PAN of {pan} and an EXP of {lms} pixels do not fit an MS of {ms} at ratio {ratio}")
 
 
-def _context(
-    geometry: Geometry, sensor: Sensor | str, ranges: tuple[tuple[float, float], ...], percentiles: tuple[float, ...] | None
-) -> Context:
+def _context(geometry: Geometry, sensor: Sensor | str, ranges: tuple[tuple[float, float], ...], floors: Numbers) -> Context:
     known = sensors.get(sensor) if isinstance(sensor, str) else sensor
-    gains = known.gains(len(ranges))
-    return Context(geometry=geometry, gains=gains, pan_gain=known.pan_gain, ranges=ranges, percentiles=percentiles)
+    return Context(geometry=geometry, gains=known.gains(len(ranges)), pan_gain=known.pan_gain, ranges=ranges, floors=floors)
+
+
+def _moments(band: Tensor) -> tuple[float, float]:
+    return float(band.mean()), float(band.std())
+
+
+def _floors(pan: tuple[float, float], bands: list[tuple[float, float]]) -> Numbers:
+    return tuple(floor(mean, std, pan_mean=pan[0], pan_std=pan[1]) for mean, std in bands)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +166,9 @@ def stream(
     """
     known = find(method)
     geometry = Geometry(ratio=source.ratio, phase=(source.ratio - 1) / 2 if phase is None else phase)
-    context = _context(geometry, sensor, _ranges(source), None)
+    scene = source.statistics()
+    floors = _floors((scene.pan.mean, scene.pan.std), [(band.mean, band.std) for band in scene.ms])
+    context = _context(geometry, sensor, _ranges(scene), floors)
     total = Statistics()
     grid = _lattice(source)
     places = list(grid.blocks(Window(row=0, col=0, rows=source.rows, cols=source.cols)))
@@ -179,9 +191,9 @@ def _lattice(source: Source) -> TileGrid:
     return TileGrid(rows=source.rows, cols=source.cols, step=step, overlap=0, multiple=source.ratio)
 
 
-def _ranges(source: Source) -> tuple[tuple[float, float], ...]:
+def _ranges(scene: SceneStatistics) -> tuple[tuple[float, float], ...]:
     """Returns each band's range in the scene's sample with a quarter more on both sides, never empty."""
-    pairs = [(band.minimum, max(band.maximum - band.minimum, 1e-6)) for band in source.statistics().ms]
+    pairs = [(band.minimum, max(band.maximum - band.minimum, 1e-6)) for band in scene.ms]
     return tuple((low - span / 4, low + 1.25 * span) for low, span in pairs)
 
 

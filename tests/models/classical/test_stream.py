@@ -1,5 +1,7 @@
 """Streamed fusion: the same numbers and pixels for any blocks, masks respected, equal to the array form inside."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from ssdiff_models import classical
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.classical import engine
+from ssdiff_models.classical.pracs import PracsRule
 from ssdiff_models.classical.substitution import LinearRule
 from ssdiff_models.degrade import upsample
 from ssdiff_models.errors import InputError
@@ -126,3 +129,16 @@ def test_a_window_anywhere_gives_the_pixels_of_the_scene(scene: ArraySource) -> 
     window = Window(row=36, col=124, rows=4, cols=20)
     part = fuser(scene.read(window.expand(fuser.halo)), window)
     assert np.array_equal(part, reference[(slice(None), *window.within(scene.area))])
+
+
+def test_pracs_cuts_off_what_lies_below_0_when_matched_to_the_pan(scene: ArraySource) -> None:
+    ms = scene.ms.copy()
+    ms[1, 20:30, 20:30] = 5  # far below the band's mean, which the PAN's spread makes negative
+    source = ArraySource(pan=(scene.pan - 550).clip(0), ms=ms, ratio=4)
+    fuser = classical.stream("pracs", source, "qb")
+    assert isinstance(fuser.rule, PracsRule)
+    assert fuser.rule.floor[1] > 6
+    assert not np.array_equal(
+        whole(source, fuser, block=512), whole(source, replace(fuser, rule=replace(fuser.rule, floor=(-1e9,) * 4)), block=512)
+    )
+    assert np.array_equal(whole(source, fuser, block=512), whole(source, fuser, block=100))
