@@ -24,7 +24,9 @@ FEW_ROUNDS = 2
 _HALO = 10
 
 
-def project(fused: Tensor, ms: Tensor, *, gains: Sequence[float], ratio: int, phase: float, rounds: int = ROUNDS) -> Tensor:
+def project(
+    fused: Tensor, ms: Tensor, *, gains: Sequence[float], ratio: int, phase: float | tuple[float, float], rounds: int = ROUNDS
+) -> Tensor:
     """Returns the fused image plus the interpolated correction after which the sensor would see the MS.
 
     One round is ``F <- F + EXP(MS - reduce(F))`` (Irani and Peleg's back-projection). Both operators are separable, and all corrections
@@ -36,7 +38,7 @@ def project(fused: Tensor, ms: Tensor, *, gains: Sequence[float], ratio: int, ph
         ms: ``(..., bands, rows/ratio, cols/ratio)`` in the same units.
         gains: MTF gain at the MS Nyquist frequency of each band.
         ratio: PAN pixels per MS pixel.
-        phase: PAN index of the centre of MS pixel 0.
+        phase: PAN index of the centre of MS pixel 0, or one for rows and one for columns; from -1 to `ratio`.
         rounds: Number of rounds; with 0 the image comes back as it is.
 
     Raises:
@@ -46,7 +48,11 @@ def project(fused: Tensor, ms: Tensor, *, gains: Sequence[float], ratio: int, ph
         raise UsageError(f"{fused.shape[-3]} bands, but {len(gains)} MTF gains: give one for each band")
     if rounds == 0:
         return fused
-    rows, cols = (_axis(tuple(gains), ratio, phase, size, device=fused.device, dtype=fused.dtype) for size in ms.shape[-2:])
+    phases = phase if isinstance(phase, tuple) else (phase, phase)
+    rows, cols = (
+        _axis(tuple(gains), ratio, place, size, device=fused.device, dtype=fused.dtype)
+        for place, size in zip(phases, ms.shape[-2:], strict=True)
+    )
     wanted = ms - rows.reduce @ fused @ cols.reduce.mT
     correction = wanted
     for _ in range(rounds - 1):

@@ -22,7 +22,12 @@ from ssdiff_models.sensors import get
 from ssdiff_models.spectrum import spectral_order
 from ssdiff_models.tiles import Window
 
-__all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]
+__all__ = ["BandRange", "FusionSettings", "Given", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]
+
+Given = tuple[Tensor, tuple[float, float]]
+"""MS pixels, and the PAN row and column of the centre of the first one."""
+Anchor = tuple[Tensor, float | tuple[float, float]]
+"""What consistency is with: MS pixels in the network's range, and their phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,8 @@ class InputTile:
     """``(rows, cols)``."""
     blank: bool
     """True where no pixel is valid: nothing need be computed."""
+    given: Given | None = None
+    """``(bands, rows/ratio, cols/ratio)`` and its phase, where the MS was given between the pixels of `ms`."""
 
     @classmethod
     def of(cls, patch: Patch, window: Window) -> "InputTile":
@@ -102,6 +109,7 @@ class InputTile:
             ms=torch.from_numpy(patch.ms),
             valid=patch.valid,
             blank=not patch.valid.any(),
+            given=None if patch.given is None else (torch.from_numpy(patch.given.pixels), patch.given.phase),
         )
 
 
@@ -217,7 +225,9 @@ class ModelFuser:
         """Layers of a fused tile: the bands, and their standard deviations where several samples are drawn."""
         return self.bands if self.settings.samples == 1 else 2 * self.bands
 
-    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None) -> Tensor:
+    def fuse(
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Given | None = None
+    ) -> Tensor:
         """Fuses a batch of tiles on the device that they are on.
 
         Args:
@@ -225,6 +235,7 @@ class ModelFuser:
             ms: ``(B, bands, rows/ratio + 2*MS_HALO, cols/ratio + 2*MS_HALO)``, DN.
             windows: Where the tiles lie.
             stop: Set when nobody waits for the result any more.
+            given: ``(B, bands, rows/ratio, cols/ratio)``, DN, and its phase: what the consistency is with, where it is not `ms`.
 
         Returns:
             ``(B, layers, rows, cols)`` float32 in DN: the mean of the samples, then their standard deviation where there are several.
@@ -233,11 +244,12 @@ class ModelFuser:
             CancelledError: After `stop` was set.
         """
         images = self.images(pan, ms)
+        anchor = (images.ms, self.checkpoint.ms_phase) if given is None else (self.ms_range.normalise(given[0]), given[1])
         total = torch.zeros_like(images.lms)
         spread = torch.zeros_like(total) if self.settings.samples > 1 else None
         counts = [sum(group.count(band) for group in self.groups) for band in range(self.bands)]
         for group in self.groups:
-            mean, deviation = self._sample_group(images, group, windows, stop)
+            mean, deviation = self._sample_group(images, anchor, group, windows, stop)
             for place, band in enumerate(group):
                 total[:, band] += mean[:, place] / counts[band]
                 if spread is not None and deviation is not None:
@@ -255,21 +267,22 @@ class ModelFuser:
             lms = self.ms_range.normalise(prior.image(self.ms_range.restore(lms), pan))
         return NetworkImages(pan=self.pan_range.normalise(pan), lms=lms, ms=halo_ms[:, :, inner, inner])
 
-    def _consistent(self, fused: Tensor, ms: Tensor, bands: Sequence[int]) -> Tensor:
+    def _consistent(self, fused: Tensor, anchor: Anchor, bands: Sequence[int]) -> Tensor:
         """Projects one sample on what gives the MS back, where that was asked for; the spread is then that of what is shipped."""
         rounds, model = self.settings.consistency, self.checkpoint
         if not rounds:
             return fused
         gains = self.settings.gains or get("generic").gains(self.bands)
         chosen = [gains[band] for band in bands]
-        projected = project(fused, ms, gains=chosen, ratio=model.ratio, phase=model.ms_phase, rounds=rounds)
+        ms, phase = anchor
+        projected = project(fused, ms[:, list(bands)], gains=chosen, ratio=model.ratio, phase=phase, rounds=rounds)
         low, high = self._limits(bands)
         if low is None or high is None:
             return projected
         return projected.clamp(low[:, None, None].to(fused.device), high[:, None, None].to(fused.device))
 
     def _sample_group(
-        self, images: NetworkImages, group: Sequence[int], windows: Sequence[Window], stop: Event | None
+        self, images: NetworkImages, anchor: Anchor, group: Sequence[int], windows: Sequence[Window], stop: Event | None
     ) -> tuple[Tensor, Tensor | None]:
         """Returns mean and standard deviation of the samples of one band group, in the network's range."""
         bands, settings, schedule = list(group), self.settings, self.checkpoint.schedule
@@ -288,7 +301,7 @@ class ModelFuser:
         for k in range(settings.samples):
             noise = gaussian_batch(windows, bands=self.bands, seed=settings.seed, sample=k, device=images.lms.device)
             steps = sample(_until(stop, denoiser), noise[:, bands], schedule, steps=settings.steps, sampler=settings.sampler)
-            results.append(self._consistent(denoiser.fuse(steps), denoiser.ms, bands))
+            results.append(self._consistent(denoiser.fuse(steps), anchor, bands))
         if len(results) == 1:
             return results[0], None
         stack = torch.stack(results)

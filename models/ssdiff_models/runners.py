@@ -1,6 +1,6 @@
 """Ways to run a fuser over tiles: a thread a tile on a CPU, batches with overlapped transfers on an accelerator. The order is kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusing import InputTile, ModelFuser
+from ssdiff_models.fusing import Given, InputTile, ModelFuser
 from ssdiff_models.pipeline import ordered_map
 from ssdiff_models.scene import FloatArray
 
@@ -51,7 +51,13 @@ def single_threaded() -> None:
 def _fuse_one(fuser: ModelFuser, tile: InputTile, stop: Event) -> Fused:
     if tile.blank:
         return tile, _blank(fuser, tile)
-    return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop)[0].numpy()
+    return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop, _given([tile]))[0].numpy()
+
+
+def _given(tiles: Sequence[InputTile]) -> Given | None:
+    """Returns the MS of a batch as it was given; its phase is that of the whole scene."""
+    given = [tile.given for tile in tiles if tile.given is not None]
+    return (torch.stack([pixels for pixels, _ in given]), given[0][1]) if given else None
 
 
 def _blank(fuser: ModelFuser, tile: InputTile) -> FloatArray:
@@ -106,7 +112,9 @@ class BatchRunner:
             return [(chunk, torch.stack([torch.from_numpy(_blank(fuser, tile)) for tile in chunk]), None)]
         try:
             pan, ms = (self._send(torch.stack(images)) for images in zip(*((tile.pan, tile.ms) for tile in chunk), strict=True))
-            return [(chunk, *self._fetch(fuser.fuse(pan, ms, [tile.window for tile in chunk])))]
+            given = _given(chunk)
+            sent = given and (self._send(given[0]), given[1])
+            return [(chunk, *self._fetch(fuser.fuse(pan, ms, [tile.window for tile in chunk], given=sent)))]
         except torch.OutOfMemoryError as error:
             if len(chunk) == 1:
                 rows, cols = chunk[0].window.shape

@@ -9,13 +9,23 @@ import numpy.typing as npt
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.tiles import Window
 
-__all__ = ["MS_HALO", "BoolArray", "FloatArray", "Patch", "Sink", "Source", "ms_window"]
+__all__ = ["MS_HALO", "BoolArray", "FloatArray", "GivenMs", "Patch", "Sink", "Source", "ms_window"]
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 MS_HALO = 10
 """MS model pixels that a patch carries beyond its window on every side: the reach of the EXP interpolator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenMs:
+    """MS pixels as they were given, where they are as large as model pixels but lie between them."""
+
+    pixels: FloatArray
+    """``(bands, rows, cols)``: as many as there are model pixels under the window, without a halo."""
+    phase: tuple[float, float]
+    """PAN row and column, from the corner of the first model pixel on, of the centre of pixel (0, 0); the same in the whole scene."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +38,8 @@ class Patch:
     """``(bands, rows, cols)`` of ``ms_window(window, ratio)`` on the MS model grid: `MS_HALO` pixels more on every side."""
     valid: BoolArray
     """``(rows, cols)``: True where PAN and all MS bands under the pixel are valid; False outside the scene."""
+    given: GivenMs | None = None
+    """What `ms` was interpolated from; None where it was not, or the pixels are not of the same size."""
 
 
 class Source(Protocol):

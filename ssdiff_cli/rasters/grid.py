@@ -42,6 +42,16 @@ class AxisMap:
         ends = np.array([0.0, size])
         return exact if np.abs(self.at(ends) - exact.at(ends)).max() < COINCIDENT else self
 
+    def nearest(self, ratio: int, phase: float, size: int) -> tuple[int, float] | None:
+        """Returns the MS pixel nearest to model pixel 0, and the PAN index of its centre.
+
+        None where MS pixels are so much larger or smaller than model pixels that over `size` PAN pixels it shows.
+        """
+        if abs(abs(self.step) * ratio - 1) * size / ratio > COINCIDENT:
+            return None
+        pixel = round(self.first(phase))
+        return pixel, round((pixel + 0.5 - self.offset) / self.step - 0.5, 4)
+
     def coincides(self, ratio: int, phase: float) -> bool:
         """Whether every model pixel is an MS pixel."""
         first = self.first(phase)

@@ -25,7 +25,7 @@ from ssdiff_cli.rasters.prepare import PairOptions, Prepared, prepare_pair
 from ssdiff_cli.rasters.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
 from ssdiff_cli.rasters.stats import sample_statistics
 from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import BoolArray, FloatArray, Patch, ms_window
+from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, GivenMs, Patch, ms_window
 from ssdiff_models.tiles import Window
 
 __all__ = ["PairOptions", "ScenePair", "open_pair"]
@@ -170,11 +170,15 @@ class ScenePair:
         """
         pan = self.pan.read_filled(window, self._pan_means)
         mapping = self.mapping
-        ms, covered = self._separable(mapping, window) if isinstance(mapping, SeparableMap) else self._general(mapping, window)
+        given = None
+        if isinstance(mapping, SeparableMap):
+            ms, covered, given = self._separable(mapping, window)
+        else:
+            ms, covered = self._general(mapping, window)
         valid = pan.valid & covered
         if self.region is not None:
             valid &= self.region.mask(window)
-        return Patch(pan=pan.values[0], ms=ms, valid=valid)
+        return Patch(pan=pan.values[0], ms=ms, valid=valid, given=given)
 
     def _pan_means(self) -> FloatArray:
         return np.array([self.statistics().pan.mean], np.float32)
@@ -182,21 +186,34 @@ class ScenePair:
     def _ms_means(self) -> FloatArray:
         return np.array([band.mean for band in self.statistics().ms], np.float32)
 
-    def _separable(self, mapping: SeparableMap, window: Window) -> tuple[FloatArray, BoolArray]:
-        """Returns the MS on the model grid, and the validity of the MS pixels under the PAN pixels of `window`."""
+    def _separable(self, mapping: SeparableMap, window: Window) -> tuple[FloatArray, BoolArray, GivenMs | None]:
+        """Returns the MS on the model grid, the validity of the MS pixels under the PAN pixels of `window`, and these MS pixels."""
         model = ms_window(window, self.ratio)
         rows = self._taps(mapping.rows, self._centres(model.row, model.rows))
         cols = self._taps(mapping.cols, self._centres(model.col, model.cols))
         native = Window(row=rows.start, col=cols.start, rows=rows.stop - rows.start, cols=cols.stop - cols.start)
         filled = self.ms.read_filled(native, self._ms_means)
         resampled = resample_axis(resample_axis(filled.values, rows, native.row, 1), cols, native.col, 2)
+        given = self._given(mapping, model, filled.values, native)
         if filled.valid.all():
-            return resampled, np.ones(window.shape, bool)
+            return resampled, np.ones(window.shape, bool), given
         under = np.ix_(
             _pixel_index(mapping.rows.at(np.arange(window.row, window.row_stop) + 0.5)) - native.row,
             _pixel_index(mapping.cols.at(np.arange(window.col, window.col_stop) + 0.5)) - native.col,
         )
-        return resampled, filled.valid[under]
+        return resampled, filled.valid[under], given
+
+    def _given(self, mapping: SeparableMap, model: Window, values: FloatArray, native: Window) -> GivenMs | None:
+        """Returns the MS pixels nearest to the model pixels inside the halo of `model`, out of those of `native`."""
+        if mapping.rows.coincides(self.ratio, self.ms_phase) and mapping.cols.coincides(self.ratio, self.ms_phase):
+            return None
+        rows = mapping.rows.nearest(self.ratio, self.ms_phase, self.rows)
+        cols = mapping.cols.nearest(self.ratio, self.ms_phase, self.cols)
+        if rows is None or cols is None:
+            return None
+        down = _steps(mapping.rows, rows[0], model.row + MS_HALO, model.rows - 2 * MS_HALO) - native.row
+        right = _steps(mapping.cols, cols[0], model.col + MS_HALO, model.cols - 2 * MS_HALO) - native.col
+        return GivenMs(pixels=values[:, down[:, None], right], phase=(rows[1], cols[1]))
 
     def _taps(self, axis: AxisMap, centres: Vector) -> Taps:
         position = axis.at(centres) - 0.5
@@ -240,6 +257,12 @@ def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:
     """Pixels that hold coordinates; one on an edge, as in Landsat's grids, belongs to the later pixel whatever its rounding."""
     index: npt.NDArray[np.int64] = np.floor(coordinates + EDGE).astype(np.int64)
     return index
+
+
+def _steps(axis: AxisMap, zeroth: int, first: int, count: int) -> npt.NDArray[np.int64]:
+    """MS pixels of model pixels from `first` on, given that of model pixel 0; flipped axes run backwards."""
+    model = np.arange(first, first + count)
+    return zeroth + (model if axis.step > 0 else -model)
 
 
 def _spanned(places: list[tuple[Vector, Vector]]) -> Window:

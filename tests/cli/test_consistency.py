@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 
 from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
 from ssdiff_models.degrade import reduce_ms
@@ -31,12 +32,16 @@ def scene(scene_factory: SceneFactory) -> Scene:
     return scene_factory(size=128, offset=(0.0, 0.0), margin=0)
 
 
-def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB) -> float:
+MARGIN = 3
+"""MS pixels around the PAN of scenes whose grids do not coincide."""
+
+
+def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB, *, phase: float = 1.5, margin: int = 0) -> float:
     with rasterio.open(output) as fused, rasterio.open(scene.ms) as ms:
         image, given = (torch.from_numpy(file.read().astype(np.float32)) for file in (fused, ms))
-    inner = slice(BORDER, -BORDER)
-    given = given[:, inner, inner]
-    left = reduce_ms(image, gains, 4, 1.5)[:, inner, inner] - given
+    inner, under = slice(BORDER, -BORDER), slice(BORDER + margin, -BORDER - margin)
+    given = given[:, under, under]
+    left = reduce_ms(image, gains, 4, phase)[:, inner, inner] - given
     return float((left.square().mean((1, 2)) / given.square().mean((1, 2))).sqrt().max())
 
 
@@ -48,6 +53,39 @@ def test_with_a_sensor_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tm
     with rasterio.open(output) as file:
         assert file.tags(ns="SSDIFF")["CONSISTENCY"] == str(ROUNDS)
         assert file.tags(ns="SSDIFF")["MTF_GAINS"] == "0.34,0.32,0.3,0.22"
+
+
+@pytest.mark.parametrize("offset", [0.62, -0.87])
+def test_ms_pixels_between_those_of_the_model_are_given_back_themselves(
+    offset: float, scene_factory: SceneFactory, tiny: Path, tmp_path: Path
+) -> None:
+    """Interpolated MS pixels lack what the given ones have near their Nyquist frequency: more than a percent."""
+    scene = scene_factory(size=128, offset=(offset, offset), margin=MARGIN)
+    output = tmp_path / "out.tif"
+    answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb")
+    assert inconsistency(output, scene, phase=1.5 + offset, margin=MARGIN) < BOUND
+
+
+def test_a_flipped_ms_makes_no_difference(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+    scene = scene_factory(size=128)
+    common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "-o")
+    answer("sharpen", *common, tmp_path / "out.tif")
+    with rasterio.open(scene.ms, "r+") as file:
+        pixels = file.read()[:, ::-1]
+        file.transform = file.transform @ Affine(1, 0, 0, 0, -1, file.height)
+        file.write(pixels)
+    answer("sharpen", *common, tmp_path / "flipped.tif")
+    with rasterio.open(tmp_path / "out.tif") as straight, rasterio.open(tmp_path / "flipped.tif") as flipped:
+        assert np.abs(straight.read().astype(int) - flipped.read()).max() <= 1
+
+
+def test_eval_shows_what_it_does_to_the_spectral_distortion(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "-o")
+    answer("sharpen", *common, tmp_path / "before.tif", "--no-consistency")
+    answer("sharpen", *common, tmp_path / "after.tif", "--consistency")
+    products = ("--fused", tmp_path / "before.tif", "--fused", tmp_path / "after.tif")
+    rows = answer("eval", "--full-res", scene.pan, scene.ms, "--sensor", "qb", "--methods", "exp", *products)["methods"]
+    assert rows["after"]["d_lambda_khan"] < 0.01 < rows["before"]["d_lambda_khan"]
 
 
 def test_without_it_this_model_does_not(scene: Scene, tiny: Path, tmp_path: Path) -> None:

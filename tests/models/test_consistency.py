@@ -33,13 +33,20 @@ def inconsistency(fused: Tensor, ms: Tensor, gains: tuple[float, ...], phase: fl
     return float((difference.square().mean((1, 2)) / ms[:, inner, inner].square().mean((1, 2))).sqrt().max())
 
 
-@pytest.mark.parametrize("phase", [1.5, 2.0])
+@pytest.mark.parametrize("phase", [1.5, 2.0, 0.1, 3.3])
 def test_degraded_with_the_mtf_the_result_gives_the_ms_back(phase: float) -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, phase)
     wrong = truth * 1.04 + 30 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
     assert inconsistency(wrong, ms, GAINS, phase) > 5 * BOUND
     assert inconsistency(project(wrong, ms, gains=GAINS, ratio=4, phase=phase), ms, GAINS, phase) < BOUND
+
+
+def test_rows_and_columns_have_their_own_phase() -> None:
+    stripes = scene()[:, :, 64:65].expand(4, 96, 128).contiguous()
+    ms = reduce_ms(stripes, GAINS, 4, 0.3)
+    assert inconsistency(project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(0.3, 2.9)), ms, GAINS, 0.3) < BOUND
+    assert inconsistency(project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(2.9, 0.3)), ms, GAINS, 0.3) > 2 * BOUND
 
 
 def test_a_consistent_image_stays_as_it_is() -> None:

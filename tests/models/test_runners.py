@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusing import InputTile, ModelFuser
+from ssdiff_models.fusing import Given, InputTile, ModelFuser
 from ssdiff_models.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.tiled import model_grid
 from ssdiff_models.tiles import Window
@@ -27,7 +27,9 @@ class CountingFuser:
         self.room = room
         self.batches: list[int] = []
 
-    def fuse(self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None) -> Tensor:
+    def fuse(
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Given | None = None
+    ) -> Tensor:
         self.batches.append(len(windows))
         if len(windows) > self.room:
             raise torch.OutOfMemoryError("no room")

@@ -98,6 +98,43 @@ def test_a_plane_is_reproduced_wherever_the_ms_lies(case: str, rasters: Rasters)
         check_everywhere(pair, pan)
 
 
+SAME_SIZE = {
+    "sub-pixel origin",
+    "phase of PanCollection",
+    "flipped rows",
+    "turned by half",
+    "PAN flipped",
+    "half a PAN pixel, ratio 2",
+    "both turned",
+}
+"""Cases whose MS pixels are as large as the model's and lie between them."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ms_pixels_between_those_of_the_model_come_along_untouched(case: str, rasters: Rasters) -> None:
+    pan, ms, options = CASES[case]
+    size = int(440 / abs(ms.determinant) ** 0.5)
+    paths = rasters.sample("pan.tif", pan, (400, 400), plane), rasters.sample("ms.tif", ms, (size, size), plane)
+    with open_pair(*paths, options=PairOptions(**options)) as pair:
+        window = Window(row=96, col=112, rows=60, cols=100)
+        given = pair.read(window).given
+        assert (given is not None) == (case in SAME_SIZE)
+        if given is None:
+            return
+        shape = window.rows // pair.ratio, window.cols // pair.ratio
+        rows, cols = (
+            first + np.arange(count) * pair.ratio + phase + 0.5
+            for first, count, phase in zip((window.row, window.col), shape, given.phase, strict=True)
+        )
+        a, b, c, d, e, f = tuple(pan)[:6]
+        place = np.meshgrid(cols, rows)
+        expected = plane(a * place[0] + b * place[1] + c, d * place[0] + e * place[1] + f)
+        assert given.pixels.shape == (1, *shape)
+        # Pixels as they are: the plane is exact to float32 and to the ten thousandth of a PAN pixel that phases are rounded to.
+        assert np.abs(given.pixels[0] - expected).max() < 0.002
+        assert all(abs(phase - pair.ms_phase) <= pair.ratio / 2 for phase in given.phase)
+
+
 @pytest.mark.parametrize("overhang", range(1, 8))
 def test_an_overhang_of_the_pan_moves_nothing(overhang: int, rasters: Rasters) -> None:
     shape = 256 + overhang, 320 + overhang
