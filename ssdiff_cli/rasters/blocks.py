@@ -55,6 +55,9 @@ class Assembler:
         """Takes a block inside the area, ``(bands, rows, cols)``, and yields the tiles it finishes, row by row."""
         row, col = block.row - self._area.row, block.col - self._area.col
         for i in range(row // self._tile_rows, (row + block.rows - 1) // self._tile_rows + 1):
+            if (whole := self._whole(i, col // self._tile_cols, block, pixels, valid)) is not None:
+                yield whole
+                continue
             finished: list[tuple[int, _Tile]] = []
             for j in range(col // self._tile_cols, (col + block.cols - 1) // self._tile_cols + 1):
                 tile = self._put(i, j, block, pixels, valid)
@@ -62,6 +65,15 @@ class Assembler:
                     finished.append((j, self._open.pop((i, j))))
             if finished:
                 yield _run(i, finished)
+
+    def _whole(self, i: int, j: int, block: Window, pixels: Pixels, valid: BoolArray) -> TileRun | None:
+        """Returns the row of tiles as a part of the block's own arrays, where the block is nothing but whole tiles there."""
+        place = self._place(i, j)
+        stops = place.row >= block.row and place.row_stop <= block.row_stop
+        if not stops or place.col != block.col or block.cols % self._tile_cols:
+            return None
+        rows = slice(place.row - block.row, place.row_stop - block.row)
+        return TileRun(row=i, col=j, pixels=pixels[:, rows], valid=valid[rows])
 
     def _put(self, i: int, j: int, block: Window, pixels: Pixels, valid: BoolArray) -> _Tile:
         place = self._place(i, j)

@@ -1,5 +1,6 @@
 """GDAL's part of writing: an empty file with all metadata, and runs of tiles encoded in memory."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ import rasterio
 from affine import Affine
 from rasterio.io import MemoryFile
 
-from ssdiff_cli.rasters.blocks import TileRun
+from ssdiff_cli.rasters.blocks import Pixels, TileRun
 from ssdiff_cli.rasters.metadata import place_keywords, write_metadata
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile
@@ -17,7 +18,7 @@ from ssdiff_cli.rasters.refusals import refused_options
 from ssdiff_cli.rasters.store import TilePlanes
 from ssdiff_cli.rasters.tiff import Page, encoded_tile, read_pages
 
-__all__ = ["EncodedRun", "encode_run", "make_template", "try_encoding"]
+__all__ = ["EncodedRun", "encode_run", "encode_with_gdal", "make_template", "try_encoding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def try_encoding(profile: OutputProfile) -> None:
     shape = profile.block_rows, profile.block_cols
     blank = TileRun(row=0, col=0, pixels=np.zeros((profile.bands, *shape), profile.dtype), valid=np.ones(shape, bool))
     with refused_options():
-        encode_run(blank, profile)
+        encode_with_gdal(blank, profile)
 
 
 _PIECE = {"BIGTIFF": "NO", "transform": Affine(1.0, 0.0, 9.0, 0.0, -1.0, 9.0)}
@@ -75,7 +76,12 @@ _PIECE = {"BIGTIFF": "NO", "transform": Affine(1.0, 0.0, 9.0, 0.0, -1.0, 9.0)}
 
 
 def encode_run(run: TileRun, profile: OutputProfile) -> EncodedRun:
-    """Encodes tiles as GDAL would inside the output."""
+    """Encodes tiles as GDAL would inside the output; where nothing is to be encoded, their bytes are taken as they are."""
+    return _plain(run, profile) if _is_plain(profile) else encode_with_gdal(run, profile)
+
+
+def encode_with_gdal(run: TileRun, profile: OutputProfile) -> EncodedRun:
+    """Encodes tiles by writing them into a file in memory."""
     rows, cols = run.valid.shape
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
         with memory.open(width=cols, height=rows, **(_keywords(profile) | _PIECE)) as piece:
@@ -86,6 +92,39 @@ def encode_run(run: TileRun, profile: OutputProfile) -> EncodedRun:
     pages = read_pages(data)
     tiles = tuple(tuple(_planes(data, page, col) for page in pages) for col in range(pages[0].tiles_across))
     return EncodedRun(row=run.row, col=run.col, tiles=tiles)
+
+
+_PLAIN = {
+    "COMPRESS": {"NONE"},
+    "TILED": {"YES"},
+    "INTERLEAVE": {"PIXEL", "BAND"},
+    "PHOTOMETRIC": {"MINISBLACK"},
+    "ALPHA": {"NO"},
+    "BIGTIFF": {"YES", "NO", "IF_NEEDED", "IF_SAFER"},
+}
+"""Creation options with which a tile is its pixels; any other option is left to GDAL."""
+
+
+def _is_plain(profile: OutputProfile) -> bool:
+    plain = all(str(value).upper() in _PLAIN.get(name, ()) for name, value in profile.creation.items())
+    return (
+        plain and "COMPRESS" in profile.creation and not profile.masked and profile.nbits is None and sys.byteorder == "little"
+    )
+
+
+def _plain(run: TileRun, profile: OutputProfile) -> EncodedRun:
+    across = run.pixels.shape[2] // profile.block_cols
+    pieces = (run.pixels[:, :, col * profile.block_cols :][:, :, : profile.block_cols] for col in range(across))
+    separate = profile.creation.get("INTERLEAVE", "PIXEL").upper() == "BAND"
+    tiles = tuple((tuple(band.tobytes() for band in piece) if separate else (_pixelwise(piece),),) for piece in pieces)
+    return EncodedRun(row=run.row, col=run.col, tiles=tiles)
+
+
+def _pixelwise(piece: Pixels) -> bytes:
+    together = np.empty((*piece.shape[1:], len(piece)), piece.dtype)
+    for k, band in enumerate(piece):
+        together[..., k] = band
+    return together.tobytes()
 
 
 def _planes(data: bytes, page: Page, col: int) -> tuple[bytes, ...]:
