@@ -1,6 +1,8 @@
-"""Training scenes from folders of GeoTIFF pairs with an index."""
+"""Training scenes from pairs of GeoTIFFs, alone or in a folder with an index."""
 
 import json
+import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,37 +10,48 @@ from typing import Any
 
 import torch
 
-from ssdiff_cli.rasters.whole import WholeRaster, read_whole
+from ssdiff_cli.rasters.whole import Outline, WholeRaster, read_outline, read_whole
 from ssdiff_models import sensors
 from ssdiff_models.degrade import reduce_pan, shift_image
-from ssdiff_models.errors import InputError
+from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.prior import PriorName
 from ssdiff_models.registration import Shift, estimate_shift
 from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
 
-__all__ = ["PairRecord", "read_index", "read_scene", "select"]
+__all__ = ["ALIKE", "PairRecord", "pair_record", "read_index", "read_scene", "select"]
 
-ALIKE = {"nir": ("nir", "nir1")}
+ALIKE = {"nir": ("nir", "nir1"), "nir1": ("nir1", "nir")}
 LARGEST_SHIFT = 3.0
 """PAN pixels of misregistration that are corrected; a pair further off is refused."""
+MINIMUM = 16
+"""MS pixels on an axis that a scene needs."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRecord:
-    """One pair of an index."""
+    """One pair, of an index or by itself."""
 
     path: Path
+    """Its folder, with ``pan.tif`` and ``ms.tif`` or ``gt.tif``, unless `files` names them."""
     sensor: str
     has_gt: bool
     """Whether there is a reference on the PAN grid; where not, the MS becomes the reference."""
     split: str
     ratio: int
     bands: tuple[str, ...]
+    files: tuple[str, str] | None = None
+    """PAN and MS of a pair that is in no index."""
 
     @property
     def name(self) -> str:
         """Folder and name, as messages write it."""
         return "/".join(self.path.parts[-2:])
+
+    @property
+    def rasters(self) -> tuple[str, str]:
+        """Paths of the PAN, and of the MS or the reference."""
+        return self.files or (str(self.path / "pan.tif"), str(self.path / ("gt.tif" if self.has_gt else "ms.tif")))
 
 
 def read_index(folder: Path) -> tuple[PairRecord, ...]:
@@ -50,9 +63,16 @@ def read_index(folder: Path) -> tuple[PairRecord, ...]:
     index = folder / "index.json"
     try:
         pairs: list[dict[str, Any]] = json.loads(index.read_text())["pairs"]
-        return tuple(_record(folder, pair) for pair in pairs)
+        records = tuple(_record(folder, pair) for pair in pairs)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{index}: no such file: a folder of pairs needs an index.json, or name pairs as pan.tif,ms.tif"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{index}: not an index of pairs ({type(error).__name__}: {error})") from error
+    if not records:
+        raise InputError(f"{index}: an index without pairs: nothing to train on")
+    return records
 
 
 def _record(folder: Path, pair: dict[str, Any]) -> PairRecord:
@@ -64,6 +84,49 @@ def _record(folder: Path, pair: dict[str, Any]) -> PairRecord:
         ratio=int(pair["ratio"]),
         bands=tuple(pair["bands"]),
     )
+
+
+def pair_record(pan: str, ms: str, *, sensor: str | None, split: str) -> PairRecord:
+    """Describes two GeoTIFFs: the ratio by their pixels, the bands by their names or the sensor's.
+
+    Raises:
+        InputError: When they cannot be read, or their grids do not fit.
+    """
+    fine, coarse = read_outline(pan), read_outline(ms)
+    count = coarse.shape[0]
+    if fine.shape[0] != 1:
+        raise InputError(f"{pan}: has {fine.shape[0]} bands, a PAN has one: name the PAN first, as pan.tif,ms.tif")
+    if fine.crs != coarse.crs and fine.crs and coarse.crs:
+        raise InputError(f"{ms}: is in {coarse.crs}, {pan} in {fine.crs}: warp one of them first")
+    known = sensors.get(sensor or "generic")
+    named = tuple(name.strip().lower() if name else "" for name in coarse.names)
+    if not all(named):
+        named = known.bands if count == len(known.bands) else tuple(f"band{number}" for number in range(1, count + 1))
+    return PairRecord(
+        path=Path(ms),
+        sensor=known.title,
+        has_gt=False,
+        split=split,
+        ratio=_ratio(fine, coarse, ms),
+        bands=named,
+        files=(pan, ms),
+    )
+
+
+def _ratio(pan: Outline, ms: Outline, path: str) -> int:
+    if pan.georeferenced != ms.georeferenced:
+        raise InputError(f"{path}: PAN and MS must both be georeferenced, or neither")
+    if pan.georeferenced:
+        step = ~pan.transform @ ms.transform
+        exact, skew = (step.a, step.e), max(abs(step.b), abs(step.d))
+    else:
+        exact, skew = (pan.shape[2] / ms.shape[2], pan.shape[1] / ms.shape[1]), 0.0
+    ratio = round(exact[0])
+    if ratio < 2 or skew > 0.01 or max(abs(value / ratio - 1) for value in exact) > 0.001:
+        raise InputError(
+            f"{path}: its pixels are {exact[0]:.4g} x {exact[1]:.4g} PAN pixels, not a whole number, or turned: warp the MS first"
+        )
+    return int(ratio)
 
 
 def select(records: Sequence[PairRecord], *, split: str, bands: Sequence[str], ratio: int) -> Iterator[PairRecord]:
@@ -84,24 +147,30 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
         InputError: When the pair cannot be read, or is further off than can be corrected.
     """
     order = [record.bands.index(next(name for name in ALIKE.get(band, (band,)) if name in record.bands)) for band in bands]
-    pan, image = read_whole(str(record.path / "pan.tif")), read_whole(str(record.path / _image_name(record)))
-    gains = sensors.get(record.sensor).gains(len(bands), tuple(record.bands[i] for i in order))
+    first, second = record.rasters
+    pan, image = read_whole(first), read_whole(second)
+    try:
+        gains = sensors.get(record.sensor).gains(len(bands), tuple(record.bands[i] for i in order))
+    except UsageError as error:
+        raise InputError(f"{record.name}: {error}") from error
     return _scene(record, pan, image, order, gains, prior)
-
-
-def _image_name(record: PairRecord) -> str:
-    return "gt.tif" if record.has_gt else "ms.tif"
 
 
 def _scene(  # noqa: PLR0917
     record: PairRecord, pan: WholeRaster, image: WholeRaster, order: list[int], gains: tuple[float, ...], prior: PriorName
 ) -> tuple[WaldScene, Shift]:
-    pixels, valid = torch.from_numpy(image.pixels[order]), torch.from_numpy(image.valid)
-    detail = torch.from_numpy(pan.pixels[0])
+    if max(order) >= len(image.pixels):
+        raise InputError(f"{image.path}: has {len(image.pixels)} bands, fewer than {', '.join(record.bands)}")
     step = 1 if record.has_gt else record.ratio
-    first = image.centre_in(pan)
+    rows, cols, first = _common(record, pan, image, step)
+    pixels, valid = torch.from_numpy(image.pixels[order][:, rows, cols]), torch.from_numpy(image.valid[rows, cols])
+    detail = torch.from_numpy(pan.pixels[0])
     shift = estimate_shift(detail, pixels, step, first=first, valid=valid)
-    if max(abs(shift.rows), abs(shift.cols)) > LARGEST_SHIFT:
+    _log.info(
+        "%s: PAN and MS are %+.3f rows, %+.3f columns (PAN pixels, +-%.3f) apart, correlation %.3f",
+        record.name, shift.rows, shift.cols, shift.error, shift.correlation,
+    )  # fmt: skip
+    if not (abs(shift.rows) <= LARGEST_SHIFT and abs(shift.cols) <= LARGEST_SHIFT):  # written so that NaN is refused
         raise InputError(
             f"{record.name}: PAN and MS are {shift.rows:.2f} rows, {shift.cols:.2f} columns (PAN pixels) apart, over {LARGEST_SHIFT:g}: "
             "register them first"
@@ -114,3 +183,18 @@ def _scene(  # noqa: PLR0917
         return from_pair(name, pan=detail, ms=pixels, first=at, gains=gains, ratio=ratio, valid=valid, prior=prior), shift
     moved = shift_image(detail, at)
     return from_reference(name, pan=moved, gt=pixels, gains=gains, ratio=ratio, valid=valid, prior=prior), shift
+
+
+def _common(record: PairRecord, pan: WholeRaster, image: WholeRaster, step: int) -> tuple[slice, slice, tuple[float, float]]:
+    """Returns the rows and columns of the image whose centres lie on the PAN, and where on it the first of them does."""
+    first = ((step - 1) / 2,) * 2 if pan.transform.is_identity and image.transform.is_identity else image.centre_in(pan)
+    spans = [
+        (max(math.ceil((-0.5 - start) / step), 0), min(math.floor((size - 0.5 - start) / step) + 1, count))
+        for start, size, count in zip(first, pan.valid.shape, image.valid.shape, strict=True)
+    ]
+    if any(end - begin < MINIMUM for begin, end in spans):
+        raise InputError(
+            f"{record.name}: PAN and MS have less than {MINIMUM} MS pixels of ground in common on an axis: check their georeferencing"
+        )
+    (top, bottom), (left, right) = spans
+    return slice(top, bottom), slice(left, right), (first[0] + step * top, first[1] + step * left)
