@@ -15,7 +15,7 @@ from ssdiff_models.errors import UsageError
 
 __all__ = ["Journal", "RunKey", "run_key"]
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,24 +85,29 @@ class Journal:
         self.path = Path(f"{output}.journal.json")
         self._output = output
 
-    def progress(self, key: RunKey, part: Path, *, restart: bool) -> tuple[int, int] | None:
+    def progress(self, key: RunKey, part: Path, *, boot: str | None, restart: bool) -> tuple[int, int] | None:
         """Returns whole tile rows and bytes of the unfinished file, or None where there is nothing to continue.
 
         Args:
             key: What this run makes.
             part: The unfinished file.
+            boot: What tells the machine's last start; after another one only what was known to be on the disk counts.
             restart: Whether the rest of another run is to be thrown away instead of refused.
 
         Raises:
             UsageError: When the unfinished file comes from other inputs or settings.
         """
         record = self._read()
-        if record is None or not part.exists() or part.stat().st_size < record["size"]:
+        if record is None:
+            return None
+        same_boot = boot is not None and record["boot"] == boot
+        tile_rows, size = (record["tile_rows"], record["size"]) if same_boot else record["safe"]
+        if not tile_rows or not part.exists() or part.stat().st_size < size:
             return None
         before = RunKey(template=record["template"], settings=record["settings"])
         changed = before.differences(key)
         if not changed:
-            return record["tile_rows"], record["size"]
+            return tile_rows, size
         if restart:
             return None
         raise UsageError(
@@ -113,19 +118,30 @@ class Journal:
     def _read(self) -> dict[str, Any] | None:
         try:
             record = json.loads(self.path.read_text(encoding="utf-8"))
-            complete = record["version"] == VERSION and {"template", "settings", "tile_rows", "size"} <= record.keys()
+            complete = (
+                record["version"] == VERSION and {"template", "settings", "tile_rows", "size", "safe", "boot"} <= record.keys()
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return record if complete else None
 
-    def record(self, key: RunKey, tile_rows: int, size: int) -> None:
-        """Notes that the unfinished file has so many whole tile rows in so many bytes."""
+    def record(self, key: RunKey, done: tuple[int, int], *, safe: tuple[int, int], boot: str | None) -> None:
+        """Notes how many whole tile rows the unfinished file has, in how many bytes.
+
+        Args:
+            key: What the file is made from.
+            done: Tile rows and bytes that were written.
+            safe: Those that are on the disk, whatever happens to the machine.
+            boot: What tells the machine's last start.
+        """
         document = {
             "version": VERSION,
             "template": key.template,
             "settings": dict(key.settings),
-            "tile_rows": tile_rows,
-            "size": size,
+            "tile_rows": done[0],
+            "size": done[1],
+            "safe": safe,
+            "boot": boot,
         }
         fresh = self.path.with_name(f"{self.path.name}.new")
         fresh.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

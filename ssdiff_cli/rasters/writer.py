@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 from ssdiff_cli.rasters.blocks import Assembler, TileRun
@@ -26,6 +25,7 @@ from ssdiff_cli.rasters.finish import check_cog_options, place_output
 from ssdiff_cli.rasters.journal import Journal, RunKey, run_key
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile, SinkOptions, output_profile
+from ssdiff_cli.rasters.recorder import Recorder, current_boot
 from ssdiff_cli.rasters.settle import settle
 from ssdiff_cli.rasters.shards import ShardNote, shard_path
 from ssdiff_cli.rasters.store import TileFile, disk_errors, lock_part
@@ -180,11 +180,11 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
     tile_rows = shard.tile_rows(profile.tiles_down, profile.block_rows) if shard else range(profile.tiles_down)
     with lock_part(part, path) as file:
         store = TileFile(file, template, tile_rows)
-        progress = journal.progress(key, part, restart=options.overwrite)
+        progress = journal.progress(key, part, boot=current_boot(), restart=options.overwrite)
         with _kept_when_begun(store, part, journal):
             with disk_errors(path):
                 _begin(store, progress)
-            record = partial(_record, store, journal, key)
+            record = Recorder(store, journal, key)
             with closing(
                 RasterSink(path=path, store=store, profile=profile, record=record, threads=options.num_threads)
             ) as sink:
@@ -212,12 +212,6 @@ def _kept_when_begun(store: TileFile, part: Path, journal: Journal) -> Iterator[
             part.unlink(missing_ok=True)
             journal.remove()
         raise
-
-
-def _record(store: TileFile, journal: Journal, key: RunKey, tile_rows: int) -> None:
-    # The journal never claims what a crash of the machine could take back.
-    store.sync()
-    journal.record(key, tile_rows, store.size)
 
 
 def _complete(store: TileFile, part: Path, path: str, options: SinkOptions, key: RunKey) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from ssdiff_cli.rasters import recorder, writer
 from ssdiff_cli.rasters.merge import merge_shards
 from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.shards import Shard, shard_path
@@ -100,6 +101,32 @@ def test_the_journal_tells_what_is_done(rasters: Rasters, tmp_path: Path) -> Non
     assert journal["tile_rows"] == 3
     assert journal["settings"]["model"] == "abc"
     assert journal["size"] <= (tmp_path / "out.tif.part").stat().st_size
+
+
+@pytest.mark.parametrize(("boot", "seconds", "rows"), [("another", 30.0, 0), ("another", 0.0, 3), (None, 30.0, 3)])
+def test_after_a_crash_of_the_machine_only_what_was_on_the_disk_counts(
+    boot: str | None, seconds: float, rows: int, rasters: Rasters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, output, whole = make_pair(rasters), tmp_path / "out.tif", tmp_path / "whole.tif"
+    run(paths, str(whole), TILED)
+    monkeypatch.setattr(recorder, "SYNC_SECONDS", seconds)
+    if boot is None:  # a system that does not tell: every row waits for the disk
+        monkeypatch.setattr(recorder, "current_boot", lambda: None)
+    interrupted(paths, output)
+    assert json.loads((tmp_path / "out.tif.journal.json").read_text())["tile_rows"] == 3
+    monkeypatch.setattr(writer, "current_boot", lambda: boot)
+    assert run(paths, str(output), TILED) == BLOCKS - 5 * rows
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def test_what_an_earlier_run_left_is_waited_for_first(rasters: Rasters, tmp_path: Path) -> None:
+    paths, output = make_pair(rasters), tmp_path / "out.tif"
+    interrupted(paths, output, blocks=8)
+    assert json.loads((tmp_path / "out.tif.journal.json").read_text())["safe"] == [0, 0]
+    interrupted(paths, output, blocks=6)
+    journal = json.loads((tmp_path / "out.tif.journal.json").read_text())
+    assert journal["safe"] == [journal["tile_rows"], journal["size"]]
+    assert journal["tile_rows"] == 2
 
 
 def test_two_runs_on_one_output_do_not_meet(rasters: Rasters, tmp_path: Path) -> None:
