@@ -1,19 +1,17 @@
-"""``ssdiff train``: a model from a folder of GeoTIFF pairs."""
+"""``ssdiff train``: a model from pairs, patch files and folders of them."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options import Device, Json, Quiet, Threads, Verbose
-from ssdiff_models.errors import InputError, UsageError
+from ssdiff_cli.options import Device, Json, Overwrite, Quiet, Threads, Verbose
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.train import TrainingJob, ValidationReport
-    from ssdiff_models.training.loop import StepReport
-    from ssdiff_models.training.wald import WaldScene
 
 __all__ = ["train"]
 
@@ -21,96 +19,153 @@ _log = logging.getLogger(__name__)
 
 
 def train(
-    folder: Annotated[Path, typer.Argument(help="Folder of PAN/MS pairs with an index.json.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write (.safetensors).", show_default=False)],
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE[@SENSOR]]…",
+            help="Folder with an index.json, PanCollection .h5 file, or pair as pan.tif,ms.tif; any mix.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write (.safetensors).", show_default=False)],
+    valid: Annotated[
+        list[str] | None,
+        typer.Option("--valid", metavar="SOURCE[@SENSOR]", help="Source for validation; repeatable.", show_default=False),
+    ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(
+            "--cache", metavar="FILE|none", help="Where the scenes are kept. (default: beside the output)", show_default=False
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings; flags come first.", show_default=False)
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting; repeatable.", show_default=False),
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option("--init", metavar="MODEL", help="Model file to start from.", show_default=False)
+    ] = None,
     bands: Annotated[
-        str, typer.Option("--bands", metavar="NAME,…", help="Bands of the model, by name.")
-    ] = "blue,green,red,nir",
-    ratio: Annotated[int, typer.Option("--ratio", help="PAN pixels per MS pixel: 2 or 4.")] = 4,
+        str | None, typer.Option("--bands", metavar="NAME,…", help="Bands by name. (default: the data's)", show_default=False)
+    ] = None,
+    ratio: Annotated[
+        int | None, typer.Option("--ratio", help="PAN pixels per MS pixel. (default: the data's)", show_default=False)
+    ] = None,
+    prior: Annotated[
+        Literal["lms", "bt-h"] | None,
+        typer.Option("--prior", help="What the network corrects. (default: bt-h)", show_default=False),
+    ] = None,
     without: Annotated[
         list[str] | None,
         typer.Option("--without", metavar="SENSOR", help="Leave a sensor out; repeatable.", show_default=False),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps in all.")] = 12000,
-    decay: Annotated[int, typer.Option("--decay", min=0, help="Steps at the end over which the rate falls to 0.")] = 3000,
-    rate: Annotated[float, typer.Option("--learning-rate", help="Learning rate before the decay.")] = 1.5e-3,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Patches a step.")] = 12,
-    patch: Annotated[int, typer.Option("--patch", min=8, help="Side of a patch, PAN pixels.")] = 32,
-    dim: Annotated[int, typer.Option("--dim", help="Channels at full resolution, a multiple of 16.")] = 32,
-    window: Annotated[int, typer.Option("--window", help="Side of the attention windows, PAN pixels.")] = 16,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 1,
-    validate_every: Annotated[int, typer.Option("--validate-every", min=1, help="Steps between validations.")] = 1000,
+    steps: Annotated[int | None, typer.Option("--steps", help="Optimiser steps. (default: 12000)", show_default=False)] = None,
+    decay: Annotated[
+        int | None,
+        typer.Option("--decay", help="Steps at the end over which the rate falls to 0. (default: 3000)", show_default=False),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="Rate before the decay. (default: 1.5e-3)", show_default=False)
+    ] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Patches a step. (default: 12)", show_default=False)] = None,
+    patch: Annotated[
+        int | None, typer.Option("--patch", help="Side of a patch, PAN pixels. (default: 32)", show_default=False)
+    ] = None,
+    dim: Annotated[
+        int | None, typer.Option("--dim", help="Channels, a multiple of 16. (default: 32)", show_default=False)
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", help="Side of the attention windows. (default: 16)", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of everything random. (default: 1)", show_default=False)
+    ] = None,
+    validate_every: Annotated[
+        int | None, typer.Option("--validate-every", help="Steps between validations. (default: 1000)", show_default=False)
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"] | None,
+        typer.Option("--precision", help="Arithmetic. (default: bf16 on CUDA, else fp32)", show_default=False),
+    ] = None,
+    compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the network on CUDA.", show_default=False)
+    ] = None,
+    overwrite: Overwrite = False,
     device: Device = "auto",
     num_threads: Threads = None,
     json: Json = False,
     verbose: Verbose = 0,
     quiet: Quiet = 0,
 ) -> None:
-    """Train a model; run it again to continue where it stopped (its state lies beside the output, under .state)."""
+    """Train a model; run it again to continue where it stopped.
+
+    Beside OUT.safetensors lie OUT.last.safetensors, OUT.state (what a run continues from), OUT.toml (the settings), OUT.csv and OUT.png
+    (the log), and OUT.cache (the scenes). Several GPUs: torchrun --nproc-per-node N -m ssdiff_cli train …
+    """
     del verbose, quiet  # they act through their callbacks
-    import torch
+    import os
 
-    from ssdiff_cli.device import DeviceOptions, choose
-    from ssdiff_cli.jobs import train as jobs
-    from ssdiff_models.nets.ssdiff import SSDiffConfig
-    from ssdiff_models.training.loop import TrainingConfig
+    from ssdiff_cli.device import DeviceOptions
+    from ssdiff_cli.jobs.train_setup import Request, prepared
 
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
-    names = tuple(name.strip() for name in bands.split(",") if name.strip())
-    choice = choose(DeviceOptions(device=device, threads=num_threads), tile_pixels=patch**2)
-    torch.set_num_threads(choice.threads)
-    job = jobs.TrainingJob(
-        folder=folder,
+    flags: Mapping[str, Mapping[str, Any]] = {
+        "data": {"sources": sources, "valid": valid, "bands": bands, "ratio": ratio, "prior": prior, "without": without},
+        "training": {"steps": steps, "decay": decay, "learning_rate": rate, "batch": batch, "size": patch, "seed": seed},
+        "network": {"dim": dim, "window": window},
+        "run": {"validate_every": validate_every, "precision": precision, "compile": compiled},
+    }
+    request = Request(
         output=output,
-        name=output.stem,
-        bands=names,
-        ratio=ratio,
-        network=SSDiffConfig(bands=len(names), ratio=ratio, dim=dim, window=window),
-        training=TrainingConfig(steps=steps, decay=decay, learning_rate=rate, batch=batch, size=patch, seed=seed),
-        without=tuple(without or ()),
-        validate_every=validate_every,
-        device=str(choice.device),
-        note={"hardware": f"{choice.device}, {choice.threads} threads"},
+        flags=tuple((part, name, value) for part, given in flags.items() for name, value in given.items() if value is not None),
+        changes=tuple(changes or ()),
+        config=config,
+        cache=cache,
+        init=init,
+        overwrite=overwrite,
+        device=DeviceOptions(device=device, threads=num_threads),
     )
-    scenes, validation = _scenes(job, "train"), _scenes(job, "val")
-    last: ValidationReport | None = None
-    with console.tile_progress("training") as progress:
-        for report in jobs.train(job, scenes, validation):
-            if isinstance(report, jobs.ValidationReport):
-                last = report
-                _log.info("step %d: ERGAS %.4f (EXP %.4f), SAM %.4f", report.step, report.ergas, report.exp_ergas, report.sam)
-            else:
-                progress(report.step, steps, _pixels(report, job))
+    with prepared(request, os.environ) as (job, scenes):
+        last = _run(job, scenes)
+    if job.execution.rank:
+        return
     if json:
-        console.emit_json(_summary(output, last))
+        console.emit_json(
+            {"output": str(output), "last": str(job.last), "log": str(job.log), "validation": _summary(job, last)}
+        )
     else:
         console.result(str(output))
 
 
-def _scenes(job: "TrainingJob", split: str) -> list["WaldScene"]:
-    from ssdiff_cli.jobs.train import load_scenes
+def _run(job: "TrainingJob", scenes: Any) -> "ValidationReport | None":  # noqa: ANN401 - a SceneSet, which costs an import
+    from ssdiff_cli.jobs.train import ValidationReport
+    from ssdiff_cli.jobs.train import train as steps
 
-    scenes = []
-    for record, scene in load_scenes(job, split):
-        if isinstance(scene, InputError):
-            _log.warning("left out: %s", scene)
-        elif split == "train" and min(scene.gt.shape[-2:]) < job.training.size:
-            _log.warning("left out: %s: smaller at reduced resolution than a patch of %d", record.name, job.training.size)
-        else:
-            scenes.append(scene)
-    if not scenes:
-        raise InputError(
-            f"{job.folder}: no usable pair of split {split!r} with bands {', '.join(job.bands)} at ratio {job.ratio}"
-        )
-    return scenes
+    last: ValidationReport | None = None
+    training = job.settings.training
+    first: int | None = None
+    with console.tile_progress("training") as progress:
+        for report in steps(job, scenes):
+            if isinstance(report, ValidationReport):
+                last = report
+                _log.info(
+                    "step %d: ERGAS %.4f (EXP %.4f), SAM %.4f, Q2n %.4f",
+                    report.step, report.ergas, report.exp_ergas, report.sam, report.q2n,
+                )  # fmt: skip
+            elif not job.execution.rank:
+                first = report.step - 1 if first is None else first
+                progress(report.step, training.total, (report.step - first) * training.batch * training.size**2)
+    return last
 
 
-def _pixels(report: "StepReport", job: "TrainingJob") -> int:
-    return report.step * job.training.batch * job.training.size**2
+def _summary(job: "TrainingJob", last: "ValidationReport | None") -> dict[str, object]:
+    """Returns the scores of the last validation; those on file where the run had ended before."""
+    from ssdiff_models.checkpoint import read_header
 
-
-def _summary(output: Path, last: "ValidationReport | None") -> dict[str, object]:
-    scores = {"ergas": last.ergas, "sam": last.sam, "exp_ergas": last.exp_ergas, "step": last.step} if last else {}
-    return {"output": str(output), "validation": scores}
+    if last is None:
+        metadata = read_header(job.last)["metadata"]
+        return {**metadata["metrics"]["val"], "step": metadata["training"]["steps"]}
+    return {**last.means(), "exp_ergas": last.exp_ergas, "step": last.step}

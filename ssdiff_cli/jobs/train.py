@@ -1,59 +1,77 @@
-"""Training a model on folders of GeoTIFF pairs: scenes, loop, validation, checkpoints."""
+"""Training a model: loop, validation, log, checkpoints; where the data come from is the matter of `train_data`."""
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
 import torch
+from torch import nn
 
-from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
-from ssdiff_models import sensors
-from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
-from ssdiff_models.errors import InputError
-from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
-from ssdiff_models.prior import PriorName
-from ssdiff_models.training.batches import BatchSampler
-from ssdiff_models.training.loop import StepReport, Trainer, TrainingConfig
+from ssdiff_cli.jobs.train_config import TrainSettings, write_settings
+from ssdiff_cli.jobs.train_log import LogRow, TrainLog, Watch, draw_curves
+from ssdiff_cli.jobs.train_record import changed_settings, describe_training, pooled, stages
+from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, read_header, save_checkpoint
+from ssdiff_models.errors import InputError, ModelError, UsageError
+from ssdiff_models.nets.ablated import build
+from ssdiff_models.training.batches import BatchSampler, patch_origins
+from ssdiff_models.training.cache import SceneSet
+from ssdiff_models.training.execution import ALONE, Execution
+from ssdiff_models.training.loop import StepReport, Trainer
 from ssdiff_models.training.radiometry import training_radiometry
 from ssdiff_models.training.validation import Score, fuse_scene, score, score_lms
-from ssdiff_models.training.wald import WaldScene
 
-__all__ = ["TrainingJob", "ValidationReport", "load_scenes", "train"]
+__all__ = ["TrainingJob", "ValidationReport", "train", "usable"]
 
 LICENCE = "Weights: Apache-2.0. Trained on imagery that belongs to its owners; the imagery is not part of the model."
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob:
-    """What to train on, and where the results go."""
+    """How to train, and where the results go."""
 
-    folder: Path
-    """Folder of pairs with an ``index.json``."""
     output: Path
-    """The checkpoint of the best moving average so far; its training state lies beside it under the suffix ``.state``."""
-    name: str
-    """The model's name."""
-    bands: tuple[str, ...]
-    ratio: int
-    network: SSDiffConfig
-    training: TrainingConfig
-    prior: PriorName = "bt-h"
-    """What the network corrects."""
-    without: tuple[str, ...] = ()
-    """Sensors left out, as the index writes them."""
-    validate_every: int = 1000
-    save_every: int = 250
+    """The checkpoint of the best moving average so far; everything else lies beside it under the same name."""
+    settings: TrainSettings
+    """With the bands and the ratio of the data."""
+    init: Path | None = None
+    """A model whose weights the training starts from."""
     device: str = "cpu"
     """Where the network trains."""
-    note: dict[str, str] = field(default_factory=dict)
+    execution: Execution = ALONE
+    """Arithmetic, and the part of this process."""
+    compile: bool = False
+    """Whether the network is compiled."""
+    note: Mapping[str, str] = field(default_factory=dict)
     """More entries of the training record: hardware, say."""
 
     @property
     def state(self) -> Path:
         """The file a run resumes from."""
         return self.output.with_suffix(".state")
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last validation."""
+        return self.output.with_suffix(".last.safetensors")
+
+    @property
+    def log(self) -> Path:
+        """The table of all steps."""
+        return self.output.with_suffix(".csv")
+
+    @property
+    def curves(self) -> Path:
+        """The picture of the log."""
+        return self.output.with_suffix(".png")
+
+    @property
+    def record(self) -> Path:
+        """The settings."""
+        return self.output.with_suffix(".toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,115 +84,198 @@ class ValidationReport:
     """Mean over the scenes."""
     sam: float
     """Mean over the scenes, degrees."""
+    q2n: float
+    """Mean over the scenes large enough for it, else NaN."""
     exp_ergas: float
-    """The same of plain interpolation."""
+    """ERGAS of plain interpolation."""
     best: bool
 
-
-def load_scenes(job: TrainingJob, split: str) -> Iterator[tuple[PairRecord, WaldScene | InputError]]:
-    """Yields each pair of a split with its scene, or with the reason why it cannot be used."""
-    for record in select(read_index(job.folder), split=split, bands=job.bands, ratio=job.ratio):
-        if record.sensor in job.without:
-            continue
-        try:
-            scene, _ = read_scene(record, job.bands, job.prior)
-            yield record, scene
-        except InputError as error:
-            yield record, error
+    def means(self) -> dict[str, float]:
+        """Returns the means."""
+        return {"ergas": self.ergas, "sam": self.sam, "q2n": self.q2n}
 
 
-def train(
-    job: TrainingJob, scenes: Sequence[WaldScene], validation: Sequence[WaldScene]
-) -> Iterator[StepReport | ValidationReport]:
+def usable(scenes: SceneSet, job: TrainingJob) -> SceneSet:
+    """Returns the set without the training scenes that no patch fits into.
+
+    Raises:
+        InputError: When none is left.
+    """
+    size, ratio = job.settings.training.size, job.settings.data.ratio
+    kept = tuple(scene for scene in scenes.train if len(patch_origins(scene, size, ratio)))
+    if not kept:
+        largest = max((tuple(scene.gt.shape[-2:]) for scene in scenes.train), key=math.prod)
+        raise InputError(
+            f"no training scene has room for a patch of {size} pixels; the largest has {largest[0]} x {largest[1]} "
+            "at reduced resolution, gaps included: choose a smaller --patch"
+        )
+    gone = {scene.name for scene in scenes.train} - {scene.name for scene in kept}
+    if gone:
+        some = ", ".join(sorted(gone)[:3]) + (", …" if len(gone) > 3 else "")
+        _log.warning("%d of %d training scenes have no room for a patch of %d: %s", len(gone), len(scenes.train), size, some)
+    return replace(scenes, train=kept)
+
+
+def train(job: TrainingJob, scenes: SceneSet) -> Iterator[StepReport | ValidationReport]:
     """Trains, validating and saving at intervals; continues where an earlier run of the same job stopped.
 
     Raises:
-        ModelError: When training diverges; the last good state stays on disk.
+        ModelError: When training diverges; the last good state and the checkpoints stay on disk.
+        InputError: When no patch fits into the scenes.
+        ResourceError: When a result cannot be written.
     """
-    torch.manual_seed(job.training.seed)
-    trainer = Trainer(SSDiff(job.network).to(job.device), job.training)
+    trainer = _trainer(job)
+    sampler = _sampler(job, scenes)
+    if job.execution.rank:
+        yield from trainer.run(sampler)
+        return
+    _write_settings(job)
+    keeper, watch, run = _Keeper(job, scenes, trainer), Watch(), job.settings.run
+    total, main = trainer.config.total, trainer.config.steps
+    for report in trainer.run(sampler):
+        watch.look(report.step, report.loss)
+        yield report
+        due = report.step % run.validate_every == 0 or report.step in {main, total}
+        result = keeper.validate() if due else None
+        keeper.note(report, result)
+        if result is not None:
+            keeper.publish(result)
+            yield result
+        if report.step % run.save_every == 0 or report.step == total:
+            keeper.save()
+
+
+def _trainer(job: TrainingJob) -> Trainer:
+    config = job.settings.training
+    torch.manual_seed(config.seed)
+    network = build(job.settings.network_config())
+    if job.init is not None and not job.state.exists():
+        _start_from(job, network)
+    trainer = Trainer(network.to(job.device), config, execution=job.execution)
     if job.state.exists():
         trainer.resume(job.state)
-    config = job.training
-    sampler = BatchSampler(
-        scenes=tuple(scenes),
+        _log.info("%s: continues at step %d", job.state, trainer.step)
+    if trainer.step > config.total:
+        raise UsageError(f"{job.state}: has {trainer.step} steps already, more than {config.total}: raise --steps")
+    if job.compile:
+        trainer.network.compile()
+    return trainer
+
+
+def _start_from(job: TrainingJob, network: nn.Module) -> None:
+    found = load_checkpoint(str(job.init))
+    if found.config != network.config or found.prior != job.settings.data.prior:
+        raise ModelError(
+            f"{job.init}: is {found.config} with prior {found.prior}, not the network to be trained, "
+            f"{network.config} with prior {job.settings.data.prior}: leave out --init, or the options that differ"
+        )
+    network.load_state_dict(found.network.state_dict())
+
+
+def _write_settings(job: TrainingJob) -> None:
+    if job.state.exists():
+        for change in changed_settings(job.record, job.settings):
+            _log.warning("%s", change)
+    write_settings(job.record, job.settings)
+
+
+def _sampler(job: TrainingJob, scenes: SceneSet) -> BatchSampler:
+    config = job.settings.training
+    if config.batch % job.execution.world:
+        raise UsageError(f"a batch of {config.batch} cannot be shared by {job.execution.world} processes: choose a multiple")
+    return BatchSampler(
+        scenes=scenes.train,
         size=config.size,
         batch=config.batch,
-        ratio=job.ratio,
+        ratio=job.settings.data.ratio,
         seed=config.seed,
         gain_jitter=config.gain_jitter,
         band_jitter=config.band_jitter,
     )
-    best = _best_so_far(job)
-    for report in trainer.run(sampler):
-        yield report
-        if report.step % job.save_every == 0 or report.step == config.steps:
-            trainer.save(job.state)
-        if report.step % job.validate_every == 0 or report.step == config.steps:
-            result = _validate(trainer, validation, best)
-            if result.best:
-                best = result.ergas
-                save_checkpoint(job.output, _checkpoint(job, trainer, scenes, result))
-            yield result
+
+
+class _Keeper:
+    """Validates, and keeps log, state and checkpoints."""
+
+    def __init__(self, job: TrainingJob, scenes: SceneSet, trainer: Trainer) -> None:
+        self._job, self._scenes, self._trainer = job, scenes, trainer
+        self._log = TrainLog(job.log, trainer.step)
+        self._ratio = job.settings.data.ratio
+        self._best = _best_so_far(job)
+        self._exp = fmean(score_lms(scene, self._ratio).ergas for scene in scenes.validation)
+        self._radiometry = training_radiometry(pooled(scenes.train))
+
+    def validate(self) -> ValidationReport:
+        """Scores the moving average."""
+        config = self._trainer.config
+        scores = tuple(
+            score(
+                scene,
+                fuse_scene(self._trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale),
+                self._ratio,
+            )
+            for scene in self._scenes.validation
+        )
+        ergas = fmean(result.ergas for result in scores)
+        known = [result.q2n for result in scores if not math.isnan(result.q2n)]
+        return ValidationReport(
+            step=self._trainer.step,
+            scores=scores,
+            ergas=ergas,
+            sam=fmean(result.sam for result in scores),
+            q2n=fmean(known) if known else math.nan,
+            exp_ergas=self._exp,
+            best=ergas < self._best,
+        )
+
+    def note(self, report: StepReport, result: ValidationReport | None) -> None:
+        """Writes a step down."""
+        scores = {name: None if math.isnan(value) else value for name, value in result.means().items()} if result else {}
+        self._log.add(LogRow(step=report.step, loss=report.loss, rate=report.rate, gradient=report.gradient, **scores))
+
+    def publish(self, result: ValidationReport) -> None:
+        """Writes the checkpoints and the curves."""
+        checkpoint = self._checkpoint(result)
+        save_checkpoint(self._job.last, checkpoint)
+        if result.best:
+            self._best = result.ergas
+            save_checkpoint(self._job.output, checkpoint)
+        draw_curves(self._job.curves, self._log.rows)
+
+    def save(self) -> None:
+        """Writes what a run continues from, the log first: it then has all steps of the state."""
+        self._log.flush()
+        self._trainer.save(self._job.state)
+
+    def _checkpoint(self, result: ValidationReport) -> Checkpoint:
+        settings, scored = self._job.settings, {"exp_ergas": result.exp_ergas, "scenes": len(result.scores)}
+        means = {name: None if math.isnan(value) else value for name, value in result.means().items()}
+        return Checkpoint(
+            network=self._trainer.average,
+            bands=settings.data.bands,
+            ratio=settings.data.ratio,
+            prior=settings.data.prior,
+            residual_scale=settings.training.residual_scale,
+            ms_phase=(settings.data.ratio - 1) / 2,
+            schedule=settings.training.schedule,
+            metadata={
+                "name": self._job.output.stem,
+                "sensors": sorted({scene.sensor for scene in self._scenes.train} - {"", "simulated"}),
+                "radiometry": self._radiometry,
+                "training": {
+                    "steps": self._trainer.step,
+                    **describe_training(settings, self._scenes.train),
+                    "stages": stages(self._log.rows, settings.training.steps),
+                    **self._job.note,
+                },
+                "metrics": {"val": means | scored},
+                "licence": LICENCE,
+            },
+        )
 
 
 def _best_so_far(job: TrainingJob) -> float:
     """Returns the score of the checkpoint that a continued run has already written."""
     if not (job.state.exists() and job.output.exists()):
-        return float("inf")
+        return math.inf
     return float(read_header(job.output)["metadata"]["metrics"]["val"]["ergas"])
-
-
-def _validate(trainer: Trainer, scenes: Sequence[WaldScene], best: float) -> ValidationReport:
-    config = trainer.config
-    scores = tuple(
-        score(scene, fuse_scene(trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale))
-        for scene in scenes
-    )
-    ergas = fmean(result.ergas for result in scores)
-    return ValidationReport(
-        step=trainer.step,
-        scores=scores,
-        ergas=ergas,
-        sam=fmean(result.sam for result in scores),
-        exp_ergas=fmean(score_lms(scene).ergas for scene in scenes),
-        best=ergas < best,
-    )
-
-
-def _sensors(job: TrainingJob) -> list[str]:
-    """Returns the short names of the sensors trained on."""
-    records = select(read_index(job.folder), split="train", bands=job.bands, ratio=job.ratio)
-    return sorted({sensors.get(record.sensor).name for record in records if record.sensor not in job.without})
-
-
-def _checkpoint(job: TrainingJob, trainer: Trainer, scenes: Sequence[WaldScene], result: ValidationReport) -> Checkpoint:
-    record = {
-        "steps": trainer.step,
-        "batch": job.training.batch,
-        "patch": job.training.size,
-        "learning_rate": job.training.learning_rate,
-        "seed": job.training.seed,
-        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
-        "scenes": [scene.name for scene in scenes],
-        "pixels": sum(int(scene.valid.sum()) for scene in scenes),
-        **job.note,
-    }
-    metrics = {"val": {"ergas": result.ergas, "sam": result.sam, "exp_ergas": result.exp_ergas, "scenes": len(result.scores)}}
-    return Checkpoint(
-        network=trainer.average,
-        bands=job.bands,
-        ratio=job.ratio,
-        prior=job.prior,
-        residual_scale=job.training.residual_scale,
-        ms_phase=(job.ratio - 1) / 2,
-        schedule=job.training.schedule,
-        metadata={
-            "name": job.name,
-            "sensors": _sensors(job),
-            "radiometry": training_radiometry(scenes),
-            "training": record,
-            "metrics": metrics,
-            "licence": LICENCE,
-        },
-    )

@@ -68,6 +68,15 @@ class TrainSettings:
     training: TrainingConfig
     run: RunConfig = field(default_factory=RunConfig)
 
+    def check(self) -> None:
+        """Refuses a network that cannot be, before any data are read.
+
+        Raises:
+            UsageError: As `network_config`.
+        """
+        stand_in = replace(self.data, bands=self.data.bands or ("any",), ratio=self.data.ratio or 4)
+        replace(self, data=stand_in).network_config()
+
     def network_config(self) -> SSDiffConfig:
         """Returns the network's config.
 

@@ -76,11 +76,12 @@ def _read(path: Path) -> Iterator[LogRow]:
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             try:
-                step, values = int(row["step"]), {name: float(row[name]) for name in COLUMNS[1:4]}
-                scores = {name: float(row[name]) if row[name] else None for name in COLUMNS[4:]}
+                loss, rate, gradient = (float(row[name]) for name in COLUMNS[1:4])
+                sam, ergas, q2n = (float(row[name]) if row[name] else None for name in COLUMNS[4:])
+                step = int(row["step"])
             except (KeyError, TypeError, ValueError):  # the last line of a killed run, or another file of that name
                 return
-            yield LogRow(step=step, **values, **scores)
+            yield LogRow(step=step, loss=loss, rate=rate, gradient=gradient, sam=sam, ergas=ergas, q2n=q2n)
 
 
 class Watch:

@@ -54,7 +54,11 @@ def save_scenes(path: Path, scenes: SceneSet) -> None:
     header = {"schema": SCHEMA, "settings": dict(scenes.settings), "stacks": stacks}
     part = path.with_name(path.name + ".part")
     try:
+        part.touch()
+        mode = part.stat().st_mode
         save_file(arrays, part, metadata={KEY: json.dumps(header)})
+        # save_file leaves a file that only its owner can read.
+        part.chmod(mode)
         part.replace(path)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)

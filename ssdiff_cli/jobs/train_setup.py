@@ -1,0 +1,148 @@
+"""What has to be settled before a training begins: settings, device, data, and what already lies where results go."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
+from ssdiff_cli.jobs.train import TrainingJob, usable
+from ssdiff_cli.jobs.train_config import DataConfig, TrainSettings, read_settings, setting
+from ssdiff_cli.jobs.train_ranks import Ranks, joined, read_ranks
+from ssdiff_models.checkpoint import read_header
+from ssdiff_models.errors import ModelError, ResourceError, UsageError
+from ssdiff_models.training.cache import SceneSet, load_scenes
+from ssdiff_models.training.cache import read_settings as read_cache
+
+__all__ = ["Request", "prepared"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The command line."""
+
+    output: Path
+    flags: tuple[tuple[str, str, Any], ...]
+    """Section, name and value of the settings that have an option of their own."""
+    changes: tuple[str, ...] = ()
+    """Those of ``--set``."""
+    config: Path | None = None
+    cache: str | None = None
+    """A path, or ``none``; None: beside the output."""
+    init: Path | None = None
+    overwrite: bool = False
+    device: DeviceOptions
+
+    @property
+    def cache_path(self) -> Path | None:
+        """Where the scenes are kept."""
+        if self.cache is None:
+            return self.output.with_suffix(".cache")
+        return None if self.cache == "none" else Path(self.cache)
+
+
+@contextmanager
+def prepared(request: Request, environ: Mapping[str, str]) -> Iterator[tuple[TrainingJob, SceneSet]]:
+    """Yields the job and its scenes, connected with the other processes for as long as it trains.
+
+    Raises:
+        SsdiffError: When it cannot begin.
+    """
+    ranks = read_ranks(environ)
+    settings = read_settings(
+        request.config, [*request.flags, *map(setting, request.changes)], network=_network_of(request.init)
+    )
+    settings.check()
+    choice = _choice(request, settings, ranks)
+    if choice.device.type == "cuda":
+        torch.cuda.set_device(choice.device)
+    torch.set_num_threads(choice.threads)
+    with joined(ranks, choice.device):
+        scenes = ranks.chief_first(lambda: _prepare(request, settings), lambda: _scenes(request, settings))
+        found = _data_config(scenes.settings)
+        settings = replace(settings, data=found)
+        job = TrainingJob(
+            output=request.output,
+            settings=settings,
+            init=request.init,
+            device=str(choice.device),
+            execution=ranks.execution(choice.precision),
+            compile=choice.compile and choice.device.type == "cuda",
+            note={"hardware": f"{ranks.world} x {choice.device.type}, {choice.threads} threads"},
+        )
+        settings.network_config()
+        scenes = usable(scenes, job)
+        yield job, scenes
+
+
+def _network_of(init: Path | None) -> dict[str, Any]:
+    """Returns the fields of a model's network other than its bands and ratio."""
+    if init is None:
+        return {}
+    header = read_header(init)
+    if header["network"] != "ssdiff":
+        raise ModelError(f"{init}: a network of kind {header['network']!r}, which is not trained here: leave out --init")
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in header["config"].items()}
+    return {name: value for name, value in plain.items() if name not in {"bands", "ratio"}}
+
+
+def _choice(request: Request, settings: TrainSettings, ranks: Ranks) -> DeviceChoice:
+    options = replace(request.device, precision=settings.run.precision, compile=settings.run.compile)
+    if ranks.world > 1 and options.device == "auto" and torch.cuda.is_available():
+        options = replace(options, device=f"cuda:{ranks.local}")
+    return choose(options, tile_pixels=settings.training.size**2)
+
+
+def _prepare(request: Request, settings: TrainSettings) -> SceneSet:
+    """Makes room for the results, then loads the data."""
+    output = request.output
+    if output.suffix != ".safetensors":
+        raise UsageError(f"{output}: a model file ends in .safetensors")
+    if not output.parent.is_dir():
+        raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
+    state = output.with_suffix(".state")
+    if output.exists() and not state.exists() and not request.overwrite:
+        raise UsageError(
+            f"{output}: exists, and there is no {state.name} to continue from: give --overwrite to replace it, or another -o"
+        )
+    scenes = _scenes(request, settings)
+    if request.overwrite:
+        for suffix in (".state", ".csv"):
+            output.with_suffix(suffix).unlink(missing_ok=True)
+    return scenes
+
+
+def _scenes(request: Request, settings: TrainSettings) -> SceneSet:
+    cache = request.cache_path
+    if settings.data.sources:
+        # Only here, so that a machine without rasterio can train from a cache.
+        from ssdiff_cli.jobs.train_data import load_data
+
+        if cache is not None and not cache.parent.is_dir():
+            raise ResourceError(f"{cache}: there is no folder {cache.parent}; create it, or name another --cache")
+        return load_data(settings.data, cache)
+    if cache is None or not (cache.exists() or request.cache):
+        raise UsageError("nothing to train on: give sources, or the --cache of an earlier run")
+    _check_same(cache, settings.data)
+    return load_scenes(cache)
+
+
+def _check_same(cache: Path, asked: DataConfig) -> None:
+    """Refuses options that a cache was not made with."""
+    there, plain = _data_config(read_cache(cache)), DataConfig()
+    for one in fields(DataConfig):
+        wanted, default, has = (getattr(config, one.name) for config in (asked, plain, there))
+        if wanted not in (default, has):
+            raise UsageError(
+                f"{cache}: was made with data.{one.name} {has!r}, not {wanted!r}: give the sources to make it anew"
+            )
+
+
+def _data_config(settings: Mapping[str, Any]) -> DataConfig:
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings["data"].items()
+    }
+    return DataConfig(**values)

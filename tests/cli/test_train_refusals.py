@@ -1,0 +1,216 @@
+"""What ``ssdiff train`` refuses, in one line, leaving what is there as it is."""
+
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import pytest
+
+from ssdiff_cli.jobs.train_log import COLUMNS, LogRow, TrainLog, Watch, draw_curves
+from ssdiff_models.errors import ModelError
+from tests.cli.calls import refusal, ssdiff
+from tests.cli.training_data import TINY, index_folder, pair, patch_file
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    patch_file(folder / "train_qb.h5", 2)
+    patch_file(folder / "valid_qb.h5", 1, seed=50)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path) -> Path:
+    output = data / "model.safetensors"
+    done = ssdiff("train", data / "train_qb.h5", data / "valid_qb.h5", "-o", output, "--steps", 2, *TINY)
+    assert done.exit_code == 0, done.output
+    return output
+
+
+def refused(code: int, *words: str | Path | float) -> str:
+    return refusal(ssdiff("train", *words, *TINY), code)
+
+
+def kept(output: Path) -> list[bytes]:
+    return [output.with_suffix(suffix).read_bytes() for suffix in (".safetensors", ".last.safetensors", ".state")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("training.stepz=3", "unknown key training.stepz: known are batch, band_jitter, "),
+        ("nets.dim=3", "unknown section [nets]: known are data, network, training, schedule, run"),
+        ("network.bands=3", "unknown key network.bands"),
+        ("training.batch=many", "training.batch is 'many', but must be an integer"),
+        ("training.batch=0", "training.batch is 0, but must be at least 1"),
+        ("training.ema=2", "training.ema is 2, but must be between 0 and 1"),
+        ("training.loss=l3", "training.loss is 'l3', but must be one of l1, l2"),
+        ("network.fmim=1", "network.fmim is 1, but must be true or false"),
+        ("network.spectral_gains=[1.0]", "must be a list of 3 values"),
+        ("schedule.name=square", "schedule.name is 'square', but must be one of cosine, linear"),
+        ("network.dim=20", "[network]: the width must be a positive multiple of 16, got 20"),
+        ("training.size=12", "a patch of 12 pixels is no multiple of the attention window of 8"),
+        ("steps", "write section.name=value"),
+    ],
+)
+def test_settings_that_are_none(tmp_path: Path, setting: str, line: str) -> None:
+    told = refused(2, tmp_path, "-o", tmp_path / "m.safetensors", "--set", setting)
+    assert line.replace("batch, band_jitter", "band_jitter, batch") in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_settings_is_checked_like_flags(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text("[training]\nrate = 3\n")
+    words = (tmp_path, "-o", tmp_path / "m.safetensors", "--config", config)
+    assert "c.toml: unknown key training.rate: known are" in refused(2, *words)
+    config.write_text("[training\n")
+    assert "c.toml: not TOML" in refused(3, *words)
+    config.unlink()
+    assert "c.toml: cannot be read" in refused(3, *words)
+
+
+def test_sources_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
+    output = ("-o", tmp_path / "m.safetensors")
+    train, valid = data / "train_qb.h5", data / "valid_qb.h5"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "a folder of pairs needs an index.json" in refused(3, empty, *output)
+    (empty / "index.json").write_text('{"pairs": []}')
+    assert "an index without pairs" in refused(3, empty, *output)
+    assert "no such file or folder" in refused(3, tmp_path / "none", *output)
+    assert "unknown sensor 'sputnik'" in refused(2, f"{tmp_path}/none@sputnik", *output)
+    assert "nothing to train on: give sources" in refused(2, *output)
+    assert "no validation data: name some with --valid" in refused(3, train, *output)
+    assert "nothing for training" in refused(3, valid, *output)
+    assert "nothing for training" in refused(3, train, valid, *output, "--without", "QuickBird")
+    assert "no training data with the bands red,swir1" in refused(2, train, valid, *output, "--bands", "red,swir1")
+    assert "there is no folder" in refused(2, train, valid, "-o", tmp_path / "no" / "m.safetensors")
+    assert "ends in .safetensors" in refused(2, train, valid, "-o", tmp_path / "m.pt")
+    assert "no such cache" in refused(3, "--cache", tmp_path / "no.cache", *output)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty"]
+
+
+def test_patch_files_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
+    output, valid = ("-o", tmp_path / "m.safetensors"), data / "valid_qb.h5"
+    unnamed = patch_file(tmp_path / "patches.h5", 1)
+    assert "the full-scale value, is not known: write" in refused(2, unnamed, valid, *output)
+    bright = patch_file(tmp_path / "train_gf2.h5", 1, scale=10.0)
+    assert "gf2 has at most 1023: name its sensor" in refused(3, bright, valid, *output)
+    with h5py.File(tmp_path / "train_wv3.h5", "w") as file:
+        file["gt"] = [1.0]
+    assert "has no ms or I_MS_LR (it holds gt)" in refused(3, tmp_path / "train_wv3.h5", valid, *output)
+    with h5py.File(unnamed, "r+") as file:
+        del file["gt"]
+    assert "has no gt: full-resolution images have no truth" in refused(3, f"{unnamed}@qb", valid, *output)
+    eight = patch_file(tmp_path / "train_wv2.h5", 1, sensor="wv2", bands=8)
+    told = refused(2, data / "train_qb.h5", eight, valid, *output)
+    assert "the training data differ: choose with --bands among blue,green,red,nir (1); coastal,blue" in told
+
+
+def test_pairs_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
+    output, valid = ("-o", tmp_path / "m.safetensors"), data / "valid_qb.h5"
+    pan, ms = pair(tmp_path / "far", side=64, shift=8.0)
+    told = refused_quietly(3, f"{pan},{ms}", valid, *output)
+    assert "columns (PAN pixels) apart, over 3: register them first" in told
+    assert "a pair is a PAN and an MS" in refused(2, f"{pan},{ms},{ms}", valid, *output)
+    assert "has 4 bands, a PAN has one: name the PAN first" in refused(3, f"{ms},{pan}", valid, *output)
+    mixed = index_folder(tmp_path / "mixed", bands=["blue", "green"])
+    assert "no training data with the bands blue,green,red,nir" in refused(2, mixed, *output, "--bands", "blue,green,red,nir")
+
+
+def refused_quietly(code: int, *words: str | Path) -> str:
+    """A refusal after warnings."""
+    done = ssdiff("train", *words, *TINY)
+    assert done.exit_code == code, done.output
+    return done.stderr
+
+
+def test_patches_larger_than_images(trained: Path, tmp_path: Path) -> None:
+    cache = trained.with_suffix(".cache")
+    told = refusal(ssdiff("train", "--cache", cache, "-o", tmp_path / "m.safetensors", *TINY, "--patch", 64), 3)
+    assert "no training scene has room for a patch of 64 pixels; the largest has 32 x 32" in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_checkpoints_and_states_of_others_stay(trained: Path) -> None:
+    before, cache = kept(trained), trained.with_suffix(".cache")
+    again = ("train", "--cache", cache, "-o", trained, "--steps", 4, *TINY)
+    assert "not a training state of this network" in refusal(ssdiff(*again, "--dim", 32), 4)
+    assert kept(trained) == before
+    told = refusal(ssdiff(*again, "--learning-rate", "1e30"), 4)
+    assert "training diverged at step" in told
+    assert kept(trained) == before
+
+
+def test_a_model_without_a_state_is_replaced_on_demand_only(trained: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.safetensors"
+    model.write_bytes(trained.read_bytes())
+    again = ("train", "--cache", trained.with_suffix(".cache"), "-o", model, "--steps", 1, *TINY)
+    assert "there is no m.state to continue from: give --overwrite" in refusal(ssdiff(*again), 2)
+    assert model.read_bytes() == trained.read_bytes()
+    assert ssdiff(*again, "--overwrite").exit_code == 0
+    assert model.read_bytes() != trained.read_bytes()
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_no_space(data: Path, trained: Path, tmp_path: Path) -> None:
+    output = tmp_path / "m.safetensors"
+    with largest_file(10_000):
+        told = refused(5, data / "train_qb.h5", data / "valid_qb.h5", "-o", output)
+    assert "m.cache: cannot write the cache of" in told
+    assert not list(tmp_path.iterdir())
+    before = kept(trained)
+    with largest_file(200_000):
+        done = ssdiff("train", "--cache", trained.with_suffix(".cache"), "-o", trained, "--steps", 3, *TINY)
+    assert done.exit_code == 5, done.output
+    assert kept(trained) == before
+    assert not list(trained.parent.glob("*.part"))
+
+
+def row(step: int, loss: float = 1.0, ergas: float | None = None) -> LogRow:
+    return LogRow(step=step, loss=loss, rate=0.1, gradient=2.0, ergas=ergas)
+
+
+def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    log = TrainLog(path, 0)
+    for step in (1, 2, 3):
+        log.add(row(step, ergas=1.5 if step == 2 else None))
+    log.flush()
+    path.write_text(path.read_text() + "4,0.")
+    again = TrainLog(path, 2)
+    assert again.rows == [row(1), row(2, ergas=1.5)]
+    again.add(row(3, loss=0.5))
+    again.flush()
+    assert path.read_text().splitlines() == [",".join(COLUMNS), "1,1.0,0.1,2.0,,,", "2,1.0,0.1,2.0,,1.5,", "3,0.5,0.1,2.0,,,"]
+
+
+def test_a_loss_that_runs_away_stops_the_training() -> None:
+    watch = Watch()
+    for step in range(20):
+        watch.look(step, 0.1 if step % 2 else 0.3)
+    with pytest.raises(ModelError, match=r"diverged at step 20: the loss is 500, it was 0\.1"):
+        watch.look(20, 500.0)
+
+
+def test_curves_need_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with caplog.at_level("INFO", logger="ssdiff_cli"):
+        draw_curves(tmp_path / "m.png", [row(1)])
+    assert "matplotlib is not installed" in caplog.text
+    assert not list(tmp_path.iterdir())
