@@ -52,7 +52,7 @@ def adapt(
     register_local: RegisterLocal = False,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Most training steps.")] = 1500,
     minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time after which training ends.")] = 9.0,
-    rate: Annotated[float, typer.Option("--learning-rate", help="Learning rate.")] = 5e-4,
+    rate: Annotated[float, typer.Option("--learning-rate", help="Learning rate.")] = 3e-4,
     weight: Annotated[
         float, typer.Option("--full-res-weight", min=0.0, help="Weight of the consistency with the MS at full resolution.")
     ] = 0.0,

@@ -22,7 +22,9 @@ __all__ = ["AdaptConfig", "AdaptReport", "Adapter", "FullScene", "Parts", "divid
 LEAST_GAIN = 1e-4
 """Part of the ERGAS that counts as progress: less is rounding."""
 APART = 16
-"""PAN pixels between the parts of a scene: the reach of the interpolator at ratio 4."""
+"""PAN pixels between the unseen quarter and what is trained on: the reach of the interpolator at ratio 4."""
+BLOCK = 24
+"""Greatest side of the held-out blocks, in PAN pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class AdaptConfig:
     """Most optimiser steps."""
     block: int = 50
     """Steps for which one branch trains."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 3e-4
     batch: int = 8
     size: int = 32
     """Side of a patch in PAN pixels at reduced resolution."""
@@ -41,7 +43,7 @@ class AdaptConfig:
     """Steps between looks at the held-out part."""
     patience: int = 10
     """Looks without progress after which it ends."""
-    ema: float = 0.98
+    ema: float = 0.99
     consistency: float = 0.0
     """Weight of the full-resolution term: what is fused there, seen through the MTF, is the MS."""
     seed: int = 1
@@ -126,9 +128,9 @@ class _Consistency:
 
 
 def divide(scene: WaldScene) -> Parts:
-    """Divides a scene: a quarter in one corner is unseen, an eighth in another is held out, the rest is trained on.
+    """Divides a scene: a quarter in one corner is unseen, blocks all over the rest are held out, and what is left is trained on.
 
-    Which corners follows from where valid pixels are: the division whose poorest part has most of them.
+    Which corner follows from where valid pixels are: the division whose poorest part has most of them.
 
     Raises:
         InputError: When no division gives each part valid pixels.
@@ -146,13 +148,19 @@ def divide(scene: WaldScene) -> Parts:
 
 
 def _masks(rows: int, cols: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the pixels to train on, the upper right eighth, and the lower right quarter, each apart from the others."""
-    row, col, eighth = rows // 2, cols // 2, rows // 4
+    """Returns the pixels to train on, the held-out blocks among them, and the lower right quarter, which lies apart."""
     train, held, unseen = (torch.zeros(rows, cols, dtype=torch.bool) for _ in range(3))
+    row, col = rows // 2, cols // 2
     unseen[row:, col:] = True
-    held[:eighth, col:] = True
-    train[:, : col - APART] = True
-    train[eighth + APART : row - APART, col - APART :] = True
+    train[: row - APART], train[:, : col - APART] = True, True
+    # Blocks all over, since one corner alone may be all water; a third of their side is kept free around them.
+    side = max(8, min(BLOCK, min(rows, cols) // 10)) // 4 * 4
+    for top in range(side, rows - side, 3 * side):
+        for left in range(side, cols - side, 3 * side):
+            if bool(train[top : top + side, left : left + side].all()):
+                held[top : top + side, left : left + side] = True
+                free = side // 3
+                train[top - free : top + side + free, left - free : left + side + free] = False
     return train, held, unseen
 
 
@@ -177,6 +185,7 @@ class Adapter:
             lbaf_steps=config.steps,
             lbaf_block=config.block,
             lbaf_rate=config.learning_rate,
+            lbaf_warmup=2 * config.block,
             batch=config.batch,
             size=config.size,
             ema=config.ema,

@@ -53,6 +53,8 @@ class TrainingConfig:
     """Part of them that goes to the spatial branch."""
     lbaf_rate: float = 1e-4
     """Learning rate of L-BAF; it falls linearly to zero over its last quarter."""
+    lbaf_warmup: int = 0
+    """Steps over which it rises linearly."""
     gain_jitter: float = 0.15
     band_jitter: float = 0.05
     seed: int = 1
@@ -72,7 +74,9 @@ class TrainingConfig:
     def rate(self, step: int) -> float:
         """Returns the learning rate of a step, counted from 0."""
         if step >= self.steps:
-            return self.lbaf_rate * min(1.0, 4 * (self.total - step) / self.lbaf_steps)
+            # The optimiser's moments are of the main stage, or there are none yet.
+            rise = (step - self.steps + 1) / max(self.lbaf_warmup, 1)
+            return self.lbaf_rate * min(1.0, rise, 4 * (self.total - step) / self.lbaf_steps)
         rise = (step + 1) / max(self.warmup, 1)
         fall = (self.steps - step) / max(self.decay, 1)
         return self.learning_rate * max(min(1.0, rise, fall), 0.0)

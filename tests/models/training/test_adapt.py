@@ -24,11 +24,18 @@ def full(side: int = 96) -> FullScene:
 
 def test_the_parts_lie_apart() -> None:
     parts = divide(wald_scene(side=128))
-    masks = [part.valid for part in (parts.train, parts.held, parts.unseen)]
-    assert [round(float(mask.float().mean()), 2) for mask in masks[1:]] == [0.12, 0.25]
-    for first in masks:
-        near = torch.nn.functional.max_pool2d(first.float()[None], 2 * APART - 1, stride=1, padding=APART - 1)[0] > 0
-        assert not any(bool((near & other).any()) for other in masks if other is not first)
+    train, held, unseen = (part.valid for part in (parts.train, parts.held, parts.unseen))
+    assert float(unseen.float().mean()) == pytest.approx(0.25, abs=0.01)
+    assert 0.04 < float(held.float().mean()) < 0.1
+    assert float(train.float().mean()) > 0.3
+    near = torch.nn.functional.max_pool2d(unseen.float()[None], 2 * APART - 1, stride=1, padding=APART - 1)[0] > 0
+    assert not bool((near & (train | held)).any())
+    assert not bool((train & held).any())
+    # The held-out blocks are spread: some in each of the other quarters.
+    assert all(
+        bool(held[rows, cols].any())
+        for rows, cols in ((slice(64), slice(64)), (slice(64), slice(64, 128)), (slice(64, 128), slice(64)))
+    )
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (0, 1), (1, 0), (1, 1)])
@@ -38,7 +45,7 @@ def test_the_parts_lie_where_pixels_are_valid(corner: tuple[int, int]) -> None:
     rows, cols = (slice(64 * part, 64 * part + 60) for part in corner)
     valid[rows, cols] = False
     parts = divide(dataclasses.replace(scene, valid=valid))
-    assert min(float(part.valid.float().mean()) for part in (parts.train, parts.held, parts.unseen)) > 0.05
+    assert min(float(part.valid.float().mean()) for part in (parts.train, parts.held, parts.unseen)) > 0.03
 
 
 def test_scenes_without_pixels_are_refused() -> None:
