@@ -47,7 +47,8 @@ def train(
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting; repeatable.", show_default=False),
     ] = None,
     init: Annotated[
-        Path | None, typer.Option("--init", metavar="MODEL", help="Model file to start from.", show_default=False)
+        Path | None,
+        typer.Option("--init", metavar="MODEL", help="Model, shipped or a file, to start from.", show_default=False),
     ] = None,
     bands: Annotated[
         str | None, typer.Option("--bands", metavar="NAME,…", help="Bands by name. (default: the data's)", show_default=False)

@@ -13,9 +13,12 @@ from torch import nn
 from ssdiff_cli.jobs.train_config import TrainSettings, write_settings
 from ssdiff_cli.jobs.train_log import LogRow, TrainLog, Watch, draw_curves
 from ssdiff_cli.jobs.train_record import changed_settings, describe_training, pooled, stages
+from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, ModelError, UsageError
 from ssdiff_models.nets.ablated import build
+from ssdiff_models.nets.transplant import transplant
+from ssdiff_models.spectrum import partners
 from ssdiff_models.training.batches import BatchSampler, patch_origins
 from ssdiff_models.training.cache import SceneSet
 from ssdiff_models.training.execution import ALONE, Execution
@@ -163,11 +166,19 @@ def _trainer(job: TrainingJob) -> Trainer:
 
 
 def _start_from(job: TrainingJob, network: nn.Module) -> None:
-    found = load_checkpoint(str(job.init))
-    if found.config != network.config or found.prior != job.settings.data.prior:
+    """Takes the weights of a model file; layers that depend on the bands are re-created where they differ."""
+    found = load_checkpoint(zoo.locate(str(job.init)))
+    data = job.settings.data
+    if (found.bands, found.ratio) != (data.bands, data.ratio):
+        known = found.bands or (None,) * found.band_count
+        _log.warning("%s: has other bands or another ratio: its first and last layers begin anew", job.init)
+        found = replace(found, network=transplant(found.network, partners(data.bands, known), data.ratio))
+    if found.prior != data.prior:
+        _log.warning("%s: was trained with prior %s, training goes on with %s", job.init, found.prior, data.prior)
+    if found.config != network.config:
         raise ModelError(
-            f"{job.init}: is {found.config} with prior {found.prior}, not the network to be trained, "
-            f"{network.config} with prior {job.settings.data.prior}: leave out --init, or the options that differ"
+            f"{job.init}: is {found.config}, not the network to be trained, {network.config}: "
+            "leave out --init, or the options that differ"
         )
     network.load_state_dict(found.network.state_dict())
 

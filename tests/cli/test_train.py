@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ssdiff_models.checkpoint import load_checkpoint, read_header
+from ssdiff_models.checkpoint import load_checkpoint, read_header, save_checkpoint
 from ssdiff_models.training.cache import load_scenes
 from tests.cli.calls import answer, refusal, ssdiff
 from tests.cli.training_data import TINY, index_folder, pair, patch_file
+from tests.models.tiny import model
 from tests.models.training.pieces import landscape
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,6 +199,20 @@ def test_a_training_starts_from_a_model(trained: Path, tmp_path: Path) -> None:
     assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
     other_width = ("train", "--cache", cache, "-o", tmp_path / "w.safetensors", "--init", trained, *TINY, "--dim", 32)
     assert "not the network to be trained" in refusal(ssdiff(*other_width), 4)
+
+
+def test_a_training_starts_from_a_model_of_other_bands(trained: Path, tmp_path: Path) -> None:
+    three = tmp_path / "three.safetensors"
+    save_checkpoint(three, model(3, bands=("blue", "green", "red")))
+    words = ("train", "--cache", trained.with_suffix(".cache"), "-o", tmp_path / "m.safetensors", "--init", three)
+    small = ("--set", "training.size=8", "--set", "network.time_width=32", "--dim", 16, "--window", 8, "--batch", 2)
+    done = ssdiff(*words, *small, "--steps", 1, "--learning-rate", 1e-12, "--device", "cpu", "-j", 1)
+    assert done.exit_code == 0, done.output
+    assert "begin anew" in done.stderr
+    started, source = load_file(tmp_path / "m.safetensors"), load_file(three)
+    same = [name for name in source if started[name].shape == source[name].shape]
+    assert len(same) > 100
+    assert all(torch.allclose(started[name], source[name], atol=1e-6) for name in same)
 
 
 def test_bfloat16_trains(trained: Path, tmp_path: Path) -> None:
