@@ -12,6 +12,7 @@ from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
 from ssdiff_cli.jobs.train import TrainingJob, usable
 from ssdiff_cli.jobs.train_config import DataConfig, TrainSettings, read_settings, setting
 from ssdiff_cli.jobs.train_ranks import Ranks, joined, read_ranks
+from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError, ResourceError, UsageError
 from ssdiff_models.training.cache import SceneSet, load_scenes
@@ -82,7 +83,7 @@ def _network_of(init: Path | None) -> dict[str, Any]:
     """Returns the fields of a model's network other than its bands and ratio."""
     if init is None:
         return {}
-    header = read_header(init)
+    header = read_header(zoo.locate(str(init)))
     if header["network"] != "ssdiff":
         raise ModelError(f"{init}: a network of kind {header['network']!r}, which is not trained here: leave out --init")
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in header["config"].items()}
