@@ -1,6 +1,6 @@
 """Where a raster's pixels lie: an affine transform, ground control points or rational polynomials."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyproj
 import pyproj.exceptions
 from affine import Affine
+from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.transform import GCPTransformer, RPCTransformer
@@ -20,6 +21,9 @@ __all__ = ["Coordinates", "Georeference", "PointMap", "affine_georeference", "af
 Coordinates = npt.NDArray[np.floating]
 PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 """Maps arrays of (x, y) to (x, y); what cannot be mapped becomes infinite."""
+
+CONTRADICTION = 0.1
+"""Share of the span of ground control points that the fit may miss one of them by: rough terrain and poor points stay far below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
         rpc_height: Height in metres where there is no `rpc_dem`; None takes the height offset of the raster's own RPCs.
 
     Raises:
-        InputError: When the transform is degenerate.
+        InputError: When the transform is degenerate, or ground control points contradict each other.
     """
     gcps, gcp_crs = dataset.gcps
     if dataset.transform != Affine.identity():
@@ -51,13 +55,31 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
             raise InputError(f"{dataset.name}: its geotransform {tuple(dataset.transform)[:6]} places all pixels on a line")
         return affine_georeference(dataset.transform, dataset.crs)
     if gcps:
-        return _gdal_georeference("gcps", GCPTransformer(gcps), gcp_crs)
+        place = _gdal_georeference("gcps", GCPTransformer(gcps), gcp_crs)
+        _check_gcps(dataset.name, gcps, place)
+        return place
     if dataset.rpcs is not None:
         height = dataset.rpcs.height_off if rpc_height is None else rpc_height
         options = {"RPC_DEM": rpc_dem} if rpc_dem else {"RPC_HEIGHT": str(height)}
         options["RPC_PIXEL_ERROR_THRESHOLD"] = "0.0001"
         return _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, **options), CRS.from_epsg(4326))
     return Georeference(kind="none", crs=dataset.crs, affine=Affine.identity(), to_world=_same, to_pixel=_same)
+
+
+def _check_gcps(path: str, gcps: Sequence[GroundControlPoint], place: Georeference) -> None:
+    """Refuses points of which some are, say, in degrees and some in metres: GDAL would fit something between them.
+
+    Raises:
+        InputError: When the fit misses a point by more than `CONTRADICTION` of what they span.
+    """
+    cols, rows = np.array([(point.col, point.row) for point in gcps], float).T
+    seen_cols, seen_rows = place.to_pixel(*np.array([(point.x, point.y) for point in gcps], float).T)
+    missed = np.hypot(seen_cols - cols, seen_rows - rows)
+    if not missed.max() <= CONTRADICTION * max(np.ptp(cols), np.ptp(rows), 1):
+        raise InputError(
+            f"{path}: its {len(gcps)} ground control points contradict each other by up to {missed.max():.3g} pixels: correct them, or "
+            "remove them from both images and pass --assume-same-crs if both show exactly the same ground"
+        )
 
 
 def affine_georeference(transform: Affine, crs: CRS | None) -> Georeference:

@@ -209,6 +209,20 @@ def test_ground_control_points_alone_are_enough(rasters: Rasters) -> None:
         check_everywhere(pair, PAN)
 
 
+def test_ground_control_points_that_contradict_each_other_are_refused(rasters: Rasters) -> None:
+    degrees = [GroundControlPoint(row=r, col=k, x=3 + 1e-5 * k, y=41 - 1e-5 * r) for r in (0, 100) for k in (0, 100)]
+    metres = GroundControlPoint(row=0, col=0, x=374_150, y=4_829_184)
+    paths = (
+        rasters.sample("pan.tif", PAN, (400, 400), plane),
+        rasters.write("ms.tif", np.ones((1, 100, 100), np.float32), None, crs="EPSG:4326", gcps=[*degrees, metres]),
+    )
+    with (
+        pytest.raises(InputError, match=r"ms\.tif: its 5 ground control points contradict each other"),
+        open_pair(*paths, options=PairOptions()),
+    ):
+        pass
+
+
 def linear_rpc(lon: float, lat: float, pixel: float, size: int) -> RPC:
     """Rational polynomials of an image whose columns run along longitude and rows against latitude."""
     return RPC(
