@@ -42,11 +42,10 @@ def load_data(config: DataConfig, cache: Path | None) -> SceneSet:
         _log.info("%s: made of the same sources, used", cache)
         return load_scenes(cache)
     scenes = SceneSet(
-        train=tuple(_scenes(config, items, "train")),
-        validation=tuple(_scenes(config, items, "val")),
+        train=_scenes(config, items, "train"),
+        validation=_scenes(config, items, "val"),
         settings={"key": key, "data": asdict(config)},
     )
-    _check(scenes, config)
     if cache is None:
         return scenes
     save_scenes(cache, scenes)
@@ -59,37 +58,36 @@ def _key(config: DataConfig, items: Sequence[Item]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check(scenes: SceneSet, config: DataConfig) -> None:
-    what = f"with bands {', '.join(config.bands)} at ratio {config.ratio}"
-    if not scenes.train:
-        raise InputError(f"{', '.join(config.sources)}: no usable training data {what}; -v says why each was left out")
-    if not scenes.validation:
-        raise InputError(
-            f"{', '.join(config.sources)}: nothing usable for validation {what}; -v says why: name some with --valid"
-        )
+def _scenes(config: DataConfig, items: Sequence[Item], split: str) -> tuple[WaldScene, ...]:
+    """Returns the scenes of a split.
 
-
-def _scenes(config: DataConfig, items: Sequence[Item], split: str) -> Iterator[WaldScene]:
+    Raises:
+        InputError: When none can be used: the first reason.
+    """
+    scenes, reasons = list[WaldScene](), list[str]()
     for item in items:
-        chosen = band_indexes(item.bands, config.bands)
         if item.split != split:
             continue
-        if item.ratio != config.ratio or not chosen:
-            _log.info("%s: has not these bands at this ratio, left out", item.name)
-            continue
         try:
-            yield from _made(config, item, chosen)
+            scenes += _made(config, item)
         except InputError as error:
-            if split == "train" and isinstance(item, PatchFile):
-                raise
-            _log.warning("left out: %s", error)
+            reasons.append(str(error))
     if split == "train":
-        for name in config.simulated:
-            yield from _simulated(config, name)
+        scenes += [scene for name in config.simulated for scene in _simulated(config, name)]
+    if not scenes:
+        more = f" (nor are {len(reasons) - 1} others usable)" if len(reasons) > 1 else ""
+        raise InputError(f"{reasons[0]}{more}" if reasons else f"no data of split {split!r}: {NO_VALIDATION}")
+    for reason in reasons:
+        _log.warning("left out: %s", reason)
+    return tuple(scenes)
 
 
-def _made(config: DataConfig, item: Item, chosen: tuple[int, ...]) -> Iterator[WaldScene]:
-    sensor = sensors.get(item.sensor)
+def _made(config: DataConfig, item: Item) -> Iterator[WaldScene]:
+    chosen = band_indexes(item.bands, config.bands)
+    if item.ratio != config.ratio or not chosen:
+        raise InputError(
+            f"{item.name}: has {','.join(item.bands)} at ratio {item.ratio}, not {','.join(config.bands)} at {config.ratio}"
+        )
     if isinstance(item, PatchFile):
         limit = config.limit if item.split == "train" else config.valid_limit
         yield from read_patches(item, chosen, prior=config.prior, limit=limit)
@@ -97,7 +95,7 @@ def _made(config: DataConfig, item: Item, chosen: tuple[int, ...]) -> Iterator[W
     scene = _pair_scene(item, config)
     yield scene
     if config.variants and item.split == "train":
-        gains = sensor.gains(len(chosen), tuple(item.bands[index] for index in chosen))
+        gains = sensors.get(item.sensor).gains(len(chosen), tuple(item.bands[index] for index in chosen))
         seed = int.from_bytes(hashlib.sha256(item.name.encode()).digest()[:4], "big")
         yield from variants(scene, Making(gains=gains, ratio=config.ratio, prior=config.prior, seed=seed))
 
