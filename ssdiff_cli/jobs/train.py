@@ -19,6 +19,7 @@ from ssdiff_models.errors import InputError, ModelError, UsageError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.transplant import transplant
 from ssdiff_models.spectrum import partners
+from ssdiff_models.training.ahead import drawn_ahead
 from ssdiff_models.training.batches import BatchSampler, patch_origins
 from ssdiff_models.training.cache import SceneSet
 from ssdiff_models.training.execution import ALONE, Execution
@@ -129,23 +130,17 @@ def train(job: TrainingJob, scenes: SceneSet) -> Iterator[StepReport | Validatio
     """
     trainer = _trainer(job)
     sampler = _sampler(job, scenes)
-    if job.execution.rank:
-        yield from trainer.run(sampler)
-        return
-    _write_settings(job)
-    keeper, watch, run = _Keeper(job, scenes, trainer), Watch(), job.settings.run
-    total, main = trainer.config.total, trainer.config.steps
-    for report in trainer.run(sampler):
-        watch.look(report.step, report.loss)
-        yield report
-        due = report.step % run.validate_every == 0 or report.step in {main, total}
-        result = keeper.validate() if due else None
-        keeper.note(report, result)
-        if result is not None:
-            keeper.publish(result)
-            yield result
-        if report.step % run.save_every == 0 or report.step == total:
-            keeper.save()
+    watch = Watch()
+    keeper = None
+    if not job.execution.rank:
+        _write_settings(job)
+        keeper = _Keeper(job, scenes, trainer)
+    with drawn_ahead(sampler) as draws:
+        for report in trainer.run(draws):
+            watch.look(report.step, report.loss)
+            yield report
+            if keeper is not None:
+                yield from keeper.after(report)
 
 
 def _trainer(job: TrainingJob) -> Trainer:
@@ -215,6 +210,18 @@ class _Keeper:
         self._best = _best_so_far(job)
         self._exp = fmean(score_lms(scene, self._ratio).ergas for scene in scenes.validation)
         self._radiometry = training_radiometry(pooled(scenes.train))
+
+    def after(self, report: StepReport) -> Iterator[ValidationReport]:
+        """Does what is due after a step, and yields its validation, if any."""
+        run, config = self._job.settings.run, self._trainer.config
+        due = report.step % run.validate_every == 0 or report.step in {config.steps, config.total}
+        result = self.validate() if due else None
+        self.note(report, result)
+        if result is not None:
+            self.publish(result)
+            yield result
+        if report.step % run.save_every == 0 or report.step == config.total:
+            self.save()
 
     def validate(self) -> ValidationReport:
         """Scores the moving average."""

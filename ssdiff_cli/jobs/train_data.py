@@ -49,6 +49,7 @@ def load_data(config: DataConfig, cache: Path | None) -> SceneSet:
     if cache is None:
         return scenes
     save_scenes(cache, scenes)
+    del scenes
     # Read back: later runs see the same sixteen bits.
     return load_scenes(cache)
 

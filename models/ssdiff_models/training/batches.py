@@ -42,6 +42,7 @@ class BatchSampler:
     band_jitter: float
     """Standard deviation of the logarithm of each band's own gain, PAN included."""
     _origins: tuple[Tensor, ...] = field(init=False, repr=False)
+    _shares: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.scenes:
@@ -54,12 +55,12 @@ class BatchSampler:
                     "and their gaps; leave the scene out or use smaller patches"
                 )
         object.__setattr__(self, "_origins", found)
+        object.__setattr__(self, "_shares", torch.tensor(_weights(self.scenes)))
 
     def draw(self, step: int) -> Batch:
         """Returns the batch of one step."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        weights = torch.tensor(_weights(self.scenes))
-        chosen = torch.multinomial(weights, self.batch, replacement=True, generator=generator)
+        chosen = torch.multinomial(self._shares, self.batch, replacement=True, generator=generator)
         patches = [self._patch(self.scenes[index], self._origins[index], generator) for index in chosen.tolist()]
         gt, lms, pan, ms = (torch.stack(images) for images in zip(*patches, strict=True))
         return Batch(gt=gt, lms=lms, pan=pan, ms=ms)

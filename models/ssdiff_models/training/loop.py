@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.ssdiff import Branch
 from ssdiff_models.schedule import Schedule
-from ssdiff_models.training.batches import Batch, BatchSampler
+from ssdiff_models.training.ahead import Draws
+from ssdiff_models.training.batches import Batch
 from ssdiff_models.training.execution import ALONE, Execution
 
 __all__ = ["StepReport", "Trainer", "TrainingConfig"]
@@ -113,7 +114,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
         self.step = 0
 
-    def run(self, sampler: BatchSampler) -> Iterator[StepReport]:
+    def run(self, sampler: Draws) -> Iterator[StepReport]:
         """Trains from the current step to the last one of the config.
 
         Raises:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ssdiff_models.errors import InputError
+from ssdiff_models.training.ahead import drawn_ahead
 from ssdiff_models.training.wald import interpolate
 from tests.models.training.pieces import sampler, wald_scene
 
@@ -120,3 +121,10 @@ def test_no_sensor_drowns_the_others() -> None:
     share = float((source.draw(0).gt.amax((1, 2, 3)) > 25).float().mean())
     # By area it would be 1/9; by the square root of it 1 / (1 + sqrt(8)).
     assert 0.15 < share < 0.4
+
+
+def test_batches_drawn_ahead_are_the_same() -> None:
+    plain = sampler()
+    with drawn_ahead(sampler()) as ahead:
+        for step in (0, 1, 2, 7, 8):
+            assert torch.equal(ahead.draw(step).gt, plain.draw(step).gt)
