@@ -67,28 +67,29 @@ def _scenes(config: DataConfig, items: Sequence[Item], split: str) -> tuple[Wald
     """
     scenes, reasons = list[WaldScene](), list[str]()
     for item in items:
+        chosen = band_indexes(item.bands, config.bands)
         if item.split != split:
             continue
+        if item.ratio != config.ratio or not chosen:
+            there, wanted = f"{','.join(item.bands)} at ratio {item.ratio}", f"{','.join(config.bands)} at {config.ratio}"
+            _log.info("%s: has %s, not %s: left out", item.name, there, wanted)
+            continue
         try:
-            scenes += _made(config, item)
+            scenes += _made(config, item, chosen)
         except InputError as error:
             reasons.append(str(error))
     if split == "train":
         scenes += [scene for name in config.simulated for scene in _simulated(config, name)]
     if not scenes:
         more = f" (nor are {len(reasons) - 1} others usable)" if len(reasons) > 1 else ""
-        raise InputError(f"{reasons[0]}{more}" if reasons else f"no data of split {split!r}: {NO_VALIDATION}")
+        none = f"no data of split {split!r} with bands {','.join(config.bands)} at ratio {config.ratio}: name some with --valid"
+        raise InputError(f"{reasons[0]}{more}" if reasons else none)
     for reason in reasons:
         _log.warning("left out: %s", reason)
     return tuple(scenes)
 
 
-def _made(config: DataConfig, item: Item) -> Iterator[WaldScene]:
-    chosen = band_indexes(item.bands, config.bands)
-    if item.ratio != config.ratio or not chosen:
-        raise InputError(
-            f"{item.name}: has {','.join(item.bands)} at ratio {item.ratio}, not {','.join(config.bands)} at {config.ratio}"
-        )
+def _made(config: DataConfig, item: Item, chosen: tuple[int, ...]) -> Iterator[WaldScene]:
     if isinstance(item, PatchFile):
         limit = config.limit if item.split == "train" else config.valid_limit
         yield from read_patches(item, chosen, prior=config.prior, limit=limit)
