@@ -105,7 +105,8 @@ def affine_map(transform: Affine) -> PointMap:
     a, b, c, d, e, f = tuple(transform)[:6]
 
     def apply(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-        return a * x + b * y + c, d * x + e * y + f
+        with np.errstate(invalid="ignore"):  # places that a projection does not have are infinite, and stay nowhere
+            return a * x + b * y + c, d * x + e * y + f
 
     return apply
 

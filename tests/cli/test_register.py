@@ -91,6 +91,27 @@ def test_a_shift_that_grows_over_the_scene_is_followed(scene_factory: SceneFacto
     assert abs(motion[0] - 1) * 384 < SLOPE_ACCURACY
 
 
+CORNERS = ((0.0, 0.0), (0.0, 384.0), (384.0, 0.0), (384.0, 384.0))
+LEFT_OVER = 0.2
+"""PAN pixels that may be left at the corners."""
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_slowly_varying_shift_leaves_little_at_the_corners(seed: int, scene_factory: SceneFactory, tmp_path: Path) -> None:
+    """From half a PAN pixel at one end to two at the other, down and to the left."""
+    scene = scene_factory(size=384, seed=seed)
+    grows = 1.5 / 384
+    with rasterio.open(scene.pan) as pan, rasterio.open(scene.ms, "r+") as ms:
+        wrong = Affine(1, grows, 0.5, -grows, 1, -0.5)  # PAN (column, row) of the content to where the file says that it is
+        ms.transform = pan.transform @ wrong @ ~pan.transform @ ms.transform
+    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    with rasterio.open(tmp_path / "out.tif") as file:
+        moved = Affine(*(float(word) for word in file.tags(ns="SSDIFF")["REGISTRATION"].strip("[]").split(",")))
+    for corner in CORNERS:
+        assert np.hypot(*np.subtract(wrong @ corner, corner)) > 0.5
+        assert np.hypot(*np.subtract(moved @ (wrong @ corner), corner)) < LEFT_OVER
+
+
 def test_a_large_shift_is_found(scene_factory: SceneFactory) -> None:
     scene = scene_factory(size=384, margin=12)
     displace(scene, 19.4, -11.2)
