@@ -198,13 +198,14 @@ def dataset_samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
     for index in range(dataset.count):
         image = {name: read(index) for name, read in dataset.read.items()}
         rows, cols = image["pan"].shape[1:]
+        name = f"{dataset.path}: image {index}"
         yield Sample(
-            name=f"{dataset.path}: image {index}",
+            name=name,
             pan=image["pan"][0],
             ms=image["ms"],
             lms=image["lms"],
             valid=np.ones((rows, cols), dtype=np.bool_),
-            inner=crop_slices(rows, cols, crop),
+            inner=crop_slices(name, rows, cols, crop),
             phase=dataset.ratio / 2,
             reference=image.get("gt"),
         )

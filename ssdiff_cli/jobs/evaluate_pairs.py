@@ -168,7 +168,7 @@ def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[S
         rows, cols = reference.shape[1:]
         under: BoolArray = np.all(patch.valid.reshape(rows, pair.ratio, cols, pair.ratio), axis=(1, 3))
         valid = _eroded(under, 4 * pair.ratio)
-        inner = crop_slices(rows, cols, crop)
+        inner = crop_slices(pair.ms.path, rows, cols, crop)
         if not has_block(valid[inner], BLOCK):
             continue
         ms = reduce_ms(torch.from_numpy(reference).double(), sensor.ms_gains, pair.ratio, pair.ms_phase).float().numpy()

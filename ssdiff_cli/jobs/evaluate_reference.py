@@ -28,7 +28,7 @@ def score_products(
     """Yields the scores of each product on the whole reference, or on each of the windows."""
     whole = Window(row=0, col=0, rows=reference.bands.rows, cols=reference.bands.cols)
     if windows is None:
-        rows, cols = crop_slices(whole.rows, whole.cols, settings.crop)
+        rows, cols = crop_slices(reference.bands.path, whole.rows, whole.cols, settings.crop)
         scored = Window(row=rows.start, col=cols.start, rows=rows.stop - rows.start, cols=cols.stop - cols.start)
         windows = iter([scored])
     empty = True

@@ -1,6 +1,7 @@
 """What is scored: a piece of a scene (or an image of a test set) with all that fusing and scoring it takes."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -163,7 +164,7 @@ def score_pieces(settings: Settings, samples: Iterator[Sample], fusers: dict[str
     """Yields what every method makes of every sample; samples of one name are pieces of one unit and are scored together.
 
     Raises:
-        InputError: When an image cannot be scored.
+        InputError: When an image cannot be scored; the message names its file.
     """
     for name, pieces in groupby(samples, key=lambda sample: sample.name):
         totals = {method: FullResolution(sensor=settings.sensor, ratio=settings.ratio) for method in fusers}
@@ -171,22 +172,34 @@ def score_pieces(settings: Settings, samples: Iterator[Sample], fusers: dict[str
             assert sample.pan_low is not None
             for method, fuse in fusers.items():
                 image = fuse(sample)
-                totals[method].update(image, sample.lms, sample.pan, sample.pan_low, inner=sample.inner, valid=sample.valid)
+                with _naming(settings.inputs[0]):
+                    totals[method].update(image, sample.lms, sample.pan, sample.pan_low, inner=sample.inner, valid=sample.valid)
                 yield Fused(sample=sample, method=method, image=image)
         for method, total in totals.items():
-            yield Scored(name=name, method=method, scores=total.result())
+            with _naming(settings.inputs[0]):
+                scores = total.result()
+            yield Scored(name=name, method=method, scores=scores)
 
 
-def crop_slices(rows: int, cols: int, crop: int) -> tuple[slice, slice]:
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Says of which file it is what a metric cannot do."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def crop_slices(name: str, rows: int, cols: int, crop: int) -> tuple[slice, slice]:
     """Returns the part of an image that the reference toolbox scores with a border cut of `crop` (its ``crop:end-crop``).
 
     Raises:
-        InputError: When what is left is smaller than a metric's block.
+        InputError: When what is left is smaller than a metric's block; it says so of `name`.
     """
     first = max(crop - 1, 0)
     if min(rows, cols) - first - crop < BLOCK:
         raise InputError(
-            f"{rows} x {cols} pixels less a border of {crop} are smaller than the metrics' {BLOCK} x {BLOCK} block: "
+            f"{name}: {rows} x {cols} pixels to score, less a border of {crop} are smaller than the metrics' {BLOCK} x {BLOCK} block: "
             "give a larger image or a smaller --crop"
         )
     return slice(first, rows - crop), slice(first, cols - crop)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 from affine import Affine
 from typer.testing import CliRunner, Result
@@ -284,6 +285,19 @@ def test_nothing_valid_and_too_small(scene: Scene, tmp_path: Path, scene_factory
     line = refused(ssdiff("--reduced-res", tiny.pan, tiny.ms, "--methods", "exp"), 3)
     assert "smaller than the metrics' 32 x 32 block" in line
     assert "--crop" in line
+    assert line.startswith(f"ssdiff: {tiny.ms}: ")
+    with rasterio.open(tiny.pan) as pan:
+        bbox = ",".join(str(edge) for edge in rasterio.windows.bounds(rasterio.windows.Window(0, 0, 24, 24), pan.transform))
+    line = refused(ssdiff("--full-res", tiny.pan, tiny.ms, "--methods", "exp", "--bbox", bbox), 3)
+    assert "smaller than Q2n's block of 32 x 32" in line
+    assert str(tiny.pan) in line
+
+
+def test_settings_of_a_model_that_is_not_asked_for(scene: Scene) -> None:
+    for option in (("--model", "bgrn"), ("--steps", "2")):
+        line = refused(ssdiff("--full-res", scene.pan, scene.ms, "--methods", "exp,gsa", *option), 2)
+        assert "--model and --steps are for the method ssdiff" in line
+        refused(ssdiff("--fused", scene.truth, "--reference", scene.truth, *option), 2)
 
 
 def test_a_report_needs_its_folder(scene: Scene, tmp_path: Path) -> None:

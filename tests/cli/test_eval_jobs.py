@@ -94,10 +94,10 @@ def test_blocks_are_anchored_at_the_first_pixel() -> None:
 
 
 def test_a_border_cut_is_the_toolboxs() -> None:
-    assert crop_slices(256, 256, 21) == (slice(20, 235), slice(20, 235))
-    assert crop_slices(40, 256, 0) == (slice(0, 40), slice(0, 256))
+    assert crop_slices("ms.tif", 256, 256, 21) == (slice(20, 235), slice(20, 235))
+    assert crop_slices("ms.tif", 40, 256, 0) == (slice(0, 40), slice(0, 256))
     with pytest.raises(InputError, match="--crop"):
-        crop_slices(72, 256, 21)
+        crop_slices("ms.tif", 72, 256, 21)
 
 
 def test_t_quantiles_are_students() -> None:
@@ -178,7 +178,7 @@ def test_a_row_is_what_sharpen_writes(scene_factory: SceneFactory, tmp_path: Pat
     named = ["--model", str(model)] if method == "ssdiff" else []
     made = CliRunner().invoke(app, ["sharpen", *pair, "-o", str(output), "--method", method, "--sensor", "qb", *named])
     assert made.exit_code == 0, made.output
-    choice = ModelChoice(model=str(model))
+    choice = ModelChoice(model=str(model) if named else None)
     request = Request(full=pair, fused=(str(output),), methods=(method, "exp"), sensor="qb", choice=choice)
     with raster_env(), open_plan(request) as plan:
         evaluation = Evaluation(settings=plan.settings)

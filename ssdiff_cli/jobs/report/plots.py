@@ -34,7 +34,8 @@ def band_plot(figures: Mapping[str, BandFigures], bands: Sequence[str]) -> str:
         right.plot(places, values.correlation, marker="o", markersize=4, linewidth=1.4, color=colour)
     _finish(left, bands, "error (RMSE), % of the band's mean")
     _finish(right, bands, "correlation")
-    figure.legend(loc="outside lower center", ncols=min(len(figures), 6), frameon=False, fontsize=9)
+    lines = -(-len(figures) // 6)
+    figure.legend(loc="outside lower center", ncols=-(-len(figures) // lines), frameon=False, fontsize=9)
     return _svg(figure)
 
 
