@@ -287,7 +287,8 @@ def test_nothing_valid_and_too_small(scene: Scene, tmp_path: Path, scene_factory
     assert "--crop" in line
     assert line.startswith(f"ssdiff: {tiny.ms}: ")
     with rasterio.open(tiny.pan) as pan:
-        bbox = ",".join(str(edge) for edge in rasterio.windows.bounds(rasterio.windows.Window(0, 0, 24, 24), pan.transform))
+        left, top, side = pan.bounds.left, pan.bounds.top, 24 * pan.res[0]
+    bbox = f"{left},{top - side},{left + side},{top}"
     line = refused(ssdiff("--full-res", tiny.pan, tiny.ms, "--methods", "exp", "--bbox", bbox), 3)
     assert "smaller than Q2n's block of 32 x 32" in line
     assert str(tiny.pan) in line
