@@ -40,7 +40,7 @@ def test_reading_ahead_is_bounded() -> None:
     time.sleep(0.05)
     # One taken, three waiting, one in the reader's hands.
     assert len(read) <= 5
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
 
 
 def test_mapping_ahead_is_bounded() -> None:
