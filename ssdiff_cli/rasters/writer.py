@@ -79,7 +79,7 @@ class RasterSink:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encode")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._writing: deque[Future[None]] = deque()
-        self._ahead = 2 * threads
+        self._ahead = 8 * threads
 
     @property
     def wanted(self) -> tuple[Window, ...]:
