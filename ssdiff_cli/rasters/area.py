@@ -147,10 +147,12 @@ def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelR
 def _map_polygons(geometry: shapely.Geometry, to_pan: PointMap, path: str) -> shapely.Geometry:
     left, bottom, right, top = geometry.bounds
     dense = shapely.segmentize(geometry, max(right - left, top - bottom) / EDGE_POINTS)
-    mapped = shapely.transform(dense, lambda points: np.stack(to_pan(points[:, 0], points[:, 1]), axis=1))
-    if not np.isfinite(shapely.get_coordinates(mapped)).all():
-        raise InputError(f"{path}: lies outside of where the PAN's coordinates are defined: check its CRS")
-    polygons = shapely.make_valid(mapped)
+    mapped = np.stack(to_pan(*shapely.get_coordinates(dense).T), axis=1)
+    if not np.isfinite(mapped).all():
+        raise InputError(
+            f"{path}: lies outside of where the PAN's coordinates are defined: check its CRS (GeoJSON that names none is WGS 84)"
+        )
+    polygons = shapely.make_valid(shapely.transform(dense, lambda _: mapped))
     shapely.prepare(polygons)
     return polygons
 
@@ -163,7 +165,7 @@ def _parse_geojson(text: str) -> tuple[shapely.Geometry, CRS | None]:
     else:
         parts = [document["geometry"] if kind == "Feature" else document]
     geometry = shapely.union_all([shapely.make_valid(shapely.from_geojson(json.dumps(part))) for part in parts])
-    name = document.get("crs", {}).get("properties", {}).get("name", "OGC:CRS84")
+    name = (document.get("crs") or {}).get("properties", {}).get("name", "OGC:CRS84")
     return geometry, parse_crs(name)
 
 

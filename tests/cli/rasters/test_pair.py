@@ -225,7 +225,7 @@ def written(kind: str, folder: Path) -> tuple[str, str | None]:
         "wkt": shapely.to_wkt(TRIANGLE, rounding_precision=9),
         "ewkt": f"SRID=4326;{shapely.to_wkt(ground, rounding_precision=15)}",
         "wkb": shapely.to_wkb(shapely.set_srid(TRIANGLE, 32631), hex=True, include_srid=True),
-        "geometry": json.dumps(geojson),
+        "geometry": json.dumps({**geojson, "crs": None}),
         "collection": json.dumps({"type": "FeatureCollection", "features": [feature]}),
         "old crs": json.dumps(
             {
@@ -260,6 +260,12 @@ def test_what_is_no_polygon_is_refused(text: str, paths: tuple[str, str], tmp_pa
     path = tmp_path / "aoi.txt"
     path.write_text(text)
     assert "aoi.txt" in refusal(*paths, aoi=str(path)) or "EPSG:99999999" in refusal(*paths, aoi=str(path))
+
+
+def test_geojson_in_metres_without_a_crs_is_refused(paths: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "metres.geojson"
+    path.write_text(shapely.to_geojson(TRIANGLE))
+    assert "metres.geojson: lies outside" in refusal(*paths, aoi=str(path))
 
 
 def test_a_missing_area_file_is_named(paths: tuple[str, str]) -> None:
