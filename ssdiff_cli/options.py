@@ -130,7 +130,7 @@ Sensor = Annotated[
 ]
 Register = Annotated[bool, typer.Option("--register", help="Find the shift between PAN and MS and correct it.")]
 RegisterLocal = Annotated[
-    bool, typer.Option("--register-local", help="As --register, with a shift that changes linearly over the scene.")
+    bool, typer.Option("--register-local", help="As --register, with a shift that changes slowly over the scene.")
 ]
 Stats = Annotated[
     str | None,

@@ -10,11 +10,13 @@ from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 
 from ssdiff_models.degrade import reduce_pan
+from ssdiff_models.drift import Drift, Sightings, follow, steady
 from ssdiff_models.registration import Shift, estimate_shift
 from ssdiff_models.scene import MS_HALO, Patch
+from ssdiff_models.surface import Surface
 from ssdiff_models.tiles import Window
 
-__all__ = ["Drift", "SceneShift", "WindowShift", "agree", "lattice", "window_shift"]
+__all__ = ["NoShift", "SceneShift", "WindowShift", "agree", "lattice", "window_shift"]
 
 REACH = 8
 """MS pixels that the search of the first guess looks to every side."""
@@ -22,36 +24,8 @@ LEAST_CORRELATION = 0.6
 """Multiple correlation of PAN and MS below which a window tells nothing."""
 LEAST_VALID = 0.3
 """Share of a window's MS pixels that must be valid."""
-FAR = 4.0
-"""Robust standard deviations from the median beyond which a window is an outlier."""
 CONTRADICTION = 1.5
 """PAN pixels of spread beyond which windows contradict each other."""
-LEAST_ERROR = 0.002
-"""PAN pixels of standard error that a window's estimate has at least."""
-SLACK = 0.25
-"""PAN pixels from the median that are never called an outlier."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """A shift that changes over the scene: what is added to the one of the scene, per PAN pixel from a point on."""
-
-    row: float
-    """The point's PAN row."""
-    col: float
-    """The point's PAN column."""
-    rows_per_row: float = 0.0
-    rows_per_col: float = 0.0
-    cols_per_row: float = 0.0
-    cols_per_col: float = 0.0
-
-    def at(self, row: float, col: float) -> tuple[float, float]:
-        """Returns the rows and columns to add at a PAN position."""
-        down, right = row - self.row, col - self.col
-        return (
-            self.rows_per_row * down + self.rows_per_col * right,
-            self.cols_per_row * down + self.cols_per_col * right,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +37,8 @@ class WindowShift:
     col: float
     """PAN column of the window's centre."""
     shift: Shift
+    reach: float = 0.0
+    """Half the window's longer side in PAN pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +56,31 @@ class SceneShift:
     windows: int
     """Windows that agree."""
     drift: Drift | None = None
-    """How the shift changes over the scene, where that was asked for."""
+    """How the shift changes over the scene, where that was asked for and the windows tell it."""
+    surface: Surface | None = None
+    """What a shift that is linear over the scene leaves, where that is worth following."""
 
     @property
     def size(self) -> float:
         """The larger of rows and columns, without sign."""
         return max(abs(self.rows), abs(self.cols))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoShift:
+    """Why windows do not tell a shift."""
+
+    windows: int
+    """Windows that told one of their own."""
+    spread: float = 0.0
+    """Robust standard deviation of what they told, in PAN pixels."""
+
+    @property
+    def reason(self) -> str:
+        """What to say of it."""
+        if not self.windows:
+            return "too little that PAN and MS share"
+        return f"{self.windows} windows contradict each other (spread {self.spread:.1f} PAN pixels)"
 
 
 def lattice(region: Window, *, count: int, size: int, ratio: int) -> Iterator[Window]:
@@ -131,7 +126,8 @@ def window_shift(patch: Patch, window: Window, *, ratio: int, phase: float) -> W
     )
     if not shift.correlation > LEAST_CORRELATION:
         return None
-    return WindowShift(row=window.row + window.rows / 2, col=window.col + window.cols / 2, shift=shift)
+    reach = max(window.rows, window.cols) / 2
+    return WindowShift(row=window.row + window.rows / 2, col=window.col + window.cols / 2, shift=shift, reach=reach)
 
 
 def _whole_pixels(valid: Tensor, ratio: int) -> Tensor:
@@ -164,59 +160,41 @@ def _edges(image: Tensor) -> Tensor:
     return (down.square() + right.square()).sqrt().sum(0)
 
 
-def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneShift | None:
-    """Returns what most windows say, or None where no window told anything or they contradict each other.
+def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneShift | NoShift:
+    """Returns what most windows say, or why there is no such thing.
 
     Args:
         found: The windows' estimates.
-        local: Whether to fit a shift that changes linearly over the scene; needs 6 windows in general position.
+        local: Whether the shift may change over the scene, as far as there are windows enough to tell how.
     """
     windows = [window for window in found if window is not None]
     if not windows:
-        return None
-    shifts = np.array([(window.shift.rows, window.shift.cols) for window in windows])
-    places = np.array([(window.row, window.col) for window in windows])
-    centre = places.mean(0)
-    design = np.column_stack([np.ones(len(places)), places - centre]) if local else np.ones((len(places), 1))
-    errors = np.array([window.shift.error for window in windows])
-    kept, fit = _robust_fit(design, shifts, errors)
-    spread = 1.4826 * float(np.median(np.abs(shifts - design @ fit)[kept], axis=0).max())
-    if spread > CONTRADICTION or kept.sum() < max(len(windows) / 2, 2 * design.shape[1] if local else 1):
-        return None
+        return NoShift(windows=0)
+    seen = _sightings(windows)
+    fit = follow(seen) if local else steady(seen)
+    spread = _spread(fit.left[fit.kept])
+    if spread > CONTRADICTION or fit.kept.sum() < len(windows) / 2:
+        return NoShift(windows=len(windows), spread=_spread(fit.left))
     return SceneShift(
-        rows=float(fit[0, 0]),
-        cols=float(fit[0, 1]),
+        rows=fit.shift[0],
+        cols=fit.shift[1],
         spread=spread,
         correlation=float(np.median([window.shift.correlation for window in windows])),
-        windows=int(kept.sum()),
-        drift=_drift(centre, fit) if local else None,
+        windows=int(fit.kept.sum()),
+        drift=fit.drift if local else None,
+        surface=fit.surface,
     )
 
 
-def _drift(centre: npt.NDArray[np.float64], fit: npt.NDArray[np.float64]) -> Drift:
-    return Drift(
-        row=float(centre[0]),
-        col=float(centre[1]),
-        rows_per_row=float(fit[1, 0]),
-        rows_per_col=float(fit[2, 0]),
-        cols_per_row=float(fit[1, 1]),
-        cols_per_col=float(fit[2, 1]),
+def _spread(left: npt.NDArray[np.float64]) -> float:
+    """Robust standard deviation, the larger of rows and columns."""
+    return 1.4826 * float(np.median(np.abs(left), axis=0).max())
+
+
+def _sightings(windows: list[WindowShift]) -> Sightings:
+    return Sightings(
+        places=np.array([(window.row, window.col) for window in windows]),
+        shifts=np.array([(window.shift.rows, window.shift.cols) for window in windows]),
+        errors=np.array([window.shift.error for window in windows]),
+        reach=float(np.median([window.reach for window in windows])),
     )
-
-
-def _robust_fit(
-    design: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64], errors: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Fits by least squares, weighted by the errors, leaving out what lies far off the fit (at first: the median)."""
-    kept = np.ones(len(shifts), bool)
-    fit = np.vstack([np.median(shifts, axis=0), np.zeros((design.shape[1] - 1, 2))])
-    for _ in range(10):
-        left = np.abs(shifts - design @ fit)
-        limit = np.maximum(FAR * 1.4826 * np.median(left[kept], axis=0), SLACK)
-        fresh = (left <= limit).all(1)
-        scale = 1 / np.maximum(errors[fresh, None], LEAST_ERROR)
-        fit = np.linalg.lstsq(design[fresh] * scale, shifts[fresh] * scale, rcond=None)[0]
-        if (fresh == kept).all():
-            break
-        kept = fresh
-    return kept, fit

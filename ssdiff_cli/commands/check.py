@@ -133,7 +133,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"output   {_size(found['output'])}, {found['output']['dtype']}, {found['nodata_share']:.1%} nodata"
     yield f"ratio    {found['ratio']} (measured: {measured})"
     yield f"grid     {_grid(found['grid_phase'])}{'' if found['same_crs'] else '; PAN and MS have different CRSs'}"
-    yield f"shift    {_shift(found['shift'])}"
+    yield f"shift    {_shift(found['shift'], found['no_shift'])}"
     yield from _values(found)
     yield f"model    {_model(found['model'])}"
     needs = found["estimate"]
@@ -156,12 +156,13 @@ def _grid(phase: list[float] | None) -> str:
     return f"MS pixels lie {phase[0]:+.2f} rows and {phase[1]:+.2f} columns (PAN pixels) off the model's grid: resampled"
 
 
-def _shift(shift: Mapping[str, Any] | None) -> str:
+def _shift(shift: Mapping[str, Any] | None, no_shift: str | None) -> str:
     if shift is None:
-        return "unknown: too little that PAN and MS share"
+        return f"unknown: {no_shift}"
     end = ", corrected" if shift["corrected"] else ""
+    middle = " in the middle of the scene" if shift["drift"] else ""
     return (
-        f"the MS fits when moved by {shift['rows']:+.2f} rows and {shift['cols']:+.2f} columns (PAN pixels{end}); "
+        f"the MS fits when moved by {shift['rows']:+.2f} rows and {shift['cols']:+.2f} columns{middle} (PAN pixels{end}); "
         f"correlation {shift['correlation']:.3f}"
     )
 

@@ -8,6 +8,7 @@ from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.estimate import estimate
 from ssdiff_cli.jobs.model_shelf import ModelShelf
 from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
+from ssdiff_cli.jobs.registration import explain
 from ssdiff_cli.jobs.scene_statistics import statistics_record
 from ssdiff_cli.jobs.sharpen import check_arguments
 from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
@@ -69,6 +70,7 @@ def _look(job: SharpenJob) -> dict[str, Any]:
             "same_crs": pair.pan.dataset.crs == pair.ms.dataset.crs,
             "grid_phase": _grid_phase(pair),
             "shift": _shift(scene),
+            "no_shift": scene.no_shift and explain(scene.no_shift),
             "nodata_share": _invalid(pair),
             "statistics": statistics_record(
                 fusion.fuser.statistics if isinstance(fusion.fuser, ModelFuser) else pair.statistics()
@@ -115,8 +117,8 @@ def _shift(scene: OpenScene) -> dict[str, Any] | None:
         return None
     names = ("rows", "cols", "spread", "correlation")
     numbers = {name: round(float(getattr(shift, name)), 4) for name in names}
-    drift = asdict(shift.drift) if shift.drift else None
-    return numbers | {"windows": shift.windows, "corrected": scene.registered, "drift": drift}
+    change = {name: part and asdict(part) for name, part in (("drift", shift.drift), ("surface", shift.surface))}
+    return numbers | {"windows": shift.windows, "corrected": scene.registered} | change
 
 
 def _invalid(pair: ScenePair) -> float:

@@ -10,7 +10,7 @@ from ssdiff_cli.jobs import registration
 from ssdiff_cli.jobs.scene_statistics import read_statistics
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
-from ssdiff_models.alignment import SceneShift
+from ssdiff_models.alignment import NoShift, SceneShift
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.familiarity import unfamiliar
 
@@ -28,6 +28,8 @@ class OpenScene:
     """The model; None where the method is classical."""
     shift: SceneShift | None
     """What PAN and MS are (or, where the job registers them, were) apart; None where they do not tell."""
+    no_shift: NoShift | None
+    """Why they do not."""
     registered: bool
     """Whether `shift` has been corrected."""
 
@@ -54,12 +56,13 @@ def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
             _log.info(note)
         if job.statistics is not None:
             pair.use_statistics(read_statistics(job.statistics, pair.bands))
-        shift = measured or registration.look(pair)
+        found = measured or registration.look(pair)
         if measured is None:
-            registration.warn(pair, shift)
+            registration.warn(pair, found)
+        shift, no_shift = (found, None) if isinstance(found, SceneShift) else (None, found)
         if checkpoint is not None:
             _compare(pair, checkpoint, shift)
-        yield OpenScene(pair=pair, checkpoint=checkpoint, shift=shift, registered=measured is not None)
+        yield OpenScene(pair=pair, checkpoint=checkpoint, shift=shift, no_shift=no_shift, registered=measured is not None)
 
 
 def _options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:

@@ -1,18 +1,24 @@
 """The shift between the PAN and the MS of a pair: looked for in every run, corrected on request."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+from affine import Affine
+
 from ssdiff_cli.device import processor_threads
+from ssdiff_cli.rasters.motion import unmoved
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
-from ssdiff_models.alignment import Drift, SceneShift, WindowShift, agree, lattice, window_shift
+from ssdiff_models.alignment import NoShift, SceneShift, WindowShift, agree, lattice, window_shift
+from ssdiff_models.drift import Drift
 from ssdiff_models.errors import InputError
 from ssdiff_models.pipeline import ordered_map
 from ssdiff_models.runners import single_threaded
 from ssdiff_models.scene import Patch
 from ssdiff_models.tiles import Window
 
-__all__ = ["WORTH_A_WARNING", "look", "register", "warn"]
+__all__ = ["WORTH_A_WARNING", "explain", "look", "register", "warn"]
 
 WORTH_A_WARNING = 0.5
 """PAN pixels of shift that a run without ``--register`` warns about."""
@@ -21,9 +27,9 @@ PASSES = 2
 _log = logging.getLogger(__name__)
 
 
-def look(pair: ScenePair) -> SceneShift | None:
-    """Returns a quick estimate from a few windows, in a fraction of a second; None where they tell nothing."""
-    return _estimate(pair, count=3, size=48, local=False)
+def look(pair: ScenePair) -> SceneShift | NoShift:
+    """Returns a quick estimate from a few windows, in a fraction of a second, or why they tell nothing."""
+    return agree(_windows(pair, count=3, size=48))
 
 
 def register(pan: str, ms: str, options: PairOptions, *, local: bool) -> tuple[PairOptions, SceneShift]:
@@ -41,40 +47,43 @@ def register(pan: str, ms: str, options: PairOptions, *, local: bool) -> tuple[P
     Raises:
         InputError: When the pair cannot be used, or does not tell its shift.
     """
-    total: SceneShift | None = None
+    found: SceneShift | None = None
     for _ in range(PASSES):
         with open_pair(pan, ms, options=options) as pair:
             found = _measure(pair, local=local)
         options = _moved(options, found)
-        total = found if total is None else _summed(total, found)
-    assert total is not None
+    assert found is not None
     _log.info(
-        "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)",
-        ms, total.rows, total.cols, total.windows, total.spread,
+        "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)%s",
+        ms, found.rows, found.cols, found.windows, found.spread, f" in the middle, {_change(found)}" if local else "",
     )  # fmt: skip
-    return options, total
+    return options, found
+
+
+def _change(shift: SceneShift) -> str:
+    if shift.surface is not None:
+        return "and elsewhere as a smooth surface tells"
+    return (
+        "changing linearly from there" if _moved(PairOptions(), shift).drift != PairOptions().drift else "and everywhere else"
+    )
 
 
 def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
-    found = _estimate(pair, count=8 if local else 4, size=32 if local else 96, local=local)
-    if found is None:
-        option = "--register-local" if local else "--register"
+    windows = _windows(pair, count=12 if local else 4, size=32 if local else 96)
+    found = agree((window and _whole(pair.options, window) for window in windows), local=local)
+    if isinstance(found, SceneShift):
+        return found
+    option = "--register-local" if local else "--register"
+    if not found.windows:
         raise InputError(
             f"{pair.ms.path}: {option} finds too little that PAN and MS share to tell their shift: leave {option} out, "
             "or give a larger scene"
         )
-    return found
+    remedy = "check that both show the same place at the same time, or " if local else "try --register-local, or "
+    raise InputError(f"{pair.ms.path}: {option} finds no shift, since {found.reason}: {remedy}leave {option} out")
 
 
-def _summed(first: SceneShift, second: SceneShift) -> SceneShift:
-    drift = second.drift
-    if first.drift is not None and drift is not None:
-        names = ("rows_per_row", "rows_per_col", "cols_per_row", "cols_per_col")
-        drift = replace(drift, **{name: getattr(first.drift, name) + getattr(drift, name) for name in names})
-    return replace(second, rows=first.rows + second.rows, cols=first.cols + second.cols, drift=drift)
-
-
-def _estimate(pair: ScenePair, *, count: int, size: int, local: bool) -> SceneShift | None:
+def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift | None]:
     # The overlap and not the area: the shift belongs to the scene, whatever part of it is asked for.
     windows = lattice(pair.overlap, count=count, size=size, ratio=pair.ratio)
     read = ((window, pair.read(window)) for window in windows)
@@ -84,31 +93,50 @@ def _estimate(pair: ScenePair, *, count: int, size: int, local: bool) -> SceneSh
         return window_shift(patch, window, ratio=pair.ratio, phase=pair.ms_phase)
 
     # One thread a window: small products gain nothing from more, which would wait for each other in a loop.
-    return agree(ordered_map(shift, read, workers=processor_threads(), initializer=single_threaded), local=local)
+    return ordered_map(shift, read, workers=processor_threads(), initializer=single_threaded)
+
+
+def _whole(options: PairOptions, window: WindowShift) -> WindowShift:
+    """Returns a window with its shift against the georeferencing, instead of against where `options` have moved the MS."""
+    seen_col, seen_row = np.array([window.col - window.shift.cols]), np.array([window.row - window.shift.rows])
+    cols, rows = unmoved(options.motion, options.surface)(seen_col, seen_row)
+    shift = replace(window.shift, rows=window.row - float(rows[0]), cols=window.col - float(cols[0]))
+    return replace(window, shift=shift)
 
 
 def _moved(options: PairOptions, shift: SceneShift) -> PairOptions:
-    """Returns the options with the shift on top of what they have, in thousandths of a pixel so that every machine has the same."""
+    """Returns the options with the shift, in thousandths of a pixel so that every machine has the same."""
     drift = shift.drift or Drift(row=0, col=0)
     down, right = drift.at(0, 0)
-    own = options.drift
+    back = Affine(
+        1 - drift.cols_per_col, -drift.cols_per_row, -shift.cols - right,
+        -drift.rows_per_col, 1 - drift.rows_per_row, -shift.rows - down,
+    )  # fmt: skip
+    d, c, shift_cols, b, a, shift_rows = tuple(~back)[:6]
     return replace(
         options,
-        shift_rows=round(options.shift_rows + shift.rows + down, 3),
-        shift_cols=round(options.shift_cols + shift.cols + right, 3),
-        drift=(
-            round(own[0] + drift.rows_per_row, 8),
-            round(own[1] + drift.rows_per_col, 8),
-            round(own[2] + drift.cols_per_row, 8),
-            round(own[3] + drift.cols_per_col, 8),
-        ),
+        shift_rows=round(shift_rows, 3),
+        shift_cols=round(shift_cols, 3),
+        drift=(round(a - 1, 8), round(b, 8), round(c, 8), round(d - 1, 8)),
+        surface=shift.surface,
     )
 
 
-def warn(pair: ScenePair, shift: SceneShift | None) -> None:
-    """Warns where a shift should have been corrected."""
-    if shift is not None and shift.size > WORTH_A_WARNING:
+def warn(pair: ScenePair, shift: SceneShift | NoShift) -> None:
+    """Warns where a shift should have been corrected; clouds, which lie elsewhere in every band, are nobody's mistake."""
+    if isinstance(shift, NoShift):
+        _log.info("%s: its shift against the PAN is unknown: %s", pair.ms.path, explain(shift))
+    elif shift.size > WORTH_A_WARNING:
         _log.warning(
             "%s: fits the PAN better when moved by %+.2f rows and %+.2f columns (PAN pixels): --register does that",
             pair.ms.path, shift.rows, shift.cols,
         )  # fmt: skip
+
+
+def explain(found: NoShift) -> str:
+    """Returns why a shift is unknown, and where windows disagree what that may come from."""
+    if not found.windows:
+        return found.reason
+    return (
+        f"{found.reason}: clouds, changes on the ground, or a shift that changes over the scene, which --register-local follows"
+    )

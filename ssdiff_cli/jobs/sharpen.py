@@ -1,11 +1,12 @@
 """Sharpening one pair of rasters into one output: plan, run, report."""
 
+import json
 import resource
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -83,6 +84,8 @@ def _provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, 
         tags["SENSOR"] = job.sensor
     if scene.registered:
         tags["REGISTRATION"] = repr([round(value, 8) for value in tuple(scene.pair.options.motion)[:6]])
+        if scene.pair.options.surface is not None:
+            tags["REGISTRATION_SURFACE"] = json.dumps(asdict(scene.pair.options.surface))
     return tags | fusion.provenance
 
 
@@ -145,7 +148,7 @@ def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, output: str, star
         method=job.method,
         steps=settings.steps if settings else None,
         seed=settings.seed if settings else None,
-        shift=(pair.options.shift_rows, pair.options.shift_cols) if scene.registered else None,
+        shift=(round(scene.shift.rows, 3), round(scene.shift.cols, 3)) if scene.registered and scene.shift else None,
         consistency=settings.consistency if settings else 0,
         seconds=round(seconds, 3),
         megapixels_per_second=area.rows * area.cols / 1e6 / seconds,

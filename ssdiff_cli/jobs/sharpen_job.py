@@ -39,7 +39,7 @@ class SharpenJob:
     """Name of a shipped model, or a file; None chooses for the scene."""
     sensor: str | None = None
     register: Literal["no", "global", "local"] = "no"
-    """Whether the MS is moved to fit the PAN: by one shift, or by one that changes linearly over the scene."""
+    """Whether the MS is moved to fit the PAN: by one shift, or by one that changes slowly over the scene."""
     statistics: str | None = None
     """JSON file with the scene's statistics, instead of its own."""
     consistency: bool | None = None

@@ -74,7 +74,8 @@ def _file(name: str) -> tuple[int, int] | str:
 def _geometry(pair: ScenePair) -> str:
     region = shapely.to_wkb(pair.region.polygons).hex() if pair.region else ""
     options = pair.options
-    return _digest(repr((pair.ratio, pair.ms_phase, tuple(options.motion), options.rpc_dem, repr(pair.crs), region)))
+    motion = tuple(options.motion), options.surface
+    return _digest(repr((pair.ratio, pair.ms_phase, motion, options.rpc_dem, repr(pair.crs), region)))
 
 
 class Journal:

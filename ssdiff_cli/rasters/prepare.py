@@ -22,9 +22,11 @@ from ssdiff_cli.rasters.area import (
 from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.crs import CrsLink, crs_link
 from ssdiff_cli.rasters.env import header_errors
-from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, affine_map, compose, georeference
+from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, compose, georeference
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
+from ssdiff_cli.rasters.motion import moved, unmoved
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.surface import Surface
 from ssdiff_models.tiles import Window
 
 __all__ = ["PairOptions", "Prepared", "prepare_pair"]
@@ -77,6 +79,8 @@ class PairOptions:
     """PAN columns by which the MS is to be moved right against its georeferencing."""
     drift: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """How that shift grows from PAN (0, 0) on: rows per row, rows per column, columns per row, columns per column."""
+    surface: Surface | None = None
+    """What more of a shift there is at every PAN position, where it does not only grow linearly."""
 
     @property
     def motion(self) -> Affine:
@@ -188,18 +192,19 @@ class _Link:
     @property
     def affine(self) -> Affine | None:
         """PAN pixels to MS pixels where that is affine."""
-        if self.pan.kind != "affine" or self.ms.kind != "affine" or self.pan.crs != self.ms.crs:
+        if self.pan.kind != "affine" or self.ms.kind != "affine" or self.pan.crs != self.ms.crs or self.options.surface:
             return None
-        moved = compose(self.pan.affine, ~self.options.motion)
-        return compose(~self.ms.affine, moved)
+        return compose(~self.ms.affine, compose(self.pan.affine, ~self.options.motion))
 
     def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
         """PAN (column, row) to MS (column, row)."""
-        return self.ms.to_pixel(*self.crs.forward(*self.pan.to_world(*affine_map(~self.options.motion)(cols, rows))))
+        back = unmoved(self.options.motion, self.options.surface)
+        return self.ms.to_pixel(*self.crs.forward(*self.pan.to_world(*back(cols, rows))))
 
     def backward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
         """MS (column, row) to PAN (column, row)."""
-        return affine_map(self.options.motion)(*self.pan.to_pixel(*self.crs.inverse(*self.ms.to_world(cols, rows))))
+        forth = moved(self.options.motion, self.options.surface)
+        return forth(*self.pan.to_pixel(*self.crs.inverse(*self.ms.to_world(cols, rows))))
 
 
 def _mapping(link: _Link, pan: Bands) -> GridMap:

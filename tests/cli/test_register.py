@@ -1,13 +1,18 @@
 """PAN and MS that do not fit: found, said, and on request corrected."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import rasterio
 from affine import Affine
+from scipy.ndimage import map_coordinates
 
+from ssdiff_cli.rasters.motion import moved, unmoved
+from ssdiff_models.surface import Lattice, Surface
 from tests.cli.calls import answer, refusal, ssdiff
 from tests.scenes import Scene, SceneFactory
 
@@ -84,11 +89,12 @@ def test_a_shift_that_grows_over_the_scene_is_followed(scene_factory: SceneFacto
         file.transform = file.transform @ Affine.scale(1, 1 + STRETCH)
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
     with rasterio.open(tmp_path / "out.tif") as file:
-        motion = [float(word) for word in file.tags(ns="SSDIFF")["REGISTRATION"].strip("[]").split(",")]
+        assert "REGISTRATION_SURFACE" not in file.tags(ns="SSDIFF")
     # From the wrong place to the right one, (column, row).
-    assert abs(motion[4] - 1 / (1 + STRETCH)) * 384 < SLOPE_ACCURACY
-    assert abs(motion[1] * 384) < SLOPE_ACCURACY
-    assert abs(motion[0] - 1) * 384 < SLOPE_ACCURACY
+    found = motion(tmp_path / "out.tif")[0]
+    assert abs(found.e - 1 / (1 + STRETCH)) * 384 < SLOPE_ACCURACY
+    assert abs(found.b * 384) < SLOPE_ACCURACY
+    assert abs(found.a - 1) * 384 < SLOPE_ACCURACY
 
 
 CORNERS = ((0.0, 0.0), (0.0, 384.0), (384.0, 0.0), (384.0, 384.0))
@@ -105,11 +111,103 @@ def test_a_slowly_varying_shift_leaves_little_at_the_corners(seed: int, scene_fa
         wrong = Affine(1, grows, 0.5, -grows, 1, -0.5)  # PAN (column, row) of the content to where the file says that it is
         ms.transform = pan.transform @ wrong @ ~pan.transform @ ms.transform
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
-    with rasterio.open(tmp_path / "out.tif") as file:
-        moved = Affine(*(float(word) for word in file.tags(ns="SSDIFF")["REGISTRATION"].strip("[]").split(",")))
+    linear, surface = motion(tmp_path / "out.tif")
+    assert surface is None
     for corner in CORNERS:
         assert np.hypot(*np.subtract(wrong @ corner, corner)) > 0.5
-        assert np.hypot(*np.subtract(moved @ (wrong @ corner), corner)) < LEFT_OVER
+        assert np.hypot(*np.subtract(linear @ (wrong @ corner), corner)) < LEFT_OVER
+
+
+SIDE = 512
+"""PAN pixels of a scene whose PAN is bent."""
+Field = npt.NDArray[np.float64]
+
+
+def bent() -> tuple[Field, Field]:
+    """Rows and columns by which the MS must be moved at every PAN pixel: up to three of them, and no straight line."""
+    down, right = (np.mgrid[:SIDE, :SIDE] + 0.5) / SIDE
+    return 2.5 * (2 * down - 1) ** 2 + 0.5 * right, down * right - 1.5 * (2 * right - 1) ** 2
+
+
+@pytest.fixture
+def wavy(scene_factory: SceneFactory) -> Scene:
+    """A scene whose PAN shows its content where `bent` says."""
+    scene = scene_factory(size=SIDE, margin=5)
+    rows, cols = np.mgrid[:SIDE, :SIDE]
+    with rasterio.open(scene.pan, "r+") as file:
+        pan = map_coordinates(file.read(1).astype(float), (rows - bent()[0], cols - bent()[1]), order=5, mode="mirror")
+        file.write(np.clip(np.rint(pan), 1, 65535).astype("uint16"), 1)
+    return scene
+
+
+def motion(path: Path) -> tuple[Affine, Surface | None]:
+    """What an output says of how its MS was moved."""
+    with rasterio.open(path) as file:
+        tags = file.tags(ns="SSDIFF")
+    linear = Affine(*json.loads(tags["REGISTRATION"]))
+    if "REGISTRATION_SURFACE" not in tags:
+        return linear, None
+    record = json.loads(tags["REGISTRATION_SURFACE"])
+    down, right = (tuple(tuple(line) for line in record[name]) for name in ("down", "right"))
+    return linear, Surface(lattice=Lattice(**record["lattice"]), down=down, right=right)
+
+
+def left_over(path: Path) -> float:
+    """Root mean square of PAN pixels by which the MS of an output of `wavy` is still off."""
+    rows, cols = np.mgrid[:SIDE, :SIDE] + 0.5
+    from_cols, from_rows = unmoved(*motion(path))(cols, rows)
+    return float(np.sqrt(np.mean((rows - from_rows - bent()[0]) ** 2 + (cols - from_cols - bent()[1]) ** 2)))
+
+
+def linear_leaves() -> float:
+    """The same of the best shift that changes linearly."""
+    rows, cols = np.mgrid[:SIDE, :SIDE].reshape(2, -1)
+    design = np.column_stack([np.ones(rows.size), rows, cols])
+    field = np.column_stack([part.ravel() for part in bent()])
+    left = field - design @ np.linalg.lstsq(design, field, rcond=None)[0]
+    return float(np.sqrt((left**2).sum(1).mean()))
+
+
+def test_a_shift_that_changes_as_a_curve_is_followed(wavy: Scene, tmp_path: Path) -> None:
+    answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    assert linear_leaves() > 0.8
+    assert left_over(tmp_path / "out.tif") < 0.15 * linear_leaves()
+    # And the pixels lie where that says: those of the MS left where it is, seen through the bend; most of what is left is that
+    # these were interpolated twice.
+    answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "flat.tif", "--method", "exp")
+    rows, cols = np.mgrid[:SIDE, :SIDE]
+    with rasterio.open(tmp_path / "out.tif") as file, rasterio.open(tmp_path / "flat.tif") as flat:
+        for found, band in zip(file.read().astype(float), flat.read().astype(float), strict=True):
+            there = map_coordinates(band, (rows - bent()[0], cols - bent()[1]), order=5, mode="mirror")
+            off, unmoved_off = (np.abs(found - other)[16:-16, 16:-16].mean() for other in (there, band))
+            assert off < 0.35 * unmoved_off
+
+
+def test_the_way_back_is_the_inverse_of_the_way_there(wavy: Scene, tmp_path: Path) -> None:
+    answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    there = motion(tmp_path / "out.tif")
+    assert there[1] is not None
+    points = np.random.default_rng(0).uniform(-20, SIDE + 20, (2, 200))
+    assert np.abs(np.subtract(moved(*there)(*unmoved(*there)(*points)), points)).max() < 1e-6
+
+
+def test_windows_that_contradict_each_other_are_told_from_windows_that_tell_nothing(scene_factory: SceneFactory) -> None:
+    scene = scene_factory(size=768, margin=8)
+    with rasterio.open(scene.ms, "r+") as file:
+        file.transform = file.transform @ Affine.scale(1, 1 + 20 / 768)
+    done = ssdiff("check", scene.pan, scene.ms, "--method", "exp")
+    assert re.search(r"shift +unknown: \d+ windows contradict each other \(spread \d", done.stdout), done.stdout
+    assert "--register-local follows" in done.stdout
+    line = refusal(ssdiff("check", scene.pan, scene.ms, "--method", "exp", "--register"), 3)
+    assert "windows contradict each other" in line
+    assert "try --register-local" in line
+    shift = answer("check", scene.pan, scene.ms, "--method", "exp", "--register-local")["shift"]
+    assert shift["drift"]["rows_per_row"] == pytest.approx(-20 / 768, rel=0.05)
+    silent = scene_factory(size=64)
+    with rasterio.open(silent.ms, "r+") as file:
+        file.write(np.random.default_rng(0).integers(100, 900, file.read().shape).astype("uint16"))
+    found = answer("check", silent.pan, silent.ms, "--method", "exp")
+    assert (found["shift"], found["no_shift"]) == (None, "too little that PAN and MS share")
 
 
 def test_a_large_shift_is_found(scene_factory: SceneFactory) -> None:

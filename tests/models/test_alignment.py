@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from ssdiff_models.alignment import Drift, WindowShift, agree, lattice, window_shift
+from ssdiff_models.alignment import NoShift, SceneShift, WindowShift, agree, lattice, window_shift
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.degrade import reduce_ms, shift_image
+from ssdiff_models.drift import Drift
 from ssdiff_models.registration import Shift
 from ssdiff_models.scene import Patch
 from ssdiff_models.tiles import Window
@@ -88,22 +89,28 @@ def windows(shifts: Sequence[tuple[float, float]]) -> list[WindowShift]:
 
 def test_outliers_are_left_out() -> None:
     found = agree([*windows([(1.0, 2.0), (1.02, 1.98), (0.98, 2.02), (1.0, 2.0), (7.0, -3.0)]), None])
-    assert found is not None
+    assert isinstance(found, SceneShift)
     assert (found.windows, round(found.rows, 1), round(found.cols, 1)) == (4, 1.0, 2.0)
     assert found.size == pytest.approx(2, abs=0.05)
 
 
 def test_nobody_or_contradiction_is_no_answer() -> None:
-    assert agree([None, None]) is None
-    assert agree(windows([(-9.0, 8.0), (3.0, -7.0), (12.0, 1.0), (0.0, 5.0), (6.0, -2.0)])) is None
+    nobody = agree([None, None])
+    assert isinstance(nobody, NoShift)
+    assert "too little that PAN and MS share" in nobody.reason
+    quarrel = agree(windows([(-9.0, 8.0), (3.0, -7.0), (12.0, 1.0), (0.0, 5.0), (6.0, -2.0)]))
+    assert isinstance(quarrel, NoShift)
+    assert "5 windows contradict each other" in quarrel.reason
+    assert quarrel.spread > 1.5
 
 
 def test_a_drift_is_fitted() -> None:
     true = Drift(row=0, col=0, rows_per_row=0.001, cols_per_col=-0.002)
     shifts = [(1 + true.at(100 * (k // 4), 0)[0], 2 + true.at(0, 100 * (k % 4))[1]) for k in range(12)]
     found = agree(windows(shifts), local=True)
-    assert found is not None
+    assert isinstance(found, SceneShift)
     assert found.drift is not None
+    assert found.surface is None
     there = found.drift.at(0, 0)
     assert found.rows + there[0] == pytest.approx(1)
     assert found.cols + there[1] == pytest.approx(2)
@@ -112,5 +119,8 @@ def test_a_drift_is_fitted() -> None:
     assert found.drift.rows_per_col == pytest.approx(0, abs=1e-9)
 
 
-def test_too_few_windows_for_a_drift() -> None:
-    assert agree(windows([(1.0, 1.0)] * 5), local=True) is None
+def test_too_few_windows_for_a_drift_tell_a_steady_shift() -> None:
+    found = agree(windows([(1.0, 1.0)] * 5), local=True)
+    assert isinstance(found, SceneShift)
+    assert found.drift == Drift(row=20, col=120)
+    assert [found.rows, found.cols] == pytest.approx([1, 1])
