@@ -19,7 +19,15 @@ __all__ = ["place_keywords", "write_metadata"]
 _OWN_DOMAINS = {"IMAGE_STRUCTURE", "SUBDATASETS", "DERIVED_SUBDATASETS", "RPC", "GEOLOCATION", "COLOR_PROFILE", "SSDIFF"}
 """Domains of the MS that do not hold for the output or that are written on their own."""
 
-_INKS = {ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black, ColorInterp.palette}
+_NO_COLOURS = {
+    ColorInterp.cyan,
+    ColorInterp.magenta,
+    ColorInterp.yellow,
+    ColorInterp.black,
+    ColorInterp.palette,
+    ColorInterp.alpha,
+}
+"""What a fused band is not, whatever the MS says: an alpha band that is fused was asked for as a band."""
 
 
 def place_keywords(pair: ScenePair) -> dict[str, Any]:
@@ -86,7 +94,7 @@ def _moved_rpcs(rpcs: RPC, area: Window) -> RPC:
 
 def _write_bands(output: DatasetWriter, source: DatasetReader, indexes: tuple[int, ...]) -> None:
     colours = [source.colorinterp[i - 1] for i in indexes]
-    output.colorinterp = [ColorInterp.undefined if colour in _INKS else colour for colour in colours]
+    output.colorinterp = [ColorInterp.undefined if colour in _NO_COLOURS else colour for colour in colours]
     output.scales = tuple(source.scales[i - 1] for i in indexes)
     output.offsets = tuple(source.offsets[i - 1] for i in indexes)
     for target, index in enumerate(indexes, start=1):

@@ -114,6 +114,15 @@ def test_a_cog_is_one(nodata: Any, paths: tuple[str, str], tmp_path: Path) -> No
         assert per_dataset == (nodata == "none")
 
 
+def test_an_alpha_band_that_is_fused_is_a_band(rasters: Rasters, paths: tuple[str, str], tmp_path: Path) -> None:
+    pixels = np.random.default_rng(6).integers(0, 200, (4, 50, 50)).astype(np.uint8)
+    ms = rasters.write("ms.tif", pixels, north_up(500_000.0, 4_600_000.0, 4.0), photometric="RGB", alpha="yes")
+    output = str(tmp_path / "out.tif")
+    run((paths[0], ms), output, pair_options=PairOptions(bidx=(1, 2, 3, 4)))
+    with rasterio.open(output) as out:
+        assert [colour.name for colour in out.colorinterp] == ["red", "green", "blue", "undefined"]
+
+
 def test_a_grid_of_cmyk_inks_says_nothing_of_colour(rasters: Rasters, tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     pan = rasters.write("pan.tif", rng.integers(1, 200, (1, 200, 200)).astype(np.uint8), PAN)
