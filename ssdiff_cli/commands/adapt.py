@@ -30,7 +30,7 @@ from ssdiff_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.adapt import AdaptResult
+    from ssdiff_cli.jobs.adapt_job import AdaptResult
 
 __all__ = ["adapt"]
 
@@ -50,7 +50,7 @@ def adapt(
     rpc_dem: RpcDem = None,
     register: Register = False,
     register_local: RegisterLocal = False,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Most training steps.")] = 1500,
+    steps: Annotated[int, typer.Option("--steps", min=0, help="Most training steps; 0: only the last layer is fitted.")] = 1500,
     minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time after which training ends.")] = 9.0,
     rate: Annotated[float, typer.Option("--learning-rate", help="Learning rate.")] = 3e-4,
     weight: Annotated[
@@ -69,11 +69,12 @@ def adapt(
     """
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs import adapt as jobs
+    from ssdiff_cli.jobs.adapt import adapt as adapt_model
+    from ssdiff_cli.jobs.adapt_job import AdaptJob
     from ssdiff_cli.jobs.sharpen_job import SharpenJob
     from ssdiff_models.training.adapt import AdaptConfig
 
-    job = jobs.AdaptJob(
+    job = AdaptJob(
         sharpen=SharpenJob(
             pan=pan,
             ms=ms,
@@ -101,7 +102,7 @@ def adapt(
         overwrite=overwrite,
     )
     with console.collected_warnings() as warnings, console.tile_progress("adapting") as progress:
-        result = jobs.adapt(job, progress)
+        result = adapt_model(job, progress)
     if json:
         console.emit_json(asdict(result) | {"warnings": warnings})
         return
@@ -111,7 +112,8 @@ def adapt(
 
 def _lines(result: "AdaptResult") -> Iterator[str]:
     yield result.output
-    yield f"{result.steps} steps from {result.base} in {result.seconds:.0f} s; the unseen quarter at reduced resolution:"
+    how = {"start": "nothing gained", "last layer": "a new last layer", "training": f"{result.steps} steps"}[result.stage]
+    yield f"{how}, from {result.base}, in {result.seconds:.0f} s; the unseen quarter at reduced resolution:"
     for name, scores in result.unseen.items():
         yield f"  {name:12}  SAM {scores['sam']:7.3f}   ERGAS {scores['ergas']:7.3f}"
     yield f"whole scene: HQNR {result.hqnr['before']:.4f} before, {result.hqnr['after']:.4f} after"

@@ -74,6 +74,17 @@ def test_scenes_too_small_to_adapt_to(scene_factory: SceneFactory, tiny: Path, t
     assert not list(tmp_path.glob("m.*"))
 
 
+def test_small_scenes_get_a_new_last_layer(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+    small = scene_factory(size=128)
+    report = answer("adapt", small.pan, small.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--num-threads", 1)
+    assert report["stage"] == "last layer"
+    assert report["steps"] == 0
+    assert any("no room for training patches" in warning for warning in report["warnings"])
+    # HQNR may forbid to go all the way, or to go at all.
+    better = report["unseen"]["after"]["ergas"] < report["unseen"]["before"]["ergas"]
+    assert better == (report["share"] > 0)
+
+
 def test_the_report_for_people(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     done = ssdiff(
         "adapt", scene.pan, scene.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--steps", 1, "--num-threads", 1

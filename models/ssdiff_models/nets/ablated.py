@@ -72,6 +72,11 @@ class SeparateSSDiff(nn.Module):
         return self.config.window
 
     @property
+    def readout(self) -> nn.Module:
+        """The last layer, as `SSDiff.readout`."""
+        return self.head[1]
+
+    @property
     def receptive_radius(self) -> int:
         """No input pixel further than this, in PAN pixels, influences an output pixel."""
         return 64

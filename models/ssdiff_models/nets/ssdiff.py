@@ -139,6 +139,11 @@ class SSDiff(nn.Module):
         return self.config.window
 
     @property
+    def readout(self) -> nn.Module:
+        """The last layer, a 3 x 3 convolution: how much of each feature belongs to each band."""
+        return self.head[1]
+
+    @property
     def receptive_radius(self) -> int:
         """No input pixel further than this, in PAN pixels, influences an output pixel.
 

@@ -1,30 +1,33 @@
-"""Fine-tuning on one scene at reduced resolution, one branch at a time, stopped where pixels it does not train on stop improving."""
+"""Fine-tuning on one scene at reduced resolution, stopped where pixels it does not train on stop improving.
+
+First the last layer is fitted in closed form (`readout`), then the branches train in turns by gradient steps, as L-BAF does.
+"""
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ssdiff_models.consistency import project
-from ssdiff_models.errors import InputError
-from ssdiff_models.prior import PriorName, measure_images
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.batches import BatchSampler
+from ssdiff_models.training.full_scene import ConsistencyTerm, FullScene
 from ssdiff_models.training.loop import Trainer, TrainingConfig
+from ssdiff_models.training.readout import refitted
 from ssdiff_models.training.validation import Score, fuse_scene, score
-from ssdiff_models.training.wald import WaldScene, interpolate
+from ssdiff_models.training.wald import WaldScene
 
-__all__ = ["AdaptConfig", "AdaptReport", "Adapter", "FullScene", "Parts", "divide", "full_scene", "mixed"]
+__all__ = ["AdaptConfig", "AdaptReport", "Adapter", "Stage", "mixed"]
 
 LEAST_GAIN = 1e-4
-"""Part of the ERGAS that counts as progress: less is rounding."""
-APART = 16
-"""PAN pixels between the unseen quarter and what is trained on: the reach of the interpolator at ratio 4."""
-BLOCK = 24
-"""Greatest side of the held-out blocks, in PAN pixels."""
+"""Part of the error that counts as progress: less is rounding."""
+TINY = 1e-12
+"""An error that is none, yet can be divided by."""
+Stage = Literal["start", "last layer", "training"]
+"""The network as it came, its last layer fitted in closed form, gradient steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class AdaptConfig:
     """How to adapt."""
 
     steps: int = 1500
-    """Most optimiser steps."""
+    """Most optimiser steps; with 0 only the last layer is fitted."""
     block: int = 50
     """Steps for which one branch trains."""
     learning_rate: float = 3e-4
@@ -53,6 +56,7 @@ class AdaptConfig:
 class AdaptReport:
     """One look at the held-out part."""
 
+    stage: Stage
     step: int
     ergas: float
     sam: float
@@ -60,112 +64,11 @@ class AdaptReport:
     """Whether these are the weights to keep so far."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """One scene in three parts that lie apart: all images are whole, the masks differ."""
-
-    train: WaldScene
-    held: WaldScene
-    """Where training stops is decided here."""
-    unseen: WaldScene
-    """A quarter that nothing is decided on: the report's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FullScene:
-    """A pair at full resolution, in units of its bands' means minus 1: it has no reference but its own MS."""
-
-    prior: Tensor
-    """``(bands, rows, cols)``."""
-    pan: Tensor
-    """``(1, rows, cols)``."""
-    ms: Tensor
-    """``(bands, rows/ratio, cols/ratio)``."""
-    gains: tuple[float, ...]
-    """MTF gain of each band."""
-    phase: float
-    """PAN index of the centre of MS pixel 0."""
-
-
-def full_scene(
-    pan: Tensor, ms: Tensor, means: tuple[float, ...], *, gains: tuple[float, ...], prior: PriorName, phase: float
-) -> FullScene:
-    """Normalises a pair in DN, PAN ``(rows, cols)`` and MS ``(bands, rows/ratio, cols/ratio)``, by the means of bands and PAN."""
-    ratio, scale = pan.shape[-1] // ms.shape[-1], torch.tensor(means)[:, None, None]
-    sharp, small = pan[None] / scale[-1:], ms / scale[:-1]
-    first = interpolate(small, ratio, phase)
-    if prior != "lms":
-        valid = torch.ones(pan.shape, dtype=torch.bool).numpy()
-        first = measure_images(sharp[0], small, valid, ratio=ratio, phase=phase).image(first, sharp)
-    return FullScene(prior=first - 1, pan=sharp - 1, ms=small - 1, gains=gains, phase=phase)
-
-
-class _Consistency:
-    """The full-resolution term: mean absolute difference to the nearest images that give the MS back, of one patch a step."""
-
-    def __init__(self, scenes: Sequence[FullScene], config: AdaptConfig, schedule: Schedule, residual_scale: float) -> None:
-        self._scenes, self._config, self._schedule, self._scale = scenes, config, schedule, residual_scale
-
-    def __call__(self, network: nn.Module, step: int) -> Tensor:
-        generator = torch.Generator().manual_seed((self._config.seed << 32) + step + 1)
-        scene = self._scenes[int(torch.randint(0, len(self._scenes), (1,), generator=generator))]
-        ratio, side = scene.pan.shape[-1] // scene.ms.shape[-1], 2 * self._config.size
-        row, col = (
-            int(torch.randint(0, (size - side) // ratio + 1, (1,), generator=generator)) for size in scene.pan.shape[-2:]
-        )
-        large = slice(row * ratio, row * ratio + side), slice(col * ratio, col * ratio + side)
-        small = slice(row, row + side // ratio), slice(col, col + side // ratio)
-        device = next(network.parameters()).device
-        prior, pan, ms = (
-            image.to(device) for image in (scene.prior[None, :, *large], scene.pan[None, :, *large], scene.ms[None, :, *small])
-        )
-        t = torch.full((1,), self._schedule.steps - 1, device=device)
-        noise = torch.randn(prior.shape, generator=generator).to(device)
-        fused = prior + network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t) / self._scale
-        nearest = project(fused, ms, gains=scene.gains, ratio=ratio, phase=scene.phase, rounds=1)
-        term: Tensor = self._config.consistency * (nearest - fused).abs().mean()
-        return term
-
-
-def divide(scene: WaldScene) -> Parts:
-    """Divides a scene: a quarter in one corner is unseen, blocks all over the rest are held out, and what is left is trained on.
-
-    Which corner follows from where valid pixels are: the division whose poorest part has most of them.
-
-    Raises:
-        InputError: When no division gives each part valid pixels.
-    """
-    rows, cols = scene.valid.shape
-    plain = _masks(rows, cols)
-    turned = [tuple(mask.flip(axes) for mask in plain) for axes in ((), (0,), (1,), (0, 1))]
-    turned += [tuple(mask.mT.flip(axes) for mask in _masks(cols, rows)) for axes in ((), (0,), (1,), (0, 1))]
-    least = [min(float((mask & scene.valid).sum() / mask.sum().clamp(min=1)) for mask in masks) for masks in turned]
-    if max(least) == 0:
-        raise InputError(f"{scene.name}: too few valid pixels to adapt to: use the model as it is")
-    masks = turned[least.index(max(least))]
-    train, held, unseen = (replace(scene, valid=scene.valid & mask) for mask in masks)
-    return Parts(train=train, held=held, unseen=unseen)
-
-
-def _masks(rows: int, cols: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the pixels to train on, the held-out blocks among them, and the lower right quarter, which lies apart."""
-    train, held, unseen = (torch.zeros(rows, cols, dtype=torch.bool) for _ in range(3))
-    row, col = rows // 2, cols // 2
-    unseen[row:, col:] = True
-    train[: row - APART], train[:, : col - APART] = True, True
-    # Blocks all over, since one corner alone may be all water; a third of their side is kept free around them.
-    side = max(8, min(BLOCK, min(rows, cols) // 10)) // 4 * 4
-    for top in range(side, rows - side, 3 * side):
-        for left in range(side, cols - side, 3 * side):
-            if bool(train[top : top + side, left : left + side].all()):
-                held[top : top + side, left : left + side] = True
-                free = side // 3
-                train[top - free : top + side + free, left - free : left + side + free] = False
-    return train, held, unseen
-
-
 class Adapter:
-    """A network on its way to a scene; `best` is the one to keep."""
+    """A network on its way to a scene; `best` is the one to keep.
+
+    The best is where the worse of ERGAS and SAM, each against what it was at first, is least: neither pays for the other.
+    """
 
     def __init__(
         self,
@@ -177,9 +80,53 @@ class Adapter:
         full: Sequence[FullScene] = (),
     ) -> None:
         """Takes a trained network, which is copied, and the pairs at full resolution where the consistency term is wanted."""
-        self._config, self._schedule, self._scale = config, schedule, residual_scale
-        self.best = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+        self._config, self._schedule, self._scale, self._full = config, schedule, residual_scale, full
+        self._first = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+        self._trainer: Trainer | None = None
+        self._start = AdaptReport(stage="start", step=0, ergas=1.0, sam=1.0, best=True)
+        self._least = 1.0
+        self.best: nn.Module = self._first
         """The best weights so far, at first those that came in."""
+
+    @property
+    def trained(self) -> nn.Module:
+        """The weights as the last step left them."""
+        return self._first if self._trainer is None else self._trainer.network
+
+    def run(self, train: Sequence[WaldScene], held: Sequence[WaldScene]) -> Iterator[AdaptReport]:
+        """Trains until the held-out part stops improving, and reports each look at it; the caller may stop at any.
+
+        Raises:
+            InputError: When no patch fits into the scenes.
+            ModelError: When training diverges; `best` is then still good.
+        """
+        ergas, sam = self._errors(self._first, held)
+        self._start = AdaptReport(stage="start", step=0, ergas=ergas, sam=sam, best=True)
+        yield self._start
+        begin, least = self._first, 1.0
+        for _, network in refitted(self._first, train, schedule=self._schedule, residual_scale=self._scale):
+            report = self._look(network, held, "last layer", 0)
+            mean = report.ergas / ergas * report.sam / sam
+            begin, least = (network, mean) if mean < least else (begin, least)
+            yield report
+        if self._config.steps:
+            yield from self._train(begin, train, held)
+
+    def _train(self, begin: nn.Module, train: Sequence[WaldScene], held: Sequence[WaldScene]) -> Iterator[AdaptReport]:
+        """Takes gradient steps from `begin` on."""
+        trainer = self._trainer = self._trainer_of(begin)
+        idle = 0
+        for step in trainer.run(self._sampler(train, trainer.config)):
+            if step.step % self._config.every:
+                continue
+            report = self._look(trainer.average, held, "training", step.step)
+            idle = 0 if report.best else idle + 1
+            yield report
+            if idle >= self._config.patience:
+                return
+
+    def _trainer_of(self, begin: nn.Module) -> Trainer:
+        config = self._config
         training = TrainingConfig(
             steps=0,
             lbaf_steps=config.steps,
@@ -189,59 +136,50 @@ class Adapter:
             batch=config.batch,
             size=config.size,
             ema=config.ema,
-            schedule=schedule,
-            residual_scale=residual_scale,
+            schedule=self._schedule,
+            residual_scale=self._scale,
             gain_jitter=0.02,
             band_jitter=0.01,
             seed=config.seed,
         )
-        extra = _Consistency(full, config, schedule, residual_scale) if full and config.consistency else None
-        self._trainer = Trainer(copy.deepcopy(network).requires_grad_(requires_grad=True), training, extra)
+        return Trainer(copy.deepcopy(begin).requires_grad_(requires_grad=True), training, self._term())
 
-    @property
-    def trained(self) -> nn.Module:
-        """The weights as the last step left them."""
-        return self._trainer.network
+    def _term(self) -> ConsistencyTerm | None:
+        config = self._config
+        if not (self._full and config.consistency):
+            return None
+        return ConsistencyTerm(
+            scenes=self._full,
+            weight=config.consistency,
+            side=2 * config.size,
+            seed=config.seed,
+            schedule=self._schedule,
+            residual_scale=self._scale,
+        )
 
-    def run(self, train: Sequence[WaldScene], held: Sequence[WaldScene]) -> Iterator[AdaptReport]:
-        """Trains until the held-out part stops improving, and reports each look at it; the caller may stop at any.
-
-        Raises:
-            InputError: When no patch fits into the scenes.
-            ModelError: When training diverges; `best` is then still good.
-        """
-        least = self._look(self.best, held, 0, float("inf"))
-        yield least
-        best, idle = least.ergas, 0
-        for step in self._trainer.run(self._sampler(train)):
-            if step.step % self._config.every:
-                continue
-            report = self._look(self._trainer.average, held, step.step, best)
-            if report.best:
-                best, idle = report.ergas, 0
-                self.best.load_state_dict(self._trainer.average.state_dict())
-            else:
-                idle += 1
-            yield report
-            if idle >= self._config.patience:
-                return
-
-    def _sampler(self, scenes: Sequence[WaldScene]) -> BatchSampler:
-        config = self._trainer.config
+    @staticmethod
+    def _sampler(scenes: Sequence[WaldScene], config: TrainingConfig) -> BatchSampler:
         return BatchSampler(
             scenes=tuple(scenes),
             size=config.size,
             batch=config.batch,
-            ratio=scenes[0].gt.shape[-1] // scenes[0].ms.shape[-1],
+            ratio=_ratio(scenes[0]),
             seed=config.seed,
             gain_jitter=config.gain_jitter,
             band_jitter=config.band_jitter,
         )
 
-    def _look(self, network: nn.Module, scenes: Sequence[WaldScene], step: int, best: float) -> AdaptReport:
+    def _look(self, network: nn.Module, held: Sequence[WaldScene], stage: Stage, step: int) -> AdaptReport:
+        ergas, sam = self._errors(network, held)
+        worse = max(ergas / self._start.ergas, sam / self._start.sam)
+        best = worse < self._least * (1 - LEAST_GAIN)
+        if best:
+            self._least, self.best = worse, copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+        return AdaptReport(stage=stage, step=step, ergas=ergas, sam=sam, best=best)
+
+    def _errors(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[float, float]:
         found = self.scores(network, scenes)
-        ergas, sam = fmean(one.ergas for one in found), fmean(one.sam for one in found)
-        return AdaptReport(step=step, ergas=ergas, sam=sam, best=ergas < best * (1 - LEAST_GAIN))
+        return max(fmean(one.ergas for one in found), TINY), max(fmean(one.sam for one in found), TINY)
 
     def scores(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[Score, ...]:
         """Scores a network on parts of scenes, one sampling step."""

@@ -1,0 +1,106 @@
+"""What adapting is worth: at reduced resolution where nothing was decided, beside the classical methods, and HQNR at full resolution."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from ssdiff_cli.jobs.adapt_samples import SIDE, AdaptSample
+from ssdiff_models import classical
+from ssdiff_models.arrays import sharpen as fuse_arrays
+from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
+from ssdiff_models.fusing import FusionSettings
+from ssdiff_models.metrics import hqnr
+from ssdiff_models.sensors import Sensor, get
+from ssdiff_models.training.adapt import Adapter, mixed
+from ssdiff_models.training.division import Parts
+from ssdiff_models.training.validation import Score, score
+from ssdiff_models.training.wald import WaldScene, interpolate
+
+__all__ = ["CLASSICAL", "SHARES", "TOLERANCE", "FullResolution", "furthest", "unseen_scores"]
+
+CLASSICAL = ("gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm")
+SHARES = (1.0, 0.5, 0.25)
+"""Parts of the way from the first weights to the trained ones that are tried, until HQNR does not fall."""
+TOLERANCE = 0.002
+"""A fall of HQNR that is none: as much as another crop of the scene makes."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullResolution:
+    """The upper left of a scene at full resolution, fused and judged as ``ssdiff sharpen`` would be."""
+
+    sample: AdaptSample
+    sensor: Sensor
+    """With the gains of the very bands."""
+    rounds: int
+    """Of the projection that gives the MS back."""
+
+    @classmethod
+    def of(cls, sample: AdaptSample, name: str | None, gains: tuple[float, ...]) -> Self:
+        """Takes the sensor by the name that the user gave, or none."""
+        sensor = replace(get(name or "generic"), bands=("",) * len(gains), ms_gains=gains)
+        return cls(sample=sample, sensor=sensor, rounds=ROUNDS if name else FEW_ROUNDS)
+
+    def hqnr(self, model: Checkpoint) -> float:
+        """Returns HQNR, 0..1, of what the model makes of it."""
+        pan, ms = self.sample.pan[:SIDE, :SIDE], self.sample.ms[:, : SIDE // model.ratio, : SIDE // model.ratio]
+        settings = FusionSettings.of(model, gains=self.sensor.ms_gains, consistency=self.rounds)
+        fused = fuse_arrays(pan, ms, model, settings=settings)
+        lms = interpolate(torch.from_numpy(ms.copy()), model.ratio, model.ms_phase).numpy()
+        return hqnr(fused, lms, pan, sensor=self.sensor, ratio=model.ratio)
+
+
+def furthest(base: Checkpoint, trained: nn.Module, full: FullResolution) -> tuple[Checkpoint, float, dict[str, float]]:
+    """Returns the model on the way from the first weights to the trained ones, as far as HQNR allows, its share of it, and HQNR."""
+    before = full.hqnr(base)
+    for share in SHARES:
+        adapted = replace(base, network=mixed(base.network, trained, share))
+        after = full.hqnr(adapted)
+        if after >= before - TOLERANCE:
+            return adapted, share, {"before": before, "after": after}
+        _log.info("HQNR falls from %.4f to %.4f with %.0f %% of the way", before, after, 100 * share)
+    _log.warning(
+        "whatever adapting gained at reduced resolution costs HQNR at full resolution: the weights are those it began with"
+    )
+    return base, 0.0, {"before": before, "after": before}
+
+
+def unseen_scores(
+    adapter: Adapter, models: Mapping[str, Checkpoint], parts: list[Parts], sensor: Sensor
+) -> dict[str, dict[str, float]]:
+    """Returns SAM and ERGAS of models and classical methods on the quarters that nothing was decided on."""
+    scenes = [part.unseen for part in parts]
+    found = {name: adapter.scores(model.network, scenes) for name, model in models.items()}
+    ratio = next(iter(models.values())).ratio
+    for method in CLASSICAL:
+        found[method] = tuple(_classical(method, scene, sensor, ratio) for scene in scenes)
+    return {
+        name: {"sam": _mean(one.sam for one in scores), "ergas": _mean(one.ergas for one in scores)}
+        for name, scores in found.items()
+    }
+
+
+def _mean(values: Iterator[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _classical(method: str, scene: WaldScene, sensor: Sensor, ratio: int) -> Score:
+    fused = classical.fuse(
+        method,
+        pan=((scene.pan[0] + 1) * scene.means[-1]).numpy(),
+        ms=scene.denormalise(scene.ms).numpy(),
+        lms=scene.denormalise(scene.lms).numpy(),
+        sensor=sensor,
+        ratio=ratio,
+        phase=(ratio - 1) / 2,
+    )
+    means = torch.tensor(scene.means[:-1])[:, None, None]
+    return score(scene, torch.from_numpy(fused).float() / means - 1, ratio)

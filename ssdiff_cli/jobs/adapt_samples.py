@@ -1,0 +1,116 @@
+"""The model that adapting begins with, and the windows of the scene that it adapts to, at full and reduced resolution."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from ssdiff_cli.jobs.sharpen_fusion import band_names
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.rasters.env import raster_env
+from ssdiff_cli.rasters.pair import ScenePair, open_pair
+from ssdiff_models import zoo
+from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+from ssdiff_models.errors import ModelError
+from ssdiff_models.nets.transplant import transplant
+from ssdiff_models.scene import MS_HALO, FloatArray
+from ssdiff_models.spectrum import partners
+from ssdiff_models.tiles import Window
+from ssdiff_models.training.full_scene import FullScene, full_scene
+from ssdiff_models.training.wald import WaldScene, from_pair
+
+__all__ = ["AdaptSample", "base_model", "samples"]
+
+WHOLE = 2048
+"""Side in PAN pixels up to which a scene is used whole."""
+SIDE = 1024
+"""Side of the windows that a larger one is sampled by."""
+LATTICE = 2
+"""Windows on each axis."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptSample:
+    """One window of the scene, in DN and degraded."""
+
+    pan: FloatArray
+    """``(rows, cols)``, DN."""
+    ms: FloatArray
+    """``(bands, rows/ratio, cols/ratio)``, DN."""
+    wald: WaldScene
+    full: FullScene
+
+
+def base_model(job: SharpenJob) -> Checkpoint:
+    """Returns the model to begin with, fitted to the scene's bands and ratio.
+
+    Raises:
+        ModelError: When it is none of ours, or there is none.
+    """
+    with raster_env(num_threads=1), open_pair(job.pan, job.ms, options=job.pair) as pair:
+        bands, ratio, names = pair.bands, pair.ratio, band_names(pair)
+    checkpoint = load_checkpoint(
+        zoo.locate(job.model) if job.model else zoo.nearest(bands=bands, ratio=ratio, sensor=job.sensor).path
+    )
+    if not hasattr(checkpoint.network, "branch_of"):
+        raise ModelError(f"model {checkpoint.name}: weights of the authors' release cannot be adapted: choose another --model")
+    if (checkpoint.band_count, checkpoint.ratio) == (bands, ratio):
+        return checkpoint
+    _log.warning(
+        "model %s has %d bands at ratio %d, the scene %d at ratio %d: its first and last layers begin anew",
+        checkpoint.name, checkpoint.band_count, checkpoint.ratio, bands, ratio,
+    )  # fmt: skip
+    network = transplant(checkpoint.network, partners(names, _known(checkpoint)), ratio)
+    phase = (ratio - 1) / 2
+    known = tuple(name or f"band {number}" for number, name in enumerate(names, start=1))
+    return replace(checkpoint, network=network.eval(), bands=known, ratio=ratio, ms_phase=phase)
+
+
+def _known(checkpoint: Checkpoint) -> tuple[str | None, ...]:
+    return checkpoint.bands or (None,) * checkpoint.band_count
+
+
+def samples(pair: ScenePair, gains: tuple[float, ...], base: Checkpoint) -> Iterator[AdaptSample]:
+    """Yields the scene in one piece, or windows of a large one.
+
+    Raises:
+        InputError: When a window has no valid pixel, or a band no content.
+    """
+    for window in _windows(pair):
+        yield _sample(pair, window, gains, base)
+
+
+def _windows(pair: ScenePair) -> Iterator[Window]:
+    if max(pair.rows, pair.cols) <= WHOLE:
+        yield _aligned(Window(row=0, col=0, rows=pair.rows, cols=pair.cols), pair.ratio)
+        return
+    side = SIDE // pair.ratio * pair.ratio
+    for i in range(LATTICE):
+        for j in range(LATTICE):
+            row, col = (
+                max((2 * k + 1) * size // (2 * LATTICE) - side // 2, 0) // pair.ratio * pair.ratio
+                for k, size in ((i, pair.rows), (j, pair.cols))
+            )
+            yield _aligned(
+                Window(row=row, col=col, rows=min(side, pair.rows - row), cols=min(side, pair.cols - col)), pair.ratio
+            )
+
+
+def _aligned(window: Window, ratio: int) -> Window:
+    """Cuts a window down to whole MS pixels."""
+    return replace(window, rows=window.rows // ratio * ratio, cols=window.cols // ratio * ratio)
+
+
+def _sample(pair: ScenePair, window: Window, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
+    patch, ratio, phase = pair.read(window), base.ratio, base.ms_phase
+    ms = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO]
+    valid = patch.valid.reshape(window.rows // ratio, ratio, window.cols // ratio, ratio).all((1, 3))
+    pan, bands, known = torch.from_numpy(patch.pan), torch.from_numpy(ms.copy()), torch.from_numpy(valid)
+    wald = from_pair(
+        pair.ms.path, pan=pan, ms=bands, first=(phase, phase), gains=gains, ratio=ratio, valid=known, prior=base.prior
+    )
+    full = full_scene(pan, bands, wald.means, valid=patch.valid, gains=gains, prior=base.prior, phase=phase)
+    return AdaptSample(pan=patch.pan, ms=ms, wald=wald, full=full)

@@ -1,0 +1,67 @@
+"""The last layer in closed form, against a plain least-squares solver."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn.functional import unfold
+
+from ssdiff_models.schedule import Schedule
+from ssdiff_models.training.readout import refitted
+from ssdiff_models.training.validation import fuse_scene, score
+from ssdiff_models.training.wald import WaldScene
+from tests.models.tiny import network
+from tests.models.training.pieces import wald_scene
+
+
+def error(net: torch.nn.Module, scene: WaldScene, scale: float = 1.0) -> float:
+    """What is fitted: the square error relative to the brightness, of the two noises that it is fitted with."""
+    level = (scene.prior + 1).square().mean(0)
+    images = [fuse_scene(net, scene, schedule=Schedule(), residual_scale=scale, seed=seed) for seed in (1, 2)]
+    return float(sum(((scene.gt - image).square().sum(0) / level)[scene.valid].sum() for image in images))
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_no_other_last_layer_is_better(scale: float) -> None:
+    scene = wald_scene(side=48)
+    ((_, fitted),) = refitted(network(), [scene], schedule=Schedule(), residual_scale=scale, penalties=(1e-9,))
+    least = error(fitted, scene, scale)
+    assert least < error(network(), scene, scale)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in fitted.readout.parameters():
+        change = 1e-2 * torch.randn(parameter.shape, generator=generator)
+        for sign in (1, -1):
+            with torch.no_grad():
+                parameter.add_(sign * change)
+                assert error(fitted, scene, scale) > least
+                parameter.sub_(sign * change)
+
+
+def test_it_is_the_solution_of_the_normal_equations() -> None:
+    scene = wald_scene(side=40)
+    valid = torch.rand(scene.valid.shape, generator=torch.Generator().manual_seed(1)) > 0.4
+    scene = dataclasses.replace(scene, valid=valid)
+    net, rows, targets = network(), [], []
+    level = (scene.prior + 1).square().mean(0).sqrt()[valid].double()
+    for seed in (1, 2):
+        seen: list[torch.Tensor] = []
+        hook = net.readout.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        fused = fuse_scene(net, scene, schedule=Schedule(), seed=seed)
+        hook.remove()
+        columns = unfold(seen[0], 3, padding=1)[0].T[valid.flatten()].double()
+        rows.append(torch.cat([columns, torch.ones(len(columns), 1)], 1) / level[:, None])
+        targets.append((scene.gt - fused)[:, valid].T.double() / level[:, None])
+    solution = torch.linalg.lstsq(torch.cat(rows), torch.cat(targets), driver="gelsd").solution.T
+    ((_, fitted),) = refitted(net, [scene], schedule=Schedule(), penalties=(1e-12,))
+    expected = net.readout.weight + solution[:, :-1].reshape(net.readout.weight.shape)
+    torch.testing.assert_close(fitted.readout.weight, expected.float(), rtol=1e-2, atol=1e-3)
+
+
+def test_a_strong_penalty_changes_nothing_and_none_changes_the_network_given() -> None:
+    scene, before = wald_scene(side=48), network().readout.weight.clone()
+    strong, weak = (net for _, net in refitted(network(), [scene], schedule=Schedule(), penalties=(1e9, 0.1)))
+    torch.testing.assert_close(strong.readout.weight, before)
+    assert not torch.equal(weak.readout.weight, before)
+    assert torch.equal(network().readout.weight, before)
+    first, second = (score(scene, fuse_scene(net, scene, schedule=Schedule())) for net in (strong, weak))
+    assert second.ergas < first.ergas
