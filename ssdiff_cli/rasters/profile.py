@@ -83,13 +83,13 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
         UsageError: When an option cannot be used as given.
     """
     dtype = _dtype(pair, options)
-    nbits = _nbits(pair, dtype)
+    asked = {key.upper(): value for key, value in options.creation}
+    _check_creation(asked)
+    nbits = _asked_nbits(asked) or _nbits(pair, dtype)
     nodata = _nodata(pair, options, dtype, nbits)
-    creation = {key.upper(): value for key, value in options.creation} if options.format == "GTiff" else {}
-    if creation.get("TILED", "YES").upper() in {"NO", "FALSE", "OFF", "0"}:
-        raise UsageError("--co TILED=NO: the output is always tiled, so that it can be written block by block")
+    creation = asked if options.format == "GTiff" else {}
     if nbits:
-        creation.setdefault("NBITS", str(nbits))
+        creation["NBITS"] = str(nbits)
     return OutputProfile(
         area=pair.area,
         bands=pair.bands,
@@ -97,11 +97,42 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
         nodata=nodata,
         cog=options.format == "COG",
         masked=nodata is None and pair.may_be_invalid,
-        nbits=int(creation["NBITS"]) if "NBITS" in creation else None,
+        nbits=nbits,
         block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows, _tile_height(pair, dtype)),
         block_cols=_block(creation.pop("BLOCKXSIZE", None), pair.area.cols, BLOCK),
         creation=_with_defaults(creation, dtype),
     )
+
+
+_ON, _OFF = frozenset({"YES", "TRUE", "ON", "1"}), frozenset({"NO", "FALSE", "OFF", "0"})
+
+_ONE_FILE = (_OFF, "the output is one file: make others from it when it is finished")
+_PAN_GRID = "the output's grid is the PAN's: warp the finished output"
+_ONLY: Mapping[str, tuple[frozenset[str], str]] = {
+    "TILED": (_ON, "the output is always tiled, so that it can be written block by block"),
+    "PROFILE": (frozenset({"GDALGEOTIFF"}), "the output would lose its CRS, nodata or tags"),
+    "STATISTICS": (_OFF, "GDAL would drop tags: gdalinfo -stats computes them when the output is finished"),
+    "TILING_SCHEME": (frozenset({"CUSTOM"}), _PAN_GRID),
+    "TARGET_SRS": (frozenset(), _PAN_GRID),
+    "TFW": _ONE_FILE,
+    "RPB": _ONE_FILE,
+    "RPCTXT": _ONE_FILE,
+}
+"""Creation options of which only some values can be had, and why."""
+
+
+def _check_creation(creation: Mapping[str, str]) -> None:
+    for name, value in creation.items():
+        values, reason = _ONLY.get(name, (None, ""))
+        if values is not None and value.upper() not in values:
+            raise UsageError(f"--co {name}={value}: {reason}")
+
+
+def _asked_nbits(creation: Mapping[str, str]) -> int | None:
+    asked = creation.get("NBITS")
+    if asked is not None and not (asked.isdecimal() and int(asked)):
+        raise UsageError(f"--co NBITS={asked}: give a number of bits")
+    return int(asked) if asked else None
 
 
 def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[Any]:

@@ -5,8 +5,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
+from ssdiff_cli.rasters.env import GDAL_ERRORS
 from ssdiff_models.errors import UsageError
 
 __all__ = ["refused_options"]
@@ -42,7 +43,7 @@ def refused_options() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             yield
-    except (RasterioError, ValueError, TypeError) as error:
+    except (*GDAL_ERRORS, ValueError, TypeError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
         raise UsageError(f"--co: GDAL cannot write such a file: {reason}") from error
     finally:

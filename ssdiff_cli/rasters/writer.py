@@ -170,10 +170,10 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
     """
     path = shard_path(output, options.shard) if options.shard else output
     check_output(path, overwrite=options.overwrite, inputs=(pair.pan.path, pair.ms.path))
-    if options.format == "COG":
-        check_cog_options(options.creation)
     profile = output_profile(pair, options)
     try_encoding(profile)
+    if profile.cog:
+        check_cog_options(options.creation, profile)
     template = make_template(pair, profile, options.provenance)
     journal, part, key = Journal(path), Path(f"{path}.part"), run_key(pair, template, options.key)
     shard = options.shard

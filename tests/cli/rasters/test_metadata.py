@@ -114,6 +114,22 @@ def test_a_cog_is_one(nodata: Any, paths: tuple[str, str], tmp_path: Path) -> No
         assert per_dataset == (nodata == "none")
 
 
+def test_a_cog_of_packed_bits_leaves_nothing_beside_it(paths: tuple[str, str], rasters: Rasters, tmp_path: Path) -> None:
+    ms = rasters.write(
+        "packed.tif", np.full((4, 50, 50), 2047, np.uint16), north_up(500_000.0, 4_600_000.0, 4.0), nbits=11, nodata=0
+    )
+    with rasterio.open(ms, "r+") as out:
+        out.update_tags(ns="IMD", satId="QB02")
+    (tmp_path / "out[1]").mkdir()
+    output = tmp_path / "out[1]" / "out[1].tif"
+    run((paths[0], ms), str(output), SinkOptions(format="COG"))
+    assert [path.name for path in output.parent.iterdir()] == ["out[1].tif"]
+    with rasterio.open(output) as out:
+        assert out.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == "11"
+        assert out.tags(ns="IMD") == {"satId": "QB02"}
+    assert cog_validate(str(output), strict=True, quiet=True) == (True, [], [])
+
+
 def test_an_alpha_band_that_is_fused_is_a_band(rasters: Rasters, paths: tuple[str, str], tmp_path: Path) -> None:
     pixels = np.random.default_rng(6).integers(0, 200, (4, 50, 50)).astype(np.uint8)
     ms = rasters.write("ms.tif", pixels, north_up(500_000.0, 4_600_000.0, 4.0), photometric="RGB", alpha="yes")

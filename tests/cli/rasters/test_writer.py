@@ -208,7 +208,32 @@ def test_outputs_that_cannot_be_are_refused(rasters: Rasters, tmp_path: Path) ->
     assert "JPEG" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), dtype="float32")
     assert "NONSENSE" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "NONSENSE"),), format="COG")
     assert "BLOCKXSIZE" in refusal(tmp_path / "a.tif", paths, creation=(("BLOCKXSIZE", "512"),), format="COG")
+    assert "JPEG" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), format="COG")
+    assert "NBITS=x: give" in refusal(tmp_path / "a.tif", paths, creation=(("NBITS", "x"),))
+    assert "--nodata 4096" in refusal(tmp_path / "a.tif", paths, creation=(("NBITS", "12"),), nodata=4096.0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif", "there.tif"]
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "value"),
+    [
+        ("GTiff", "profile", "BASELINE"),
+        ("GTiff", "TFW", "yes"),
+        ("COG", "STATISTICS", "YES"),
+        ("COG", "TARGET_SRS", "EPSG:3857"),
+        ("COG", "TILING_SCHEME", "GoogleMapsCompatible"),
+    ],
+)
+def test_options_that_would_spoil_the_output_are_refused(
+    format: Any,  # noqa: A002, ANN401
+    name: str,
+    value: str,
+    rasters: Rasters,
+    tmp_path: Path,
+) -> None:
+    told = refusal(tmp_path / "a.tif", make_pair(rasters), creation=((name, value),), format=format)
+    assert told.startswith(f"--co {name.upper()}={value}: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
 
 
 def test_a_closed_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
