@@ -1,6 +1,7 @@
 """The command ``ssdiff``: its commands, and the one place where errors become exit codes."""
 
 import logging
+import os
 import sys
 from typing import Annotated, Any
 
@@ -73,4 +74,12 @@ app.command("train")(train.train)
 def main() -> None:
     """Runs ``ssdiff`` as the process that it is."""
     logging.captureWarnings(capture=True)
-    app(prog_name="ssdiff")
+    try:
+        app(prog_name="ssdiff")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # Everything is closed and tidied up; threads in the middle of a tile may crash an interpreter that shuts down around them.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise

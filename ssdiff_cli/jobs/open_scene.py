@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ssdiff_cli.jobs import registration
+from ssdiff_cli.jobs.doubts import doubts
 from ssdiff_cli.jobs.scene_statistics import read_statistics
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
@@ -56,6 +57,8 @@ def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
             _log.info(note)
         if job.statistics is not None:
             pair.use_statistics(read_statistics(job.statistics, pair.bands))
+        for doubt in doubts(pair, job.sink.dtype):
+            _log.warning(doubt)
         found = measured or registration.look(pair)
         if measured is None:
             registration.warn(pair, found)

@@ -1,0 +1,34 @@
+"""What is allowed but hardly meant: bands taken for alpha that hold data, outputs too narrow for the values."""
+
+from collections.abc import Iterator
+from math import inf
+
+import numpy as np
+
+from ssdiff_cli.rasters.alpha import alpha_with_data
+from ssdiff_cli.rasters.pair import ScenePair
+
+__all__ = ["doubts"]
+
+
+def doubts(pair: ScenePair, dtype: str | None) -> Iterator[str]:
+    """Yields a sentence for each thing that a user should think over; `dtype` is the output's, None: the MS's."""
+    for bands, option in ((pair.pan, "--pan-bidx"), (pair.ms, "--bidx")):
+        every = ",".join(map(str, range(1, bands.dataset.count + 1)))
+        for index in alpha_with_data(bands):
+            yield (
+                f"{bands.path}: band {index} is marked as alpha and was used as a mask, yet looks like data: "
+                f"if it is a spectral band, name all bands with {option} {every}"
+            )
+    greatest, end = max(band.maximum for band in pair.statistics().ms), _end(dtype)
+    if greatest > end:
+        yield f"{pair.ms.path}: has values up to {greatest:g}, {dtype} ends at {end}: what is brighter is clipped; choose another --dtype"
+
+
+def _end(dtype: str | None) -> float:
+    """Returns the greatest integer of a type; infinity where it is of another kind, or none, which will be refused later."""
+    try:
+        kind = np.dtype(dtype or "float32")
+    except TypeError:
+        return inf
+    return int(np.iinfo(kind).max) if kind.kind in "iu" else inf
