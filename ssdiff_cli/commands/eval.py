@@ -62,7 +62,14 @@ Dataset = Annotated[
     str | None, typer.Option("--dataset", metavar="FILE", help="PanCollection .h5 or DLPan .mat test set.", show_default=False)
 ]
 Methods = Annotated[
-    str | None, typer.Option("--methods", metavar="A,B,...", help="Methods to fuse with and score.", show_default=False)
+    str | None,
+    typer.Option(
+        "--methods",
+        metavar="A,B,...",
+        help="Methods to fuse with and score; ssdiff-raw is ssdiff without the projection that gives the MS back. "
+        "[default: ssdiff, at full resolution also ssdiff-raw, and five classical ones; only exp beside --fused]",
+        show_default=False,
+    ),
 ]
 Crop = Annotated[
     int | None,
@@ -136,8 +143,8 @@ def evaluate(
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.evaluate_methods import parse_methods
     from ssdiff_cli.jobs.evaluate_request import ModelChoice, Request
+    from ssdiff_cli.jobs.evaluate_rows import parse_methods
     from ssdiff_cli.jobs.evaluate_run import Outputs, run_evaluation
 
     request = Request(

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ssdiff_cli.jobs.evaluate_methods import MODEL_METHOD
 from ssdiff_cli.jobs.evaluate_scores import Scores
+from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_models.errors import ThresholdError, UsageError
 
 __all__ = ["Condition", "Conditions", "check_rows", "judged_rows", "parse_condition"]
@@ -86,7 +86,7 @@ def judged_rows(rows: Sequence[str], products: Sequence[str]) -> tuple[str, ...]
     """Returns the rows that conditions without a name are about."""
     if products:
         return tuple(products)
-    return (MODEL_METHOD,) if MODEL_METHOD in rows else tuple(rows)
+    return (NETWORK,) if NETWORK in rows else tuple(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

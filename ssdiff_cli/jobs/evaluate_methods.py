@@ -9,6 +9,7 @@ import torch
 
 from ssdiff_cli.device import DeviceChoice, choose
 from ssdiff_cli.jobs.evaluate_request import ModelChoice
+from ssdiff_cli.jobs.evaluate_rows import MODEL_METHODS, row_settings
 from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.evaluate_scores import Pixels
 from ssdiff_models import classical, zoo
@@ -16,7 +17,7 @@ from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import shift_image
-from ssdiff_models.errors import ModelError, UsageError
+from ssdiff_models.errors import ModelError
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import FloatArray, Source
@@ -24,18 +25,7 @@ from ssdiff_models.sensors import Sensor
 from ssdiff_models.spectrum import spectral_order
 from ssdiff_models.tiled import fuse_tiles
 
-__all__ = [
-    "DEFAULT_METHODS",
-    "MODEL_METHOD",
-    "Model",
-    "array_fusers",
-    "known_methods",
-    "load_model",
-    "parse_methods",
-]
-
-MODEL_METHOD = "ssdiff"
-DEFAULT_METHODS = (MODEL_METHOD, "exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs")
+__all__ = ["Model", "array_fusers", "load_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,25 +41,6 @@ class Model:
         return ModelFuser.for_scene(
             self.checkpoint, source, self.settings, precision=self.device.precision, statistics=statistics
         )
-
-
-def known_methods() -> tuple[str, ...]:
-    """Returns the names that ``--methods`` takes."""
-    return MODEL_METHOD, *classical.METHODS
-
-
-def parse_methods(text: str) -> tuple[str, ...]:
-    """Reads a comma-separated list of methods, in the user's order and without repetitions.
-
-    Raises:
-        UsageError: When a name is unknown, or none is given; the message lists the known.
-    """
-    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in known_methods()]
-    if unknown or not names:
-        what = f"unknown method {unknown[0]!r}" if unknown else "--methods names no method"
-        raise UsageError(f"{what}: known are {', '.join(known_methods())}")
-    return names
 
 
 def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | None) -> Model:
@@ -101,12 +72,12 @@ def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | 
 
 
 def array_fusers(methods: Iterable[str], *, sensor: Sensor, ratio: int, model: Model | None) -> dict[str, Fuser]:
-    """Returns fusers that see nothing but a sample's arrays; `model` may be None where its method is not asked for."""
+    """Returns fusers that see nothing but a sample's arrays; `model` may be None where none of its methods is asked for."""
     fusers: dict[str, Fuser] = {}
     for name in methods:
-        if name == MODEL_METHOD:
+        if name in MODEL_METHODS:
             assert model is not None
-            fusers[name] = partial(_model_on_arrays, model)
+            fusers[name] = partial(_model_on_arrays, replace(model, settings=row_settings(name, model.settings)))
         elif name == "exp":
             fusers[name] = _exp
         else:

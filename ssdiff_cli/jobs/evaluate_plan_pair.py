@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate_methods import DEFAULT_METHODS, MODEL_METHOD, Model, array_fusers
+from ssdiff_cli.jobs.evaluate_methods import Model, array_fusers
 from ssdiff_cli.jobs.evaluate_pairs import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
 from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_products
 from ssdiff_cli.jobs.evaluate_request import Request, full_scale
+from ssdiff_cli.jobs.evaluate_rows import MODEL_METHODS, default_methods, method_notes, needs_model
 from ssdiff_cli.jobs.evaluate_samples import Event, Fuser, Plan, Settings, score_pieces, score_samples
 from ssdiff_cli.jobs.evaluate_scene import scene_fusers
+from ssdiff_cli.jobs.evaluate_scores import ProtocolName
 from ssdiff_cli.jobs.model_shelf import ModelShelf
 from ssdiff_cli.jobs.open_scene import open_scene
 from ssdiff_cli.jobs.sharpen_fusion import bind
-from ssdiff_cli.jobs.sharpen_job import FusionOptions, SharpenJob
+from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, ModelError
@@ -73,19 +75,27 @@ def pair_plan(request: Request, stack: ExitStack) -> Plan:
 
 
 def _open(request: Request, stack: ExitStack) -> _Opened:
-    methods = DEFAULT_METHODS if request.methods is None else request.methods
-    if request.methods is None and request.fused:
-        methods = ("exp",)
-    if MODEL_METHOD not in methods:
+    methods = _methods(request)
+    if not needs_model(methods):
         return _open_with(_job(request, "exp"), methods, stack)
     try:
-        return _open_with(_job(request, MODEL_METHOD), methods, stack)
+        return _open_with(_job(request, NETWORK), methods, stack)
     except ModelError as error:
         if request.methods is not None or request.choice.model is not None:
             raise
-        rest = tuple(name for name in methods if name != MODEL_METHOD)
+        rest = tuple(name for name in methods if name not in MODEL_METHODS)
         opened = _open_with(_job(request, "exp"), rest, stack)
-        return replace(opened, notes=(*opened.notes, f"{MODEL_METHOD} is left out: {error}"))
+        return replace(opened, notes=(*opened.notes, f"{NETWORK} is left out: {error}"))
+
+
+def _methods(request: Request) -> tuple[str, ...]:
+    if request.methods is not None:
+        return request.methods
+    return ("exp",) if request.fused else default_methods(_protocol(request))
+
+
+def _protocol(request: Request) -> ProtocolName:
+    return "reduced-resolution" if request.reduced else "full-resolution"
 
 
 def _job(request: Request, method: str) -> SharpenJob:
@@ -127,14 +137,14 @@ def _settings(request: Request, opened: _Opened, scene: PairSamples) -> Settings
     assert names is not None
     largest = max(band.maximum for band in scene.statistics().ms)
     return Settings(
-        protocol="reduced-resolution" if request.reduced else "full-resolution",
+        protocol=_protocol(request),
         inputs=names,
         sensor=pair_sensor(pair, request.known_sensor or sensors.get("generic")),
         ratio=pair.ratio,
         crop=request.border if request.reduced else 0,
         peak=full_scale(request.known_sensor, largest, pair.ms.dtype),
         unit="scene" if scene.asked is None else "window",
-        notes=(*opened.notes, *_scene_notes(scene, request)),
+        notes=(*opened.notes, *_scene_notes(scene, request), *method_notes(opened.methods)),
     )
 
 

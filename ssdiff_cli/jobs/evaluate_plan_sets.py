@@ -5,13 +5,15 @@ from dataclasses import replace
 from functools import partial
 
 from ssdiff_cli.jobs.evaluate_datasets import Dataset, dataset_samples, guess_sensor, open_dataset
-from ssdiff_cli.jobs.evaluate_methods import DEFAULT_METHODS, MODEL_METHOD, Model, array_fusers, load_model
+from ssdiff_cli.jobs.evaluate_methods import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
 from ssdiff_cli.jobs.evaluate_reference import reference_windows, score_products
 from ssdiff_cli.jobs.evaluate_request import Request, full_scale
+from ssdiff_cli.jobs.evaluate_rows import MODEL_METHODS, default_methods, method_notes, needs_model
 from ssdiff_cli.jobs.evaluate_samples import Plan, Settings, score_samples
-from ssdiff_cli.jobs.evaluate_scores import UnitName
+from ssdiff_cli.jobs.evaluate_scores import ProtocolName, UnitName
 from ssdiff_cli.jobs.evaluate_windows import sample_windows, window_count, window_side
+from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_cli.rasters.stats import sample_statistics
 from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, ModelError, UsageError
@@ -37,14 +39,14 @@ def dataset_plan(request: Request, path: str, stack: ExitStack) -> Plan:
     if sensor is None:
         notes = (*notes, "the file does not tell its sensor: generic MTF gains (0.3); name it with --sensor")
     settings = Settings(
-        protocol="reduced-resolution" if dataset.has_reference else "full-resolution",
+        protocol=_protocol(dataset),
         inputs=(path,),
         sensor=exact,
         ratio=dataset.ratio,
         crop=request.border if dataset.has_reference else 0,
         peak=dataset.peak or (sensor.full_scale if sensor else full_scale(None, float(dataset.read["ms"](0).max()))),
         unit="image",
-        notes=notes,
+        notes=(*notes, *method_notes(methods)),
     )
     fusers = array_fusers(methods, sensor=exact, ratio=dataset.ratio, model=model)
     return Plan(
@@ -58,15 +60,19 @@ def dataset_plan(request: Request, path: str, stack: ExitStack) -> Plan:
 
 def _models(request: Request, dataset: Dataset, sensor: Sensor | None) -> tuple[tuple[str, ...], Model | None, tuple[str, ...]]:
     """Returns the methods to fuse with, the model if one of them is its, and what the user should know."""
-    methods = DEFAULT_METHODS if request.methods is None else request.methods
-    if MODEL_METHOD not in methods:
+    methods = default_methods(_protocol(dataset)) if request.methods is None else request.methods
+    if not needs_model(methods):
         return methods, None, ()
     try:
         return methods, load_model(request.choice, bands=dataset.bands, ratio=dataset.ratio, sensor=sensor), ()
     except ModelError as error:
         if request.methods is not None or request.choice.model is not None:
             raise
-        return tuple(name for name in methods if name != MODEL_METHOD), None, (f"{MODEL_METHOD} is left out: {error}",)
+        return tuple(name for name in methods if name not in MODEL_METHODS), None, (f"{NETWORK} is left out: {error}",)
+
+
+def _protocol(dataset: Dataset) -> ProtocolName:
+    return "reduced-resolution" if dataset.has_reference else "full-resolution"
 
 
 def _band_names(sensor: Sensor, count: int) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ssdiff_cli.device import DeviceOptions
+from ssdiff_cli.jobs.evaluate_rows import needs_model
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_cli.rasters.pair import PairOptions
 from ssdiff_models import sensors
@@ -81,7 +82,7 @@ class Request:
             raise UsageError("--fused goes with --full-res PAN MS or with --reference GT")
         if self.reference is not None and self.methods is not None:
             raise UsageError("--methods needs a PAN and an MS: with --reference only given products are scored")
-        asked = not self.fused if self.methods is None else NETWORK in self.methods
+        asked = not self.fused if self.methods is None else needs_model(self.methods)
         if not asked and (self.choice.model is not None or self.choice.steps is not None):
             raise UsageError(
                 f"--model and --steps are for the method {NETWORK}, which is not asked for: leave them out, or add it"

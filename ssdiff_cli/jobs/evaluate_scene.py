@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate_methods import MODEL_METHOD, Model
+from ssdiff_cli.jobs.evaluate_methods import Model
+from ssdiff_cli.jobs.evaluate_rows import MODEL_METHODS, row_settings
 from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.sharpen_fusion import LOCAL_BLOCK, Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
@@ -68,10 +69,12 @@ def scene_fusers(
         methods: Names.
         pair: The scene.
         job: The sharpening that makes such rows, whatever its method.
-        model: The model, where its method is asked for.
+        model: The model, where one of its methods is asked for.
         scale: What fused values are multiplied with to become DN.
     """
-    fusers: dict[str, Fuser] = {name: partial(_fuse, pair, scale, _blocks(name, pair, job, model)) for name in methods}
+    networks = {} if model is None else _model_blocks(pair, model)
+    blocks = {name: networks[name] if name in networks else _classical_blocks(name, pair, job) for name in methods}
+    fusers: dict[str, Fuser] = {name: partial(_fuse, pair, scale, make) for name, make in blocks.items()}
     return fusers | ({"exp": partial(_exp, pair, scale)} if "exp" in fusers else {})
 
 
@@ -80,11 +83,17 @@ def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
     return cast(sample.lms / np.float32(scale), pair.ms.dtype).astype(np.float32) * np.float32(scale)
 
 
-def _blocks(method: str, pair: ScenePair, job: SharpenJob, model: Model | None) -> Blocks:
-    if method == MODEL_METHOD:
-        assert model is not None
-        fuser, runner = model.fuser(pair.whole()), model.device.runner()
-        return lambda part: fuse_tiles(part, fuser, runner)
+def _model_blocks(pair: ScenePair, model: Model) -> dict[str, Blocks]:
+    fuser, runner = model.fuser(pair.whole()), model.device.runner()
+
+    def row(method: str) -> Blocks:
+        own = replace(fuser, settings=row_settings(method, fuser.settings))
+        return lambda part: fuse_tiles(part, own, runner)
+
+    return {method: row(method) for method in MODEL_METHODS}
+
+
+def _classical_blocks(method: str, pair: ScenePair, job: SharpenJob) -> Blocks:
     found: list[Fusion] = []
 
     def blocks(part: _Part) -> Iterable[FusedBlock]:
