@@ -1,21 +1,14 @@
-"""``ssdiff eval`` on rasters: protocols, forms of output, thresholds, bad input."""
+"""``ssdiff eval`` on rasters: protocols, forms of output, thresholds."""
 
 import csv
-import json
 import math
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 import torch
-from affine import Affine
-from typer.testing import CliRunner, Result
 
-from ssdiff_cli.app import app
 from ssdiff_cli.jobs.simulate import ms_transform, pan_transform
 from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
 from ssdiff_cli.rasters.whole import read_whole
@@ -23,43 +16,15 @@ from ssdiff_models import metrics
 from ssdiff_models.classical import METHODS
 from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
 from ssdiff_models.sensors import get
+from tests.cli.calls import refusal
+from tests.cli.eval_calls import evaluate, product, scores
 from tests.scenes import UTM, Scene, SceneFactory
-
-MakeScene = Callable[..., Scene]
-
-
-def ssdiff(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
-
-
-def scores(*arguments: str | Path) -> dict[str, Any]:
-    result = ssdiff(*arguments, "--json")
-    assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
-
-
-def refused(result: Result, code: int) -> str:
-    """Returns the one line an error gets."""
-    assert result.exit_code == code, result.output
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 @pytest.fixture
 def scene(scene_factory: SceneFactory) -> Scene:
     """Corner-aligned, so that no resampling stands between the files and the protocol."""
     return scene_factory(size=320, offset=(0.0, 0.0), margin=0)
-
-
-def product(scene: Scene, path: Path, pixels: Any = None, **changes: Any) -> Path:  # noqa: ANN401
-    """Writes a product on the scene's PAN grid: the truth with noise, unless other pixels are given."""
-    truth = scene.pair.truth
-    noisy = truth + np.random.default_rng(0).normal(0, 20, truth.shape)
-    image = np.rint(noisy).clip(0, 65535).astype(np.uint16) if pixels is None else pixels
-    header = GeoTiff(transform=pan_transform(scene.sensor.pan_gsd), crs=UTM, names=scene.sensor.bands)
-    write_geotiff(path, image, replace(header, **changes))
-    return path
 
 
 def test_reduced_resolution_is_walds_protocol_with_the_sensors_mtf(scene: Scene) -> None:
@@ -123,9 +88,9 @@ def test_a_threshold_is_about_the_product_and_not_about_exp(scene: Scene, tmp_pa
     rows = scores(*pair)["methods"]
     limit = (rows["near"]["hqnr"] + rows["exp"]["hqnr"]) / 2
     good, bad = ("<", ">") if rows["near"]["hqnr"] > rows["exp"]["hqnr"] else (">", "<")
-    assert ssdiff(*pair, "--fail-if", f"hqnr{good}{limit}").exit_code == 0
-    assert ssdiff(*pair, "--fail-if", f"hqnr{bad}{limit}").exit_code == 6
-    assert ssdiff(*pair, "--fail-if", f"exp:hqnr{good}{limit}").exit_code == 6
+    assert evaluate(*pair, "--fail-if", f"hqnr{good}{limit}").exit_code == 0
+    assert evaluate(*pair, "--fail-if", f"hqnr{bad}{limit}").exit_code == 6
+    assert evaluate(*pair, "--fail-if", f"exp:hqnr{good}{limit}").exit_code == 6
 
 
 def test_two_rasters_on_one_grid(scene: Scene, tmp_path: Path) -> None:
@@ -199,7 +164,7 @@ def test_windows_of_a_reference(scene_factory: SceneFactory) -> None:
 def test_the_table_marks_the_best_and_names_the_protocol(scene: Scene, tmp_path: Path) -> None:
     near = product(scene, tmp_path / "near.tif")
     far = product(scene, tmp_path / "far.tif", np.rint(scene.pair.truth * 0.8).astype(np.uint16))
-    result = ssdiff("--fused", near, "--fused", far, "--reference", scene.truth, "--sensor", "qb")
+    result = evaluate("--fused", near, "--fused", far, "--reference", scene.truth, "--sensor", "qb")
     assert result.exit_code == 0
     rows = {line.split("│")[1].strip(): line for line in result.stdout.splitlines() if line.startswith("│")}
     marked = {name: [cell.strip().endswith("*") for cell in row.split("│")[2:-1]] for name, row in rows.items()}
@@ -218,9 +183,9 @@ def test_csv_holds_what_json_does(scene: Scene, tmp_path: Path) -> None:
         (row,) = csv.DictReader(file)
     assert row["method"] == "exp"
     assert {name: float(row[name]) for name in found["methods"]["exp"]} == found["methods"]["exp"]
-    again = ssdiff("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table)
-    assert "exists already" in refused(again, 2)
-    assert ssdiff("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table, "--overwrite").exit_code == 0
+    again = evaluate("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table)
+    assert "exists already" in refusal(again, 2)
+    assert evaluate("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table, "--overwrite").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -228,82 +193,10 @@ def test_csv_holds_what_json_does(scene: Scene, tmp_path: Path) -> None:
     [("sam>0.001", 6), ("exp:sam>0.001", 6), ("SAM < 90", 6), ("sam>90", 0), ("q2n<=0", 0), ("exp:q2n>=2", 0)],
 )
 def test_thresholds(scene: Scene, condition: str, code: int) -> None:
-    result = ssdiff("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--fail-if", condition)
+    result = evaluate("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--fail-if", condition)
     assert result.exit_code == code
     assert "exp" in result.stdout, "the figures are printed in any case"
     assert (f"({condition})" in result.stderr) == (code == 6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--methods", "exp,magic"], "unknown method 'magic': known are ssdiff, exp"),
-        (["--methods", ","], "names no method"),
-        (["--sensor", "hubble"], "unknown sensor 'hubble': known are qb"),
-        (["--fail-if", "sam>=high"], "is not a condition"),
-        (["--fail-if", "beauty<1"], "'beauty' is not scored here; known are sam"),
-        (["--fail-if", "gsa:sam<1", "--methods", "exp"], "no row is called 'gsa'; there are exp"),
-        (["--reference", "x.tif"], "give one of"),
-        (["--fused", "x.tif"], "--fused goes with"),
-    ],
-)
-def test_requests_that_make_no_sense(scene: Scene, arguments: list[str], message: str) -> None:
-    assert message in refused(ssdiff("--reduced-res", scene.pan, scene.ms, *arguments), 2)
-
-
-def test_a_source_is_needed(scene: Scene) -> None:
-    assert "give one of" in refused(ssdiff(), 2)
-    assert "--reference needs the products" in refused(ssdiff("--reference", scene.truth), 2)
-    assert "no border cut" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--crop", "21"), 2)
-    only_given = ssdiff("--fused", scene.truth, "--reference", scene.truth, "--methods", "exp")
-    assert "only given products" in refused(only_given, 2)
-    assert "given twice" in refused(ssdiff("--fused", scene.truth, scene.truth, "--reference", scene.truth), 2)
-
-
-def test_rasters_that_do_not_fit(scene: Scene, tmp_path: Path) -> None:
-    three = product(
-        scene, tmp_path / "three.tif", np.rint(scene.pair.truth[:3]).astype(np.uint16), names=scene.sensor.bands[:3]
-    )
-    assert "has 3 bands" in refused(ssdiff("--fused", three, "--reference", scene.truth), 3)
-    assert "has 3 bands" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--fused", three), 3)
-    shifted = pan_transform(scene.sensor.pan_gsd) @ Affine.translation(0.4, 0)
-    moved = product(scene, tmp_path / "moved.tif", transform=shifted)
-    assert "is not on the grid of" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--fused", moved), 3)
-    assert "is not on the grid of" in refused(ssdiff("--fused", moved, "--reference", scene.truth), 3)
-    small = product(scene, tmp_path / "small.tif", np.rint(scene.pair.truth[:, 32:, 32:]).astype(np.uint16))
-    assert "another part of the ground" in refused(ssdiff("--fused", small, "--reference", scene.truth), 3)
-    elsewhere = product(scene, tmp_path / "zone.tif", crs="EPSG:32633")
-    assert "CRS" in refused(ssdiff("--fused", elsewhere, "--reference", scene.truth), 3)
-    assert "No such file" in refused(ssdiff("--fused", tmp_path / "no.tif", "--reference", scene.truth), 3)
-
-
-def test_nothing_valid_and_too_small(scene: Scene, tmp_path: Path, scene_factory: SceneFactory) -> None:
-    empty = product(scene, tmp_path / "empty.tif", np.zeros_like(scene.pair.truth, dtype=np.uint16), nodata=0)
-    assert "no valid pixel" in refused(ssdiff("--fused", empty, "--reference", scene.truth), 3)
-    assert "nothing can be scored" in refused(ssdiff("--full-res", scene.pan, scene.ms, "--fused", empty), 3)
-    tiny = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
-    line = refused(ssdiff("--reduced-res", tiny.pan, tiny.ms, "--methods", "exp"), 3)
-    assert "smaller than the metrics' 32 x 32 block" in line
-    assert "--crop" in line
-    assert line.startswith(f"ssdiff: {tiny.ms}: ")
-    with rasterio.open(tiny.pan) as pan:
-        left, top, side = pan.bounds.left, pan.bounds.top, 24 * pan.res[0]
-    bbox = f"{left},{top - side},{left + side},{top}"
-    line = refused(ssdiff("--full-res", tiny.pan, tiny.ms, "--methods", "exp", "--bbox", bbox), 3)
-    assert "smaller than Q2n's block of 32 x 32" in line
-    assert str(tiny.pan) in line
-
-
-def test_settings_of_a_model_that_is_not_asked_for(scene: Scene) -> None:
-    for option in (("--model", "bgrn"), ("--steps", "2")):
-        line = refused(ssdiff("--full-res", scene.pan, scene.ms, "--methods", "exp,gsa", *option), 2)
-        assert "--model and --steps are for the method ssdiff" in line
-        refused(ssdiff("--fused", scene.truth, "--reference", scene.truth, *option), 2)
-
-
-def test_a_report_needs_its_folder(scene: Scene, tmp_path: Path) -> None:
-    target = tmp_path / "no" / "report.html"
-    assert "folder does not exist" in refused(ssdiff("--fused", scene.truth, "--reference", scene.truth, "--report", target), 2)
 
 
 def test_not_a_number_is_null_and_fails_every_threshold(scene_factory: SceneFactory) -> None:
@@ -313,6 +206,6 @@ def test_not_a_number_is_null_and_fails_every_threshold(scene_factory: SceneFact
     assert row["d_lambda"] is None
     assert row["qnr"] is None
     assert not math.isnan(row["hqnr"])
-    missed = ssdiff(*pair, "--json", "--fail-if", "qnr<0")
+    missed = evaluate(*pair, "--json", "--fail-if", "qnr<0")
     assert missed.exit_code == 6
     assert "has qnr nan" in missed.stderr

@@ -10,32 +10,23 @@ import numpy.typing as npt
 import pytest
 import scipy.io
 import torch
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ssdiff_cli.app import app
 from ssdiff_cli.jobs import evaluate_datasets
 from ssdiff_models import metrics
 from ssdiff_models.degrade import interp23
 from ssdiff_models.errors import UsageError
+from tests.cli.calls import answer, refusal, ssdiff
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 
 
-def ssdiff(path: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["eval", "--dataset", str(path), "--methods", "exp", *arguments])
+def evaluate(path: Path, *arguments: str) -> Result:
+    return ssdiff("eval", "--dataset", path, "--methods", "exp", *arguments)
 
 
 def scores(path: Path, *arguments: str) -> dict[str, Any]:
-    result = ssdiff(path, "--json", *arguments)
-    assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
-
-
-def refused(result: Result, code: int) -> str:
-    assert result.exit_code == code, result.output
-    (line,) = result.stderr.splitlines()
-    return line
+    return answer("eval", "--dataset", path, "--methods", "exp", *arguments)
 
 
 def images(count: int = 3, bands: int = 4, side: int = 24) -> Arrays:
@@ -70,7 +61,7 @@ def test_a_reduced_set_gives_mean_and_standard_deviation(tmp_path: Path) -> None
 
 def test_the_table_prints_mean_and_deviation(tmp_path: Path) -> None:
     path = write_hdf5(tmp_path / "test_gf2_multiExm1.h5", images())
-    result = ssdiff(path)
+    result = evaluate(path)
     assert "mean over 3 images ± standard deviation (N-1)" in result.stdout
     row = next(line for line in result.stdout.splitlines() if line.startswith("│ exp"))
     assert row.count("±") == 7
@@ -141,29 +132,29 @@ def test_golden_full_resolution_scores_come_out_of_a_file(golden: Path, tmp_path
     assert {name: found[name] for name in want} == pytest.approx(want, rel=1e-6)
 
 
-def test_files_of_another_layout_are_refused(tmp_path: Path) -> None:
+def test_files_of_another_layout_are_refusal(tmp_path: Path) -> None:
     arrays = images(count=1)
-    assert "no such file" in refused(ssdiff(tmp_path / "no.h5"), 3)
+    assert "no such file" in refusal(evaluate(tmp_path / "no.h5"), 3)
     (tmp_path / "text.h5").write_text("not HDF5")
-    assert "neither HDF5 nor a .mat file" in refused(ssdiff(tmp_path / "text.h5"), 3)
+    assert "neither HDF5 nor a .mat file" in refusal(evaluate(tmp_path / "text.h5"), 3)
     (tmp_path / "text.mat").write_text("not Matlab" * 100)
-    assert "cannot be read as a Matlab file" in refused(ssdiff(tmp_path / "text.mat"), 3)
+    assert "cannot be read as a Matlab file" in refusal(evaluate(tmp_path / "text.mat"), 3)
     without = write_hdf5(tmp_path / "keys.h5", {"gt": arrays["gt"], "ms": arrays["ms"]})
-    assert "has no lms or I_MS (it holds gt, ms)" in refused(ssdiff(without), 3)
+    assert "has no lms or I_MS (it holds gt, ms)" in refusal(evaluate(without), 3)
     flat = write_hdf5(tmp_path / "flat.h5", arrays | {"pan": arrays["pan"][0]})
-    assert "pan has shape (1, 96, 96), not (images, bands, rows, cols)" in refused(ssdiff(flat), 3)
+    assert "pan has shape (1, 96, 96), not (images, bands, rows, cols)" in refusal(evaluate(flat), 3)
     other = write_hdf5(tmp_path / "other.h5", arrays | {"gt": arrays["gt"][:, :3]})
-    assert "gt has shape (1, 3, 96, 96), with ms (1, 4, 24, 24) it must be (1, 4, 96, 96)" in refused(ssdiff(other), 3)
+    assert "gt has shape (1, 3, 96, 96), with ms (1, 4, 24, 24) it must be (1, 4, 96, 96)" in refusal(evaluate(other), 3)
     arrays["lms"][0, 0, 0, 0] = np.nan
-    assert "lms of image 0 has non-finite values" in refused(ssdiff(write_hdf5(tmp_path / "nan.h5", arrays)), 3)
+    assert "lms of image 0 has non-finite values" in refusal(evaluate(write_hdf5(tmp_path / "nan.h5", arrays)), 3)
 
 
-def test_images_smaller_than_a_block_are_refused(tmp_path: Path) -> None:
+def test_images_smaller_than_a_block_are_refusal(tmp_path: Path) -> None:
     path = write_hdf5(tmp_path / "test_qb.h5", images(count=1, side=16))
-    assert "smaller than the metrics' 32 x 32 block" in refused(ssdiff(path), 3)
-    assert ssdiff(path, "--crop", "0").exit_code == 0
-    assert "images are scored whole" in refused(ssdiff(path, "--windows", "2"), 2)
-    assert "its ratio is 4, not 2" in refused(ssdiff(path, "--ratio", "2"), 2)
+    assert "smaller than the metrics' 32 x 32 block" in refusal(evaluate(path), 3)
+    assert evaluate(path, "--crop", "0").exit_code == 0
+    assert "images are scored whole" in refusal(evaluate(path, "--windows", "2"), 2)
+    assert "its ratio is 4, not 2" in refusal(evaluate(path, "--ratio", "2"), 2)
 
 
 def test_a_missing_library_is_named(tmp_path: Path) -> None:
