@@ -21,7 +21,7 @@ from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.writer import check_output
 from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
-from ssdiff_models.errors import UsageError
+from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.training.adapt import AdaptConfig, Adapter, AdaptReport
 from ssdiff_models.training.batches import patch_origins
 from ssdiff_models.training.division import Parts, divide
@@ -102,7 +102,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     torch.set_num_threads(choice.threads)
     base = base_model(job.sharpen)
     found, gains = _read(job.sharpen, base)
-    parts = [divide(sample.wald) for sample in found]
+    parts = _divided(found)
     base.network.to(choice.device)
     adapter = Adapter(
         base.network,
@@ -137,6 +137,23 @@ def _read(job: SharpenJob, base: Checkpoint) -> tuple[list[AdaptSample], tuple[f
     with raster_env(num_threads=1), open_scene(job, _Shelf(base)) as scene:
         gains = mtf_gains(job.sensor, scene.pair)
         return list(samples(scene.pair, gains, base)), gains
+
+
+def _divided(found: list[AdaptSample]) -> list[Parts]:
+    """Divides each window, but for those whose gaps leave too little.
+
+    Raises:
+        InputError: When they all are such.
+    """
+    parts, refusals = [], []
+    for sample in found:
+        try:
+            parts.append(divide(sample.wald))
+        except InputError as error:
+            refusals.append(error)
+    if not parts:
+        raise refusals[0]
+    return parts
 
 
 def _fitting(config: AdaptConfig, parts: list[Parts], base: Checkpoint) -> AdaptConfig:

@@ -12,9 +12,9 @@ from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import ScenePair, open_pair
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
-from ssdiff_models.errors import ModelError
+from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.transplant import transplant
-from ssdiff_models.scene import MS_HALO, FloatArray
+from ssdiff_models.scene import MS_HALO, FloatArray, Patch
 from ssdiff_models.spectrum import partners
 from ssdiff_models.tiles import Window
 from ssdiff_models.training.full_scene import FullScene, full_scene
@@ -28,6 +28,8 @@ SIDE = 1024
 """Side of the windows that a larger one is sampled by."""
 LATTICE = 2
 """Windows on each axis."""
+LEAST_VALID = 0.2
+"""Part of a window's pixels that must be valid."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,13 +76,21 @@ def _known(checkpoint: Checkpoint) -> tuple[str | None, ...]:
 
 
 def samples(pair: ScenePair, gains: tuple[float, ...], base: Checkpoint) -> Iterator[AdaptSample]:
-    """Yields the scene in one piece, or windows of a large one.
+    """Yields the scene in one piece, or those windows of a large one that have valid pixels enough.
 
     Raises:
-        InputError: When a window has no valid pixel, or a band no content.
+        InputError: When none has, or a band has no content.
     """
+    found = False
     for window in _windows(pair):
-        yield _sample(pair, window, gains, base)
+        patch = pair.read(window)
+        if float(patch.valid.mean()) >= LEAST_VALID:
+            found = True
+            yield _sample(pair, patch, gains, base)
+    if not found:
+        raise InputError(
+            f"{pair.ms.path}: less than {LEAST_VALID:.0%} of the pixels that it would be adapted to are valid: use the model as it is"
+        )
 
 
 def _windows(pair: ScenePair) -> Iterator[Window]:
@@ -104,10 +114,11 @@ def _aligned(window: Window, ratio: int) -> Window:
     return replace(window, rows=window.rows // ratio * ratio, cols=window.cols // ratio * ratio)
 
 
-def _sample(pair: ScenePair, window: Window, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
-    patch, ratio, phase = pair.read(window), base.ratio, base.ms_phase
+def _sample(pair: ScenePair, patch: Patch, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
+    ratio, phase = base.ratio, base.ms_phase
+    rows, cols = (size // ratio for size in patch.valid.shape)
     ms = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO]
-    valid = patch.valid.reshape(window.rows // ratio, ratio, window.cols // ratio, ratio).all((1, 3))
+    valid = patch.valid.reshape(rows, ratio, cols, ratio).all((1, 3))
     pan, bands, known = torch.from_numpy(patch.pan), torch.from_numpy(ms.copy()), torch.from_numpy(valid)
     wald = from_pair(
         pair.ms.path, pan=pan, ms=bands, first=(phase, phase), gains=gains, ratio=ratio, valid=known, prior=base.prior

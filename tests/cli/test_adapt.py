@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from ssdiff_cli.jobs import adapt_samples
 from ssdiff_models.checkpoint import load_checkpoint
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -93,3 +94,23 @@ def test_the_report_for_people(scene: Scene, tiny: Path, tmp_path: Path) -> None
     first, *rest = done.stdout.splitlines()
     assert first == str(tmp_path / "m.safetensors")
     assert any("before" in line and "ERGAS" in line for line in rest)
+
+
+def test_windows_without_pixels_are_left_out(
+    scene_factory: SceneFactory, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scene_factory(size=512, pan_nodata=0)
+    with rasterio.open(scene.pan, "r+") as file:
+        pixels = file.read()
+        pixels[:, 230:, 230:] = 0
+        file.write(pixels)
+    # Small stand-ins for a scene that is sampled by windows.
+    monkeypatch.setattr(adapt_samples, "WHOLE", 256)
+    monkeypatch.setattr(adapt_samples, "SIDE", 256)
+    words = ("adapt", scene.pan, scene.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--num-threads", 1, "--steps", 10)
+    report = answer(*words)
+    assert report["stage"] in {"start", "last layer", "training"}
+    assert np.isfinite(report["unseen"]["after"]["ergas"])
+    with rasterio.open(scene.pan, "r+") as file:
+        file.write(np.zeros_like(pixels))
+    assert "valid" in refusal(ssdiff(*words, "--overwrite"), 3)
