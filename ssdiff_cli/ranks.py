@@ -1,14 +1,33 @@
-"""Which shard a process is to make: as written, or as its launcher numbered it."""
+"""The numbers that a launcher gives its processes, and which shard of an output is whose."""
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from ssdiff_cli.rasters.shards import Shard
 from ssdiff_models.errors import UsageError
 
-__all__ = ["read_shard"]
+__all__ = ["number_of", "read_shard"]
 
-FORM = "give i/N, such as 2/4, or auto"
+FORM = "give i/N, such as 2/4"
+
+
+def number_of(environ: Mapping[str, str], name: str, default: int | None = None, *, advice: str) -> int:
+    """Returns a number among the variables of a process.
+
+    Args:
+        environ: The variables.
+        name: Of the one to read.
+        default: What counts where it is not set; None: it must be.
+        advice: What the user can do, for the message.
+
+    Raises:
+        UsageError: When it is missing or no number.
+    """
+    text = environ.get(name, "" if default is None else str(default))
+    if not text.isdecimal():
+        raise UsageError(f"the variable {name} is {f'{text}, no number' if text else 'not set'}: {advice}")
+    return int(text)
 
 
 def read_shard(text: str | None, environ: Mapping[str, str]) -> Shard | None:
@@ -28,7 +47,7 @@ def read_shard(text: str | None, environ: Mapping[str, str]) -> Shard | None:
         return _launched(environ)
     match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
     if match is None:
-        raise UsageError(f"--shard {text}: {FORM}")
+        raise UsageError(f"--shard {text}: {FORM}, or auto")
     return Shard(index=int(match[1]), count=int(match[2]))
 
 
@@ -37,7 +56,7 @@ def _launched(environ: Mapping[str, str]) -> Shard:
         return Shard(index=_number(environ, "RANK") + 1, count=_number(environ, "WORLD_SIZE"))
     tasks, arrays = "SLURM_NTASKS" in environ, "SLURM_ARRAY_TASK_COUNT" in environ
     if not (tasks or arrays):
-        raise UsageError(f"--shard auto: neither WORLD_SIZE nor Slurm's variables are set; {FORM.removesuffix(', or auto')}")
+        raise UsageError(f"--shard auto: neither WORLD_SIZE nor Slurm's variables are set; {FORM}")
     task, per_element = (_number(environ, "SLURM_PROCID"), _number(environ, "SLURM_NTASKS")) if tasks else (0, 1)
     element, elements = _array_place(environ) if arrays else (0, 1)
     return Shard(index=element * per_element + task + 1, count=elements * per_element)
@@ -48,8 +67,4 @@ def _array_place(environ: Mapping[str, str]) -> tuple[int, int]:
     return (_number(environ, "SLURM_ARRAY_TASK_ID") - first) // max(step, 1), _number(environ, "SLURM_ARRAY_TASK_COUNT")
 
 
-def _number(environ: Mapping[str, str], name: str, default: int | None = None) -> int:
-    text = environ.get(name, "" if default is None else str(default))
-    if not text.isdecimal():
-        raise UsageError(f"--shard auto: {name} is {text or 'not set'}, no number; {FORM.removesuffix(', or auto')}")
-    return int(text)
+_number = partial(number_of, advice=f"--shard auto needs it; {FORM}")

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from ssdiff_cli.ranks import number_of
 from ssdiff_models.errors import SsdiffError, UsageError
 from ssdiff_models.training.execution import Execution
 
@@ -69,22 +71,12 @@ def read_ranks(environ: Mapping[str, str]) -> Ranks:
     Raises:
         UsageError: When they are no numbers.
     """
-    if int_of(environ, "WORLD_SIZE", 1) <= 1:
+    number = partial(number_of, environ, advice="start several processes with torchrun")
+    world = number("WORLD_SIZE", 1)
+    if world <= 1:
         return Ranks()
-    rank = int_of(environ, "RANK", None)
-    return Ranks(rank=rank, world=int_of(environ, "WORLD_SIZE", 1), local=int_of(environ, "LOCAL_RANK", rank))
-
-
-def int_of(environ: Mapping[str, str], name: str, default: int | None) -> int:
-    """Returns a number among the variables.
-
-    Raises:
-        UsageError: When it is none.
-    """
-    text = environ.get(name, "" if default is None else str(default))
-    if not text.isdecimal():
-        raise UsageError(f"the variable {name} is {text or 'not set'}, no number: start several processes with torchrun")
-    return int(text)
+    rank = number("RANK")
+    return Ranks(rank=rank, world=world, local=number("LOCAL_RANK", rank))
 
 
 @contextmanager
