@@ -91,7 +91,7 @@ def _solve(
     blocks: Iterator[Block], geometry: Geometry, ranges: tuple[tuple[float, float], ...], black: tuple[float, ...]
 ) -> RatioPrior:
     # The interpolated MS overshoots the MS; a quarter of the range on both sides holds it.
-    spans = tuple((low - (high - low) / 4, high + max(high - low, 1e-6) / 4) for low, high in ranges)
+    spans = tuple((low - (high - low) / 4, high + max(high - low, 1e-6 * abs(high), 1e-30) / 4) for low, high in ranges)
     context = Context(geometry=geometry, gains=(0.3,) * len(spans), pan_gain=0.15, ranges=spans)
     method, total = BroveyHaze(), Statistics()
     for block in blocks:

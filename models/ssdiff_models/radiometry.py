@@ -13,7 +13,8 @@ __all__ = ["BandStatistics", "RatioPrior", "SceneStatistics", "cast"]
 
 RATIO_LIMIT = 8.0
 """Largest modulation of a band by the prior, in either direction."""
-_TINY = 1e-6
+_TINY = 1e-30
+"""What stands for zero: the ratio is limited anyway, whatever the unit of the values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

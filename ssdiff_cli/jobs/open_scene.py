@@ -13,6 +13,7 @@ from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.alignment import NoShift, SceneShift
 from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.errors import InputError
 from ssdiff_models.familiarity import unfamiliar
 
 __all__ = ["Models", "OpenScene", "open_scene"]
@@ -64,6 +65,7 @@ def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
             registration.warn(pair, found)
         shift, no_shift = (found, None) if isinstance(found, SceneShift) else (None, found)
         if checkpoint is not None:
+            _check_content(pair)
             _compare(pair, checkpoint, shift)
         yield OpenScene(pair=pair, checkpoint=checkpoint, shift=shift, no_shift=no_shift, registered=measured is not None)
 
@@ -78,6 +80,22 @@ def _registered(job: SharpenJob, options: PairOptions) -> tuple[PairOptions, Sce
     if job.register == "no":
         return options, None
     return registration.register(job.pan, job.ms, options, local=job.register == "local")
+
+
+def _check_content(pair: ScenePair) -> None:
+    """Makes sure that each band can be normalised.
+
+    Raises:
+        InputError: When one is constant; with its file and number.
+    """
+    statistics = pair.statistics()
+    bands = [(pair.pan, pair.pan.indexes[0], statistics.pan)]
+    bands += [(pair.ms, index, band) for index, band in zip(pair.ms.indexes, statistics.ms, strict=True)]
+    for raster, index, band in bands:
+        try:
+            _ = band.scale
+        except InputError as error:
+            raise InputError(f"{raster.path}: band {index}: {error}") from error
 
 
 def _compare(pair: ScenePair, checkpoint: Checkpoint, shift: SceneShift | None) -> None:

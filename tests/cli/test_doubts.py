@@ -6,7 +6,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
 
-from tests.cli.calls import answer
+from tests.cli.calls import answer, refusal, ssdiff
 from tests.scenes import SceneFactory
 
 
@@ -53,3 +53,12 @@ def test_an_output_too_narrow_for_the_values(scene_factory: SceneFactory, tmp_pa
     assert any("uint8 ends at 255" in line for line in narrow["warnings"])
     wide = answer(*words, "int32", "-o", tmp_path / "wide.tif")
     assert not any("clipped" in line for line in wide["warnings"])
+
+
+def test_a_band_without_content_is_refused_by_file_and_number(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=128)
+    with rasterio.open(scene.ms, "r+") as file:
+        file.write(np.zeros((file.height, file.width), np.uint16), 3)
+    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif"), 3)
+    assert f"{scene.ms}: band 3:" in line
+    assert "--bidx" in line

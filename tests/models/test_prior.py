@@ -12,7 +12,7 @@ from ssdiff_models.classical import stream
 from ssdiff_models.errors import ModelError
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
-from ssdiff_models.prior import measure_images, measure_prior
+from ssdiff_models.prior import PriorName, measure_images, measure_prior
 from ssdiff_models.tiled import fuse_blocks
 from ssdiff_models.tiles import Window
 from ssdiff_models.training.wald import from_reference
@@ -49,6 +49,16 @@ def test_an_untrained_network_gives_bt_h() -> None:
     settings = FusionSettings.of(checkpoint, consistency=0)
     fused = sharpen(source.pan, source.ms, checkpoint, settings=settings, workers=1)
     np.testing.assert_allclose(fused, bt_h(source), rtol=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+@pytest.mark.parametrize("prior", ["lms", "bt-h"])
+def test_the_unit_of_the_values_does_not_matter(unit: float, prior: PriorName) -> None:
+    source = scene_source(48, 48)
+    other = ArraySource(pan=source.pan * np.float32(unit), ms=source.ms * np.float32(unit), ratio=4)
+    checkpoint = model(prior=prior)
+    first, second = (sharpen(one.pan, one.ms, checkpoint, workers=1) for one in (source, other))
+    np.testing.assert_allclose(second / unit, first, rtol=1e-3, atol=1e-3 * first.mean())
 
 
 def test_black_below_zero_moves_everything_alike() -> None:

@@ -193,7 +193,7 @@ def _lattice(source: Source) -> TileGrid:
 
 def _ranges(scene: SceneStatistics) -> tuple[tuple[float, float], ...]:
     """Returns each band's range in the scene's sample with a quarter more on both sides, never empty."""
-    pairs = [(band.minimum, max(band.maximum - band.minimum, 1e-6)) for band in scene.ms]
+    pairs = [(band.minimum, max(band.maximum - band.minimum, 1e-6 * abs(band.maximum), 1e-30)) for band in scene.ms]
     return tuple((low - span / 4, low + 1.25 * span) for low, span in pairs)
 
 
