@@ -5,7 +5,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
@@ -27,13 +26,6 @@ class Terminal(StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def default_verbosity() -> Iterator[None]:
-    console.adjust_verbosity(0, 0)
-    yield
-    console.adjust_verbosity(0, 0)
 
 
 def run_raising(error: BaseException, *flags: str) -> Result:

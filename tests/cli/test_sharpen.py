@@ -1,101 +1,25 @@
-"""``ssdiff sharpen`` from outside: files in, files out, exit codes."""
+"""``ssdiff sharpen`` from outside: files in, files out, what is said about them."""
 
 import json
-import os
-import resource
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import rasterio
-import torch
-from typer.testing import CliRunner, Result
 
-from ssdiff_cli import console
-from ssdiff_cli.app import app
 from ssdiff_models import load_checkpoint, zoo
 from ssdiff_models import sharpen as sharpen_arrays
-from ssdiff_models.checkpoint import save_checkpoint
-from tests.models.tiny import model
+from tests.cli.sharpening import Run, done, pixels, refused
 from tests.scenes import Scene, SceneFactory
 
-Pixels = npt.NDArray[Any]
 ALIGNED: dict[str, Any] = {"offset": (0.0, 0.0), "margin": 0}
-
-
-@pytest.fixture(autouse=True)
-def default_verbosity() -> Iterator[None]:
-    console.adjust_verbosity(0, 0)
-    yield
-    console.adjust_verbosity(0, 0)
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of four bands as a file."""
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_checkpoint(path, model(bands=("blue", "green", "red", "nir"), tile=48, residual_scale=5.0))
-    return path
 
 
 @pytest.fixture
 def scene(scene_factory: SceneFactory) -> Scene:
     return scene_factory(size=96)
-
-
-@pytest.fixture
-def run(tiny: Path, tmp_path: Path) -> Callable[..., Result]:
-    """Sharpens a scene with the tiny model into ``out.tif``."""
-
-    def sharpen(scene: Scene, *options: str | Path, output: str = "out.tif", model: str | Path = tiny) -> Result:
-        chosen = () if "--method" in options or not model else ("--model", model)
-        return ssdiff(scene.pan, scene.ms, "-o", tmp_path / output, *chosen, *options)
-
-    return sharpen
-
-
-Run = Callable[..., Result]
-
-
-def ssdiff(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["sharpen", "-j", "1", *map(str, arguments)])
-
-
-def done(result: Result) -> Path:
-    assert result.exit_code == 0, result.output
-    return Path(result.stdout.strip())
-
-
-def refused(result: Result, code: int) -> str:
-    """Returns the one line an error gets."""
-    assert result.exit_code == code, result.output
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    return line
-
-
-def pixels(path: str | Path) -> Pixels:
-    with rasterio.open(path) as file:
-        return np.asarray(file.read())
-
-
-def rewrite(source: Path, target: Path, **changes: Any) -> Path:  # noqa: ANN401 - rasterio's own
-    """Copies a raster with another profile; a CRS or transform of None is left out."""
-    with rasterio.open(source) as file:
-        profile, data = file.profile | changes, file.read()
-    profile = {key: value for key, value in profile.items() if value is not None}
-    count = changes.get("count", len(data))
-    with rasterio.open(target, "w", **profile) as file:
-        file.write(np.concatenate([data] * count)[:count])
-    return target
 
 
 def test_the_output_lies_on_the_pans_grid_with_the_mss_radiometry(run: Run, scene: Scene) -> None:
@@ -258,179 +182,3 @@ def test_a_scene_that_no_model_serves_is_told_what_would(shelf: None, run: Run, 
     assert "ratio 2" in line
     assert "tiny (4 bands, ratio 4)" in line
     assert "--method" in line
-
-
-# Bad input: one line, the right code, nothing under the final name.
-
-
-def nothing_left(folder: Path) -> bool:
-    return not [path for path in folder.glob("out*") if path.suffix == ".tif"]
-
-
-def test_a_missing_file(run: Run, scene: Scene, tmp_path: Path) -> None:
-    scene.ms.unlink()
-    assert str(scene.ms) in refused(run(scene), 3)
-    assert nothing_left(tmp_path)
-
-
-@pytest.mark.parametrize("which", ["pan", "ms"])
-def test_a_file_that_is_no_raster(run: Run, scene: Scene, tmp_path: Path, which: str) -> None:
-    path: Path = getattr(scene, which)
-    path.write_text("no raster")
-    assert str(path) in refused(run(scene), 3)
-    assert nothing_left(tmp_path)
-
-
-@pytest.mark.parametrize("which", ["pan", "ms"])
-def test_a_truncated_file(run: Run, scene: Scene, tmp_path: Path, which: str) -> None:
-    path: Path = getattr(scene, which)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    assert str(path) in refused(run(scene), 3)
-    assert nothing_left(tmp_path)
-
-
-def test_a_pan_of_several_bands(run: Run, scene: Scene, tmp_path: Path) -> None:
-    rewrite(scene.pan, scene.pan.with_name("rgb.tif"), count=3).replace(scene.pan)
-    line = refused(run(scene), 3)
-    assert "has 3 bands" in line
-    assert "--pan-bidx" in line
-    assert nothing_left(tmp_path)
-    assert run(scene, "--pan-bidx", "2").exit_code == 0
-
-
-@pytest.mark.parametrize("which", ["pan", "ms"])
-def test_no_crs_on_one_side(run: Run, scene: Scene, tmp_path: Path, which: str) -> None:
-    path: Path = getattr(scene, which)
-    rewrite(path, path.with_name("bare.tif"), crs=None).replace(path)
-    line = refused(run(scene), 3)
-    assert f"{path}: has no CRS" in line
-    assert "--assume-same-crs" in line
-    assert nothing_left(tmp_path)
-    assert run(scene, "--assume-same-crs").exit_code == 0
-
-
-def test_no_overlap(run: Run, scene: Scene, tmp_path: Path) -> None:
-    with rasterio.open(scene.ms) as file:
-        away = file.transform @ rasterio.Affine.translation(5000, 0)
-    rewrite(scene.ms, scene.ms.with_name("far.tif"), transform=away).replace(scene.ms)
-    assert "do not overlap" in refused(run(scene), 3)
-    assert nothing_left(tmp_path)
-
-
-def test_a_ratio_out_of_reach(run: Run, scene_factory: SceneFactory, tmp_path: Path) -> None:
-    scene = scene_factory(size=64, ratio=2)
-    line = refused(run(scene), 3)
-    assert "2 x 2 PAN pixels" in line
-    assert "ratio 4" in line
-    assert nothing_left(tmp_path)
-
-
-@pytest.mark.parametrize("kind", ["missing", "text", "truncated", "foreign"])
-def test_a_model_that_is_none(run: Run, scene: Scene, tiny: Path, tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "broken.safetensors"
-    if kind == "foreign":
-        torch.save({"weight": torch.zeros(3)}, path)
-    elif kind != "missing":
-        path.write_bytes(tiny.read_bytes()[:4000] if kind == "truncated" else b"no weights")
-    assert str(path) in refused(run(scene, model=path), 4)
-    assert nothing_left(tmp_path)
-
-
-def test_an_existing_output(run: Run, scene: Scene, tmp_path: Path) -> None:
-    output = tmp_path / "out.tif"
-    output.write_text("precious")
-    line = refused(run(scene), 2)
-    assert str(output) in line
-    assert "--overwrite" in line
-    assert output.read_text() == "precious"
-    # A run that fails leaves what it was to replace.
-    scene.pan.write_bytes(scene.pan.read_bytes()[: scene.pan.stat().st_size * 2 // 3])
-    refused(run(scene, "--overwrite"), 3)
-    assert output.read_text() == "precious"
-
-
-def test_an_output_that_is_an_input(run: Run, scene: Scene) -> None:
-    before = scene.ms.read_bytes()
-    assert "also an input" in refused(run(scene, "--overwrite", output=str(scene.ms)), 2)
-    assert scene.ms.read_bytes() == before
-
-
-def test_folders_that_cannot_be_written(run: Run, scene: Scene, tmp_path: Path) -> None:
-    assert "there is no folder" in refused(run(scene, output="absent/out.tif"), 2)
-    assert "is a folder" in refused(run(scene, output="."), 2)
-    # Nobody, root included, makes files there.
-    result = run(scene, output="/proc/out.tif")
-    assert "/proc/out.tif" in refused(result, result.exit_code)
-    assert result.exit_code in {2, 5}
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (("--tile", "20"), "20"),
-        (("--overlap", "100"), "100"),
-        (("--steps", "2000"), "2000"),
-        (("--sensor", "sputnik"), "sputnik"),
-        (("--device", "abacus"), "abacus"),
-        (("--bbox", "1,2,3"), "four numbers"),
-        (("--dtype", "int7"), "int7"),
-        (("--co", "COMPRESS"), "NAME=VALUE"),
-    ],
-    ids=str,
-)
-def test_options_that_cannot_be_used(run: Run, scene: Scene, tmp_path: Path, options: tuple[str, ...], told: str) -> None:
-    assert told in refused(run(scene, *options), 2)
-    assert nothing_left(tmp_path)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_device_that_is_not_there(run: Run, scene: Scene, tmp_path: Path) -> None:
-    assert "choose --device cpu" in refused(run(scene, "--device", "cuda"), 5)
-    assert nothing_left(tmp_path)
-
-
-def start(scene: Scene, output: Path, *options: str | Path, limit: int | None = None) -> "subprocess.Popen[str]":
-    """Starts the command as a process of its own."""
-    command = [sys.executable, "-m", "ssdiff_cli", "sharpen", scene.pan, scene.ms, "-o", output, "-j", "1", *options]
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'models'}", "OMP_NUM_THREADS": "1"},
-        preexec_fn=partial(_prepare, limit),  # noqa: PLW1509
-    )
-
-
-def _prepare(limit: int | None) -> None:
-    """What a terminal gives a process: background jobs of a shell ignore interrupts, and their children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-
-def test_a_full_disk(scene: Scene, tiny: Path, tmp_path: Path) -> None:
-    # A limit on the size of files stands for it: the write fails in the same place.
-    process = start(scene, tmp_path / "out.tif", "--model", tiny, limit=20_000)
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 5, stderr
-    assert stdout == ""
-    (line,) = stderr.splitlines()
-    assert "out.tif" in line
-    assert "make room" in line
-    assert nothing_left(tmp_path)
-
-
-def test_an_interrupted_run(scene: Scene, tiny: Path, tmp_path: Path) -> None:
-    process = start(scene, tmp_path / "out.tif", "--model", tiny, "--steps", "1000")
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "out.tif.part").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    # The tiles at work have 1000 steps before them.
-    stdout, stderr = process.communicate(timeout=20)
-    assert process.returncode == 130, stderr
-    assert stdout == ""
-    assert [line for line in stderr.splitlines() if line] == ["ssdiff: interrupted"]
-    assert nothing_left(tmp_path)
