@@ -19,7 +19,7 @@ from ssdiff_models.metrics import hqnr
 from ssdiff_models.sensors import Sensor, get
 from ssdiff_models.training.adapt import Adapter, mixed
 from ssdiff_models.training.division import Parts
-from ssdiff_models.training.validation import Score, score
+from ssdiff_models.training.validation import errors
 from ssdiff_models.training.wald import WaldScene, interpolate
 
 __all__ = ["CLASSICAL", "SHARES", "TOLERANCE", "FullResolution", "furthest", "unseen_scores"]
@@ -83,7 +83,7 @@ def unseen_scores(
     for method in CLASSICAL:
         found[method] = tuple(_classical(method, scene, sensor, ratio) for scene in scenes)
     return {
-        name: {"sam": _mean(one.sam for one in scores), "ergas": _mean(one.ergas for one in scores)}
+        name: {"sam": _mean(angle for angle, _ in scores), "ergas": _mean(error for _, error in scores)}
         for name, scores in found.items()
     }
 
@@ -92,7 +92,7 @@ def _mean(values: Iterator[float]) -> float:
     return float(np.mean(list(values)))
 
 
-def _classical(method: str, scene: WaldScene, sensor: Sensor, ratio: int) -> Score:
+def _classical(method: str, scene: WaldScene, sensor: Sensor, ratio: int) -> tuple[float, float]:
     fused = classical.fuse(
         method,
         pan=((scene.pan[0] + 1) * scene.means[-1]).numpy(),
@@ -103,4 +103,4 @@ def _classical(method: str, scene: WaldScene, sensor: Sensor, ratio: int) -> Sco
         phase=(ratio - 1) / 2,
     )
     means = torch.tensor(scene.means[:-1])[:, None, None]
-    return score(scene, torch.from_numpy(fused).float() / means - 1, ratio)
+    return errors(scene, torch.from_numpy(fused).float() / means - 1, ratio)

@@ -17,7 +17,7 @@ from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.full_scene import ConsistencyTerm, FullScene
 from ssdiff_models.training.loop import Trainer, TrainingConfig
 from ssdiff_models.training.readout import refitted
-from ssdiff_models.training.validation import Score, fuse_scene, score
+from ssdiff_models.training.validation import errors, fuse_scene
 from ssdiff_models.training.wald import WaldScene
 
 __all__ = ["AdaptConfig", "AdaptReport", "Adapter", "Stage", "mixed"]
@@ -171,20 +171,21 @@ class Adapter:
 
     def _look(self, network: nn.Module, held: Sequence[WaldScene], stage: Stage, step: int) -> AdaptReport:
         ergas, sam = self._errors(network, held)
-        worse = max(ergas / self._start.ergas, sam / self._start.sam)
+        # One band has no angles.
+        worse = max(ergas / self._start.ergas, sam / self._start.sam if self._start.sam > TINY else 0.0)
         best = worse < self._least * (1 - LEAST_GAIN)
         if best:
             self._least, self.best = worse, copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
         return AdaptReport(stage=stage, step=step, ergas=ergas, sam=sam, best=best)
 
     def _errors(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[float, float]:
-        found = self.scores(network, scenes)
-        return max(fmean(one.ergas for one in found), TINY), max(fmean(one.sam for one in found), TINY)
+        angles, distances = zip(*self.scores(network, scenes), strict=True)
+        return max(fmean(distances), TINY), max(fmean(angles), TINY)
 
-    def scores(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[Score, ...]:
-        """Scores a network on parts of scenes, one sampling step."""
+    def scores(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[tuple[float, float], ...]:
+        """Returns SAM and ERGAS of a network on parts of scenes, one sampling step."""
         return tuple(
-            score(scene, fuse_scene(network, scene, schedule=self._schedule, residual_scale=self._scale), _ratio(scene))
+            errors(scene, fuse_scene(network, scene, schedule=self._schedule, residual_scale=self._scale), _ratio(scene))
             for scene in scenes
         )
 
