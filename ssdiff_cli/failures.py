@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from ssdiff_models.errors import SsdiffError
+from ssdiff_models.room import is_out_of_memory
 
 __all__ = ["explain"]
 
@@ -20,7 +21,7 @@ def explain(error: BaseException) -> tuple[int, str]:
         return USAGE, "stopped: no answer to a question"
     if hasattr(error, "format_message"):
         return USAGE, _usage(error)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return RESOURCES, f"out of memory: choose a smaller --batch-size or --tile, or --device cpu ({_summary(error)})"
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return RESOURCES, f"the disk is full{_at(error)}: free some space, or write to another folder"
@@ -40,12 +41,3 @@ def _summary(error: BaseException) -> str:
 
 def _at(error: OSError) -> str:
     return f" at {error.filename}" if error.filename else ""
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # Without importing torch: if it raised, it is there. On a CPU it raises a plain RuntimeError.
-    names = {base.__name__ for base in type(error).__mro__}
-    texts = ("DefaultCPUAllocator: ", "CUDA out of memory", "CUDA error: out of memory")
-    return bool(names & {"MemoryError", "OutOfMemoryError"}) or (
-        isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
-    )

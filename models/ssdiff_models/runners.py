@@ -1,5 +1,6 @@
 """Ways to run a fuser over tiles: a thread a tile on a CPU, batches with overlapped transfers on an accelerator. The order is kept."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
@@ -11,11 +12,14 @@ from torch import Tensor
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusing import Given, InputTile, ModelFuser
 from ssdiff_models.pipeline import ordered_map
+from ssdiff_models.room import Room, is_out_of_memory
 from ssdiff_models.scene import FloatArray
 
 __all__ = ["BatchRunner", "Runner", "ThreadRunner", "single_threaded"]
 
 Fused = tuple[InputTile, FloatArray]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,7 @@ class ThreadRunner:
     """Runs each tile on one thread, several tiles at a time.
 
     A tile's arithmetic is then the same whatever the number of threads, and threads never wait for each other inside an operator.
+    Where memory does not suffice for so many tiles, half as many are worked on from then on.
     """
 
     workers: int
@@ -33,11 +38,17 @@ class ThreadRunner:
         return self.workers
 
     def run(self, fuser: ModelFuser, tiles: Iterable[InputTile]) -> Iterator[Fused]:
-        """Yields each tile with ``(layers, rows, cols)`` float32 in DN: see `ModelFuser.fuse`."""
-        stop = Event()
+        """Yields each tile with ``(layers, rows, cols)`` float32 in DN: see `ModelFuser.fuse`.
+
+        Raises:
+            ResourceError: When memory does not suffice for one tile alone.
+        """
+        stop, room = Event(), Room(self.workers)
 
         def fuse(tile: InputTile) -> Fused:
-            return _fuse_one(fuser, tile, stop)
+            while (fused := _try_one(fuser, tile, stop, room)) is None:
+                pass
+            return fused
 
         yield from ordered_map(fuse, tiles, workers=self.workers, initializer=single_threaded, stop=stop)
 
@@ -45,6 +56,26 @@ class ThreadRunner:
 def single_threaded() -> None:
     """Makes the calling thread run operators alone; its number of threads changes no sum then."""
     torch.set_num_threads(1)
+
+
+def _try_one(fuser: ModelFuser, tile: InputTile, stop: Event, room: Room) -> Fused | None:
+    """Fuses a tile, or makes room when there was too little memory."""
+    with room.place() as places:
+        try:
+            return _fuse_one(fuser, tile, stop)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if places == 1:
+                raise _no_room(torch.device("cpu"), tile, "choose a smaller --tile or fewer --num-threads") from error
+    if room.narrow(places):
+        _log.warning("too little memory for %d tiles at a time: %d from now on", places, room.places)
+    return None
+
+
+def _no_room(device: torch.device, tile: InputTile, remedy: str) -> ResourceError:
+    rows, cols = tile.window.shape
+    return ResourceError(f"{device}: no memory for one tile of {rows} x {cols} pixels: {remedy}")
 
 
 @torch.inference_mode()
@@ -115,17 +146,23 @@ class BatchRunner:
             given = _given(chunk)
             sent = given and (self._send(given[0]), given[1])
             return [(chunk, *self._fetch(fuser.fuse(pan, ms, [tile.window for tile in chunk], given=sent)))]
-        except torch.OutOfMemoryError as error:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             if len(chunk) == 1:
-                rows, cols = chunk[0].window.shape
-                raise ResourceError(
-                    f"{self.device}: no memory for one tile of {rows} x {cols} pixels: choose a smaller --tile or --device cpu"
-                ) from error
+                raise _no_room(self.device, chunk[0], "choose a smaller --tile or --device cpu") from error
         # Outside the handler, or the failed call's tensors would still be alive.
-        self.batch = max(len(chunk) // 2, 1)
-        torch.cuda.empty_cache()
         half = len(chunk) // 2
+        _log.warning("%s: too little memory for %d tiles at a time: %d from now on", self.device, len(chunk), half)
+        self.batch = half
+        self._empty_cache()
         return self._submit(fuser, chunk[:half]) + self._submit(fuser, chunk[half:])
+
+    def _empty_cache(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.device.type == "mps":
+            torch.mps.empty_cache()
 
     def _send(self, images: Tensor) -> Tensor:
         if self.device.type != "cuda":

@@ -1,3 +1,5 @@
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from threading import Event
 from typing import cast
@@ -101,6 +103,62 @@ def test_batches_are_halved_until_they_fit() -> None:
 def test_a_tile_that_does_not_fit_alone_is_told() -> None:
     with pytest.raises(ResourceError, match=r"one tile of 32 x 32 pixels.*--tile"):
         list(batches(4).run(CountingFuser(room=0).as_fuser, tiles(scene_source(64, 64), 4)))
+
+
+class CrowdedFuser(CountingFuser):
+    """Has no memory for more than `room` tiles at a time, be it in one batch or on several threads; the allocator says so itself."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(room)
+        self.busy = 0
+        self.lock = threading.Lock()
+
+    def fuse(
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Given | None = None
+    ) -> Tensor:
+        with self.lock:
+            self.busy += len(windows)
+            self.batches.append(self.busy)
+            crowded = self.busy > self.room
+        try:
+            time.sleep(0.01)
+            if crowded:
+                torch.empty(1 << 50)
+            return pan.expand(-1, 4, -1, -1) + ms[:, :, :1, :1] * 0
+        finally:
+            with self.lock:
+                self.busy -= len(windows)
+
+
+@pytest.mark.parametrize("kind", [ThreadRunner, BatchRunner])
+@pytest.mark.parametrize("room", [1, 2])
+def test_a_full_memory_means_fewer_tiles_at_a_time(kind: type[Runner], room: int, caplog: pytest.LogCaptureFixture) -> None:
+    runner: Runner = ThreadRunner(workers=4) if kind is ThreadRunner else batches(4)
+    fuser = CrowdedFuser(room=room)
+    expected = list(tiles(scene_source(24, 24 * 13), 12))
+    done = list(runner.run(fuser.as_fuser, iter(expected)))
+    assert [tile for tile, _ in done] == expected
+    for tile, pixels in done:
+        assert np.array_equal(pixels, tile.pan.expand(4, -1, -1).numpy())
+    assert max(fuser.batches) > room
+    assert max(fuser.batches[-6:]) <= room
+    assert "too little memory for 4 tiles at a time: 2 from now on" in caplog.text
+
+
+@pytest.mark.parametrize("runner", [ThreadRunner(workers=4), batches(4)], ids=str)
+def test_a_memory_too_small_for_one_tile_is_told(runner: Runner) -> None:
+    with pytest.raises(ResourceError, match=r"cpu: no memory for one tile of 32 x 32 pixels.*--tile"):
+        list(runner.run(CrowdedFuser(room=0).as_fuser, tiles(scene_source(64, 64), 4)))
+
+
+@pytest.mark.parametrize("runner", [ThreadRunner(workers=2), batches(2)], ids=str)
+def test_other_errors_of_the_network_are_not_taken_for_a_full_memory(runner: Runner) -> None:
+    class Broken(CountingFuser):
+        def fuse(self, *arguments: object, **options: object) -> Tensor:
+            raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        list(runner.run(Broken(room=9).as_fuser, tiles(scene_source(64, 64), 4)))
 
 
 def fuse_all(runner: Runner) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
