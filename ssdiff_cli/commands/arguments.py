@@ -1,29 +1,31 @@
-"""What several commands read from their options: text to values, with an error that names the option."""
+"""What several commands make of their options: text to values, with an error that names the option."""
 
+import os
 from typing import TYPE_CHECKING, Literal
 
 from ssdiff_models.errors import UsageError
 
 if TYPE_CHECKING:
     from ssdiff_cli.rasters.pair import PairOptions
+    from ssdiff_cli.rasters.writer import SinkOptions
 
-__all__ = ["creation_options", "output_nodata", "pair_options", "registration"]
+__all__ = ["pair_options", "registration", "sink_options"]
 
 
 def pair_options(
     *,
     bidx: str | None,
     pan_bidx: int | None,
-    extent: Literal["intersection", "pan"],
-    bbox: str | None,
-    bbox_crs: str | None,
-    aoi: str | None,
-    like: str | None,
     assume_same_crs: bool,
     src_nodata: str | None,
     rpc_dem: str | None,
+    extent: Literal["intersection", "pan"] = "intersection",
+    bbox: str | None = None,
+    bbox_crs: str | None = None,
+    aoi: str | None = None,
+    like: str | None = None,
 ) -> "PairOptions":
-    """Returns how a pair is to be understood.
+    """Returns how a pair is to be understood; not every command lets a part of it be chosen.
 
     Raises:
         UsageError: When an option cannot be read.
@@ -79,12 +81,37 @@ def _number(text: str, option: str) -> float:
         raise UsageError(f"{option} {text}: give a number or nan") from None
 
 
-def output_nodata(text: str) -> float | Literal["inherit", "none"]:
-    """Reads ``--nodata``.
+def sink_options(
+    *,
+    file_format: Literal["GTiff", "COG"],
+    dtype: str | None,
+    nodata: str,
+    co: list[str] | None,
+    overwrite: bool,
+    num_threads: int | None,
+    shard: str | None = None,
+) -> "SinkOptions":
+    """Returns how an output is to be written.
 
     Raises:
-        UsageError: When it is neither a number nor one of the words.
+        UsageError: When an option cannot be read.
     """
+    from ssdiff_cli.device import processor_threads
+    from ssdiff_cli.ranks import read_shard
+    from ssdiff_cli.rasters.writer import SinkOptions
+
+    return SinkOptions(
+        format=file_format,
+        dtype=dtype,
+        nodata=_output_nodata(nodata),
+        creation=_creation_options(co),
+        overwrite=overwrite,
+        shard=read_shard(shard, os.environ),
+        num_threads=num_threads or processor_threads(),
+    )
+
+
+def _output_nodata(text: str) -> float | Literal["inherit", "none"]:
     lowered = text.lower()
     if lowered == "inherit":
         return "inherit"
@@ -102,12 +129,7 @@ def _source_nodata(text: str | None) -> tuple[float | None, float | None]:
     return values[0], values[1]
 
 
-def creation_options(options: list[str] | None) -> tuple[tuple[str, str], ...]:
-    """Reads ``--co``.
-
-    Raises:
-        UsageError: When one is no ``NAME=VALUE``.
-    """
+def _creation_options(options: list[str] | None) -> tuple[tuple[str, str], ...]:
     pairs = [option.partition("=") for option in options or []]
     for name, equals, _ in pairs:
         if not name or not equals:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.commands.arguments import creation_options, output_nodata, pair_options, registration
+from ssdiff_cli.commands.arguments import pair_options, registration, sink_options
 from ssdiff_cli.failures import explain
 from ssdiff_cli.options import (
     AssumeSameCrs,
@@ -98,10 +98,9 @@ def batch(
     stats and uncertainty for its pair alone. Relative paths start from the current folder.
     """
     del verbose, quiet  # they act through their callbacks
-    from ssdiff_cli.device import DeviceOptions, processor_threads
+    from ssdiff_cli.device import DeviceOptions
     from ssdiff_cli.jobs.batch import read_jobs
     from ssdiff_cli.jobs.sharpen_job import FusionOptions, SharpenJob
-    from ssdiff_cli.rasters.writer import SinkOptions
 
     base = SharpenJob(
         pan="",
@@ -111,21 +110,17 @@ def batch(
             bidx=bidx,
             pan_bidx=pan_bidx,
             extent=extent,
-            bbox=None,
-            bbox_crs=None,
-            aoi=None,
-            like=None,
             assume_same_crs=assume_same_crs,
             src_nodata=src_nodata,
             rpc_dem=rpc_dem,
         ),
-        sink=SinkOptions(
-            format=file_format,
+        sink=sink_options(
+            file_format=file_format,
             dtype=dtype,
-            nodata=output_nodata(nodata),
-            creation=creation_options(co),
+            nodata=nodata,
+            co=co,
             overwrite=overwrite,
-            num_threads=num_threads or processor_threads(),
+            num_threads=num_threads,
         ),
         method=method.lower(),
         model=model,

@@ -164,7 +164,6 @@ def evaluate(
         pair=pair_options(
             bidx=bidx,
             pan_bidx=pan_bidx,
-            extent="intersection",
             bbox=bbox,
             bbox_crs=bbox_crs,
             aoi=aoi,

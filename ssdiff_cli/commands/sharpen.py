@@ -1,13 +1,12 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
-import os
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.commands.arguments import creation_options, output_nodata, pair_options, registration
+from ssdiff_cli.commands.arguments import pair_options, registration, sink_options
 from ssdiff_cli.options import (
     Aoi,
     AssumeSameCrs,
@@ -111,10 +110,8 @@ def sharpen(
 ) -> None:
     """Fuse a PAN and an MS raster into one sharp multispectral raster on the PAN's grid."""
     del verbose, quiet  # they act through their callbacks
-    from ssdiff_cli.device import DeviceOptions, processor_threads
+    from ssdiff_cli.device import DeviceOptions
     from ssdiff_cli.jobs import sharpen as jobs
-    from ssdiff_cli.ranks import read_shard
-    from ssdiff_cli.rasters.writer import SinkOptions
 
     job = jobs.SharpenJob(
         pan=pan,
@@ -132,14 +129,14 @@ def sharpen(
             src_nodata=src_nodata,
             rpc_dem=rpc_dem,
         ),
-        sink=SinkOptions(
-            format=file_format,
+        sink=sink_options(
+            file_format=file_format,
             dtype=dtype,
-            nodata=output_nodata(nodata),
-            creation=creation_options(co),
+            nodata=nodata,
+            co=co,
             overwrite=overwrite,
-            shard=read_shard(shard, os.environ),
-            num_threads=num_threads or processor_threads(),
+            num_threads=num_threads,
+            shard=shard,
         ),
         method=method.lower(),
         model=model,
