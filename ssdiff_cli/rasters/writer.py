@@ -40,13 +40,10 @@ def check_output(output: str, *, overwrite: bool, inputs: tuple[str, ...] = ()) 
     """Refuses, before any work, an output that could not be written at the end.
 
     Raises:
-        UsageError: When it exists and `overwrite` is off, is an input, or its folder is missing or closed.
+        UsageError: When it exists and `overwrite` is off, is an input or a device, or its folder is missing or closed.
     """
     path = Path(output)
-    if output.startswith("/vsi") or "://" in output:
-        raise UsageError(f"{output}: the output must be a local file; copy it afterwards")
-    if path.is_dir():
-        raise UsageError(f"{output}: is a folder; name a file in it")
+    _check_kind(output, path)
     if any(Path(name).exists() and path.exists() and path.samefile(name) for name in inputs):
         raise UsageError(f"{output}: is also an input; choose another output")
     if path.exists() and not overwrite:
@@ -55,6 +52,17 @@ def check_output(output: str, *, overwrite: bool, inputs: tuple[str, ...] = ()) 
         raise UsageError(f"{output}: there is no folder {path.parent}; create it first")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{output}: no permission to write into {path.parent}; choose another folder")
+
+
+def _check_kind(output: str, path: Path) -> None:
+    if output in {"", "-"}:
+        raise UsageError(f"output {output!r}: a GeoTIFF cannot be written into a pipe; name a file")
+    if output.startswith("/vsi") or "://" in output:
+        raise UsageError(f"{output}: the output must be a local file; copy it afterwards")
+    if path.is_dir():
+        raise UsageError(f"{output}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{output}: is no regular file, and the output would take its place; name another one")
 
 
 class RasterSink:

@@ -1,6 +1,7 @@
 """Outputs: every pixel, on the right grid, in the right type, under its name only when complete."""
 
 import errno
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,6 +195,9 @@ def test_outputs_that_cannot_be_are_refused(rasters: Rasters, tmp_path: Path) ->
     assert there.read_text() == "precious"
     assert "is also an input" in refusal(paths[0], paths, overwrite=True)
     assert "is a folder" in refusal(tmp_path, paths)
+    assert "'-': a GeoTIFF cannot be written into a pipe" in refusal("-", paths)
+    os.mkfifo(tmp_path / "pipe")
+    assert "is no regular file" in refusal(tmp_path / "pipe", paths, overwrite=True)
     assert "there is no folder" in refusal(tmp_path / "no" / "out.tif", paths)
     assert "local file" in refusal("/vsimem/out.tif", paths)
     assert "--nodata 70000" in refusal(tmp_path / "a.tif", paths, nodata=70_000.0)
@@ -211,7 +215,7 @@ def test_outputs_that_cannot_be_are_refused(rasters: Rasters, tmp_path: Path) ->
     assert "JPEG" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), format="COG")
     assert "NBITS=x: give" in refusal(tmp_path / "a.tif", paths, creation=(("NBITS", "x"),))
     assert "--nodata 4096" in refusal(tmp_path / "a.tif", paths, creation=(("NBITS", "12"),), nodata=4096.0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif", "there.tif"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif", "pipe", "there.tif"]
 
 
 @pytest.mark.parametrize(
