@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -20,9 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ssdiff_cli.jobs.datasets import read_index, read_scene, select
+from benchmarks.wald_scenes import scene_parser, split_scenes
 from ssdiff_models import sensors
-from ssdiff_models.errors import InputError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.ssdiff import SSDiffConfig
 from ssdiff_models.prior import PriorName
@@ -119,28 +117,20 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser = scene_parser(__doc__, split=None, without=["unknown"])
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--only", action="append", default=[])
-    parser.add_argument("--without", action="append", default=["unknown"])
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)
 
 
 def _load(options: argparse.Namespace, split: str, prior: PriorName) -> Scenes:
-    scenes = []
-    for record in select(read_index(options.folder), split=split, bands=BANDS, ratio=RATIO):
-        if record.sensor in options.without:
-            continue
-        try:
-            scene, _ = read_scene(record, BANDS, prior)
-        except InputError as error:
-            sys.stderr.write(f"left out: {error}\n")
-            continue
-        if split == "val" or min(scene.gt.shape[-2:]) >= 64:
-            scenes.append((record.sensor, replace(scene, sensor=record.sensor)))
-    return scenes
+    found = split_scenes(options.folder, split=split, bands=BANDS, ratio=RATIO, prior=prior, without=options.without)
+    return [
+        (record.sensor, replace(scene, sensor=record.sensor))
+        for record, scene in found
+        if split == "val" or min(scene.gt.shape[-2:]) >= 64
+    ]
 
 
 def _seen(case: Case, scenes: Scenes) -> tuple[WaldScene, ...]:

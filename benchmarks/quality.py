@@ -10,18 +10,16 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
-from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
+from benchmarks.wald_scenes import classical_image, model_scenes, scene_parser
+from ssdiff_cli.jobs.datasets import PairRecord
 from ssdiff_models import sensors, zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
-from ssdiff_models.classical import fuse
 from ssdiff_models.consistency import ROUNDS, project
-from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.training.validation import fuse_scene
 from ssdiff_models.training.wald import WaldScene
@@ -45,16 +43,8 @@ def main(arguments: Sequence[str]) -> None:
     """Prints the table of a split."""
     options = _parse(arguments)
     checkpoint = load_checkpoint(zoo.locate(options.model))
-    bands = checkpoint.bands or ()
     rows = []
-    for record in select(read_index(options.folder), split=options.split, bands=bands, ratio=checkpoint.ratio):
-        if record.sensor in options.without:
-            continue
-        try:
-            scene, _ = read_scene(record, bands, checkpoint.prior)
-        except InputError as error:
-            sys.stderr.write(f"left out: {error}\n")
-            continue
+    for record, scene in model_scenes(checkpoint, options):
         found = list(_score(record, scene, checkpoint, options))
         rows += found
         _print(record.name, found)
@@ -64,11 +54,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--split", default="val")
+    parser = scene_parser(__doc__, split="val")
     parser.add_argument("--model", default="bgrn")
-    parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--sampler", default="ddim")
     parser.add_argument("--samples", type=int, default=1)
@@ -96,19 +83,8 @@ def _fused(
     scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, options: argparse.Namespace
 ) -> Iterator[tuple[str, Tensor]]:
     yield "ssdiff", scene.denormalise(network_image(scene, checkpoint, sensor, options))
-    lms, ms = scene.denormalise(scene.lms), scene.denormalise(scene.ms)
-    pan = (scene.pan[0] + 1) * scene.means[-1]
     for method in filter(None, options.methods.split(",")):
-        fused = fuse(
-            method,
-            pan=pan.numpy(),
-            ms=ms.numpy(),
-            lms=lms.numpy(),
-            sensor=sensor,
-            ratio=checkpoint.ratio,
-            phase=checkpoint.ms_phase,
-        )
-        yield method, torch.as_tensor(fused).float()
+        yield method, classical_image(method, scene, sensor=sensor, ratio=checkpoint.ratio, phase=checkpoint.ms_phase)
 
 
 def network_image(scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, options: argparse.Namespace) -> Tensor:

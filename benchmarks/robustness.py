@@ -10,20 +10,17 @@ what each change adds to it.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from benchmarks.quality import METHODS, network_image
-from ssdiff_cli.jobs.datasets import read_index, read_scene, select
+from benchmarks.wald_scenes import classical_image, model_scenes, pan_of, scene_parser
 from ssdiff_models import sensors, zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
-from ssdiff_models.classical import fuse
 from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import shift_image
-from ssdiff_models.errors import InputError
 from ssdiff_models.training.validation import score
 from ssdiff_models.training.wald import WaldScene, from_reference
 
@@ -57,14 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     options = _parse(arguments)
     checkpoint = load_checkpoint(zoo.locate(options.model))
     found: dict[tuple[str, str], list[float]] = {}
-    for record in select(read_index(options.folder), split=options.split, bands=checkpoint.bands or (), ratio=checkpoint.ratio):
-        if record.sensor in options.without:
-            continue
-        try:
-            scene, _ = read_scene(record, checkpoint.bands or (), checkpoint.prior)
-        except InputError as error:
-            sys.stderr.write(f"left out: {error}\n")
-            continue
+    for record, scene in model_scenes(checkpoint, options):
         for name, change in CHANGES.items():
             changed = _changed(scene, change, sensors.get(record.sensor), checkpoint)
             for method, value in _scores(changed, sensors.get(record.sensor), checkpoint, options):
@@ -73,17 +63,14 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--split", default="test")
+    parser = scene_parser(__doc__, split="test")
     parser.add_argument("--model", default="bgrn")
-    parser.add_argument("--without", action="append", default=[])
     parser.set_defaults(steps=1, sampler="ddim", samples=1, consistency=ROUNDS)
     return parser.parse_args(arguments)
 
 
 def _changed(scene: WaldScene, change: Change, sensor: sensors.Sensor, checkpoint: Checkpoint) -> WaldScene:
-    pan, gt = change((scene.pan[0] + 1) * scene.means[-1], scene.denormalise(scene.gt))
+    pan, gt = change(pan_of(scene), scene.denormalise(scene.gt))
     gains = sensor.gains(len(gt), checkpoint.bands)
     return from_reference(
         scene.name, pan=pan, gt=gt, gains=gains, ratio=checkpoint.ratio, valid=scene.valid, prior=checkpoint.prior
@@ -95,11 +82,10 @@ def _scores(
 ) -> list[tuple[str, float]]:
     ratio = checkpoint.ratio
     rows = [("ssdiff", score(scene, network_image(scene, checkpoint, sensor, options), ratio).ergas)]
-    pan, means = (scene.pan[0] + 1) * scene.means[-1], torch.tensor(scene.means[:-1])[:, None, None]
-    ms, lms = scene.denormalise(scene.ms), scene.denormalise(scene.lms)
+    means = torch.tensor(scene.means[:-1])[:, None, None]
     for method in METHODS[1:]:
-        fused = fuse(method, pan=pan.numpy(), ms=ms.numpy(), lms=lms.numpy(), sensor=sensor, ratio=ratio, phase=(ratio - 1) / 2)
-        rows.append((method, score(scene, torch.from_numpy(fused).float() / means - 1, ratio).ergas))
+        fused = classical_image(method, scene, sensor=sensor, ratio=ratio, phase=(ratio - 1) / 2)
+        rows.append((method, score(scene, fused / means - 1, ratio).ergas))
     return rows
 
 
