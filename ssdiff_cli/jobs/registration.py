@@ -21,7 +21,7 @@ from ssdiff_models.tiles import Window
 __all__ = ["WORTH_A_WARNING", "explain", "look", "register", "warn"]
 
 WORTH_A_WARNING = 0.5
-"""PAN pixels of shift that a run without ``--register`` warns about."""
+"""PAN pixels of shift that a run without ``--register`` warns about, and of spread that one with it does."""
 PASSES = 2
 """Estimates of ``--register``: the second one sees the MS where the first one put it."""
 _log = logging.getLogger(__name__)
@@ -57,6 +57,11 @@ def register(pan: str, ms: str, options: PairOptions, *, local: bool) -> tuple[P
         "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)%s",
         ms, found.rows, found.cols, found.windows, found.spread, f" in the middle, {_change(found)}" if local else "",
     )  # fmt: skip
+    if not local and found.spread > WORTH_A_WARNING:
+        _log.warning(
+            "%s: windows differ by %.2f PAN pixels about its shift: --register-local follows one that changes over the scene",
+            ms, found.spread,
+        )  # fmt: skip
     return options, found
 
 
