@@ -183,10 +183,20 @@ def test_a_shift_that_changes_as_a_curve_is_followed(wavy: Scene, tmp_path: Path
             assert off < 0.35 * unmoved_off
 
 
-def test_the_way_back_is_the_inverse_of_the_way_there(wavy: Scene, tmp_path: Path) -> None:
+def test_an_area_of_interest_is_bent_like_the_whole_and_the_way_back_is_the_inverse_of_the_way_there(
+    wavy: Scene, tmp_path: Path
+) -> None:
     answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
     there = motion(tmp_path / "out.tif")
     assert there[1] is not None
+    with rasterio.open(wavy.pan) as file:
+        left, top = file.transform @ (90, 110)
+        right, bottom = file.transform @ (190, 180)
+    box = f"--bbox={left},{bottom},{right},{top}"
+    answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "cut.tif", "--method", "exp", "--register-local", box)
+    assert motion(tmp_path / "cut.tif") == there
+    with rasterio.open(tmp_path / "out.tif") as full, rasterio.open(tmp_path / "cut.tif") as piece:
+        assert np.array_equal(full.read()[:, 110:180, 90:190], piece.read())
     points = np.random.default_rng(0).uniform(-20, SIDE + 20, (2, 200))
     assert np.abs(np.subtract(moved(*there)(*unmoved(*there)(*points)), points)).max() < 1e-6
 
