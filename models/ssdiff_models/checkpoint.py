@@ -184,8 +184,16 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Reads the tensors; those stored in half precision become float32."""
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(str(path)).items()}
+    """Reads the tensors; those stored in half precision become float32.
+
+    Raises:
+        ModelError: When a weight is not a finite number: all that is fused with it would be lost.
+    """
+    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(str(path)).items()}
+    spoilt = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+    if spoilt:
+        raise ModelError(f"the weights {spoilt[0]} are not finite: the file is damaged, get it again")
+    return weights
 
 
 def _assemble(network: nn.Module, header: Mapping[str, Any]) -> Checkpoint:

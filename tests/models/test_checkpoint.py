@@ -158,7 +158,7 @@ def test_headers_that_make_no_sense_are_told(stored: Path, change: dict[str, Any
     refusal(rewritten(stored, **change))
 
 
-@pytest.mark.parametrize("kind", ["missing", "extra", "shape"])
+@pytest.mark.parametrize("kind", ["missing", "extra", "shape", "finite"])
 def test_weights_that_do_not_fit_are_told(stored: Path, kind: str) -> None:
     weights, header = load_file(stored), {"ssdiff": json.dumps(read_header(stored))}
     name = "head.1.weight"
@@ -166,6 +166,8 @@ def test_weights_that_do_not_fit_are_told(stored: Path, kind: str) -> None:
         del weights[name]
     elif kind == "extra":
         weights["stranger"] = torch.zeros(2)
+    elif kind == "finite":
+        weights[name][0] = torch.nan
     else:
         weights[name] = weights[name][:2]
     save_file(weights, stored, metadata=header)
