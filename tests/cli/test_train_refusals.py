@@ -1,9 +1,5 @@
 """What ``ssdiff train`` refuses, in one line, leaving what is there as it is."""
 
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -13,6 +9,7 @@ from ssdiff_cli.jobs.train_log import COLUMNS, LogRow, TrainLog, Watch, draw_cur
 from ssdiff_models.errors import ModelError
 from tests.cli.calls import refusal, ssdiff
 from tests.cli.training_data import TINY, index_folder, pair, patch_file
+from tests.limits import file_size_limit
 
 
 @pytest.fixture(scope="module")
@@ -154,25 +151,14 @@ def test_a_model_without_a_state_is_replaced_on_demand_only(trained: Path, tmp_p
     assert model.read_bytes() != trained.read_bytes()
 
 
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
 def test_no_space(data: Path, trained: Path, tmp_path: Path) -> None:
     output = tmp_path / "m.safetensors"
-    with largest_file(10_000):
+    with file_size_limit(10_000):
         told = refused(5, data / "train_qb.h5", data / "valid_qb.h5", "-o", output)
     assert "m.cache: cannot write the cache of" in told
     assert not list(tmp_path.iterdir())
     before = kept(trained)
-    with largest_file(200_000):
+    with file_size_limit(200_000):
         done = ssdiff("train", "--cache", trained.with_suffix(".cache"), "-o", trained, "--steps", 3, *TINY)
     assert done.exit_code == 5, done.output
     assert kept(trained) == before

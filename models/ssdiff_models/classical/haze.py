@@ -3,18 +3,31 @@
 import numpy as np
 import torch
 
-from ssdiff_models.classical.base import Context
-from ssdiff_models.classical.block import Block
-from ssdiff_models.classical.statistics import Array, Statistics
+from ssdiff_models.classical.base import Context, Method
+from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.statistics import Array, Statistics, gram
 
-__all__ = ["exact_percentiles", "gather_haze", "haze"]
+__all__ = ["HazeMethod", "exact_percentiles", "haze"]
 
 _SHARE = np.array([0.95, 0.45, 0.40, 0.05])
 """Part of the first percentile that is haze: blue, green, red, near infrared."""
 _BINS = 1 << 16
 
 
-def gather_haze(block: Block, context: Context, sums: dict[str, Array]) -> Statistics:
+class HazeMethod(Method):
+    """What the methods share that take off the haze: a regression of the low-passed PAN on the interpolated MS."""
+
+    def reach(self, geometry: Geometry) -> int:
+        """Returns the reach of the low-pass."""
+        return geometry.pixels(24)
+
+    def gather(self, block: Block, context: Context) -> Statistics | None:
+        """Sums of the low-passed PAN and the interpolated MS, and what `haze` needs."""
+        features = torch.cat([block.pan_gaussian()[None], block.lms])
+        return _with_haze(block, context, {"pixels": gram(features, block.valid)})
+
+
+def _with_haze(block: Block, context: Context, sums: dict[str, Array]) -> Statistics:
     """Adds what `haze` needs to the sums: minima, and histograms of four bands where their percentiles are not known."""
     lms = block.lms if block.valid is None else block.lms[:, block.valid]
     lms = lms.flatten(1)

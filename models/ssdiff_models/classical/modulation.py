@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.base import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
-from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.haze import gather_haze, haze
-from ssdiff_models.classical.statistics import Statistics, gram
+from ssdiff_models.classical.base import Context, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.block import Block
+from ssdiff_models.classical.haze import HazeMethod, haze
+from ssdiff_models.classical.statistics import Statistics
 
 __all__ = ["BroveyHaze", "BroveyHazeRule"]
 
@@ -33,17 +33,8 @@ class BroveyHazeRule(Rule):
         return fused.add_(column(self.haze, fused))
 
 
-class BroveyHaze(Method):
+class BroveyHaze(HazeMethod):
     """BT-H: regression of the low-passed PAN on the interpolated MS, at PAN resolution, without a constant."""
-
-    def reach(self, geometry: Geometry) -> int:
-        """Returns the reach of the low-pass."""
-        return geometry.pixels(24)
-
-    def gather(self, block: Block, context: Context) -> Statistics | None:
-        """Sums of the low-passed PAN and the interpolated MS."""
-        features = torch.cat([block.pan_gaussian()[None], block.lms])
-        return gather_haze(block, context, {"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Fits the intensity and gives the PAN its mean and standard deviation."""

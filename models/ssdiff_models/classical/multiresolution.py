@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ssdiff_models.classical.base import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.haze import gather_haze, haze
+from ssdiff_models.classical.haze import HazeMethod, haze
 from ssdiff_models.classical.statistics import Array, Moments, Statistics, gram
 from ssdiff_models.degrade import mtf_kernel
 
@@ -148,17 +148,8 @@ class Regressed(Method):
         return slopes
 
 
-class HazeModulated(Method):
+class HazeModulated(HazeMethod):
     """MTF-GLP-HPM-H: modulation of haze-corrected bands; the PAN's haze follows from a regression on the MS."""
-
-    def reach(self, geometry: Geometry) -> int:
-        """Returns the reach of the low-pass."""
-        return geometry.pixels(24)
-
-    def gather(self, block: Block, context: Context) -> Statistics | None:
-        """Sums of the low-passed PAN and the interpolated MS."""
-        features = torch.cat([block.pan_gaussian()[None], block.lms])
-        return gather_haze(block, context, {"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Finds the haze of bands and PAN."""

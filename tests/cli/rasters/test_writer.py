@@ -2,9 +2,6 @@
 
 import errno
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from ssdiff_models.errors import ResourceError, SsdiffError, UsageError
 from ssdiff_models.tiles import TileGrid, Window
 from tests.cli.rasters.fields import Rasters, north_up
 from tests.cli.rasters.outputs import make_pair, run, stored
+from tests.limits import file_size_limit
 
 FORMATS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -145,20 +143,6 @@ def test_a_missing_block_is_a_bug_that_is_seen(rasters: Rasters, tmp_path: Path)
     with pytest.raises(RuntimeError, match="never written"):
         write_one_block(make_pair(rasters), str(tmp_path / "out.tif"))
     assert not (tmp_path / "out.tif").exists()
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """The nearest thing to a full disk that needs no disk."""
-    import signal
-
-    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_disk_that_fills_up_is_a_matter_of_resources(rasters: Rasters, tmp_path: Path) -> None:
