@@ -4,20 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from ssdiff_cli import console
 from tests.cli.calls import save_tiny
 from tests.cli.sharpening import Run, runner
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Tiny images: on a busy machine, threads that wait for each other take thirty times the time of the work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
