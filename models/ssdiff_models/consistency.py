@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ssdiff_models.anchor import Anchor, GridAnchor
 from ssdiff_models.degrade import mtf_kernel, upsample
 from ssdiff_models.errors import UsageError
+from ssdiff_models.placed import PlacedView
 
-__all__ = ["FEW_ROUNDS", "ROUNDS", "project"]
+__all__ = ["FEW_ROUNDS", "ROUNDS", "Limits", "project", "project_on"]
+
+Limits = tuple[Tensor, Tensor]
+"""Least and greatest value of a pixel, ``(bands, 1, 1)`` each, in the image's units."""
 
 ROUNDS = 10
 """Rounds that bring every band within 0.5 % of the MS; each one leaves ``1 - MTF`` of what was left at a frequency.
@@ -21,11 +27,21 @@ theirs: SAM 2.42, ERGAS 1.93.
 FEW_ROUNDS = 2
 """Rounds that an MTF which is only a guess deserves: on the same scenes the generic one gives SAM 2.36, ERGAS 1.91."""
 
+CLIPPINGS = 8
+"""Times that pixels are clipped and what was cut off is given back to their neighbours."""
+
 _HALO = 10
 
 
 def project(
-    fused: Tensor, ms: Tensor, *, gains: Sequence[float], ratio: int, phase: float | tuple[float, float], rounds: int = ROUNDS
+    fused: Tensor,
+    ms: Tensor,
+    *,
+    gains: Sequence[float],
+    ratio: int,
+    phase: float | tuple[float, float],
+    rounds: int = ROUNDS,
+    limits: Limits | None = None,
 ) -> Tensor:
     """Returns the fused image plus the interpolated correction after which the sensor would see the MS.
 
@@ -40,12 +56,12 @@ def project(
         ratio: PAN pixels per MS pixel.
         phase: PAN index of the centre of MS pixel 0, or one for rows and one for columns; from -1 to `ratio`.
         rounds: Number of rounds; with 0 the image comes back as it is.
+        limits: What the pixels must lie between, where anything: see `_within`.
 
     Raises:
         UsageError: When the number of gains is not that of the bands, or a gain lies outside (0, 1).
     """
-    if len(gains) != fused.shape[-3]:
-        raise UsageError(f"{fused.shape[-3]} bands, but {len(gains)} MTF gains: give one for each band")
+    _check_gains(fused, gains)
     if rounds == 0:
         return fused
     phases = phase if isinstance(phase, tuple) else (phase, phase)
@@ -53,11 +69,77 @@ def project(
         _axis(tuple(gains), ratio, place, size, device=fused.device, dtype=fused.dtype)
         for place, size in zip(phases, ms.shape[-2:], strict=True)
     )
-    wanted = ms - rows.reduce @ fused @ cols.reduce.mT
-    correction = wanted
-    for _ in range(rounds - 1):
-        correction = correction + (wanted - rows.round_trip @ correction @ cols.round_trip.mT)
-    return fused + rows.interpolate @ correction @ cols.interpolate.mT
+    view = _GridView(rows=rows, cols=cols)
+    projected = fused + view.correction(ms - view.reduce(fused), rounds)
+    return projected if limits is None else _within(projected, limits, view, rounds)
+
+
+def project_on(
+    fused: Tensor, anchor: Anchor, *, gains: Sequence[float], ratio: int, rounds: int = ROUNDS, limits: Limits | None = None
+) -> Tensor:
+    """As `project`, for a batch ``(B, bands, rows, cols)`` and MS pixels wherever they lie: in another CRS, turned, of another size.
+
+    Raises:
+        UsageError: When the number of gains is not that of the bands, or a gain lies outside (0, 1).
+    """
+    if isinstance(anchor, GridAnchor):
+        return project(fused, anchor.pixels, gains=gains, ratio=ratio, phase=anchor.phase, rounds=rounds, limits=limits)
+    _check_gains(fused, gains)
+    if rounds == 0:
+        return fused
+    view = PlacedView(anchor, gains)
+    for share in view.shares(rounds):
+        fused = fused + view.correction(view.left(fused), share)
+    return fused if limits is None else _within(fused, limits, view, rounds)
+
+
+def _check_gains(fused: Tensor, gains: Sequence[float]) -> None:
+    if len(gains) != fused.shape[-3]:
+        raise UsageError(f"{fused.shape[-3]} bands, but {len(gains)} MTF gains: give one for each band")
+
+
+class _View(Protocol):
+    def reduce(self, image: Tensor) -> Tensor:
+        """Returns MS pixels as the sensor sees them."""
+        ...
+
+    def correction(self, wanted: Tensor, rounds: int) -> Tensor:
+        """Returns an image that the sensor sees as the wanted MS pixels."""
+        ...
+
+
+def _within(projected: Tensor, limits: Limits, view: _View, rounds: int) -> Tensor:
+    """Clips, and projects again what was cut off, by turns: von Neumann's way to an image that is both within limits and consistent.
+
+    Tiles from which nothing is cut off stay as they are, to the bit. Where the MS itself asks for more than the limits allow, there is no
+    such image.
+    """
+    low, high = limits
+    for _ in range(CLIPPINGS):
+        kept = projected.clamp(low, high)
+        excess = projected - kept
+        # Elsewhere the question would have to wait for the device.
+        if excess.device.type == "cpu" and not excess.any():
+            return kept
+        projected = kept + view.correction(view.reduce(excess), rounds)
+    return projected.clamp(low, high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _GridView:
+    """MS pixels on a grid exactly as coarse as the model's: separable, by dense products."""
+
+    rows: "_Axis"
+    cols: "_Axis"
+
+    def reduce(self, image: Tensor) -> Tensor:
+        return self.rows.reduce @ image @ self.cols.reduce.mT
+
+    def correction(self, wanted: Tensor, rounds: int) -> Tensor:
+        total = wanted
+        for _ in range(rounds - 1):
+            total = total + (wanted - self.rows.round_trip @ total @ self.cols.round_trip.mT)
+        return self.rows.interpolate @ total @ self.cols.interpolate.mT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ _HALF_BAND = (0.610668182370, -0.145397186478, 0.043619155884, -0.010385513306, 
 _LAGRANGE = np.arange(-5, 7)
 
 
-def mtf_kernel(gain: float, ratio: int, shift: float = 0.0) -> Tensor:
+def mtf_kernel(gain: float, ratio: float, shift: float = 0.0) -> Tensor:
     """Returns the filter whose response at the MS Nyquist frequency is `gain`, not normalised, as genMTF makes it.
 
     Args:

@@ -1,4 +1,4 @@
-"""Fusing batches of tiles with a model: normalisation, LMS, noise, band groups, sampling, the mean of samples and back to DN."""
+"""Fusing batches of tiles with a model: LMS, noise, band groups, sampling, consistency, the mean of samples and back to DN."""
 
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
@@ -8,134 +8,24 @@ from threading import Event
 import torch
 from torch import Tensor
 
+from ssdiff_models.anchor import Anchor, GridAnchor
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import FEW_ROUNDS, project
+from ssdiff_models.consistency import project_on
 from ssdiff_models.degrade import upsample
 from ssdiff_models.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.errors import ModelError, UsageError
+from ssdiff_models.fusion_inputs import BandRange, InputTile, NetworkImages
+from ssdiff_models.fusion_settings import FusionSettings
 from ssdiff_models.noise import gaussian_batch
 from ssdiff_models.prior import measure_prior
 from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.sampler import SamplerName, sample
-from ssdiff_models.scene import MS_HALO, BoolArray, Patch, Source
+from ssdiff_models.sampler import sample
+from ssdiff_models.scene import MS_HALO, Source
 from ssdiff_models.sensors import get
-from ssdiff_models.spectrum import spectral_order
+from ssdiff_models.spectrum import band_groups, spectral_order
 from ssdiff_models.tiles import Window
 
-__all__ = ["BandRange", "FusionSettings", "Given", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]
-
-Given = tuple[Tensor, tuple[float, float]]
-"""MS pixels, and the PAN row and column of the centre of the first one."""
-Anchor = tuple[Tensor, float | tuple[float, float]]
-"""What consistency is with: MS pixels in the network's range, and their phase."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FusionSettings:
-    """What decides the pixels of a fusion, together with the model and the scene."""
-
-    steps: int
-    """Sampling steps, from 1."""
-    tile: int
-    """Distance between tiles in PAN pixels."""
-    overlap: int
-    """Pixels that neighbouring tiles share."""
-    sampler: SamplerName = "ddim"
-    seed: int = 0
-    samples: int = 1
-    """Samples averaged."""
-    limits: tuple[float, float] | None = None
-    """Least and greatest DN of a fused pixel; None: no bound."""
-    consistency: int = FEW_ROUNDS
-    """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
-    order: tuple[int, ...] = ()
-    """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""
-    partners: tuple[int, ...] = ()
-    """Where the scene has fewer bands than the model: the scene's band that goes into each of the model's (`spectrum.partners`)."""
-    gains: tuple[float, ...] = ()
-    """MTF gain of each of the scene's bands, for `consistency`; none: the generic one."""
-
-    def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise UsageError(f"at least one sample is needed, got {self.samples}: choose another --samples")
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint, **changes: object) -> "FusionSettings":
-        """Returns the model's own settings with `changes`; None stands for the model's value."""
-        own: dict[str, object] = {"steps": checkpoint.steps, "tile": checkpoint.tile, "overlap": checkpoint.overlap}
-        return cls(**(own | {name: value for name, value in changes.items() if value is not None}))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandRange:
-    """The affine map between DN and the network's range: ``(dn - centre) / scale``."""
-
-    centre: Tensor
-    """``(bands, 1, 1)`` float32, DN."""
-    scale: Tensor
-    """``(bands, 1, 1)`` float32, DN."""
-
-    def normalise(self, dn: Tensor) -> Tensor:
-        """Maps DN to the network's range."""
-        return (dn - self.centre.to(dn.device)) / self.scale.to(dn.device)
-
-    def restore(self, values: Tensor) -> Tensor:
-        """Maps the network's range to DN."""
-        return values * self.scale.to(values.device) + self.centre.to(values.device)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputTile:
-    """One tile as it was read, in DN."""
-
-    window: Window
-    pan: Tensor
-    """``(1, rows, cols)``."""
-    ms: Tensor
-    """``(bands, rows/ratio + 2*MS_HALO, cols/ratio + 2*MS_HALO)``."""
-    valid: BoolArray
-    """``(rows, cols)``."""
-    blank: bool
-    """True where no pixel is valid: nothing need be computed."""
-    given: Given | None = None
-    """``(bands, rows/ratio, cols/ratio)`` and its phase, where the MS was given between the pixels of `ms`."""
-
-    @classmethod
-    def of(cls, patch: Patch, window: Window) -> "InputTile":
-        """Returns the tile of a patch."""
-        return cls(
-            window=window,
-            pan=torch.from_numpy(patch.pan)[None],
-            ms=torch.from_numpy(patch.ms),
-            valid=patch.valid,
-            blank=not patch.valid.any(),
-            given=None if patch.given is None else (torch.from_numpy(patch.given.pixels), patch.given.phase),
-        )
-
-
-def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
-    """Returns which of the scene's bands, counted by wavelength, go through the network together.
-
-    Every group spans the whole spectrum: eight bands run through a blue, green, red, nir model as 1, 3, 5, 7 and 2, 4, 6, 8. (Groups of
-    neighbours cost 5.5 ERGAS instead of 4.3 on a WorldView-2 scene.) Groups overlap where the counts do not divide; bands that occur
-    several times are averaged. A scene with fewer bands repeats its last.
-    """
-    if scene <= model:
-        return (tuple(min(band, scene - 1) for band in range(model)),)
-    count = -(-scene // model)
-    return tuple(tuple((place * count + k) * scene // (model * count) for place in range(model)) for k in range(count))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkImages:
-    """A batch of tiles in the network's range."""
-
-    pan: Tensor
-    """``(B, 1, rows, cols)``."""
-    lms: Tensor
-    """``(B, bands, rows, cols)``: the LMS, or the prior image that stands in its place."""
-    ms: Tensor
-    """``(B, bands, rows/ratio, cols/ratio)``."""
+__all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]
 
 
 def _until(stop: Event | None, denoiser: Denoiser) -> Denoiser:
@@ -147,6 +37,10 @@ def _until(stop: Event | None, denoiser: Denoiser) -> Denoiser:
         return denoiser(x_t, t)
 
     return denoise
+
+
+def _column(values: Tensor, like: Tensor) -> Tensor:
+    return values[:, None, None].to(like.device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +120,7 @@ class ModelFuser:
         return self.bands if self.settings.samples == 1 else 2 * self.bands
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Given | None = None
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Anchor | None = None
     ) -> Tensor:
         """Fuses a batch of tiles on the device that they are on.
 
@@ -235,7 +129,7 @@ class ModelFuser:
             ms: ``(B, bands, rows/ratio + 2*MS_HALO, cols/ratio + 2*MS_HALO)``, DN.
             windows: Where the tiles lie.
             stop: Set when nobody waits for the result any more.
-            given: ``(B, bands, rows/ratio, cols/ratio)``, DN, and its phase: what the consistency is with, where it is not `ms`.
+            given: The MS pixels of the batch in DN that the consistency is with, where they are not `ms`.
 
         Returns:
             ``(B, layers, rows, cols)`` float32 in DN: the mean of the samples, then their standard deviation where there are several.
@@ -244,7 +138,8 @@ class ModelFuser:
             CancelledError: After `stop` was set.
         """
         images = self.images(pan, ms)
-        anchor = (images.ms, self.checkpoint.ms_phase) if given is None else (self.ms_range.normalise(given[0]), given[1])
+        own = GridAnchor(pixels=images.ms, phase=(self.checkpoint.ms_phase,) * 2)
+        anchor = own if given is None else given.mapped(self.ms_range.normalise)
         total = torch.zeros_like(images.lms)
         spread = torch.zeros_like(total) if self.settings.samples > 1 else None
         counts = [sum(group.count(band) for group in self.groups) for band in range(self.bands)]
@@ -269,17 +164,20 @@ class ModelFuser:
 
     def _consistent(self, fused: Tensor, anchor: Anchor, bands: Sequence[int]) -> Tensor:
         """Projects one sample on what gives the MS back, where that was asked for; the spread is then that of what is shipped."""
-        rounds, model = self.settings.consistency, self.checkpoint
+        rounds = self.settings.consistency
         if not rounds:
             return fused
         gains = self.settings.gains or get("generic").gains(self.bands)
-        chosen = [gains[band] for band in bands]
-        ms, phase = anchor
-        projected = project(fused, ms[:, list(bands)], gains=chosen, ratio=model.ratio, phase=phase, rounds=rounds)
         low, high = self._limits(bands)
-        if low is None or high is None:
-            return projected
-        return projected.clamp(low[:, None, None].to(fused.device), high[:, None, None].to(fused.device))
+        limits = None if low is None or high is None else (_column(low, fused), _column(high, fused))
+        return project_on(
+            fused,
+            anchor.mapped(lambda pixels: pixels[:, list(bands)]),
+            gains=[gains[band] for band in bands],
+            ratio=self.checkpoint.ratio,
+            rounds=rounds,
+            limits=limits,
+        )
 
     def _sample_group(
         self, images: NetworkImages, anchor: Anchor, group: Sequence[int], windows: Sequence[Window], stop: Event | None

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssdiff_models.anchor import Anchor, stacked
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusing import Given, InputTile, ModelFuser
+from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.pipeline import ordered_map
 from ssdiff_models.room import Room, is_out_of_memory
 from ssdiff_models.scene import FloatArray
@@ -85,10 +86,9 @@ def _fuse_one(fuser: ModelFuser, tile: InputTile, stop: Event) -> Fused:
     return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop, _given([tile]))[0].numpy()
 
 
-def _given(tiles: Sequence[InputTile]) -> Given | None:
-    """Returns the MS of a batch as it was given; its phase is that of the whole scene."""
-    given = [tile.given for tile in tiles if tile.given is not None]
-    return (torch.stack([pixels for pixels, _ in given]), given[0][1]) if given else None
+def _given(tiles: Sequence[InputTile]) -> Anchor | None:
+    """Returns the MS of a batch as it was given."""
+    return stacked([tile.given for tile in tiles if tile.given is not None])
 
 
 def _blank(fuser: ModelFuser, tile: InputTile) -> FloatArray:
@@ -144,7 +144,7 @@ class BatchRunner:
         try:
             pan, ms = (self._send(torch.stack(images)) for images in zip(*((tile.pan, tile.ms) for tile in chunk), strict=True))
             given = _given(chunk)
-            sent = given and (self._send(given[0]), given[1])
+            sent = given and given.sent(self._send)
             return [(chunk, *self._fetch(fuser.fuse(pan, ms, [tile.window for tile in chunk], given=sent)))]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):

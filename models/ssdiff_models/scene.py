@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.tiles import Window
 
-__all__ = ["MS_HALO", "BoolArray", "FloatArray", "GivenMs", "Patch", "Sink", "Source", "ms_window"]
+__all__ = ["MS_HALO", "BoolArray", "FloatArray", "GivenMs", "Patch", "PlacedMs", "Sink", "Source", "ms_window"]
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -29,6 +29,20 @@ class GivenMs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedMs:
+    """MS pixels as they were given, where they are turned against the model's or not as large."""
+
+    pixels: FloatArray
+    """``(bands, n, m)``: those under the window, and some around them."""
+    rows: npt.NDArray[np.floating]
+    """``(rows, cols)``: row among `pixels` of the centre of each PAN pixel of the window, 0 being the centre of the first."""
+    cols: npt.NDArray[np.floating]
+    """The columns alike."""
+    pitch: float
+    """PAN pixels per MS pixel, the same in the whole scene."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
     """The pixels of one window, in DN; invalid ones are already filled from valid neighbours, so every value is finite."""
 
@@ -38,8 +52,8 @@ class Patch:
     """``(bands, rows, cols)`` of ``ms_window(window, ratio)`` on the MS model grid: `MS_HALO` pixels more on every side."""
     valid: BoolArray
     """``(rows, cols)``: True where PAN and all MS bands under the pixel are valid; False outside the scene."""
-    given: GivenMs | None = None
-    """What `ms` was interpolated from; None where it was not, or the pixels are not of the same size."""
+    given: GivenMs | PlacedMs | None = None
+    """What `ms` was interpolated from; None where it was not, or from something as fine as the PAN."""
 
 
 class Source(Protocol):

@@ -20,12 +20,13 @@ from ssdiff_cli.rasters.area import PixelRegion
 from ssdiff_cli.rasters.bands import Bands
 from ssdiff_cli.rasters.env import open_raster
 from ssdiff_cli.rasters.georef import Georeference
+from ssdiff_cli.rasters.given import MsWindow
 from ssdiff_cli.rasters.grid import AxisMap, GeneralMap, SeparableMap, Vector
-from ssdiff_cli.rasters.prepare import PairOptions, Prepared, prepare_pair
+from ssdiff_cli.rasters.prepare import RESAMPLED_RATIO, PairOptions, Prepared, prepare_pair
 from ssdiff_cli.rasters.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
 from ssdiff_cli.rasters.stats import sample_statistics
 from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, GivenMs, Patch, ms_window
+from ssdiff_models.scene import BoolArray, FloatArray, GivenMs, Patch, PlacedMs, ms_window
 from ssdiff_models.tiles import Window
 
 __all__ = ["PairOptions", "ScenePair", "open_pair"]
@@ -36,6 +37,9 @@ POINT_REACH = 4
 CLAMP = 64.0
 """MS pixels beyond the MS where positions stop to count; only invalid pixels lie there."""
 
+
+_Read = tuple[FloatArray, BoolArray, GivenMs | PlacedMs | None]
+"""The MS on the model grid, the validity of the MS pixels under the PAN pixels, and these MS pixels where they are no model pixels."""
 
 EDGE = 1e-6
 """MS pixels by which a position may fall short of a pixel's edge and still lie on it."""
@@ -170,11 +174,8 @@ class ScenePair:
         """
         pan = self.pan.read_filled(window, self._pan_means)
         mapping = self.mapping
-        given = None
-        if isinstance(mapping, SeparableMap):
-            ms, covered, given = self._separable(mapping, window)
-        else:
-            ms, covered = self._general(mapping, window)
+        read = self._separable(mapping, window) if isinstance(mapping, SeparableMap) else self._general(mapping, window)
+        ms, covered, given = read
         valid = pan.valid & covered
         if self.region is not None:
             valid &= self.region.mask(window)
@@ -186,34 +187,36 @@ class ScenePair:
     def _ms_means(self) -> FloatArray:
         return np.array([band.mean for band in self.statistics().ms], np.float32)
 
-    def _separable(self, mapping: SeparableMap, window: Window) -> tuple[FloatArray, BoolArray, GivenMs | None]:
-        """Returns the MS on the model grid, the validity of the MS pixels under the PAN pixels of `window`, and these MS pixels."""
+    def _separable(self, mapping: SeparableMap, window: Window) -> _Read:
         model = ms_window(window, self.ratio)
         rows = self._taps(mapping.rows, self._centres(model.row, model.rows))
         cols = self._taps(mapping.cols, self._centres(model.col, model.cols))
         native = Window(row=rows.start, col=cols.start, rows=rows.stop - rows.start, cols=cols.stop - cols.start)
         filled = self.ms.read_filled(native, self._ms_means)
         resampled = resample_axis(resample_axis(filled.values, rows, native.row, 1), cols, native.col, 2)
-        given = self._given(mapping, model, filled.values, native)
+        down = mapping.rows.at(np.arange(window.row, window.row_stop) + 0.5)
+        right = mapping.cols.at(np.arange(window.col, window.col_stop) + 0.5)
+        given: GivenMs | PlacedMs | None = None
+        if not self._coincident(mapping):
+            around = MsWindow(values=filled.values, window=native)
+            given = around.gridded(mapping, model, self.ms_phase, (self.rows, self.cols), self.ratio)
+            given = given or self._placed(
+                around, np.broadcast_to(down[:, None], window.shape), np.broadcast_to(right, window.shape)
+            )
         if filled.valid.all():
             return resampled, np.ones(window.shape, bool), given
-        under = np.ix_(
-            _pixel_index(mapping.rows.at(np.arange(window.row, window.row_stop) + 0.5)) - native.row,
-            _pixel_index(mapping.cols.at(np.arange(window.col, window.col_stop) + 0.5)) - native.col,
-        )
+        under = np.ix_(_pixel_index(down) - native.row, _pixel_index(right) - native.col)
         return resampled, filled.valid[under], given
 
-    def _given(self, mapping: SeparableMap, model: Window, values: FloatArray, native: Window) -> GivenMs | None:
-        """Returns the MS pixels nearest to the model pixels inside the halo of `model`, out of those of `native`."""
-        if mapping.rows.coincides(self.ratio, self.ms_phase) and mapping.cols.coincides(self.ratio, self.ms_phase):
+    def _coincident(self, mapping: SeparableMap) -> bool:
+        return mapping.rows.coincides(self.ratio, self.ms_phase) and mapping.cols.coincides(self.ratio, self.ms_phase)
+
+    def _placed(self, around: MsWindow, rows: Vector, cols: Vector) -> PlacedMs | None:
+        """Returns MS pixels with their places; None where somebody interpolated them before: the sensor has seen none of them."""
+        if max(self.measured_ratio) <= RESAMPLED_RATIO:
             return None
-        rows = mapping.rows.nearest(self.ratio, self.ms_phase, self.rows)
-        cols = mapping.cols.nearest(self.ratio, self.ms_phase, self.cols)
-        if rows is None or cols is None:
-            return None
-        down = _steps(mapping.rows, rows[0], model.row + MS_HALO, model.rows - 2 * MS_HALO) - native.row
-        right = _steps(mapping.cols, cols[0], model.col + MS_HALO, model.cols - 2 * MS_HALO) - native.col
-        return GivenMs(pixels=values[:, down[:, None], right], phase=(rows[1], cols[1]))
+        height, width = self.measured_ratio
+        return around.placed(rows, cols, round(float(np.sqrt(height * width)), 4))
 
     def _taps(self, axis: AxisMap, centres: Vector) -> Taps:
         position = axis.at(centres) - 0.5
@@ -223,8 +226,7 @@ class ScenePair:
         """PAN coordinates of the centres of model pixels along one axis."""
         return np.arange(first, first + count) * float(self.ratio) + (self.ms_phase + 0.5)
 
-    def _general(self, mapping: GeneralMap, window: Window) -> tuple[FloatArray, BoolArray]:
-        """As `_separable`, where rows and columns do not map on their own."""
+    def _general(self, mapping: GeneralMap, window: Window) -> _Read:
         model = ms_window(window, self.ratio)
         under = self._clamped(
             mapping, np.arange(window.row, window.row_stop) + 0.5, np.arange(window.col, window.col_stop) + 0.5
@@ -242,9 +244,9 @@ class ScenePair:
         total = np.zeros((self.bands, model.rows, model.cols), np.float32)
         for rows, cols in places:
             total += interpolate_points(filled.values, rows - 0.5, cols - 0.5, (native.row, native.col))
-        return total / np.float32(len(places)), filled.valid[
-            _pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col
-        ]
+        valid = filled.valid[_pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col]
+        given = self._placed(MsWindow(values=filled.values, window=native), *under)
+        return total / np.float32(len(places)), valid, given
 
     def _clamped(self, mapping: GeneralMap, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
         ms_rows, ms_cols = mapping.at(rows, cols)
@@ -257,12 +259,6 @@ def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:
     """Pixels that hold coordinates; one on an edge, as in Landsat's grids, belongs to the later pixel whatever its rounding."""
     index: npt.NDArray[np.int64] = np.floor(coordinates + EDGE).astype(np.int64)
     return index
-
-
-def _steps(axis: AxisMap, zeroth: int, first: int, count: int) -> npt.NDArray[np.int64]:
-    """MS pixels of model pixels from `first` on, given that of model pixel 0; flipped axes run backwards."""
-    model = np.arange(first, first + count)
-    return zeroth + (model if axis.step > 0 else -model)
 
 
 def _spanned(places: list[tuple[Vector, Vector]]) -> Window:

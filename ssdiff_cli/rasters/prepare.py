@@ -29,7 +29,7 @@ from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.surface import Surface
 from ssdiff_models.tiles import Window
 
-__all__ = ["PairOptions", "Prepared", "prepare_pair"]
+__all__ = ["RESAMPLED_RATIO", "PairOptions", "Prepared", "prepare_pair"]
 
 Named = tuple[str, DatasetReader]
 

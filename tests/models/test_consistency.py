@@ -123,3 +123,33 @@ def whole(source: ArraySource, *, consistency: int) -> Tensor:
     for block in fuse_tiles(source, fuser, ThreadRunner(workers=1)):
         result[(slice(None), *block.window.within(source.area))] = torch.from_numpy(block.fused)
     return result
+
+
+def limits(low: float, high: float) -> tuple[Tensor, Tensor]:
+    return torch.full((4, 1, 1), low), torch.full((4, 1, 1), high)
+
+
+def test_what_limits_cut_off_is_made_up_for() -> None:
+    free = scene()
+    truth = free.clamp(330, 600)
+    ms = reduce_ms(truth, GAINS, 4, 1.5)
+    wrong = truth * 1.02 + 60 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
+    assert 0.1 < float((truth >= 600).float().mean()) < 0.4
+    within = project(wrong, ms, gains=GAINS, ratio=4, phase=1.5, limits=limits(330, 600))
+    assert within.min() >= 330
+    assert within.max() <= 600
+    clipped = project(wrong, ms, gains=GAINS, ratio=4, phase=1.5).clamp(330, 600)
+    assert inconsistency(within, ms, GAINS, 1.5) < BOUND < inconsistency(clipped, ms, GAINS, 1.5)
+
+
+def test_limits_that_nothing_reaches_change_no_bit() -> None:
+    truth = scene()
+    ms = reduce_ms(truth, GAINS, 4, 1.5)
+    plain = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5)
+    assert torch.equal(project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=limits(-1e4, 1e4)), plain)
+    # Nor does a tile beside it that reaches them.
+    two, twice = torch.stack([truth * 1.1, truth * 1.1 - 300]), torch.stack([ms, ms - 300])
+    low, high = limits(float(plain.min()) - 1, 1e4)
+    pair = project(two, twice, gains=GAINS, ratio=4, phase=1.5, limits=(low, high))
+    assert torch.equal(pair[0], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[0])
+    assert not torch.equal(pair[1], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[1])

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ssdiff_models.anchor import Anchor
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusing import Given, InputTile, ModelFuser
+from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.tiled import model_grid
 from ssdiff_models.tiles import Window
@@ -30,7 +31,7 @@ class CountingFuser:
         self.batches: list[int] = []
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Given | None = None
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Anchor | None = None
     ) -> Tensor:
         self.batches.append(len(windows))
         if len(windows) > self.room:
@@ -114,7 +115,7 @@ class CrowdedFuser(CountingFuser):
         self.lock = threading.Lock()
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Given | None = None
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Anchor | None = None
     ) -> Tensor:
         with self.lock:
             self.busy += len(windows)

@@ -14,8 +14,10 @@ from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_models.anchor import PlacedAnchor, anchor_of
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import ms_window
+from ssdiff_models.placed import PLACED_MARGIN
+from ssdiff_models.scene import GivenMs, PlacedMs, ms_window
 from ssdiff_models.tiles import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
 
@@ -108,6 +110,23 @@ SAME_SIZE = {
     "both turned",
 }
 """Cases whose MS pixels are as large as the model's and lie between them."""
+NOT_PLACED = {"aligned", "MS on the PAN grid", "MS on a shifted PAN grid", "turned, on the PAN grid"}
+"""Cases whose MS pixels are the model's, or were interpolated by somebody else."""
+
+
+def check_placed(given: PlacedMs, pan: Affine, window: Window) -> None:
+    """MS pixels show the plane where they are said to lie, those under the window among them, with a margin."""
+    anchor = anchor_of(given)
+    assert isinstance(anchor, PlacedAnchor)
+    rows, cols = (place.numpy().astype(float) + 0.5 for place in anchor.places)
+    a, b, c, d, e, f = tuple(pan)[:6]
+    cols, rows = cols + window.col, rows + window.row
+    expected = plane(a * cols + b * rows + c, d * cols + e * rows + f)
+    assert np.abs(given.pixels[0] - expected).max() < 0.02
+    for under, size in zip((given.rows, given.cols), given.pixels.shape[1:], strict=True):
+        assert under.shape == window.shape
+        assert under.min() >= PLACED_MARGIN
+        assert under.max() <= size - 1 - PLACED_MARGIN
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -118,8 +137,11 @@ def test_ms_pixels_between_those_of_the_model_come_along_untouched(case: str, ra
     with open_pair(*paths, options=PairOptions(**options)) as pair:
         window = Window(row=96, col=112, rows=60, cols=100)
         given = pair.read(window).given
-        assert (given is not None) == (case in SAME_SIZE)
-        if given is None:
+        assert (given is None) == (case in NOT_PLACED)
+        assert isinstance(given, GivenMs) == (case in SAME_SIZE)
+        if isinstance(given, PlacedMs):
+            check_placed(given, pan, window)
+        if not isinstance(given, GivenMs):
             return
         shape = window.rows // pair.ratio, window.cols // pair.ratio
         rows, cols = (

@@ -1,0 +1,136 @@
+"""The MS pixels that a fused image is to give back, as tensors: on a grid as coarse as the model's, or each at its own place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ssdiff_models.scene import FloatArray, GivenMs, PlacedMs
+
+__all__ = ["Anchor", "GridAnchor", "PlacedAnchor", "anchor_of", "stacked"]
+
+NEWTON_STEPS = 8
+"""The map's slope changes by some hundredths over a tile, so each step gains a digit or two."""
+EXACT = 1e-4
+"""MS pixels: near enough to look no further."""
+MISSED = 0.01
+"""MS pixels by which a place that was found may miss its pixel; beyond, the pixel lies where the map is not one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridAnchor:
+    """MS pixels as large as the model's."""
+
+    pixels: Tensor
+    """``(..., bands, rows/ratio, cols/ratio)``."""
+    phase: tuple[float, float]
+    """PAN row and column of the centre of the first pixel."""
+
+    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "GridAnchor":
+        """Returns the anchor with its pixels changed."""
+        return replace(self, pixels=pixels(self.pixels))
+
+    def sent(self, send: Callable[[Tensor], Tensor]) -> "GridAnchor":
+        """Returns the anchor on another device."""
+        return self.mapped(send)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedAnchor:
+    """A window of MS pixels of any size and direction."""
+
+    pixels: Tensor
+    """``(..., bands, n, m)``."""
+    places: Tensor
+    """``(..., 2, n, m)``: PAN row and column of each pixel's centre; NaN where it has none."""
+    under: Tensor
+    """``(..., 2, rows, cols)``: row and column among `pixels` of the centre of each PAN pixel."""
+    pitch: float
+    """PAN pixels per MS pixel."""
+
+    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "PlacedAnchor":
+        """Returns the anchor with its pixels changed."""
+        return replace(self, pixels=pixels(self.pixels))
+
+    def sent(self, send: Callable[[Tensor], Tensor]) -> "PlacedAnchor":
+        """Returns the anchor on another device."""
+        return replace(self, pixels=send(self.pixels), places=send(self.places), under=send(self.under))
+
+
+Anchor = GridAnchor | PlacedAnchor
+
+
+def anchor_of(given: GivenMs | PlacedMs) -> Anchor:
+    """Returns what a patch's MS pixels are as tensors."""
+    if isinstance(given, GivenMs):
+        return GridAnchor(pixels=torch.from_numpy(given.pixels), phase=given.phase)
+    places = _inverse(given.rows, given.cols, (given.pixels.shape[1], given.pixels.shape[2]))
+    under = np.stack([given.rows, given.cols]).astype(np.float32)
+    return PlacedAnchor(
+        pixels=torch.from_numpy(np.ascontiguousarray(given.pixels)),
+        places=torch.from_numpy(places),
+        under=torch.from_numpy(under),
+        pitch=given.pitch,
+    )
+
+
+def stacked(anchors: Sequence[Anchor]) -> Anchor | None:
+    """Returns the anchors of a batch's tiles as one; windows smaller than others are filled up with pixels that have no place."""
+    grids = [anchor for anchor in anchors if isinstance(anchor, GridAnchor)]
+    if grids:
+        return GridAnchor(pixels=torch.stack([anchor.pixels for anchor in grids]), phase=grids[0].phase)
+    placed = [anchor for anchor in anchors if isinstance(anchor, PlacedAnchor)]
+    if not placed:
+        return None
+    shape = tuple(max(anchor.pixels.shape[axis] for anchor in placed) for axis in (-2, -1))
+    return PlacedAnchor(
+        pixels=torch.stack([_filled_up(anchor.pixels, shape, 0.0) for anchor in placed]),
+        places=torch.stack([_filled_up(anchor.places, shape, torch.nan) for anchor in placed]),
+        under=torch.stack([anchor.under for anchor in placed]),
+        pitch=placed[0].pitch,
+    )
+
+
+def _filled_up(images: Tensor, shape: Sequence[int], value: float) -> Tensor:
+    return pad(images, (0, shape[1] - images.shape[-1], 0, shape[0] - images.shape[-2]), value=value)
+
+
+def _inverse(rows: FloatArray, cols: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Returns the PAN row and column of each MS pixel, float32 ``(2, n, m)``, of the map that `rows` and `cols` are: Newton's method.
+
+    Args:
+        rows: ``(h, w)``: MS row of each PAN pixel.
+        cols: ``(h, w)``: MS column of each PAN pixel.
+        shape: Rows and columns of MS pixels; they may lie outside of the PAN pixels.
+    """
+    ahead = np.stack([rows, cols]).astype(np.float64)
+    height, width = rows.shape
+    steps = np.array([max(height - 1, 1), max(width - 1, 1)])
+    slope = np.stack([ahead[:, -1, 0] - ahead[:, 0, 0], ahead[:, 0, -1] - ahead[:, 0, 0]], 1) / steps
+    if not np.isfinite(slope).all() or abs(np.linalg.det(slope)) < np.finfo(np.float32).eps:
+        return np.full((2, *shape), np.nan, np.float32)
+    back = np.linalg.inv(slope)
+    wanted = np.indices(shape, np.float64).reshape(2, -1)
+    place = back @ (wanted - ahead[:, :1, 0])
+    left = wanted - _at(ahead, place, slope)
+    for _ in range(NEWTON_STEPS):
+        if np.abs(left).max() < EXACT:
+            break
+        place = place + back @ left
+        left = wanted - _at(ahead, place, slope)
+    return np.where(np.abs(left).max(0) < MISSED, place, np.nan).astype(np.float32).reshape(2, *shape)
+
+
+def _at(ahead: np.ndarray, place: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Reads the map bilinearly, and goes on by its mean slope where there is none."""
+    last = np.array(ahead.shape[1:])[:, None] - 1
+    near = np.clip(place, 0, last)
+    base = np.minimum(near.astype(np.int64), np.maximum(last - 1, 0))
+    fraction, after = near - base, np.minimum(base + 1, last)
+    upper = ahead[:, base[0], base[1]] * (1 - fraction[1]) + ahead[:, base[0], after[1]] * fraction[1]
+    lower = ahead[:, after[0], base[1]] * (1 - fraction[1]) + ahead[:, after[0], after[1]] * fraction[1]
+    read: np.ndarray = upper * (1 - fraction[0]) + lower * fraction[0] + slope @ (place - near)
+    return read

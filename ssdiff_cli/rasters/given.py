@@ -1,0 +1,69 @@
+"""The MS pixels under a window as they were given, for the consistency of what is fused with them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ssdiff_cli.rasters.grid import AxisMap, SeparableMap, Vector
+from ssdiff_models.placed import PLACED_MARGIN
+from ssdiff_models.scene import MS_HALO, FloatArray, GivenMs, PlacedMs
+from ssdiff_models.tiles import Window
+
+__all__ = ["MsWindow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MsWindow:
+    """MS pixels that were read around those under a window of the PAN, filled."""
+
+    values: FloatArray
+    """``(bands, rows, cols)``."""
+    window: Window
+    """Absolute MS pixels."""
+
+    def gridded(self, mapping: SeparableMap, model: Window, phase: float, size: tuple[int, int], ratio: int) -> GivenMs | None:
+        """Returns the pixels nearest to the model pixels inside the halo of `model`; None where they are not as large as those.
+
+        Args:
+            mapping: Where PAN pixels lie.
+            model: The model pixels under the PAN's window, with their halo.
+            phase: PAN index of the centre of model pixel 0.
+            size: Rows and columns of the PAN.
+            ratio: PAN pixels per model pixel.
+        """
+        rows, cols = mapping.rows.nearest(ratio, phase, size[0]), mapping.cols.nearest(ratio, phase, size[1])
+        if rows is None or cols is None:
+            return None
+        down = _steps(mapping.rows, rows[0], model.row + MS_HALO, model.rows - 2 * MS_HALO) - self.window.row
+        right = _steps(mapping.cols, cols[0], model.col + MS_HALO, model.cols - 2 * MS_HALO) - self.window.col
+        return GivenMs(pixels=self.values[:, down[:, None], right], phase=(rows[1], cols[1]))
+
+    def placed(self, rows: Vector, cols: Vector, pitch: float) -> PlacedMs:
+        """Returns the pixels under the PAN's window, `PLACED_MARGIN` more on every side, and how they lie.
+
+        Args:
+            rows: ``(rows, cols)``: MS row coordinates of the centres of the PAN pixels (edge of the first MS pixel = 0).
+            cols: Their columns.
+            pitch: PAN pixels per MS pixel.
+        """
+        first_row, stop_row = _span(rows, self.window.row, self.window.rows)
+        first_col, stop_col = _span(cols, self.window.col, self.window.cols)
+        return PlacedMs(
+            pixels=self.values[:, first_row:stop_row, first_col:stop_col],
+            rows=rows - 0.5 - (self.window.row + first_row),
+            cols=cols - 0.5 - (self.window.col + first_col),
+            pitch=pitch,
+        )
+
+
+def _steps(axis: AxisMap, zeroth: int, first: int, count: int) -> npt.NDArray[np.int64]:
+    """MS pixels of model pixels from `first` on, given that of model pixel 0; flipped axes run backwards."""
+    model = np.arange(first, first + count)
+    return zeroth + (model if axis.step > 0 else -model)
+
+
+def _span(coordinates: Vector, origin: int, size: int) -> tuple[int, int]:
+    first = int(np.floor(coordinates.min() - 0.5)) - origin - PLACED_MARGIN
+    stop = int(np.ceil(coordinates.max() - 0.5)) - origin + PLACED_MARGIN + 1
+    return max(first, 0), min(stop, size)
