@@ -67,20 +67,20 @@ Methods = Annotated[
         "--methods",
         metavar="A,B,...",
         help="Methods to fuse with and score; ssdiff-raw is ssdiff without the projection that gives the MS back. "
-        "[default: ssdiff, at full resolution also ssdiff-raw, and five classical ones; only exp beside --fused]",
+        "(default: ssdiff, at full resolution also ssdiff-raw, and five classical ones; only exp beside --fused)",
         show_default=False,
     ),
 ]
 Crop = Annotated[
     int | None,
-    typer.Option("--crop", min=0, help="Border cut in pixels. [default: 21 where there is a reference]", show_default=False),
+    typer.Option("--crop", min=0, help="Border cut in pixels. (default: 21 where there is a reference)", show_default=False),
 ]
 Windows = Annotated[
     int | None,
-    typer.Option("--windows", min=1, help="Score this many random windows. [default: all, 24 above 64 MP]", show_default=False),
+    typer.Option("--windows", min=1, help="Score this many random windows. (default: all, 24 above 64 MP)", show_default=False),
 ]
 Ratio = Annotated[
-    int | None, typer.Option("--ratio", min=2, help="PAN pixels per MS pixel. [default: measured]", show_default=False)
+    int | None, typer.Option("--ratio", min=2, help="PAN pixels per MS pixel. (default: measured)", show_default=False)
 ]
 Csv = Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write all figures as CSV.", show_default=False)]
 Report = Annotated[

@@ -228,6 +228,15 @@ def test_json_refuses_what_has_no_form() -> None:
         console.emit_json({"a": {1, 2}})
 
 
+@pytest.mark.parametrize("closed", ["1", "2", "1 2"])
+def test_streams_that_the_caller_closed_are_no_error(closed: str) -> None:
+    closing = " ".join(f"{number}>&-" for number in closed.split())
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m ssdiff_cli models list {closing}', sys.executable], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_closed_pipe_is_quiet() -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -265,3 +274,16 @@ def test_progress_is_silent_without_a_terminal_and_when_quiet(
     with console.tile_progress("sharpen") as update:
         update(1, 1, 1_000)
     assert not stderr.getvalue()
+
+
+def test_no_help_is_eaten_as_markup() -> None:
+    """Square brackets in a help text are markup to what renders it, and vanish."""
+    root = typer.main.get_command(app)
+    assert isinstance(root, ErrorGroup)
+    helps = {
+        f"{name} {param.name}": getattr(param, "help", None) or ""
+        for name, command in root.commands.items()
+        for param in command.params
+    }
+    assert len(helps) > 100
+    assert [place for place, text in helps.items() if "[" in text] == []
