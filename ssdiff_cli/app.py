@@ -73,6 +73,7 @@ app.command("train")(train.train)
 
 def main() -> None:
     """Runs ``ssdiff`` as the process that it is."""
+    _replace_closed_streams()
     logging.captureWarnings(capture=True)
     try:
         app(prog_name="ssdiff")
@@ -83,3 +84,10 @@ def main() -> None:
             sys.stderr.flush()
             os._exit(INTERRUPTED)
         raise
+
+
+def _replace_closed_streams() -> None:
+    """Drops what goes to a stream that the caller closed (``>&-``): Python has none there, and files would get its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))

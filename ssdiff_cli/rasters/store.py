@@ -4,6 +4,7 @@ The bytes of the file follow from the template and the tiles alone. Which tile c
 shard, leaves no trace, so a continued run and merged shards end with the file of an undisturbed run.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -19,20 +20,24 @@ __all__ = ["TileFile", "TilePlanes", "blank_template", "disk_errors", "lock_part
 TilePlanes = tuple[tuple[bytes, ...], ...]
 """The bytes of one tile: for each page (image, mask) those of each of its planes."""
 
+_REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG}
+"""Errors that no room on the disk mends."""
+
 
 @contextmanager
 def disk_errors(path: str) -> Iterator[None]:
     """Turns what the operating system says while `path` is written into the user's error.
 
     Raises:
-        ResourceError: When the disk is full, or gone.
+        ResourceError: When the disk is full or gone, or does not take the file.
         UsageError: When the file outgrows a classic TIFF that was asked for.
     """
     try:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
-        raise ResourceError(f"{path}: cannot be written: {reason}; make room and repeat the command") from error
+        remedy = "choose another output" if error.errno in _REFUSALS else "make room and repeat the command"
+        raise ResourceError(f"{path}: cannot be written: {reason}; {remedy}") from error
     except OverflowError as error:
         raise UsageError(f"{path}: is larger than a classic TIFF can be: leave --co BIGTIFF out") from error
 

@@ -162,6 +162,8 @@ def test_the_full_device_is_named(rasters: Rasters, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(TileFile, "_write", full)
     with pytest.raises(ResourceError, match="No space left on device; make room"):
         run(paths, str(tmp_path / "out.tif"))
+    with pytest.raises(ResourceError, match="File name too long; choose another output"):
+        run(paths, str(tmp_path / f"{'o' * 250}.tif"))
 
 
 def refusal(output: Path | str, paths: tuple[str, str], **options: Any) -> str:  # noqa: ANN401
@@ -228,6 +230,19 @@ def test_a_closed_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("os.access", lambda _path, _mode: False)
     with pytest.raises(UsageError, match="no permission to write into"):
         check_output(str(tmp_path / "out.tif"), overwrite=False)
+
+
+def test_what_lies_in_a_folder_that_must_not_be_entered_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> bool:
+        if path.parent.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return path == tmp_path
+
+    for question in ("exists", "is_dir", "is_file"):
+        monkeypatch.setattr(Path, question, closed)
+    check_output(str(tmp_path / "out.tif"), overwrite=False, inputs=(str(tmp_path / "closed" / "pan.tif"),))
+    with pytest.raises(UsageError, match="there is no folder"):
+        check_output(str(tmp_path / "closed" / "out.tif"), overwrite=False)
 
 
 def test_overwriting_replaces_only_at_the_end(rasters: Rasters, tmp_path: Path) -> None:
