@@ -4,13 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssdiff_models.scene import FloatArray, GivenMs, PlacedMs
+from ssdiff_models.scene import BoolArray, FloatArray, GivenMs, PlacedMs
 
 __all__ = ["Anchor", "GridAnchor", "PlacedAnchor", "anchor_of", "stacked"]
+
+Array = npt.NDArray[np.float64]
 
 NEWTON_STEPS = 8
 """The map's slope changes by some hundredths over a tile, so each step gains a digit or two."""
@@ -67,8 +70,15 @@ def anchor_of(given: GivenMs | PlacedMs) -> Anchor:
     """Returns what a patch's MS pixels are as tensors."""
     if isinstance(given, GivenMs):
         return GridAnchor(pixels=torch.from_numpy(given.pixels), phase=given.phase)
-    places = _inverse(given.rows, given.cols, (given.pixels.shape[1], given.pixels.shape[2]))
-    under = np.stack([given.rows, given.cols]).astype(np.float32)
+    shape = given.pixels.shape[1], given.pixels.shape[2]
+    places = _inverse(given.rows, given.cols, shape)
+    # Beyond the window there is no valid pixel; any finite value will do.
+    under = np.stack(
+        [
+            np.clip(np.where(np.isfinite(axis), axis, 0), 0, size - 1)
+            for axis, size in zip((given.rows, given.cols), shape, strict=True)
+        ]
+    ).astype(np.float32)
     return PlacedAnchor(
         pixels=torch.from_numpy(np.ascontiguousarray(given.pixels)),
         places=torch.from_numpy(places),
@@ -98,7 +108,7 @@ def _filled_up(images: Tensor, shape: Sequence[int], value: float) -> Tensor:
     return pad(images, (0, shape[1] - images.shape[-1], 0, shape[0] - images.shape[-2]), value=value)
 
 
-def _inverse(rows: FloatArray, cols: FloatArray, shape: tuple[int, int]) -> FloatArray:
+def _inverse(rows: npt.NDArray[np.floating], cols: npt.NDArray[np.floating], shape: tuple[int, int]) -> FloatArray:
     """Returns the PAN row and column of each MS pixel, float32 ``(2, n, m)``, of the map that `rows` and `cols` are: Newton's method.
 
     Args:
@@ -107,24 +117,36 @@ def _inverse(rows: FloatArray, cols: FloatArray, shape: tuple[int, int]) -> Floa
         shape: Rows and columns of MS pixels; they may lie outside of the PAN pixels.
     """
     ahead = np.stack([rows, cols]).astype(np.float64)
-    height, width = rows.shape
-    steps = np.array([max(height - 1, 1), max(width - 1, 1)])
-    slope = np.stack([ahead[:, -1, 0] - ahead[:, 0, 0], ahead[:, 0, -1] - ahead[:, 0, 0]], 1) / steps
+    known: BoolArray = np.isfinite(ahead[0]) & np.isfinite(ahead[1])
+    ahead = np.where(known, ahead, np.nan)
+    slope, middle = _slope(ahead, known)
     if not np.isfinite(slope).all() or abs(np.linalg.det(slope)) < np.finfo(np.float32).eps:
         return np.full((2, *shape), np.nan, np.float32)
     back = np.linalg.inv(slope)
     wanted = np.indices(shape, np.float64).reshape(2, -1)
-    place = back @ (wanted - ahead[:, :1, 0])
+    place = back @ (wanted - ahead[:, known].mean(1)[:, None]) + middle
     left = wanted - _at(ahead, place, slope)
     for _ in range(NEWTON_STEPS):
         if np.abs(left).max() < EXACT:
             break
-        place = place + back @ left
+        place = place + back @ np.where(np.isfinite(left), left, 0.0)
         left = wanted - _at(ahead, place, slope)
     return np.where(np.abs(left).max(0) < MISSED, place, np.nan).astype(np.float32).reshape(2, *shape)
 
 
-def _at(ahead: np.ndarray, place: np.ndarray, slope: np.ndarray) -> np.ndarray:
+def _slope(ahead: Array, known: BoolArray) -> tuple[Array, Array]:
+    """Returns the map's mean slope and the middle of where there is one."""
+    slope = np.full((2, 2), np.nan)
+    for axis in (0, 1):
+        steps = np.diff(ahead, axis=axis + 1).reshape(2, -1)
+        steps = steps[:, np.isfinite(steps).all(0)]
+        if steps.size:
+            slope[:, axis] = steps.mean(1)
+    middle = np.argwhere(known).mean(0) if known.any() else np.zeros(2)
+    return slope, middle[:, None]
+
+
+def _at(ahead: Array, place: Array, slope: Array) -> Array:
     """Reads the map bilinearly, and goes on by its mean slope where there is none."""
     last = np.array(ahead.shape[1:])[:, None] - 1
     near = np.clip(place, 0, last)
@@ -132,5 +154,5 @@ def _at(ahead: np.ndarray, place: np.ndarray, slope: np.ndarray) -> np.ndarray:
     fraction, after = near - base, np.minimum(base + 1, last)
     upper = ahead[:, base[0], base[1]] * (1 - fraction[1]) + ahead[:, base[0], after[1]] * fraction[1]
     lower = ahead[:, after[0], base[1]] * (1 - fraction[1]) + ahead[:, after[0], after[1]] * fraction[1]
-    read: np.ndarray = upper * (1 - fraction[0]) + lower * fraction[0] + slope @ (place - near)
+    read: Array = upper * (1 - fraction[0]) + lower * fraction[0] + slope @ (place - near)
     return read

@@ -49,13 +49,14 @@ class InputTile:
     @classmethod
     def of(cls, patch: Patch, window: Window) -> "InputTile":
         """Returns the tile of a patch."""
+        blank = not patch.valid.any()
         return cls(
             window=window,
             pan=torch.from_numpy(patch.pan)[None],
             ms=torch.from_numpy(patch.ms),
             valid=patch.valid,
-            blank=not patch.valid.any(),
-            given=None if patch.given is None else anchor_of(patch.given),
+            blank=blank,
+            given=None if blank or patch.given is None else anchor_of(patch.given),
         )
 
 

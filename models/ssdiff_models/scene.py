@@ -35,7 +35,8 @@ class PlacedMs:
     pixels: FloatArray
     """``(bands, n, m)``: those under the window, and some around them."""
     rows: npt.NDArray[np.floating]
-    """``(rows, cols)``: row among `pixels` of the centre of each PAN pixel of the window, 0 being the centre of the first."""
+    """``(rows, cols)``: row among `pixels` of the centre of each PAN pixel of the window, 0 being the centre of the first; it may lie
+    beyond them where the MS ends, and be infinite or NaN where it has no place."""
     cols: npt.NDArray[np.floating]
     """The columns alike."""
     pitch: float

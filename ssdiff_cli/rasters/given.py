@@ -43,7 +43,8 @@ class MsWindow:
         """Returns the pixels under the PAN's window, `PLACED_MARGIN` more on every side, and how they lie.
 
         Args:
-            rows: ``(rows, cols)``: MS row coordinates of the centres of the PAN pixels (edge of the first MS pixel = 0).
+            rows: ``(rows, cols)``: MS row coordinates of the centres of the PAN pixels (edge of the first MS pixel = 0); they may lie
+                beyond the window, and be infinite or NaN where the map has no place.
             cols: Their columns.
             pitch: PAN pixels per MS pixel.
         """
@@ -64,6 +65,11 @@ def _steps(axis: AxisMap, zeroth: int, first: int, count: int) -> npt.NDArray[np
 
 
 def _span(coordinates: Vector, origin: int, size: int) -> tuple[int, int]:
-    first = int(np.floor(coordinates.min() - 0.5)) - origin - PLACED_MARGIN
-    stop = int(np.ceil(coordinates.max() - 0.5)) - origin + PLACED_MARGIN + 1
-    return max(first, 0), min(stop, size)
+    """Returns the first index of the window that is needed and the one after the last."""
+    known = coordinates[np.isfinite(coordinates)]
+    if not known.size:
+        return 0, size
+    first = int(np.floor(known.min() - 0.5)) - origin - PLACED_MARGIN
+    stop = int(np.ceil(known.max() - 0.5)) - origin + PLACED_MARGIN + 1
+    first = min(max(first, 0), max(size - 2 * PLACED_MARGIN, 0))
+    return first, min(max(stop, first + 2 * PLACED_MARGIN), size)

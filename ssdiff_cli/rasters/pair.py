@@ -228,14 +228,15 @@ class ScenePair:
 
     def _general(self, mapping: GeneralMap, window: Window) -> _Read:
         model = ms_window(window, self.ratio)
-        under = self._clamped(
-            mapping, np.arange(window.row, window.row_stop) + 0.5, np.arange(window.col, window.col_stop) + 0.5
-        )
+        exact = mapping.at(np.arange(window.row, window.row_stop) + 0.5, np.arange(window.col, window.col_stop) + 0.5)
+        under = self._clamped(*exact)
         # A finer MS is averaged over the model pixel, at enough points of it.
         points = max(1, int(np.ceil(self.ratio / min(self.measured_ratio) / FINER)))
         offsets = ((np.arange(points) + 0.5) / points - 0.5) * self.ratio
         places = [
-            self._clamped(mapping, self._centres(model.row, model.rows) + down, self._centres(model.col, model.cols) + right)
+            self._clamped(
+                *mapping.at(self._centres(model.row, model.rows) + down, self._centres(model.col, model.cols) + right)
+            )
             for down in offsets
             for right in offsets
         ]
@@ -245,14 +246,13 @@ class ScenePair:
         for rows, cols in places:
             total += interpolate_points(filled.values, rows - 0.5, cols - 0.5, (native.row, native.col))
         valid = filled.valid[_pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col]
-        given = self._placed(MsWindow(values=filled.values, window=native), *under)
+        given = self._placed(MsWindow(values=filled.values, window=native), *exact)
         return total / np.float32(len(places)), valid, given
 
-    def _clamped(self, mapping: GeneralMap, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
-        ms_rows, ms_cols = mapping.at(rows, cols)
-        nowhere = ~(np.isfinite(ms_rows) & np.isfinite(ms_cols))
-        ms_rows[nowhere] = ms_cols[nowhere] = -CLAMP
-        return np.clip(ms_rows, -CLAMP, self.ms.rows + CLAMP), np.clip(ms_cols, -CLAMP, self.ms.cols + CLAMP)
+    def _clamped(self, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
+        nowhere = ~(np.isfinite(rows) & np.isfinite(cols))
+        rows, cols = (np.where(nowhere, -CLAMP, axis) for axis in (rows, cols))
+        return np.clip(rows, -CLAMP, self.ms.rows + CLAMP), np.clip(cols, -CLAMP, self.ms.cols + CLAMP)
 
 
 def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:

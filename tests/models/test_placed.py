@@ -1,5 +1,7 @@
 """The projection for MS pixels anywhere: against filters and splines that know nothing of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -144,6 +146,21 @@ def test_where_the_map_is_none_the_image_stays_as_it_is() -> None:
     assert anchor.places.isnan().all()
     image = scene(64, 64)[None]
     assert torch.equal(project_on(image, batch_of(anchor), gains=GAINS, ratio=4), image)
+
+
+def test_a_map_that_is_none_in_a_part_of_the_tile_serves_in_the_rest() -> None:
+    given = MAPS["turned"]
+    rows, cols = given.rows.copy(), given.cols.copy()
+    rows[60:], cols[:10, 100:] = np.inf, np.nan
+    anchor, whole = (anchor_of(replace(given, rows=r, cols=c)) for r, c in ((rows, cols), (given.rows, given.cols)))
+    assert isinstance(anchor, PlacedAnchor)
+    assert isinstance(whole, PlacedAnchor)
+    assert anchor.under.isfinite().all()
+    found = anchor.places.isfinite().all(0)
+    assert torch.allclose(anchor.places[:, found], whole.places[:, found], atol=0.01)
+    row, col = whole.places
+    assert found[(row > 1) & (row < 58) & (col > 1) & (col < 98)].all()
+    assert not found[(row > 62) & (row < 94) & (col > 1) & (col < 126)].any()
 
 
 def test_gains_must_be_one_for_each_band() -> None:

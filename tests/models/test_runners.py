@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from threading import Event
 from typing import cast
 
@@ -9,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.anchor import Anchor
+from ssdiff_models.anchor import Anchor, anchor_of
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.runners import BatchRunner, Runner, ThreadRunner
+from ssdiff_models.scene import PlacedMs
 from ssdiff_models.tiled import model_grid
 from ssdiff_models.tiles import Window
 from tests.models.tiny import ArraySource, fuser_of, scene_source
@@ -207,3 +209,24 @@ def test_a_gpus_pixels_are_the_cpus_to_rounding() -> None:
     for a, b, c in zip(fuse_all(ThreadRunner(workers=1)), *results, strict=True):
         assert np.abs(a - b).max() <= 1
         assert np.abs(b - c).max() <= 1
+
+
+def turned(tile: InputTile, degrees: float) -> InputTile:
+    """The tile with MS pixels that are turned against its own."""
+    y, x = np.mgrid[: tile.window.rows, : tile.window.cols].astype(float)
+    sine, cosine = np.sin(np.deg2rad(degrees)), np.cos(np.deg2rad(degrees))
+    rows, cols = (y * cosine - x * sine) / 4, (y * sine + x * cosine) / 4
+    rows, cols = rows - rows.min() + 6, cols - cols.min() + 6
+    pixels = np.full((4, int(rows.max()) + 8, int(cols.max()) + 8), 700, np.float32)
+    return replace(tile, given=anchor_of(PlacedMs(pixels=pixels, rows=rows, cols=cols, pitch=4.0)))
+
+
+def test_batches_of_ms_windows_that_differ_in_size_change_no_more_than_others() -> None:
+    source = scene_source(64, 80)
+    each = [turned(tile, 5.0 * number) for number, tile in enumerate(tiles(source, 12))]
+    shapes = {tile.given.pixels.shape for tile in each if tile.given is not None}
+    assert len(shapes) > 4
+    fuser = fuser_of(source, steps=2, consistency=10)
+    alone, batched = ([pixels for _, pixels in runner.run(fuser, each)] for runner in (ThreadRunner(workers=1), batches(4)))
+    assert all(np.abs(a - b).max() < BATCH_ROUNDING for a, b in zip(alone, batched, strict=True))
+    assert all(abs(float(pixels.mean()) - 700) < 30 for pixels in alone)
