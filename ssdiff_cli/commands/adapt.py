@@ -82,11 +82,6 @@ def adapt(
             pair=pair_options(
                 bidx=bidx,
                 pan_bidx=pan_bidx,
-                extent="intersection",
-                bbox=None,
-                bbox_crs=None,
-                aoi=None,
-                like=None,
                 assume_same_crs=assume_same_crs,
                 src_nodata=src_nodata,
                 rpc_dem=rpc_dem,

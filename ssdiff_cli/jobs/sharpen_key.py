@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["settings_key"]
 
+CAUSES = {
+    "gains": "the sensor's MTF",
+    "limits": "the MS's data type",
+    "order": "the order of the bands",
+    "partners": "the bands' names",
+}
+"""What a user calls settings that are no options of the command line."""
+
 
 def settings_key(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
     """Returns settings by the names that a message would use."""
@@ -30,7 +38,7 @@ def settings_key(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str,
     }
     if scene.checkpoint is None or fusion.settings is None:
         return common
-    settings = {f"--{name}": json.dumps(value) for name, value in asdict(fusion.settings).items()}
+    settings = {CAUSES.get(name, f"--{name}"): json.dumps(value) for name, value in asdict(fusion.settings).items()}
     return common | settings | {"--model": _digest(scene.checkpoint), "--precision": str(fusion.device.precision)}
 
 

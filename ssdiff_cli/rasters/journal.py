@@ -31,7 +31,7 @@ class RunKey:
         """Returns the names of what differs."""
         names = sorted({*self.settings, *other.settings})
         found = [name for name in names if self.settings.get(name) != other.settings.get(name)]
-        return found or (["output format"] if self.template != other.template else [])
+        return found or (["the extent, type or format of the output"] if self.template != other.template else [])
 
     @property
     def digest(self) -> str:

@@ -71,7 +71,7 @@ def test_other_settings_are_refused_with_the_way_out(rasters: Rasters, tmp_path:
     assert "out.tif.part" in message
     assert "out.tif.journal.json" in message
     assert "--overwrite" in message
-    with pytest.raises(UsageError, match="output format"):
+    with pytest.raises(UsageError, match="format of the output"):
         run(paths, str(output), SinkOptions(creation=SMALL_TILES, key={"steps": "4", "seed": "0"}, dtype="float32"))
     assert (tmp_path / "out.tif.part").exists()
     blocks = run(paths, str(output), SinkOptions(creation=SMALL_TILES, key={"steps": "5", "seed": "0"}, overwrite=True))
