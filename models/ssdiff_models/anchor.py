@@ -17,6 +17,8 @@ Array = npt.NDArray[np.float64]
 
 NEWTON_STEPS = 8
 """The map's slope changes by some hundredths over a tile, so each step gains a digit or two."""
+EDGE = 3
+"""MS pixels at a window's border that are only there for interpolation between the others."""
 EXACT = 1e-4
 """MS pixels: near enough to look no further."""
 MISSED = 0.01
@@ -72,19 +74,18 @@ def anchor_of(given: GivenMs | PlacedMs) -> Anchor:
         return GridAnchor(pixels=torch.from_numpy(given.pixels), phase=given.phase)
     shape = given.pixels.shape[1], given.pixels.shape[2]
     places = _inverse(given.rows, given.cols, shape)
-    # Beyond the window there is no valid pixel; any finite value will do.
-    under = np.stack(
-        [
-            np.clip(np.where(np.isfinite(axis), axis, 0), 0, size - 1)
-            for axis, size in zip((given.rows, given.cols), shape, strict=True)
-        ]
-    ).astype(np.float32)
+    under = [_reachable(axis, size) for axis, size in zip((given.rows, given.cols), shape, strict=True)]
     return PlacedAnchor(
         pixels=torch.from_numpy(np.ascontiguousarray(given.pixels)),
         places=torch.from_numpy(places),
-        under=torch.from_numpy(under),
+        under=torch.from_numpy(np.stack(under)),
         pitch=given.pitch,
     )
+
+
+def _reachable(axis: npt.NDArray[np.floating], size: int) -> FloatArray:
+    """Returns positions that have `EDGE` pixels on either side; where that moves one, there is no valid MS pixel."""
+    return np.clip(np.where(np.isfinite(axis), axis, 0), EDGE, size - 1 - EDGE).astype(np.float32)
 
 
 def stacked(anchors: Sequence[Anchor]) -> Anchor | None:
