@@ -99,6 +99,11 @@ def _check_gains(fused: Tensor, gains: Sequence[float]) -> None:
 
 
 class _View(Protocol):
+    @property
+    def quick(self) -> bool:
+        """Whether a round is a few small products."""
+        ...
+
     def reduce(self, image: Tensor) -> Tensor:
         """Returns MS pixels as the sensor sees them."""
         ...
@@ -118,8 +123,8 @@ def _within(projected: Tensor, limits: Limits, view: _View, rounds: int) -> Tens
     for _ in range(CLIPPINGS):
         kept = projected.clamp(low, high)
         excess = projected - kept
-        # Elsewhere the question would have to wait for the device.
-        if excess.device.type == "cpu" and not excess.any():
+        # Elsewhere the question waits for the device, longer than quick operators take.
+        if (excess.device.type == "cpu" or not view.quick) and not excess.any():
             return kept
         projected = kept + view.correction(view.reduce(excess), rounds)
     return projected.clamp(low, high)
@@ -131,6 +136,10 @@ class _GridView:
 
     rows: "_Axis"
     cols: "_Axis"
+
+    @property
+    def quick(self) -> bool:
+        return True
 
     def reduce(self, image: Tensor) -> Tensor:
         return self.rows.reduce @ image @ self.cols.reduce.mT

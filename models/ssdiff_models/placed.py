@@ -48,6 +48,11 @@ class PlacedView:
         steps = tuple(_round_trip(gain, anchor.pitch) for gain in self._gains)
         self._round_trip = torch.tensor(steps, dtype=anchor.pixels.dtype, device=anchor.pixels.device).T[:, :, None, None]
 
+    @property
+    def quick(self) -> bool:
+        """Whether a round is a few small products: here it gathers several taps for each pixel."""
+        return False
+
     def shares(self, rounds: int) -> tuple[int, ...]:
         """Returns how many rounds follow each exact look at the image, since `correction` takes the MS's pixels for square ones.
 
