@@ -153,8 +153,8 @@ class HazeModulated(HazeMethod):
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Finds the haze of bands and PAN."""
-        dark = haze(statistics, context)
         moments = statistics.moments("pixels")
+        dark = haze(statistics, context)
         weights, constant = moments.regress(0, list(range(1, context.bands + 1)))
         # Without contrast there is no regression, and no haze to be told from it.
         plain = moments.std[0] <= 1e-6 * abs(moments.mean[0])

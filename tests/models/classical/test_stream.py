@@ -101,10 +101,12 @@ def test_masked_sums_of_the_interpolated_ms_agree_with_unmasked_ones(scene: Arra
     assert not np.array_equal(first, second)
 
 
-def test_a_scene_without_a_valid_pixel_is_refused(scene: ArraySource) -> None:
-    nothing = Holed(source=scene, holes=np.ones((scene.rows, scene.cols), bool))
+@pytest.mark.parametrize(("method", "bands"), [("gsa", 4), ("bt-h", 3), ("mtf-glp-hpm-h", 3), ("mtf-glp-hpm-h", 4)])
+def test_a_scene_without_a_valid_pixel_is_refused(method: str, bands: int, scene: ArraySource) -> None:
+    some = ArraySource(pan=scene.pan, ms=scene.ms[:bands], ratio=4)
+    nothing = Holed(source=some, holes=np.ones((scene.rows, scene.cols), bool))
     with pytest.raises(InputError, match="no two valid pixels"):
-        classical.stream("gsa", nothing, "qb")
+        classical.stream(method, nothing, "qb")
 
 
 @settings(max_examples=10)
