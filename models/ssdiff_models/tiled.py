@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ssdiff_models.blend import Blender, needed, row_major
-from ssdiff_models.errors import UsageError
+from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.pipeline import ahead, ordered_map
 from ssdiff_models.runners import Runner, single_threaded
@@ -63,7 +63,7 @@ def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | 
         rows: Rows of blocks to make, all by default; the row above the first is computed too where tiles overlap.
 
     Raises:
-        ModelError: When the scene's ratio is not the model's.
+        ModelError: When the scene's ratio is not the model's, or its output is not finite.
         UsageError: When `rows` lies outside the area.
     """
     fuser.check(source.ratio)
@@ -77,11 +77,21 @@ def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | 
     blender = Blender(grid, all_cols)
     with closing(ahead(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)) as tiles:
         for (i, j), (tile, pixels) in zip(places, runner.run(fuser, tiles), strict=True):
+            _check_finite(pixels, fuser, grid.tile(i, j))
             if j == all_cols.start:
                 blender.start_row()
             window, done = blender.add(i, j, pixels)
             if i in wanted_rows and j in wanted_cols:
                 yield from _inside(source, window, done, tile.valid[: window.rows, : window.cols])
+
+
+def _check_finite(pixels: FloatArray, fuser: ModelFuser, tile: Window) -> None:
+    """Keeps values that are none from becoming a 0 in the output."""
+    if not np.isfinite(pixels).all():
+        raise ModelError(
+            f"model {fuser.checkpoint.name}: what it makes of the tile at row {tile.row}, column {tile.col} is not finite: its weights are "
+            "broken, or too much for the precision; choose another --model, or --precision fp32"
+        )
 
 
 def _narrowed(rows: range, part: range | None) -> range:

@@ -1,12 +1,15 @@
 """``ssdiff sharpen`` on bad input: one line, the right exit code, nothing under the output's name."""
 
+import copy
 from pathlib import Path
 
 import pytest
 import rasterio
 import torch
 
+from tests.cli.calls import refusal, save_tiny, ssdiff
 from tests.cli.sharpening import Run, nothing_left, refused, rewrite
+from tests.models.tiny import network
 from tests.scenes import Scene, SceneFactory
 
 
@@ -135,3 +138,16 @@ def test_options_that_cannot_be_used(run: Run, scene: Scene, tmp_path: Path, opt
 def test_a_device_that_is_not_there(run: Run, scene: Scene, tmp_path: Path) -> None:
     assert "choose --device cpu" in refused(run(scene, "--device", "cuda"), 5)
     assert nothing_left(tmp_path)
+
+
+def test_a_network_whose_output_is_not_finite(scene: Scene, tmp_path: Path) -> None:
+    broken = copy.deepcopy(network())
+    weights = {name: value.clone() for name, value in broken.state_dict().items()}
+    # Infinity on both sides: their sum is none.
+    weights["head.1.weight"][:, ::2], weights["head.1.weight"][:, 1::2] = 3e38, -3e38
+    weights["head.0.weight"].mul_(1e10)
+    broken.load_state_dict(weights)
+    path = save_tiny(tmp_path, network=broken)
+    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", path), 4)
+    assert "is not finite" in line
+    assert not list(tmp_path.glob("out*"))
