@@ -89,9 +89,10 @@ def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
 
 
 def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift | None]:
-    # The overlap and not the area: the shift belongs to the scene, whatever part of it is asked for.
+    # The overlap and not the area, nor the polygons in it: the shift belongs to the scene, whatever part of it is asked for.
     windows = lattice(pair.overlap, count=count, size=size, ratio=pair.ratio)
-    read = ((window, pair.read(window)) for window in windows)
+    scene = pair.whole() if pair.region else pair
+    read = ((window, scene.read(window)) for window in windows)
 
     def shift(item: tuple[Window, Patch]) -> WindowShift | None:
         window, patch = item

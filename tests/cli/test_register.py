@@ -73,8 +73,15 @@ def test_an_area_of_interest_is_registered_like_the_whole(displaced: Scene, tmp_
     whole = answer("sharpen", *common, tmp_path / "whole.tif")
     cut = answer("sharpen", *common, tmp_path / "cut.tif", f"--bbox={left},{bottom},{right},{top}")
     assert cut["shift"] == whole["shift"]
+    (tmp_path / "aoi.wkt").write_text(f"POLYGON (({left} {top}, {right} {top}, {left} {bottom}, {left} {top}))")
+    corner = answer("sharpen", *common, tmp_path / "corner.tif", "--aoi", tmp_path / "aoi.wkt")
+    assert corner["shift"] == whole["shift"]
     with rasterio.open(tmp_path / "whole.tif") as full, rasterio.open(tmp_path / "cut.tif") as piece:
         assert np.array_equal(full.read()[:, 100:180, 100:200], piece.read())
+    with rasterio.open(tmp_path / "whole.tif") as full, rasterio.open(tmp_path / "corner.tif") as piece:
+        inside = piece.dataset_mask() > 0
+        assert 0.4 < inside.mean() < 0.6
+        assert np.array_equal(full.read()[:, 100:180, 100:200][:, inside], piece.read()[:, inside])
 
 
 STRETCH = 4 / 384
