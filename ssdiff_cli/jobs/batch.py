@@ -66,11 +66,14 @@ def _json_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]
 
 
 def _csv_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    begun = text.lstrip()
+    blank = text[: len(text) - len(begun)].count("\n")
+    reader = csv.DictReader(io.StringIO(begun), skipinitialspace=True)
     for entry in reader:
+        line = blank + reader.line_num
         if None in entry or None in entry.values():
-            raise InputError(f"{what}, line {reader.line_num}: not as many cells as the header has: {reader.fieldnames}")
-        yield reader.line_num, {name.strip(): cell.strip() for name, cell in entry.items()}
+            raise InputError(f"{what}, line {line}: not as many cells as the header has: {reader.fieldnames}")
+        yield line, {name.strip(): cell.strip() for name, cell in entry.items()}
 
 
 def _job(entry: Mapping[str, Any], what: str, base: SharpenJob) -> SharpenJob:

@@ -1,4 +1,4 @@
-"""What is allowed but hardly meant: bands taken for alpha that hold data, outputs too narrow for the values."""
+"""What is allowed but hardly meant: alpha bands that hold data, a PAN coarser than the MS, outputs too narrow for the values."""
 
 from collections.abc import Iterator
 from math import inf
@@ -10,6 +10,9 @@ from ssdiff_cli.rasters.pair import ScenePair
 
 __all__ = ["doubts"]
 
+FINER = 0.9
+"""Size in PAN pixels below which an MS pixel is smaller than the PAN's."""
+
 
 def doubts(pair: ScenePair, dtype: str | None) -> Iterator[str]:
     """Yields a sentence for each thing that a user should think over; `dtype` is the output's, None: the MS's."""
@@ -20,6 +23,12 @@ def doubts(pair: ScenePair, dtype: str | None) -> Iterator[str]:
                 f"{bands.path}: band {index} is marked as alpha and was used as a mask, yet looks like data: "
                 f"if it is a spectral band, name all bands with {option} {every}"
             )
+    if min(pair.measured_ratio) < FINER:
+        height, width = pair.measured_ratio
+        yield (
+            f"{pair.ms.path}: its pixels are smaller than the PAN's ({height:.3g} x {width:.3g} PAN pixels): nothing is sharpened; "
+            "are PAN and MS swapped?"
+        )
     greatest, end = max(band.maximum for band in pair.statistics().ms), _end(dtype)
     if greatest > end:
         yield f"{pair.ms.path}: has values up to {greatest:g}, {dtype} ends at {end}: what is brighter is clipped; choose another --dtype"

@@ -86,7 +86,15 @@ def _provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, 
         tags["REGISTRATION"] = repr([round(value, 8) for value in tuple(scene.pair.options.motion)[:6]])
         if scene.pair.options.surface is not None:
             tags["REGISTRATION_SURFACE"] = json.dumps(asdict(scene.pair.options.surface))
-    return tags | fusion.provenance
+    return tags | fusion.provenance | {"HISTORY": _history(job, scene, fusion)}
+
+
+def _history(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> str:
+    """A line for each step that led to the output; without the time, or a continued run could not end in the same bytes."""
+    before = scene.pair.ms.dataset.tags(ns="SSDIFF").get("HISTORY", "")
+    how = f"model {fusion.model}" if fusion.model is not None else f"method {job.method}"
+    own = f"ssdiff {__version__} sharpen: PAN {_base(job.pan)}, MS {_base(job.ms)}, {how}"
+    return f"{before}\n{own}".strip()
 
 
 def _base(path: str) -> str:

@@ -143,3 +143,11 @@ def test_a_byte_order_mark_and_spaces_do_no_harm(scene: Scene, tiny: Path, tmp_p
     pairs = csv(tmp_path, f"{scene.pan}, {scene.ms}, {tmp_path / 'out.tif'}", header="\ufeffpan, ms, out")
     (line,) = lines(ssdiff("batch", pairs, "--model", tiny))
     assert line["status"] == "done"
+
+
+def test_blank_lines_in_a_list(scene: Scene, tmp_path: Path) -> None:
+    pairs = csv(tmp_path, "", f"{scene.pan},{scene.ms},{tmp_path / 'a.tif'}", "", header="\n\npan,ms,out")
+    done = ssdiff("batch", pairs, "--method", "exp")
+    assert [line["status"] for line in lines(done)] == ["done"], done.output
+    short = csv(tmp_path, "", "one,two", header="\npan,ms,out")
+    assert "line 4:" in refusal(ssdiff("batch", short, "--method", "exp"), 3)

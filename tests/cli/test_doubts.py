@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from rasterio.enums import ColorInterp
 
 from tests.cli.calls import answer, refusal, ssdiff
@@ -62,3 +63,15 @@ def test_a_band_without_content_is_refused_by_file_and_number(scene_factory: Sce
     line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif"), 3)
     assert f"{scene.ms}: band 3:" in line
     assert "--bidx" in line
+
+
+def test_a_pan_coarser_than_the_ms(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=128)
+    coarse = tmp_path / "coarse.tif"
+    with rasterio.open(scene.pan) as file:
+        profile, pixels = file.profile, file.read(out_shape=(1, 16, 16))
+        profile |= {"width": 16, "height": 16, "transform": file.transform @ Affine.scale(8)}
+    with rasterio.open(coarse, "w", **profile) as file:
+        file.write(pixels)
+    report = answer("sharpen", coarse, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp")
+    assert any("are PAN and MS swapped?" in line for line in report["warnings"])

@@ -37,6 +37,16 @@ def test_the_output_lies_on_the_pans_grid_with_the_mss_radiometry(run: Run, scen
     assert np.allclose(*means, rtol=0.3)
 
 
+def test_the_history_of_the_ms_goes_on(run: Run, scene: Scene) -> None:
+    with rasterio.open(scene.ms, "r+") as ms:
+        ms.update_tags(ns="SSDIFF", HISTORY="made by hand", STEPS="7")
+    with rasterio.open(done(run(scene))) as out:
+        before, own = out.tags(ns="SSDIFF")["HISTORY"].splitlines()
+        assert out.tags(ns="SSDIFF")["STEPS"] == "1"
+    assert before == "made by hand"
+    assert own.endswith("sharpen: PAN pan.tif, MS ms.tif, model tiny")
+
+
 def test_stdout_is_the_path_and_nothing_else(run: Run, scene: Scene, tmp_path: Path) -> None:
     result = run(scene, "-q")
     assert result.stdout == f"{tmp_path / 'out.tif'}\n"

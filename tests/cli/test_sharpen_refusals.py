@@ -151,3 +151,9 @@ def test_a_network_whose_output_is_not_finite(scene: Scene, tmp_path: Path) -> N
     line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", path), 4)
     assert "is not finite" in line
     assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize("option", ["--steps", "--samples", "--tile", "--overlap"])
+def test_a_classical_method_has_none_of_the_networks_options(scene: Scene, tmp_path: Path, option: str) -> None:
+    done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "gsa", option, 2)
+    assert option in refusal(done, 2)

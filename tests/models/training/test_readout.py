@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import unfold
 
 from ssdiff_models.schedule import Schedule
@@ -12,6 +13,12 @@ from ssdiff_models.training.validation import fuse_scene, score
 from ssdiff_models.training.wald import WaldScene
 from tests.models.tiny import network
 from tests.models.training.pieces import wald_scene
+
+
+def layer(net: nn.Module) -> nn.Conv2d:
+    found = net.readout
+    assert isinstance(found, nn.Conv2d)
+    return found
 
 
 def error(net: torch.nn.Module, scene: WaldScene, scale: float = 1.0) -> float:
@@ -28,7 +35,7 @@ def test_no_other_last_layer_is_better(scale: float) -> None:
     least = error(fitted, scene, scale)
     assert least < error(network(), scene, scale)
     generator = torch.Generator().manual_seed(0)
-    for parameter in fitted.readout.parameters():
+    for parameter in layer(fitted).parameters():
         change = 1e-2 * torch.randn(parameter.shape, generator=generator)
         for sign in (1, -1):
             with torch.no_grad():
@@ -45,7 +52,7 @@ def test_it_is_the_solution_of_the_normal_equations() -> None:
     level = (scene.prior + 1).square().mean(0).sqrt()[valid].double()
     for seed in (1, 2):
         seen: list[torch.Tensor] = []
-        hook = net.readout.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        hook = layer(net).register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
         fused = fuse_scene(net, scene, schedule=Schedule(), seed=seed)
         hook.remove()
         columns = unfold(seen[0], 3, padding=1)[0].T[valid.flatten()].double()
@@ -53,15 +60,15 @@ def test_it_is_the_solution_of_the_normal_equations() -> None:
         targets.append((scene.gt - fused)[:, valid].T.double() / level[:, None])
     solution = torch.linalg.lstsq(torch.cat(rows), torch.cat(targets), driver="gelsd").solution.T
     ((_, fitted),) = refitted(net, [scene], schedule=Schedule(), penalties=(1e-12,))
-    expected = net.readout.weight + solution[:, :-1].reshape(net.readout.weight.shape)
-    torch.testing.assert_close(fitted.readout.weight, expected.float(), rtol=1e-2, atol=1e-3)
+    expected = layer(net).weight + solution[:, :-1].reshape(layer(net).weight.shape)
+    torch.testing.assert_close(layer(fitted).weight, expected.float(), rtol=1e-2, atol=1e-3)
 
 
 def test_a_strong_penalty_changes_nothing_and_none_changes_the_network_given() -> None:
-    scene, before = wald_scene(side=48), network().readout.weight.clone()
+    scene, before = wald_scene(side=48), layer(network()).weight.clone()
     strong, weak = (net for _, net in refitted(network(), [scene], schedule=Schedule(), penalties=(1e9, 0.1)))
-    torch.testing.assert_close(strong.readout.weight, before)
-    assert not torch.equal(weak.readout.weight, before)
-    assert torch.equal(network().readout.weight, before)
+    torch.testing.assert_close(layer(strong).weight, before)
+    assert not torch.equal(layer(weak).weight, before)
+    assert torch.equal(layer(network()).weight, before)
     first, second = (score(scene, fuse_scene(net, scene, schedule=Schedule())) for net in (strong, weak))
     assert second.ergas < first.ergas
