@@ -1,7 +1,7 @@
 """``--consistency`` where the MS lies on no grid of the model's, and with pixels at their limits: measured at the MS pixels."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
 from scipy.ndimage import map_coordinates
 
 from ssdiff_cli.rasters.georef import compose
@@ -154,6 +156,20 @@ def test_an_ms_on_any_grid_is_given_back(case: str, scene_factory: SceneFactory,
     assert pair.out["consistency"] == ROUNDS
     assert pair.inconsistency(output) < BOUND
     assert pair.inconsistency(pair.sharpen(tmp_path / "without.tif", "--no-consistency")) > 3 * BOUND
+
+
+def test_an_ms_that_only_control_points_place_is_given_back(scene_factory: SceneFactory, model: Path, tmp_path: Path) -> None:
+    pair = make(scene_factory, tmp_path, model, LIES["turned"])
+    with rasterio.open(pair.ms) as file:
+        pixels, profile, transform = file.read(), file.profile, file.transform
+    corners = [(col, row) for row in (0, file.height) for col in (0, file.width)]
+    points = [GroundControlPoint(row, col, *(transform @ (col, row))) for col, row in corners]
+    controlled = tmp_path / "controlled.tif"
+    own = profile | {"transform": None, "crs": CRS.from_string(PAN_CRS), "gcps": points}
+    with rasterio.open(controlled, "w", **own) as file:
+        file.write(pixels)
+    output = replace(pair, ms=controlled).sharpen(tmp_path / "out.tif")
+    assert pair.inconsistency(output) < BOUND
 
 
 def test_a_part_of_the_scene_has_the_same_pixels(scene_factory: SceneFactory, model: Path, tmp_path: Path) -> None:
