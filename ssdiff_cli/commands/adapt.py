@@ -56,6 +56,9 @@ def adapt(
     weight: Annotated[
         float, typer.Option("--full-res-weight", min=0.0, help="Weight of the consistency with the MS at full resolution.")
     ] = 0.0,
+    hqnr_fall: Annotated[
+        float, typer.Option("--hqnr-fall", min=0.0, help="Fall of HQNR at full resolution that the gain may cost.")
+    ] = 0.002,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 1,
     device: Device = "auto",
     num_threads: Threads = None,
@@ -94,6 +97,7 @@ def adapt(
         output=output,
         config=AdaptConfig(steps=steps, learning_rate=rate, consistency=weight, seed=seed),
         seconds=60 * minutes,
+        hqnr_fall=hqnr_fall,
         overwrite=overwrite,
     )
     with console.collected_warnings() as warnings, console.tile_progress("adapting") as progress:

@@ -115,7 +115,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     base.network.cpu()
     adapter.best.cpu()
     full = FullResolution.of(found[0], job.sharpen.sensor, gains)
-    adapted, share, quality = furthest(base, adapter.best, full)
+    adapted, share, quality = furthest(base, adapter.best, full, job.hqnr_fall)
     result = AdaptResult(
         output=job.output,
         base=base.name,

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_models.training.adapt import AdaptConfig, Stage
 
-__all__ = ["AdaptJob", "AdaptResult"]
+__all__ = ["TOLERANCE", "AdaptJob", "AdaptResult"]
+
+TOLERANCE = 0.002
+"""A fall of HQNR that is none: as much as another crop of the scene makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,8 @@ class AdaptJob:
     config: AdaptConfig = field(default_factory=AdaptConfig)
     seconds: float = 600
     """Time after which training ends."""
+    hqnr_fall: float = TOLERANCE
+    """Fall of HQNR at full resolution that is accepted for what is gained at reduced resolution."""
     overwrite: bool = False
     """Whether an existing output is replaced."""
 

@@ -11,24 +11,27 @@ from torch import nn
 
 from ssdiff_cli.jobs.adapt_samples import SIDE, AdaptSample
 from ssdiff_models import classical
-from ssdiff_models.arrays import sharpen as fuse_arrays
+from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
-from ssdiff_models.fusing import FusionSettings
+from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.metrics import hqnr
+from ssdiff_models.radiometry import SceneStatistics
+from ssdiff_models.runners import ThreadRunner
+from ssdiff_models.scene import BoolArray, Patch
 from ssdiff_models.sensors import Sensor, get
+from ssdiff_models.tiled import fuse_tiles
+from ssdiff_models.tiles import Window
 from ssdiff_models.training.adapt import Adapter, mixed
 from ssdiff_models.training.division import Parts
 from ssdiff_models.training.validation import errors
 from ssdiff_models.training.wald import WaldScene, interpolate
 
-__all__ = ["CLASSICAL", "SHARES", "TOLERANCE", "FullResolution", "furthest", "unseen_scores"]
+__all__ = ["CLASSICAL", "SHARES", "FullResolution", "MaskedSource", "furthest", "unseen_scores"]
 
 CLASSICAL = ("gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm")
 SHARES = (1.0, 0.5, 0.25)
 """Parts of the way from the first weights to the trained ones that are tried, until HQNR does not fall."""
-TOLERANCE = 0.002
-"""A fall of HQNR that is none: as much as another crop of the scene makes."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,21 +53,54 @@ class FullResolution:
         return cls(sample=sample, sensor=sensor, rounds=ROUNDS if name else FEW_ROUNDS)
 
     def hqnr(self, model: Checkpoint) -> float:
-        """Returns HQNR, 0..1, of what the model makes of it."""
-        pan, ms = self.sample.pan[:SIDE, :SIDE], self.sample.ms[:, : SIDE // model.ratio, : SIDE // model.ratio]
-        settings = FusionSettings.of(model, gains=self.sensor.ms_gains, consistency=self.rounds)
-        fused = fuse_arrays(pan, ms, model, settings=settings)
-        lms = interpolate(torch.from_numpy(ms.copy()), model.ratio, model.ms_phase).numpy()
-        return hqnr(fused, lms, pan, sensor=self.sensor, ratio=model.ratio)
+        """Returns HQNR, 0..1, of what the model makes of the valid pixels."""
+        sample, ratio = self.sample, model.ratio
+        part = slice(SIDE // ratio * ratio), slice(SIDE // ratio * ratio)
+        small = (slice(None), slice(SIDE // ratio), slice(SIDE // ratio))
+        source = MaskedSource(
+            pan=sample.pan[part], ms=sample.ms[small], ratio=ratio, mask=sample.valid[part], scene=sample.statistics
+        )
+        settings = FusionSettings.of(model, gains=self.sensor.ms_gains, consistency=self.rounds, limits=sample.limits)
+        fuser = ModelFuser.for_scene(model, source, settings)
+        fused = np.zeros((source.bands, source.rows, source.cols), np.float32)
+        for block in fuse_tiles(source, fuser, ThreadRunner(workers=torch.get_num_threads())):
+            fused[(slice(None), *block.window.within(source.area))] = block.fused
+        lms = interpolate(torch.from_numpy(source.ms.copy()), ratio, model.ms_phase).numpy()
+        return hqnr(fused, lms, source.pan, sensor=self.sensor, ratio=ratio, valid=source.mask)
 
 
-def furthest(base: Checkpoint, trained: nn.Module, full: FullResolution) -> tuple[Checkpoint, float, dict[str, float]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedSource(ArraySource):
+    """Arrays with holes, filled as a raster's are, out of a scene whose radiometry is known."""
+
+    mask: BoolArray
+    """``(rows, cols)``: which pixels are valid."""
+    scene: SceneStatistics
+
+    def statistics(self) -> SceneStatistics:
+        """Returns the whole scene's radiometry."""
+        return self.scene
+
+    def read(self, window: Window) -> Patch:
+        """Reads one window; it may overhang the arrays."""
+        patch = ArraySource.read(self, window)
+        whole = self.area
+        part = window.intersection(whole)
+        valid = np.zeros_like(patch.valid)
+        if part is not None:
+            valid[part.within(window)] = self.mask[part.within(whole)]
+        return replace(patch, valid=valid)
+
+
+def furthest(
+    base: Checkpoint, trained: nn.Module, full: FullResolution, fall: float
+) -> tuple[Checkpoint, float, dict[str, float]]:
     """Returns the model on the way from the first weights to the trained ones, as far as HQNR allows, its share of it, and HQNR."""
     before = full.hqnr(base)
     for share in SHARES:
         adapted = replace(base, network=mixed(base.network, trained, share))
         after = full.hqnr(adapted)
-        if after >= before - TOLERANCE:
+        if after >= before - fall:
             return adapted, share, {"before": before, "after": after}
         _log.info("HQNR falls from %.4f to %.4f with %.0f %% of the way", before, after, 100 * share)
     _log.warning(

@@ -11,10 +11,12 @@ from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import ScenePair, open_pair
 from ssdiff_models import zoo
+from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.transplant import transplant
-from ssdiff_models.scene import MS_HALO, FloatArray, Patch
+from ssdiff_models.radiometry import SceneStatistics
+from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch
 from ssdiff_models.spectrum import partners
 from ssdiff_models.tiles import Window
 from ssdiff_models.training.full_scene import FullScene, full_scene
@@ -42,6 +44,12 @@ class AdaptSample:
     """``(rows, cols)``, DN."""
     ms: FloatArray
     """``(bands, rows/ratio, cols/ratio)``, DN."""
+    valid: BoolArray
+    """``(rows, cols)``."""
+    statistics: SceneStatistics
+    """Of the whole scene."""
+    limits: tuple[float, float] | None
+    """Least and greatest value of the MS's data type."""
     wald: WaldScene
     full: FullScene
 
@@ -124,4 +132,12 @@ def _sample(pair: ScenePair, patch: Patch, gains: tuple[float, ...], base: Check
         pair.ms.path, pan=pan, ms=bands, first=(phase, phase), gains=gains, ratio=ratio, valid=known, prior=base.prior
     )
     full = full_scene(pan, bands, wald.means, valid=patch.valid, gains=gains, prior=base.prior, phase=phase)
-    return AdaptSample(pan=patch.pan, ms=ms, wald=wald, full=full)
+    return AdaptSample(
+        pan=patch.pan,
+        ms=ms,
+        valid=patch.valid,
+        statistics=pair.statistics(),
+        limits=default_limits(pair.ms.dtype),
+        wald=wald,
+        full=full,
+    )

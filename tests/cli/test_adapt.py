@@ -5,10 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 
 from ssdiff_cli.jobs import adapt_samples
+from ssdiff_cli.jobs.adapt_quality import MaskedSource
+from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import load_checkpoint
+from ssdiff_models.tiles import Window
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
+from tests.models.training.pieces import landscape
 from tests.scenes import Scene, SceneFactory
 
 
@@ -84,6 +89,24 @@ def test_small_scenes_get_a_new_last_layer(scene_factory: SceneFactory, tiny: Pa
     # HQNR may forbid to go all the way, or to go at all.
     better = report["unseen"]["after"]["ergas"] < report["unseen"]["before"]["ergas"]
     assert better == (report["share"] > 0)
+    words = ("adapt", small.pan, small.ms, "-o", tmp_path / "n.safetensors", "--model", tiny, "--num-threads", 1)
+    report = answer(*words, "--hqnr-fall", 1)
+    assert report["share"] == 1
+    assert report["unseen"]["after"]["ergas"] < report["unseen"]["before"]["ergas"]
+
+
+def test_invalid_pixels_do_not_count_at_full_resolution() -> None:
+    pan, gt = landscape(64)
+    ms = torch.nn.functional.avg_pool2d(gt[None], 4)[0].numpy()
+    mask = np.ones((64, 64), np.bool_)
+    mask[:, :20] = False
+    plain = ArraySource(pan=pan.numpy(), ms=ms, ratio=4)
+    masked = MaskedSource(pan=pan.numpy(), ms=ms, ratio=4, mask=mask, scene=plain.statistics())
+    patch = masked.read(Window(row=-4, col=12, rows=16, cols=16))
+    assert np.array_equal(patch.pan, plain.read(Window(row=-4, col=12, rows=16, cols=16)).pan)
+    assert not patch.valid[:4].any()
+    assert not patch.valid[:, :8].any()
+    assert patch.valid[4:, 8:].all()
 
 
 def test_the_report_for_people(scene: Scene, tiny: Path, tmp_path: Path) -> None:
