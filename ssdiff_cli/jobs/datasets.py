@@ -23,6 +23,8 @@ __all__ = ["ALIKE", "PairRecord", "pair_record", "read_index", "read_scene", "se
 ALIKE = {"nir": ("nir", "nir1"), "nir1": ("nir1", "nir")}
 LARGEST_SHIFT = 3.0
 """PAN pixels of misregistration that are corrected; a pair further off is refused."""
+LEAST_CORRELATION = 0.3
+"""Multiple correlation of PAN and MS below which no shift was found; the training pairs at hand have at least 0.9."""
 MINIMUM = 16
 """MS pixels on an axis that a scene needs."""
 _log = logging.getLogger(__name__)
@@ -174,6 +176,11 @@ def _scene(  # noqa: PLR0917
         raise InputError(
             f"{record.name}: PAN and MS are {shift.rows:.2f} rows, {shift.cols:.2f} columns (PAN pixels) apart, over {LARGEST_SHIFT:g}: "
             "register them first"
+        )
+    if not shift.correlation >= LEAST_CORRELATION:
+        raise InputError(
+            f"{record.name}: PAN and MS have a correlation of {shift.correlation:.2f} where they fit best, under {LEAST_CORRELATION:g}: "
+            "do they show the same place? Register them first, or leave the pair out"
         )
     at = (first[0] + shift.rows, first[1] + shift.cols)
     whole = torch.from_numpy(pan.valid).float()

@@ -114,6 +114,8 @@ def test_pairs_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
     pan, ms = pair(tmp_path / "far", shift=8.0)
     told = refused(3, f"{pan},{ms}", valid, *output)
     assert "columns (PAN pixels) apart, over 3: register them first" in told
+    (other, _), (_, near) = pair(tmp_path / "other", side=256, seed=7), pair(tmp_path / "near", side=256)
+    assert "where they fit best, under 0.3: do they show the same place?" in refused(3, f"{other},{near}", valid, *output)
     assert "a pair is a PAN and an MS" in refused(2, f"{pan},{ms},{ms}", valid, *output)
     assert "has 4 bands, a PAN has one: name the PAN first" in refused(3, f"{ms},{pan}", valid, *output)
     apart, _ = pair(tmp_path / "small", side=32)
