@@ -1,15 +1,15 @@
-"""What half a pixel of misregistration, and a gain error, cost the network and the classical methods.
+"""What half a pixel of misregistration, a gain error, and noise cost the network and the classical methods.
 
 Usage: ``python -m benchmarks.robustness FOLDER [--split test] [--model NAME|FILE] [--without SENSOR]``
 
 Each scene of the split is degraded by Wald's protocol, its PAN then moved by half a pixel, or one of its bands brightened by a tenth (in
-MS and reference alike, which is what a calibration error does), and everything is scored again. Printed is the mean ERGAS as it is and
-what each change adds to it.
+MS and reference alike, which is what a calibration error does), or PAN and MS get white noise of 1 or 2 % of their means (the reference
+none), and everything is scored again. Printed is the mean ERGAS as it is and what each change adds to it.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 
 import torch
@@ -22,9 +22,11 @@ from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import shift_image
 from ssdiff_models.training.validation import score
-from ssdiff_models.training.wald import WaldScene, from_reference
+from ssdiff_models.training.wald import WaldScene, from_reference, noisy
 
 Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Noise = tuple[float, float]
+"""Standard deviations in PAN and MS, as parts of their means."""
 
 
 def _moved(pan: Tensor, gt: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,6 +49,7 @@ CHANGES: dict[str, Change] = {
     "one band brighter by 10 %": _brighter_band,
     "PAN brighter by 10 %": _brighter_pan,
 }
+NOISES: dict[str, Noise] = {"noise of 1 %": (0.01, 0.01), "noise of 2 %": (0.02, 0.02)}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -55,8 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     checkpoint = load_checkpoint(zoo.locate(options.model))
     found: dict[tuple[str, str], list[float]] = {}
     for record, scene in model_scenes(checkpoint, options):
-        for name, change in CHANGES.items():
-            changed = _changed(scene, change, sensors.get(record.sensor), checkpoint)
+        for name, changed in _all_changed(scene, sensors.get(record.sensor), checkpoint):
             for method, value in _scores(changed, sensors.get(record.sensor), checkpoint, options):
                 found.setdefault((name, method), []).append(value)
     _print(found)
@@ -67,6 +69,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--model", default="bgrn")
     parser.set_defaults(steps=1, sampler="ddim", samples=1, consistency=ROUNDS)
     return parser.parse_args(arguments)
+
+
+def _all_changed(scene: WaldScene, sensor: sensors.Sensor, checkpoint: Checkpoint) -> Iterator[tuple[str, WaldScene]]:
+    for name, change in CHANGES.items():
+        yield name, _changed(scene, change, sensor, checkpoint)
+    plain = _changed(scene, CHANGES["as it is"], sensor, checkpoint)
+    for name, (pan, ms) in NOISES.items():
+        yield name, noisy(plain, pan=pan, ms=ms, ratio=checkpoint.ratio, prior=checkpoint.prior, seed=1)
 
 
 def _changed(scene: WaldScene, change: Change, sensor: sensors.Sensor, checkpoint: Checkpoint) -> WaldScene:
@@ -90,11 +100,11 @@ def _scores(
 
 
 def _print(found: dict[tuple[str, str], list[float]]) -> None:
-    methods = dict.fromkeys(method for _, method in found)
-    sys.stdout.write("| method | " + " | ".join(CHANGES) + " |\n|" + "---|" * (len(CHANGES) + 1) + "\n")
+    names, methods = (list(dict.fromkeys(part)) for part in zip(*found, strict=True))
+    sys.stdout.write("| method | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 1) + "\n")
     for method in methods:
         plain = fmean(found["as it is", method])
-        costs = [f"{fmean(found[name, method]) / plain - 1:+.1%}" for name in list(CHANGES)[1:]]
+        costs = [f"{fmean(found[name, method]) / plain - 1:+.1%}" for name in names[1:]]
         sys.stdout.write(f"| {method} | {plain:.3f} | " + " | ".join(costs) + " |\n")
 
 

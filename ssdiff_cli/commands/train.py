@@ -11,7 +11,8 @@ from ssdiff_cli import console
 from ssdiff_cli.options import Device, Json, Overwrite, Quiet, Threads, Verbose
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.train import TrainingJob, ValidationReport
+    from ssdiff_cli.jobs.train import ValidationReport
+    from ssdiff_cli.jobs.train_start import TrainingJob
 
 __all__ = ["train"]
 

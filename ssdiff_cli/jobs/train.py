@@ -2,80 +2,27 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from statistics import fmean
 
-import torch
-from torch import nn
-
-from ssdiff_cli.jobs.train_config import TrainSettings, write_settings
+from ssdiff_cli.jobs.train_config import write_settings
 from ssdiff_cli.jobs.train_log import LogRow, TrainLog, Watch, draw_curves
 from ssdiff_cli.jobs.train_record import changed_settings, describe_training, pooled, stages
-from ssdiff_models import zoo
-from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, read_header, save_checkpoint
-from ssdiff_models.errors import InputError, ModelError, UsageError
-from ssdiff_models.nets.ablated import build
-from ssdiff_models.nets.transplant import transplant
-from ssdiff_models.spectrum import partners
+from ssdiff_cli.jobs.train_start import TrainingJob, begin
+from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
+from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.training.ahead import drawn_ahead
 from ssdiff_models.training.batches import BatchSampler, patch_origins
 from ssdiff_models.training.cache import SceneSet
-from ssdiff_models.training.execution import ALONE, Execution
 from ssdiff_models.training.loop import StepReport, Trainer
 from ssdiff_models.training.radiometry import training_radiometry
 from ssdiff_models.training.validation import Score, fuse_scene, score, score_lms
 
-__all__ = ["TrainingJob", "ValidationReport", "train", "usable"]
+__all__ = ["ValidationReport", "train", "usable"]
 
 LICENCE = "Weights: Apache-2.0. Trained on imagery that belongs to its owners; the imagery is not part of the model."
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingJob:
-    """How to train, and where the results go."""
-
-    output: Path
-    """The checkpoint of the best moving average so far; everything else lies beside it under the same name."""
-    settings: TrainSettings
-    """With the bands and the ratio of the data."""
-    init: Path | None = None
-    """A model whose weights the training starts from."""
-    device: str = "cpu"
-    """Where the network trains."""
-    execution: Execution = ALONE
-    """Arithmetic, and the part of this process."""
-    compile: bool = False
-    """Whether the network is compiled."""
-    note: Mapping[str, str] = field(default_factory=dict)
-    """More entries of the training record: hardware, say."""
-
-    @property
-    def state(self) -> Path:
-        """The file a run resumes from."""
-        return self.output.with_suffix(".state")
-
-    @property
-    def last(self) -> Path:
-        """The checkpoint of the last validation."""
-        return self.output.with_suffix(".last.safetensors")
-
-    @property
-    def log(self) -> Path:
-        """The table of all steps."""
-        return self.output.with_suffix(".csv")
-
-    @property
-    def curves(self) -> Path:
-        """The picture of the log."""
-        return self.output.with_suffix(".png")
-
-    @property
-    def record(self) -> Path:
-        """The settings."""
-        return self.output.with_suffix(".toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +75,7 @@ def train(job: TrainingJob, scenes: SceneSet) -> Iterator[StepReport | Validatio
         InputError: When no patch fits into the scenes.
         ResourceError: When a result cannot be written.
     """
-    trainer = _trainer(job)
+    trainer = begin(job)
     sampler = _sampler(job, scenes)
     watch = Watch()
     keeper = None
@@ -141,41 +88,6 @@ def train(job: TrainingJob, scenes: SceneSet) -> Iterator[StepReport | Validatio
             yield report
             if keeper is not None:
                 yield from keeper.after(report)
-
-
-def _trainer(job: TrainingJob) -> Trainer:
-    config = job.settings.training
-    torch.manual_seed(config.seed)
-    network = build(job.settings.network_config())
-    if job.init is not None and not job.state.exists():
-        _start_from(job, network)
-    trainer = Trainer(network.to(job.device), config, execution=job.execution)
-    if job.state.exists():
-        trainer.resume(job.state)
-        _log.info("%s: continues at step %d", job.state, trainer.step)
-    if trainer.step > config.total:
-        raise UsageError(f"{job.state}: has {trainer.step} steps already, more than {config.total}: raise --steps")
-    if job.compile:
-        trainer.network.compile()
-    return trainer
-
-
-def _start_from(job: TrainingJob, network: nn.Module) -> None:
-    """Takes the weights of a model file; layers that depend on the bands are re-created where they differ."""
-    found = load_checkpoint(zoo.locate(str(job.init)))
-    data = job.settings.data
-    if (found.bands, found.ratio) != (data.bands, data.ratio):
-        known = found.bands or (None,) * found.band_count
-        _log.warning("%s: has other bands or another ratio: its first and last layers begin anew", job.init)
-        found = replace(found, network=transplant(found.network, partners(data.bands, known), data.ratio))
-    if found.prior != data.prior:
-        _log.warning("%s: was trained with prior %s, training goes on with %s", job.init, found.prior, data.prior)
-    if found.config != network.config:
-        raise ModelError(
-            f"{job.init}: is {found.config}, not the network to be trained, {network.config}: "
-            "leave out --init, or the options that differ"
-        )
-    network.load_state_dict(found.network.state_dict())
 
 
 def _write_settings(job: TrainingJob) -> None:

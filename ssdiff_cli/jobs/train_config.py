@@ -39,7 +39,7 @@ class DataConfig:
     valid_limit: int = 64
     """The same of patch files for validation."""
     variants: bool = False
-    """Whether each scene of a pair also trains at half its scale, sharper, and with another PAN."""
+    """Whether each scene of a pair also trains at half its scale, sharper, with another PAN, and with noise."""
     simulated: tuple[str, ...] = ()
     """Sensors whose simulated scenes also train."""
 

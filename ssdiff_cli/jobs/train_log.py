@@ -105,7 +105,7 @@ class Watch:
         if self._mean > self.FACTOR * self._least > 0:
             raise ModelError(
                 f"training diverged at step {step}: the loss is {loss:.3g}, it was {self._least:.3g}; lower the learning rate; "
-                "the last good state is kept"
+                "states and checkpoints saved before are kept"
             )
 
 

@@ -53,7 +53,7 @@ def changed_settings(record: Path, settings: TrainSettings) -> Iterator[str]:
         before = tomllib.loads(record.read_text())
     except (OSError, tomllib.TOMLDecodeError):
         return
-    for section in ("data", "training", "schedule"):
+    for section in ("data", "network", "training", "schedule"):
         for name, value in settings.plain()[section].items():
             old = before.get(section, {}).get(name, value)
             now = list(value) if isinstance(value, tuple) else value

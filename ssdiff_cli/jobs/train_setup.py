@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
-from ssdiff_cli.jobs.train import TrainingJob, usable
+from ssdiff_cli.jobs.train import usable
 from ssdiff_cli.jobs.train_config import DataConfig, TrainSettings, read_settings, setting
 from ssdiff_cli.jobs.train_ranks import Ranks, joined, read_ranks
+from ssdiff_cli.jobs.train_start import TrainingJob
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError, ResourceError, UsageError

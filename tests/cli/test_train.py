@@ -198,7 +198,7 @@ def test_a_training_starts_from_a_model(trained: Path, tmp_path: Path) -> None:
     one, other = (load_file(path) for path in (output, trained))
     assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
     other_width = ("train", "--cache", cache, "-o", tmp_path / "w.safetensors", "--init", trained, *TINY, "--dim", 32)
-    assert "not the network to be trained" in refusal(ssdiff(*other_width), 4)
+    assert "not the network to be trained (dim is 16, not 32)" in refusal(ssdiff(*other_width), 4)
 
 
 def test_a_training_starts_from_a_model_of_other_bands(trained: Path, tmp_path: Path) -> None:

@@ -136,7 +136,9 @@ def test_patches_larger_than_images(trained: Path, tmp_path: Path) -> None:
 def test_checkpoints_and_states_of_others_stay(trained: Path) -> None:
     before, cache = kept(trained), trained.with_suffix(".cache")
     again = ("train", "--cache", cache, "-o", trained, "--steps", 4, *TINY)
-    assert "not a training state of this network" in refusal(ssdiff(*again, "--dim", 32), 4)
+    told = refusal(ssdiff(*again, "--dim", 32), 4)
+    assert "not a training state of this network" in told
+    assert "network.dim is 32, the run began with 16" in told
     assert kept(trained) == before
     told = refusal(ssdiff(*again, "--learning-rate", "1e30", "-q"), 4)
     assert "training diverged at step" in told

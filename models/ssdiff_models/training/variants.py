@@ -1,8 +1,8 @@
 """More training scenes out of few: what the same places would look like to other sensors, at other scales, less well registered.
 
-A network that has seen a handful of sensors takes their sharpness for granted and blurs what is crisper. These variants change, for a whole
-scene, how sharp PAN and reference are, what the PAN sees of the bands, and how well the two lie on each other; simulated scenes add
-high contrast. The numbers of the prior follow, since each variant measures its own.
+A network that has seen a handful of sensors takes their sharpness for granted and blurs what is crisper. These variants change,
+for a whole scene, how sharp PAN and reference are, what the PAN sees of the bands, how well the two lie on each other, and how
+noisy they are; simulated scenes add high contrast. The numbers of the prior follow, since each variant measures its own.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.prior import PriorName
 from ssdiff_models.sensors import Sensor
 from ssdiff_models.simulation import SceneSpec, simulate
-from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
+from ssdiff_models.training.wald import WaldScene, from_pair, from_reference, noisy
 
 __all__ = ["Making", "simulated", "variants"]
 
@@ -27,6 +27,8 @@ DARK = 0.01
 """Sharpened images keep above this part of their mean."""
 GAMMAS = (1.0, 1.5, 2.0)
 """Exponents that turn simulated scenes into scenes of higher contrast."""
+NOISE = 0.03
+"""Most noise in PAN and MS, as a part of their means."""
 SIDE = 768
 """Side of a simulated PAN."""
 
@@ -58,7 +60,7 @@ class _Draw:
 
 
 def variants(scene: WaldScene, making: Making) -> Iterator[WaldScene]:
-    """Yields variants of a scene that has its full resolution: half the scale, sharper, and with another PAN.
+    """Yields variants of a scene that has its full resolution: half the scale, sharper, with another PAN, and with noise.
 
     Args:
         scene: The scene as it is.
@@ -73,6 +75,7 @@ def variants(scene: WaldScene, making: Making) -> Iterator[WaldScene]:
     yield from _made(scene, "sharp", _sharpened(images, draw.between(0.2, 1.0)), scene.valid, making)
     other = torch.cat([scene.gt, _other_pan(scene, draw)])
     yield from _made(scene, "other-pan", other, scene.valid, _varied(making, draw))
+    yield _noisy(scene, making, draw)
 
 
 def _made(scene: WaldScene, kind: str, images: Tensor, valid: Tensor, making: Making) -> Iterator[WaldScene]:
@@ -106,6 +109,12 @@ def _other_pan(scene: WaldScene, draw: _Draw) -> Tensor:
     pan = (1 - share) * scene.pan[0] + share * (weights[:, None, None] * scene.gt).sum(0)
     sharper = _sharpened(pan[None], draw.between(-0.4, 0.5))[0]
     return shift_image(sharper, (draw.between(-0.35, 0.35), draw.between(-0.35, 0.35)))[None]
+
+
+def _noisy(scene: WaldScene, making: Making, draw: _Draw) -> WaldScene:
+    pan, ms = draw.between(0, NOISE), draw.between(0, NOISE)
+    made = noisy(scene, pan=pan, ms=ms, ratio=making.ratio, prior=making.prior, seed=making.seed)
+    return replace(made, name=f"{scene.name}#noisy")
 
 
 def _varied(making: Making, draw: _Draw) -> Making:

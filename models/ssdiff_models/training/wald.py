@@ -1,6 +1,6 @@
 """One training scene from a PAN/MS pair by Wald's protocol, with the pair's exact sub-pixel geometry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.prior import PriorName, measure_images
 from ssdiff_models.scene import MS_HALO
 
-__all__ = ["WaldScene", "from_pair", "from_reference", "interpolate"]
+__all__ = ["WaldScene", "from_pair", "from_reference", "interpolate", "noisy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,26 @@ def from_reference(
         valid=clear,
         means=tuple(means),
     )
+
+
+def noisy(scene: WaldScene, *, pan: float, ms: float, ratio: int, prior: PriorName, seed: int) -> WaldScene:
+    """Returns a scene whose PAN and MS have white Gaussian noise; its reference has none.
+
+    Args:
+        scene: The scene without it.
+        pan: Standard deviation in the PAN, as a part of its mean.
+        ms: The same of each band of the MS.
+        ratio: PAN pixels per MS pixel.
+        prior: What the network corrects; it is made anew from the noisy images.
+        seed: Of the noise.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sharp, coarse = (
+        image + sigma * torch.randn(image.shape, generator=generator) for image, sigma in ((scene.pan, pan), (scene.ms, ms))
+    )
+    lms = interpolate(coarse, ratio, (ratio - 1) / 2)
+    image = lms if prior == "lms" else _ratio_prior(sharp, coarse, lms, scene.valid, ratio)
+    return replace(scene, pan=sharp, ms=coarse, lms=lms, prior=image)
 
 
 def _ratio_prior(pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor, ratio: int) -> Tensor:
