@@ -65,6 +65,8 @@ def locate(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
+    if path.is_dir():
+        raise ModelError(f"{path}: a folder, not a model: name a .safetensors file")
     known = ", ".join(entry.name for entry in shipped()) or "none"
     raise ModelError(f"no model {name!r}: neither a file nor a shipped model (shipped: {known})")
 

@@ -32,6 +32,8 @@ def pair_options(
     """
     from ssdiff_cli.rasters.pair import PairOptions
 
+    if bbox_crs is not None and bbox is None and aoi is None:
+        raise UsageError(f"--bbox-crs {bbox_crs} says what --bbox or --aoi is in: give one of them")
     pan_nodata, ms_nodata = _source_nodata(src_nodata)
     return PairOptions(
         bidx=_band_list(bidx),

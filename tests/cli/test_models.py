@@ -193,6 +193,7 @@ def test_show_as_json_is_the_header_and_the_file(imported: Path) -> None:
 
 def test_show_refuses_what_is_no_model(released: Path, imported: Path, tmp_path: Path) -> None:
     assert "neither a file nor a shipped model" in refused(ssdiff("show", "nope"), 4)
+    assert f"{tmp_path}: a folder, not a model" in refused(ssdiff("show", tmp_path), 4)
     assert "ssdiff models import" in refused(ssdiff("show", released), 4)
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(imported.read_bytes()[:-100])

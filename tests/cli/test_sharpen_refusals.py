@@ -68,6 +68,11 @@ def test_no_overlap(run: Run, scene: Scene, tmp_path: Path) -> None:
     assert nothing_left(tmp_path)
 
 
+def test_a_crs_of_no_box(run: Run, scene: Scene, tmp_path: Path) -> None:
+    assert "--bbox-crs EPSG:4326 says what --bbox or --aoi is in" in refused(run(scene, "--bbox-crs", "EPSG:4326"), 2)
+    assert nothing_left(tmp_path)
+
+
 def test_a_ratio_out_of_reach(run: Run, scene_factory: SceneFactory, tmp_path: Path) -> None:
     scene = scene_factory(size=64, ratio=2)
     line = refused(run(scene), 3)

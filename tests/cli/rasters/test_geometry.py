@@ -1,76 +1,22 @@
 """The MS lands where its georeferencing says, for every window and every kind of georeferencing."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyproj
 import pytest
-import rasterio
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rasterio.control import GroundControlPoint
-from rasterio.rpc import RPC
 
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_models.anchor import PlacedAnchor, anchor_of
-from ssdiff_models.errors import InputError
 from ssdiff_models.placed import PLACED_MARGIN
 from ssdiff_models.scene import GivenMs, PlacedMs, ms_window
 from ssdiff_models.tiles import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
+from tests.cli.rasters.placement import PAN, check_everywhere, turned
 
-PLACEMENT = 0.02
-"""MS pixels that the MS may be off by."""
-
-BORDER = 8
-"""Model pixels next to the MS's own border where the kernel sees mirrored pixels, so that a plane is not reproduced."""
-
-
-def turned(x: float, y: float, pixel: float, degrees: float) -> Affine:
-    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return Affine(pixel * cosine, pixel * sine, x, pixel * sine, -pixel * cosine, y)
-
-
-def placement_errors(pair: ScenePair, pan: Affine, window: Window) -> tuple[float, int]:
-    """Largest error of a plane in MS pixels of 4 m, away from the MS's border, and the number of model pixels looked at."""
-    patch, model = pair.read(window), ms_window(window, pair.ratio)
-    cols = (np.arange(model.col, model.col_stop) * pair.ratio + pair.ms_phase)[None] + 0.5 + np.zeros((model.rows, 1))
-    rows = (np.arange(model.row, model.row_stop) * pair.ratio + pair.ms_phase)[:, None] + 0.5 + np.zeros((1, model.cols))
-    ms_cols, ms_rows = pair.mapping.forward(cols, rows)
-    step = pair.ratio / min(pair.measured_ratio)
-    border = BORDER * max(step, 1)
-    inside = (ms_cols > border) & (ms_cols < pair.ms.cols - border) & (ms_rows > border) & (ms_rows < pair.ms.rows - border)
-    a, b, c, d, e, f = tuple(pan)[:6]
-    expected = plane(a * cols + b * rows + c, d * cols + e * rows + f)
-    errors = np.abs(patch.ms[0] - expected)[inside]
-    return (float(errors.max()) / (3 * 4) if errors.size else 0.0), int(errors.size)
-
-
-def check_everywhere(pair: ScenePair, pan: Affine) -> None:
-    whole = Window(row=0, col=0, rows=pair.rows, cols=pair.cols)
-    error, seen = placement_errors(pair, pan, whole)
-    assert seen > 100
-    assert error < PLACEMENT
-    full = pair.read(whole)
-    for size in (7, 32, 101):
-        for row in range(0, pair.rows, 97):
-            window = Window(row=row, col=row // 2, rows=size, cols=size)
-            part = pair.read(window)
-            inside = ms_window(window, pair.ratio)
-            common = inside.intersection(ms_window(whole, pair.ratio))
-            assert common is not None
-            here, there = common.within(inside), common.within(ms_window(whole, pair.ratio))
-            assert np.array_equal(part.ms[:, here[0], here[1]], full.ms[:, there[0], there[1]])
-            shown = window.intersection(whole)
-            if shown is not None:
-                here, there = shown.within(window), shown.within(whole)
-                assert np.array_equal(part.pan[here], full.pan[there])
-                assert np.array_equal(part.valid[here], full.valid[there])
-
-
-PAN = north_up(500_000.0, 4_600_000.0, 1.0)
 CASES: dict[str, tuple[Affine, Affine, dict[str, Any]]] = {
     "aligned": (PAN, north_up(500_000.0, 4_600_000.0, 4.0), {}),
     "sub-pixel origin": (PAN, north_up(500_001.3, 4_599_997.8, 4.0), {}),
@@ -216,86 +162,6 @@ def test_another_crs_lands_where_it_belongs(ms_crs: str, rasters: Rasters) -> No
         assert pair.ratio == 4
         assert pair.area == Window(row=0, col=0, rows=400, cols=400)
         check_everywhere(pair, PAN)
-
-
-def test_ground_control_points_alone_are_enough(rasters: Rasters) -> None:
-    ms = turned(499_940.0, 4_600_030.0, 4.0, 3)
-    shape = (130, 130)
-    pixels = plane(*centres(ms, shape))[None].astype(np.float32)
-    a, b, c, d, e, f = tuple(ms)[:6]
-    gcps = [
-        GroundControlPoint(row=r, col=k, x=a * k + b * r + c, y=d * k + e * r + f) for r in (0, 65, 130) for k in (0, 65, 130)
-    ]
-    paths = rasters.sample("pan.tif", PAN, (400, 400), plane), rasters.write("ms.tif", pixels, None, gcps=gcps)
-    with open_pair(*paths, options=PairOptions()) as pair:
-        check_everywhere(pair, PAN)
-
-
-def test_ground_control_points_that_contradict_each_other_are_refused(rasters: Rasters) -> None:
-    degrees = [GroundControlPoint(row=r, col=k, x=3 + 1e-5 * k, y=41 - 1e-5 * r) for r in (0, 100) for k in (0, 100)]
-    metres = GroundControlPoint(row=0, col=0, x=374_150, y=4_829_184)
-    paths = (
-        rasters.sample("pan.tif", PAN, (400, 400), plane),
-        rasters.write("ms.tif", np.ones((1, 100, 100), np.float32), None, crs="EPSG:4326", gcps=[*degrees, metres]),
-    )
-    with (
-        pytest.raises(InputError, match=r"ms\.tif: its 5 ground control points contradict each other"),
-        open_pair(*paths, options=PairOptions()),
-    ):
-        pass
-
-
-def linear_rpc(lon: float, lat: float, pixel: float, size: int) -> RPC:
-    """Rational polynomials of an image whose columns run along longitude and rows against latitude."""
-    return RPC(
-        line_off=size / 2, samp_off=size / 2, lat_off=lat, long_off=lon, height_off=100.0,
-        line_scale=size / 2, samp_scale=size / 2, lat_scale=size / 2 * pixel, long_scale=size / 2 * pixel, height_scale=500.0,
-        line_num_coeff=[0, 0, -1] + [0] * 17, line_den_coeff=[1] + [0] * 19,
-        samp_num_coeff=[0, 1] + [0] * 18, samp_den_coeff=[1] + [0] * 19,
-        err_bias=0.0, err_rand=0.0,
-    )  # fmt: skip
-
-
-def test_rational_polynomials_alone_are_enough(rasters: Rasters) -> None:
-    def write(name: str, pixel: float, size: int) -> str:
-        rpcs = linear_rpc(2.5, 41.5, pixel, size)
-        # RPCs count from pixel centres: index i is at (i - off) / scale.
-        axis = (np.arange(size) - size / 2) * pixel
-        pixels = (1000 + 1e6 * axis[None, :] - 2e6 * axis[:, None])[None].astype(np.float32)
-        path = rasters.write(name, pixels, None, crs=None)
-        with rasterio.open(path, "r+") as out:
-            out.rpcs = rpcs
-        return path
-
-    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
-        paths = write("pan.tif", 1e-5, 400), write("ms.tif", 4e-5, 110)
-    with open_pair(*paths, options=PairOptions()) as pair:
-        assert pair.ratio == 4
-        window = Window(row=100, col=100, rows=200, cols=200)
-        patch, model = pair.read(window), ms_window(window, 4)
-        assert patch.valid.all()
-        axis = [
-            (np.arange(first, first + size) * 4 + 1.5 - 200) * 1e-5
-            for first, size in ((model.row, model.rows), (model.col, model.cols))
-        ]
-        expected = 1000 + 1e6 * axis[1][None, :] - 2e6 * axis[0][:, None]
-        assert np.abs(patch.ms[0] - expected).max() / 80 < PLACEMENT
-
-
-def test_rational_polynomials_take_an_elevation_model_or_say_what_is_wrong_with_it(rasters: Rasters, tmp_path: Path) -> None:
-    def write(name: str, pixel: float, size: int) -> str:
-        path = rasters.write(name, np.ones((1, size, size), np.float32), None, crs=None)
-        with rasterio.open(path, "r+") as out:
-            out.rpcs = linear_rpc(2.5, 41.5, pixel, size)
-        return path
-
-    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
-        paths = write("pan.tif", 1e-5, 400), write("ms.tif", 4e-5, 100)
-    heights = rasters.write("dem.tif", np.full((1, 40, 40), 130, np.float32), north_up(2.49, 41.51, 0.0005), crs="EPSG:4326")
-    with open_pair(*paths, options=PairOptions(rpc_dem=heights)) as pair:
-        assert pair.read(Window(row=0, col=0, rows=400, cols=400)).valid.mean() > 0.98
-    with pytest.raises(InputError), open_pair(*paths, options=PairOptions(rpc_dem=str(tmp_path / "nowhere.tif"))):
-        pass
 
 
 def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Rasters) -> None:
