@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ssdiff_models.errors import InputError, ModelError, UsageError
-from ssdiff_models.nets.ssdiff import SSDiffConfig
+from ssdiff_models.nets.ssdiff import Branch, SSDiffConfig
 from ssdiff_models.prior import PriorName
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.loop import TrainingConfig
@@ -91,6 +91,10 @@ class TrainSettings:
             raise UsageError(
                 f"a patch of {self.training.size} pixels is no multiple of the attention window of {config.window}: "
                 "choose another --patch or --window"
+            )
+        if self.training.lbaf_steps and config.variant in get_args(Branch):
+            raise UsageError(
+                f"network.variant {config.variant} has one branch, L-BAF trains two in turns: set training.lbaf_steps=0 or choose another"
             )
         return config
 

@@ -60,6 +60,12 @@ def test_settings_that_are_none(tmp_path: Path, setting: str, line: str) -> None
     assert not list(tmp_path.iterdir())
 
 
+def test_a_network_of_one_branch_has_no_turns_to_take(tmp_path: Path) -> None:
+    alone = ("--set", "network.variant=spectral", "--set", "training.lbaf_steps=2")
+    assert "has one branch, L-BAF trains two in turns" in refused(2, tmp_path, "-o", tmp_path / "m.safetensors", *alone)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_of_settings_is_checked_like_flags(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text("[training]\nrate = 3\n")

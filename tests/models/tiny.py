@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint
@@ -20,9 +20,10 @@ from ssdiff_models.tiles import Window
 __all__ = ["ArraySource", "PartSource", "fuser_of", "images", "model", "network", "randomised", "scene", "scene_source"]
 
 Array = npt.NDArray[Any]
+Net = TypeVar("Net", bound=nn.Module)
 
 
-def randomised(net: SSDiff, seed: int = 0) -> SSDiff:
+def randomised(net: Net, seed: int = 0) -> Net:
     """Gives every parameter a random part, those that start at zero, too."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -81,8 +81,10 @@ class SeparateSSDiff(nn.Module):
         """No input pixel further than this, in PAN pixels, influences an output pixel."""
         return 64
 
-    def branch_of(self, name: str) -> Branch:
-        """Tells which branch the parameter of that name belongs to."""
+    def branch_of(self, name: str) -> Branch | None:
+        """Tells which branch the parameter of that name belongs to; None where there is one branch only."""
+        if self.config.variant != "concat":
+            return None
         return "spatial" if name.startswith("spatial.") else "spectral"
 
     def forward(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:

@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from ssdiff_models.errors import InputError
+from ssdiff_models.nets.ablated import build
+from ssdiff_models.nets.ssdiff import SSDiffConfig, Variant
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.adapt import AdaptConfig, Adapter, mixed
 from ssdiff_models.training.division import APART, divide
 from ssdiff_models.training.full_scene import FullScene, full_scene
 from ssdiff_models.training.validation import fuse_scene
-from tests.models.tiny import network
+from tests.models.tiny import network, randomised
 from tests.models.training.pieces import landscape, wald_scene
 
 CONFIG = AdaptConfig(steps=40, every=10, block=5, size=16, batch=2, learning_rate=3e-3)
@@ -109,6 +111,16 @@ def test_branches_take_turns() -> None:
     for (name, parameter), first in zip(trained.named_parameters(), start.parameters(), strict=True):
         if not name.startswith("head.1."):  # fitted before
             assert torch.equal(parameter, first) == (start.branch_of(name) == "spectral"), name
+
+
+@pytest.mark.parametrize("variant", ["spatial", "spectral"])
+def test_a_network_of_one_branch_trains_all_of_it_in_every_step(variant: Variant) -> None:
+    parts = divide(wald_scene(side=128))
+    start = randomised(build(SSDiffConfig(bands=4, dim=16, window=8, time_width=32, variant=variant)))
+    adapter = Adapter(start, dataclasses.replace(CONFIG, steps=5, every=5, block=5), schedule=Schedule())
+    list(adapter.run([parts.train], [parts.held]))
+    pairs = zip(adapter.trained.named_parameters(), start.parameters(), strict=True)
+    assert not [name for (name, parameter), first in pairs if torch.equal(parameter, first)]
 
 
 def test_the_full_resolution_term_draws_towards_the_ms() -> None:
