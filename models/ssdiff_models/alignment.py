@@ -1,5 +1,6 @@
 """Shift between PAN and MS over a whole scene: estimates of several windows, and what most of them agree on."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -74,6 +75,13 @@ class NoShift:
     """Windows that told one of their own."""
     spread: float = 0.0
     """Robust standard deviation of what they told, in PAN pixels."""
+    correlation: float | None = None
+    """Median over the windows of the multiple correlation of PAN and MS; None where none could be looked at."""
+
+    @property
+    def strangers(self) -> bool:
+        """Whether PAN and MS have so little in common that they may show different places."""
+        return self.correlation is not None and self.correlation <= LEAST_CORRELATION
 
     @property
     def reason(self) -> str:
@@ -104,7 +112,7 @@ def _spans(start: int, length: int, count: int, size: int, ratio: int) -> list[t
 
 
 def window_shift(patch: Patch, window: Window, *, ratio: int, phase: float) -> WindowShift | None:
-    """Estimates the shift of one window, or None where it shows too little.
+    """Estimates the shift of one window, or None where it is empty or too little of it is valid.
 
     Args:
         patch: The window's pixels.
@@ -124,7 +132,7 @@ def window_shift(patch: Patch, window: Window, *, ratio: int, phase: float) -> W
     shift = Shift(
         rows=found.rows - ratio * down, cols=found.cols - ratio * right, correlation=found.correlation, error=found.error
     )
-    if not shift.correlation > LEAST_CORRELATION:
+    if math.isnan(shift.correlation):  # without any content
         return None
     reach = max(window.rows, window.cols) / 2
     return WindowShift(row=window.row + window.rows / 2, col=window.col + window.cols / 2, shift=shift, reach=reach)
@@ -167,14 +175,16 @@ def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneS
         found: The windows' estimates.
         local: Whether the shift may change over the scene, as far as there are windows enough to tell how.
     """
-    windows = [window for window in found if window is not None]
+    looked = [window for window in found if window is not None]
+    correlation = float(np.median([window.shift.correlation for window in looked])) if looked else None
+    windows = [window for window in looked if window.shift.correlation > LEAST_CORRELATION]
     if not windows:
-        return NoShift(windows=0)
+        return NoShift(windows=0, correlation=correlation)
     seen = _sightings(windows)
     fit = follow(seen) if local else steady(seen)
     spread = _spread(fit.left[fit.kept])
     if spread > CONTRADICTION or fit.kept.sum() < len(windows) / 2:
-        return NoShift(windows=len(windows), spread=_spread(fit.left))
+        return NoShift(windows=len(windows), spread=_spread(fit.left), correlation=correlation)
     return SceneShift(
         rows=fit.shift[0],
         cols=fit.shift[1],

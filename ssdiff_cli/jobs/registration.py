@@ -130,7 +130,9 @@ def _moved(options: PairOptions, shift: SceneShift) -> PairOptions:
 
 def warn(pair: ScenePair, shift: SceneShift | NoShift) -> None:
     """Warns where a shift should have been corrected; clouds, which lie elsewhere in every band, are nobody's mistake."""
-    if isinstance(shift, NoShift):
+    if isinstance(shift, NoShift) and shift.strangers:
+        _log.warning("%s: correlates with the PAN by %.2f only: do both show the same place?", pair.ms.path, shift.correlation)
+    elif isinstance(shift, NoShift):
         _log.info("%s: its shift against the PAN is unknown: %s", pair.ms.path, explain(shift))
     elif shift.size > WORTH_A_WARNING:
         _log.warning(

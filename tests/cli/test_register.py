@@ -47,6 +47,16 @@ def test_a_shift_is_a_warning_with_the_number(displaced: Scene) -> None:
     assert "--register" in warning
 
 
+def test_a_pan_of_another_place_is_a_warning(scene_factory: SceneFactory) -> None:
+    scene = scene_factory(size=384)
+    with rasterio.open(scene.pan, "r+") as file:
+        file.write(file.read()[:, ::-1, ::-1])
+    found = answer("check", scene.pan, scene.ms, "--method", "exp")
+    (warning,) = found["warnings"]
+    assert re.search(r"ms\.tif: correlates with the PAN by 0\.[0-5]\d only: do both show the same place\?", warning)
+    assert found["shift"] is None
+
+
 def test_a_pair_that_fits_gets_no_warning(scene_factory: SceneFactory) -> None:
     scene = scene_factory(size=384)
     assert answer("check", scene.pan, scene.ms, "--method", "exp")["warnings"] == []

@@ -55,10 +55,20 @@ def test_invalid_pixels_do_not_count() -> None:
 def test_windows_without_content_tell_nothing() -> None:
     patch, window = whole(source(0, 0))
     flat = Patch(pan=np.full_like(patch.pan, 7), ms=np.full_like(patch.ms, 5), valid=patch.valid)
-    noise = Patch(pan=np.random.default_rng(0).random(patch.pan.shape, np.float32), ms=patch.ms, valid=patch.valid)
     hidden = Patch(pan=patch.pan, ms=patch.ms, valid=np.zeros_like(patch.valid))
-    for nothing in (flat, noise, hidden):
+    for nothing in (flat, hidden):
         assert window_shift(nothing, window, ratio=4, phase=1.5) is None
+    assert agree([None]) == NoShift(windows=0)
+
+
+def test_images_of_two_places_tell_how_little_they_share() -> None:
+    patch, window = whole(source(0, 0))
+    noise = Patch(pan=np.random.default_rng(0).random(patch.pan.shape, np.float32), ms=patch.ms, valid=patch.valid)
+    found = agree([window_shift(noise, window, ratio=4, phase=1.5)])
+    assert isinstance(found, NoShift)
+    assert found.correlation is not None
+    assert 0 < found.correlation < 0.5
+    assert found.reason == "too little that PAN and MS share"
 
 
 def test_the_lattice_lies_in_the_region_on_ms_pixels() -> None:
