@@ -67,6 +67,10 @@ def _file_of(scene: WaldScene) -> str:
     return name if number.isdecimal() else ""
 
 
+def _is_real(scene: WaldScene) -> bool:
+    return scene.sensor != "simulated" and ("#" not in scene.name or bool(_file_of(scene)))
+
+
 def _names(scenes: Sequence[WaldScene]) -> list[str]:
     """Returns the scenes' names; of patches those of their files, with their numbers."""
     files = Counter(_file_of(scene) for scene in scenes)
@@ -75,9 +79,12 @@ def _names(scenes: Sequence[WaldScene]) -> list[str]:
 
 
 def pooled(scenes: Sequence[WaldScene]) -> tuple[WaldScene, ...]:
-    """Puts the patches of each file, or some of them, into one scene: a patch of water is no scene."""
+    """Puts the patches of each file, or some of them, into one scene: a patch of water is no scene.
+
+    Simulated scenes and variants are left out where there are others: they are exaggerated, and say little about what is usual.
+    """
     files: dict[str, list[WaldScene]] = {}
-    for scene in scenes:
+    for scene in [scene for scene in scenes if _is_real(scene)] or scenes:
         files.setdefault(_file_of(scene), []).append(scene)
     alone = files.pop("", [])
     for members in files.values():
