@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ssdiff_models.black import above
 from ssdiff_models.classical.base import Context
 from ssdiff_models.classical.block import Block, Geometry, WindowBlock
 from ssdiff_models.classical.modulation import BroveyHaze, BroveyHazeRule
@@ -49,7 +50,7 @@ def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) 
 
     def blocks() -> Iterator[Block]:
         for window in _sample(source):
-            patch = _above(source.read(window.expand(reach)), black)
+            patch = above(source.read(window.expand(reach)), black)
             yield WindowBlock(patch, window, reach, geometry)
 
     return _solve(blocks(), geometry, ranges, black)
@@ -114,11 +115,3 @@ def _spans(size: int, ratio: int) -> list[tuple[int, int]]:
         return [(0, -(-size // ratio) * ratio)]
     side = PATCH // ratio * ratio
     return [(((2 * k + 1) * size // (2 * LATTICE) - side // 2) // ratio * ratio, side) for k in range(LATTICE)]
-
-
-def _above(patch: Patch, black: tuple[float, ...]) -> Patch:
-    """Takes black off; most scenes have it at 0."""
-    if not any(black):
-        return patch
-    bands = torch.tensor(black[:-1])[:, None, None].numpy()
-    return Patch(pan=patch.pan - black[-1], ms=patch.ms - bands, valid=patch.valid)

@@ -25,11 +25,15 @@ class BandStatistics:
     std: float
     minimum: float
     maximum: float
+    black: float = 0.0
+    """DN of no signal: what the raster's own scale and offset make 0."""
 
     @property
     def offset(self) -> float:
-        """The value that counts as black, in DN: 0, or below the data where they are signed or centred."""
-        return 0.0 if self.minimum >= 0 or self.mean > 2 * self.std else self.mean - 3 * self.std
+        """The value that counts as zero signal, in DN: `black`, or one that no data are below, where they are signed or centred."""
+        if self.minimum >= self.black:
+            return self.black
+        return self.minimum if self.mean - self.black > 2 * self.std else min(self.mean - 3 * self.std, self.minimum)
 
     @property
     def scale(self) -> float:

@@ -33,8 +33,13 @@ def _patches(start: int, size: int) -> list[tuple[int, int]]:
     return [(start + (2 * k + 1) * size // (2 * LATTICE) - PATCH // 2, PATCH) for k in range(LATTICE)]
 
 
-def describe(pieces: Sequence[FloatArray]) -> tuple[BandStatistics, ...]:
-    """Returns the statistics of each band of valid pixels, given in pieces of shape ``(bands, n)``; at least one pixel in all."""
+def describe(pieces: Sequence[FloatArray], blacks: Sequence[float] | None = None) -> tuple[BandStatistics, ...]:
+    """Returns the statistics of each band of valid pixels.
+
+    Args:
+        pieces: ``(bands, n)`` each; at least one pixel in all.
+        blacks: DN of no signal of each band; 0 by default.
+    """
     sample = np.concatenate(pieces, axis=1)
     return tuple(
         BandStatistics(
@@ -42,6 +47,7 @@ def describe(pieces: Sequence[FloatArray]) -> tuple[BandStatistics, ...]:
             std=float(band.std(dtype=np.float64)),
             minimum=float(band.min()),
             maximum=float(band.max()),
+            black=black,
         )
-        for band in sample
+        for band, black in zip(sample, blacks or [0.0] * len(sample), strict=True)
     )

@@ -12,6 +12,7 @@ from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import ScenePair, open_pair
 from ssdiff_models import zoo
 from ssdiff_models.arrays import default_limits
+from ssdiff_models.black import AboveBlack
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.transplant import transplant
@@ -38,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptSample:
-    """One window of the scene, in DN and degraded."""
+    """One window of the scene, in DN above black and degraded."""
 
     pan: FloatArray
     """``(rows, cols)``, DN."""
@@ -49,7 +50,7 @@ class AdaptSample:
     statistics: SceneStatistics
     """Of the whole scene."""
     limits: tuple[float, float] | None
-    """Least and greatest value of the MS's data type."""
+    """Least and greatest value of the MS's data type; None: floats, or values that have a black of their own."""
     wald: WaldScene
     full: FullScene
 
@@ -90,11 +91,14 @@ def samples(pair: ScenePair, gains: tuple[float, ...], base: Checkpoint) -> Iter
         InputError: When none has, or a band has no content.
     """
     found = False
+    scene = pair.statistics()
+    # Whatever counts as black, the degraded scene is in units of what is above it, as the network will see it.
+    whole = AboveBlack(source=pair, black=(*(band.offset for band in scene.ms), scene.pan.offset))
     for window in _windows(pair):
-        patch = pair.read(window)
+        patch = whole.read(window)
         if float(patch.valid.mean()) >= LEAST_VALID:
             found = True
-            yield _sample(pair, patch, gains, base)
+            yield _sample(pair, whole, patch, gains, base)
     if not found:
         raise InputError(
             f"{pair.ms.path}: less than {LEAST_VALID:.0%} of the pixels that it would be adapted to are valid: use the model as it is"
@@ -122,7 +126,7 @@ def _aligned(window: Window, ratio: int) -> Window:
     return replace(window, rows=window.rows // ratio * ratio, cols=window.cols // ratio * ratio)
 
 
-def _sample(pair: ScenePair, patch: Patch, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
+def _sample(pair: ScenePair, whole: AboveBlack, patch: Patch, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
     ratio, phase = base.ratio, base.ms_phase
     rows, cols = (size // ratio for size in patch.valid.shape)
     ms = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO]
@@ -136,8 +140,8 @@ def _sample(pair: ScenePair, patch: Patch, gains: tuple[float, ...], base: Check
         pan=patch.pan,
         ms=ms,
         valid=patch.valid,
-        statistics=pair.statistics(),
-        limits=default_limits(pair.ms.dtype),
+        statistics=whole.statistics(),
+        limits=None if any(whole.black) else default_limits(pair.ms.dtype),
         wald=wald,
         full=full,
     )

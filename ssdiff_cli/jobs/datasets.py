@@ -165,8 +165,9 @@ def _scene(  # noqa: PLR0917
         raise InputError(f"{image.path}: has {len(image.pixels)} bands, fewer than {', '.join(record.bands)}")
     step = 1 if record.has_gt else record.ratio
     rows, cols, first = _common(record, pan, image, step)
-    pixels, valid = torch.from_numpy(image.pixels[order][:, rows, cols]), torch.from_numpy(image.valid[rows, cols])
-    detail = torch.from_numpy(pan.pixels[0])
+    black = torch.tensor(image.black)[order][:, None, None]
+    pixels, valid = torch.from_numpy(image.pixels[order][:, rows, cols]) - black, torch.from_numpy(image.valid[rows, cols])
+    detail = torch.from_numpy(pan.pixels[0]) - pan.black[0]
     shift = estimate_shift(detail, pixels, step, first=first, valid=valid)
     _log.info(
         "%s: PAN and MS are %+.3f rows, %+.3f columns (PAN pixels, +-%.3f) apart, correlation %.3f",

@@ -1,7 +1,7 @@
 """Samples of a PAN/MS pair of rasters: degraded by Wald's protocol, or as they are."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -110,9 +110,7 @@ def dn_scale(pair: ScenePair) -> int:
 
 
 def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
-    return BandStatistics(
-        mean=band.mean * scale, std=band.std * scale, minimum=band.minimum * scale, maximum=band.maximum * scale
-    )
+    return BandStatistics(**{name: value * scale for name, value in asdict(band).items()})
 
 
 def full_samples(scene: PairSamples, validity: Validity | None = None) -> Iterator[Sample]:

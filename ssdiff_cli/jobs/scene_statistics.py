@@ -16,7 +16,7 @@ NAMES = tuple(field.name for field in fields(BandStatistics))
 
 
 def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
-    """Returns ``{"pan": {"mean", "std", "minimum", "maximum"}, "ms": [one such object a band]}`` in DN, and any ``prior``."""
+    """Returns ``{"pan": {"mean", "std", "minimum", "maximum", "black"}, "ms": [one such object a band]}`` in DN, and any ``prior``."""
     record: dict[str, Any] = {"pan": asdict(statistics.pan), "ms": [asdict(band) for band in statistics.ms]}
     return record if statistics.prior is None else record | {"prior": asdict(statistics.prior)}
 
@@ -60,7 +60,7 @@ def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
 
 
 def _band(record: Mapping[str, Any]) -> BandStatistics:
-    values = {name: float(record[name]) for name in NAMES}
+    values = {name: float(record[name]) for name in NAMES if name in record or name != "black"}
     if not all(math.isfinite(value) for value in values.values()) or values["std"] < 0 or values["minimum"] > values["maximum"]:
         raise ValueError(f"no statistics of a band: {values}")
     return BandStatistics(**values)

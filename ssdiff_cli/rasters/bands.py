@@ -17,7 +17,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.scene import BoolArray, FloatArray
 from ssdiff_models.tiles import Window
 
-__all__ = ["Bands", "FilledWindow", "select_bands"]
+__all__ = ["Bands", "FilledWindow", "select_bands", "zero_signal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,11 @@ class Bands:
     def dtype(self) -> np.dtype[Any]:
         """The data type that holds all selected bands."""
         return np.result_type(*(np.dtype(self.dataset.dtypes[i - 1]) for i in self.indexes))
+
+    @property
+    def black(self) -> tuple[float, ...]:
+        """The DN that each band's scale and offset make 0."""
+        return tuple(zero_signal(self.dataset.scales[i - 1], self.dataset.offsets[i - 1]) for i in self.indexes)
 
     @property
     def may_have_holes(self) -> bool:
@@ -143,6 +148,12 @@ def _reflected(start: int, stop: int, size: int) -> tuple[npt.NDArray[np.int64],
 def _inside(start: int, stop: int, size: int) -> BoolArray:
     index = np.arange(start, stop)
     return (index >= 0) & (index < size)
+
+
+def zero_signal(scale: float, offset: float) -> float:
+    """Returns the DN that ``scale * DN + offset`` makes 0; 0 where metadata make no sense."""
+    black = -offset / scale if scale else 0.0
+    return black if np.isfinite(black) else 0.0
 
 
 def select_bands(dataset: DatasetReader, path: str, indexes: tuple[int, ...], nodata: float | None, fill_rungs: int) -> Bands:

@@ -21,4 +21,4 @@ def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...
         pieces.append(values[:, valid])
     if not any(piece.shape[1] for piece in pieces):
         raise InputError(f"{bands.path}: has no valid pixel where PAN and MS overlap: check its nodata value and mask")
-    return describe(pieces)
+    return describe(pieces, bands.black)

@@ -11,6 +11,7 @@ import rasterio
 from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
+from ssdiff_cli.rasters.bands import zero_signal
 from ssdiff_models.errors import InputError
 
 __all__ = ["Outline", "WholeRaster", "read_outline", "read_whole"]
@@ -46,6 +47,8 @@ class WholeRaster:
     crs: str | None
     names: tuple[str | None, ...]
     """Band descriptions."""
+    black: tuple[float, ...]
+    """The DN that each band's scale and offset make 0."""
 
     def centre_in(self, other: "WholeRaster") -> tuple[float, float]:
         """Returns the (row, col) pixel index in `other` of the centre of this raster's pixel (0, 0)."""
@@ -77,7 +80,13 @@ def read_whole(path: str) -> WholeRaster:
         valid = (data.read_masks() > 0).all(0) & np.isfinite(pixels).all(0)
         crs = data.crs.to_string() if data.crs else None
         return WholeRaster(
-            path=path, pixels=pixels, valid=valid, transform=data.transform, crs=crs, names=tuple(data.descriptions)
+            path=path,
+            pixels=pixels,
+            valid=valid,
+            transform=data.transform,
+            crs=crs,
+            names=tuple(data.descriptions),
+            black=tuple(map(zero_signal, data.scales, data.offsets)),
         )
 
 

@@ -28,7 +28,7 @@ def test_floats_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("mean", "std", "minimum", "offset"),
-    [(500, 100, 0, 0), (500, 100, -3, 0), (-10, 100, -400, -310), (0, 1, -3, -3)],
+    [(500, 100, 0, 0), (500, 100, -3, -3), (-10, 100, -200, -310), (-10, 100, -400, -400), (0, 1, -3, -3)],
 )
 def test_black_is_zero_or_below_signed_data(mean: float, std: float, minimum: float, offset: float) -> None:
     band = BandStatistics(mean=mean, std=std, minimum=minimum, maximum=2000)

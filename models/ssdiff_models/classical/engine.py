@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models import sensors
+from ssdiff_models.black import AboveBlack, above, blacks, column
 from ssdiff_models.classical.base import Context, Method, Numbers, Rule, floor
 from ssdiff_models.classical.block import Block, Geometry, WholeImage, WindowBlock
 from ssdiff_models.classical.haze import exact_percentiles
@@ -101,6 +102,8 @@ class ClassicalFuser:
     geometry: Geometry
     rule: Rule
     """A frozen dataclass of plain numbers, for the record."""
+    black: tuple[float, ...] = ()
+    """DN of each MS band, then of the PAN, that the rule does not see; none: 0."""
 
     @property
     def halo(self) -> int:
@@ -109,6 +112,11 @@ class ClassicalFuser:
 
     def __call__(self, patch: Patch, window: Window) -> FloatArray:
         """Returns ``(bands, rows, cols)`` in DN for `window`, whole MS pixels, given the patch of ``window.expand(halo)``."""
+        if any(self.black):
+            return self._apply(above(patch, self.black), window) + column(self.black)
+        return self._apply(patch, window)
+
+    def _apply(self, patch: Patch, window: Window) -> FloatArray:
         if window.rows <= _STRIP:
             whole: FloatArray = self.rule.apply(WindowBlock(patch, window, self.halo, self.geometry)).numpy()
             return whole
@@ -166,6 +174,9 @@ def stream(
     """
     known = find(method)
     geometry = Geometry(ratio=source.ratio, phase=(source.ratio - 1) / 2 if phase is None else phase)
+    black = blacks(source.statistics())
+    if any(black):
+        source = AboveBlack(source=source, black=black)
     scene = source.statistics()
     floors = _floors((scene.pan.mean, scene.pan.std), [(band.mean, band.std) for band in scene.ms])
     context = _context(geometry, sensor, _ranges(scene), floors)
@@ -178,7 +189,7 @@ def stream(
         total = total.merged(part)
         if progress is not None:
             progress(done, len(places))
-    return ClassicalFuser(method=method, geometry=geometry, rule=known.solve(total, context))
+    return ClassicalFuser(method=method, geometry=geometry, rule=known.solve(total, context), black=black)
 
 
 def _alone() -> None:

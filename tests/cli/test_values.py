@@ -1,0 +1,92 @@
+"""What the numbers of a raster stand for: black levels in the metadata, signed values."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from tests.cli.calls import answer, save_tiny
+from tests.cli.sharpening import Pixels, pixels
+from tests.scenes import Scene, SceneFactory
+
+BLACK = 1000
+SCALE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def scene(scene_factory: SceneFactory) -> Scene:
+    return scene_factory(size=128)
+
+
+def shifted(path: Path, amount: int, *, dtype: str = "uint16", told: bool = True) -> Path:
+    """Writes a raster whose DN are higher by some amount, which its offset takes back."""
+    with rasterio.open(path) as file:
+        values, profile, count = file.read().astype("int64") + amount, file.profile, file.count
+    output = path.with_name(f"{path.stem}{amount}.tif")
+    with rasterio.open(output, "w", **(profile | {"dtype": dtype})) as file:
+        file.write(values.astype(dtype))
+        if told:
+            file.scales, file.offsets = (SCALE,) * count, (-amount * SCALE,) * count
+    return output
+
+
+def sharpened(pan: Path, ms: Path, output: Path, *options: str | Path) -> Pixels:
+    answer("sharpen", pan, ms, "-o", output, "--no-consistency", *options)
+    return pixels(output).astype(float)
+
+
+@pytest.mark.parametrize("method", ["ssdiff", "exp", "brovey", "gsa", "bt-h", "mtf-glp-hpm", "pracs"])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_black_level_in_the_metadata_is_no_signal(method: str, both: bool, scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    options = ("--model", tiny) if method == "ssdiff" else ("--method", method)
+    # A signed type, so that it ends at 0 for neither.
+    plain = sharpened(
+        shifted(scene.pan, 0, dtype="int32"), shifted(scene.ms, 0, dtype="int32"), tmp_path / "plain.tif", *options
+    )
+    pan = shifted(scene.pan, BLACK if both else 0, dtype="int32")
+    found = sharpened(pan, shifted(scene.ms, BLACK, dtype="int32"), tmp_path / "black.tif", *options)
+    assert np.abs(found - BLACK - plain).max() <= 1
+    with rasterio.open(tmp_path / "black.tif") as file:
+        assert file.offsets == pytest.approx([-BLACK * SCALE] * file.count)
+
+
+def test_check_tells_the_black_level_and_takes_it_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    ms = shifted(scene.ms, BLACK)
+    found = answer("check", scene.pan, ms, "--model", tiny)["statistics"]
+    assert [band["black"] for band in found["ms"]] == pytest.approx([BLACK] * len(found["ms"]))
+    assert found["pan"]["black"] == 0
+    (tmp_path / "stats.json").write_text(json.dumps(found))
+    one = sharpened(scene.pan, ms, tmp_path / "own.tif", "--model", tiny)
+    other = sharpened(scene.pan, ms, tmp_path / "given.tif", "--model", tiny, "--stats", tmp_path / "stats.json")
+    assert np.array_equal(one, other)
+
+
+def test_adapting_and_scoring_do_not_see_the_black_level(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=512)
+    pan, ms = shifted(scene.pan, BLACK), shifted(scene.ms, BLACK)
+    reports = [
+        answer("adapt", *files, "-o", tmp_path / f"{number}.safetensors", "--steps", 0, "--sensor", "qb")
+        for number, files in enumerate([(scene.pan, scene.ms), (pan, ms)])
+    ]
+    for name in ("before", "after", "bt-h"):
+        one, other = (report["unseen"][name] for report in reports)
+        assert other == pytest.approx(one, rel=1e-3), name
+
+
+@pytest.mark.parametrize("amount", [-60, -300, -2000])
+def test_signed_values_are_sharpened_like_any(amount: int, scene: Scene, tmp_path: Path) -> None:
+    plain = sharpened(scene.pan, scene.ms, tmp_path / "plain.tif")
+    pan, ms = (shifted(path, amount, dtype="int16", told=False) for path in (scene.pan, scene.ms))
+    found = sharpened(pan, ms, tmp_path / "signed.tif") - amount
+    with rasterio.open(scene.ms) as file:
+        spread = float(file.read().std())
+    # Not the same pixels, as what black was is not known; but nothing runs away.
+    assert np.abs(found - plain).max() < spread
+    assert np.sqrt(np.square(found - plain).mean()) < spread / 10
