@@ -1,5 +1,6 @@
 """One safetensors file is one model: weights, and in the header everything needed to use them. Nothing is ever unpickled."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -94,8 +95,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         ResourceError: When the file cannot be written.
     """
     path = Path(path)
-    header = {KEY: json.dumps(_describe(checkpoint), sort_keys=True)}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.network.state_dict().items()}
+    header = {KEY: json.dumps(_describe(checkpoint) | {"digest": _digest(weights)}, sort_keys=True)}
     part = path.with_name(path.name + ".part")
     try:
         # Not save_file, which leaves a file that only its owner can read.
@@ -104,6 +105,15 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
         raise ResourceError(f"{path}: cannot write the model ({error}): choose a writable folder with space") from error
+
+
+def _digest(weights: Mapping[str, torch.Tensor]) -> str:
+    """Returns the SHA-256 of names and values, as stored: safetensors has no checksum of its own."""
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        found.update(name.encode())
+        found.update(weights[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -172,7 +182,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             **{key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
         )
         network = network_type(config)
-        network.load_state_dict(_weights(path), strict=True)
+        network.load_state_dict(_weights(path, header.get("digest")), strict=True)
         return _assemble(network, header)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
@@ -183,13 +193,18 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         ) from error
 
 
-def _weights(path: str | Path) -> dict[str, torch.Tensor]:
+def _weights(path: str | Path, digest: str | None) -> dict[str, torch.Tensor]:
     """Reads the tensors; those stored in half precision become float32.
 
     Raises:
-        ModelError: When a weight is not a finite number: all that is fused with it would be lost.
+        ModelError: When they are not those that were stored, or one is not a finite number: all that is fused with it would be lost.
     """
-    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(str(path)).items()}
+    stored = load_file(str(path))
+    if digest is not None and digest != _digest(stored):
+        raise ModelError(
+            "the weights are not those that were stored (their checksum differs): the file is damaged, get it again"
+        )
+    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
     spoilt = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if spoilt:
         raise ModelError(f"the weights {spoilt[0]} are not finite: the file is damaged, get it again")

@@ -185,6 +185,8 @@ def _refuse_needless(job: "SharpenJob") -> None:
 
     if job.method == NETWORK:
         return
+    if job.statistics is not None:
+        raise UsageError(f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out")
     for name in ("steps", "sampler", "samples", "tile", "overlap"):
         if getattr(job.fusion, name) not in (getattr(FusionOptions(), name), "ddim"):
             raise UsageError(f"--method {job.method} has no --{name}: that is the network's; leave it out")

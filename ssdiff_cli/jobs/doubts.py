@@ -1,4 +1,4 @@
-"""What is allowed but hardly meant: alpha bands that hold data, a PAN coarser than the MS, outputs too narrow for the values."""
+"""What is allowed but hardly meant: alpha bands that hold data, a PAN coarser than the MS, too narrow outputs, elevations without use."""
 
 from collections.abc import Iterator
 from math import inf
@@ -29,6 +29,8 @@ def doubts(pair: ScenePair, dtype: str | None) -> Iterator[str]:
             f"{pair.ms.path}: its pixels are smaller than the PAN's ({height:.3g} x {width:.3g} PAN pixels): nothing is sharpened; "
             "are PAN and MS swapped?"
         )
+    if pair.options.rpc_dem and not pair.by_rpcs:
+        yield f"--rpc-dem {pair.options.rpc_dem}: not used, since neither image is placed by RPCs"
     greatest, end = max(band.maximum for band in pair.statistics().ms), _end(dtype)
     if greatest > end:
         yield f"{pair.ms.path}: has values up to {greatest:g}, {dtype} ends at {end}: what is brighter is clipped; choose another --dtype"

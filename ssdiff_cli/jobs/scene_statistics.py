@@ -32,7 +32,7 @@ def read_statistics(path: str, bands: int) -> SceneStatistics:
         InputError: When the file is no such thing, or not of that many bands.
     """
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = _object(Path(path).read_text(encoding="utf-8"))
         record = record.get("statistics", record)
         found = SceneStatistics(
             pan=_band(record["pan"]), ms=tuple(_band(band) for band in record["ms"]), prior=_prior(record.get("prior"))
@@ -47,6 +47,13 @@ def read_statistics(path: str, bands: int) -> SceneStatistics:
             f"{path}: statistics of {len(found.ms)} MS bands, the scene has {bands}: take them from this scene's bands"
         )
     return found
+
+
+def _object(text: str) -> dict[str, Any]:
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004 - like all that is wrong in a file
+    return record
 
 
 def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:

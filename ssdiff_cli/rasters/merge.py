@@ -96,4 +96,7 @@ def _check_complete(notes: Sequence[ShardNote], paths: Sequence[str]) -> None:
         seen[note.index] = path
     missing = [str(index) for index in range(1, first.count + 1) if index not in seen]
     if missing:
-        raise InputError(f"of {first.count} shards {', '.join(missing)} are missing: make them with --shard, then merge all")
+        numbers = f"shards {', '.join(missing)}" if len(missing) > 1 else f"shard {missing[0]}"
+        raise InputError(
+            f"of {first.count} parts {numbers} is not there: make it with --shard {missing[0]}/{first.count}, then merge all"
+        )

@@ -104,6 +104,11 @@ class ScenePair:
         return self._prepared.notes
 
     @property
+    def by_rpcs(self) -> bool:
+        """Whether rational polynomials place the PAN or the MS."""
+        return self._prepared.by_rpcs
+
+    @property
     def options(self) -> PairOptions:
         """What the pair was opened with."""
         return self._prepared.options

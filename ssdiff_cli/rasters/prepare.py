@@ -96,6 +96,8 @@ class Prepared:
     pan: Bands
     ms: Bands
     pan_georeference: Georeference
+    by_rpcs: bool
+    """Whether rational polynomials place one of the two."""
     mapping: GridMap
     ratio: int
     ms_phase: float
@@ -133,6 +135,7 @@ def prepare_pair(pan: Named, ms: Named, options: PairOptions) -> Prepared:
         pan=pan_bands,
         ms=ms_bands,
         pan_georeference=pan_place,
+        by_rpcs="rpcs" in {pan_place.kind, ms_place.kind},
         mapping=mapping,
         ratio=ratio,
         ms_phase=phase,

@@ -47,6 +47,12 @@ def test_a_true_alpha_band_gets_no_word(scene_factory: SceneFactory, tmp_path: P
     assert not any("alpha" in line for line in report["warnings"])
 
 
+def test_elevations_that_nothing_needs(scene_factory: SceneFactory) -> None:
+    scene = scene_factory(size=128)
+    (warning,) = answer("check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", "nowhere.tif")["warnings"]
+    assert warning == "--rpc-dem nowhere.tif: not used, since neither image is placed by RPCs"
+
+
 def test_an_output_too_narrow_for_the_values(scene_factory: SceneFactory, tmp_path: Path) -> None:
     scene = scene_factory(size=128)
     words = ("sharpen", scene.pan, scene.ms, "--method", "exp", "--dtype")

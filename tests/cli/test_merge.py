@@ -103,7 +103,7 @@ def test_what_cannot_be_merged(scene: Scene, tmp_path: Path) -> None:
     first = str(answer(*words, "-o", tmp_path / "a.tif", "--shard", "1/2")["output"])
     other = str(answer(*words, "-o", tmp_path / "b.tif", "--shard", "2/2", "--dtype", "float32")["output"])
     out = tmp_path / "out.tif"
-    assert "of 2 shards 2 are missing" in refusal(ssdiff("merge", first, "-o", out), 3)
+    assert "of 2 parts shard 2 is not there: make it with --shard 2/2" in refusal(ssdiff("merge", first, "-o", out), 3)
     assert "another run" in refusal(ssdiff("merge", first, other, "-o", out), 3)
     assert "no finished shard" in refusal(ssdiff("merge", scene.pan, "-o", out), 3)
     assert "cannot be read" in refusal(ssdiff("merge", tmp_path / "none.tif", "-o", out), 3)

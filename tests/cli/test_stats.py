@@ -64,7 +64,7 @@ def test_other_statistics_count_and_are_recorded(scene: Scene, tiny: Path, tmp_p
     ("text", "said"),
     [
         ("{", "not a file of scene statistics"),
-        ("[]", "not a file of scene statistics"),
+        ("[]", "a JSON list instead of an object"),
         ('{"pan": {"mean": 1}, "ms": []}', "not a file of scene statistics"),
         ('{"pan": {"mean": NaN, "std": 1, "minimum": 0, "maximum": 2}, "ms": []}', "no statistics of a band"),
         ('{"pan": {"mean": 1, "std": 1, "minimum": 0, "maximum": 2}, "ms": []}', "statistics of 0 MS bands, the scene has 4"),
@@ -77,6 +77,11 @@ def test_a_file_that_holds_no_statistics_is_refused(scene: Scene, tiny: Path, tm
     line = refusal(done, 3)
     assert str(stats) in line
     assert said in line
+
+
+def test_statistics_are_refused_where_they_count_for_nothing(scene: Scene, tmp_path: Path) -> None:
+    words = ("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "gsa", "--stats", tmp_path / "any.json")
+    assert "--method gsa has no use for --stats" in refusal(ssdiff(*words), 2)
 
 
 def flattened(scene: Scene) -> None:

@@ -184,7 +184,7 @@ def test_shards_that_do_not_belong_together_are_refused(rasters: Rasters, tmp_pa
             merge_shards(shards, output, overwrite=False, progress=lambda _done, _total: None)
         return str(caught.value)
 
-    assert "shards 3 are missing" in refused(first, second)
+    assert "of 3 parts shard 3 is not there" in refused(first, second)
     assert "another run" in refused(first, second, other)
     assert "give each once" in refused(first, second, first)
     assert "is no finished shard" in refused(first, paths[0])
