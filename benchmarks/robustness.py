@@ -1,6 +1,6 @@
 """What half a pixel of misregistration, a gain error, and noise cost the network and the classical methods.
 
-Usage: ``python -m benchmarks.robustness FOLDER [--split test] [--model NAME|FILE] [--without SENSOR]``
+Usage: ``python -m benchmarks.robustness FOLDER [--split test] [--model NAME|FILE] [--consistency ROUNDS] [--without SENSOR]``
 
 Each scene of the split is degraded by Wald's protocol, its PAN then moved by half a pixel, or one of its bands brightened by a tenth (in
 MS and reference alike, which is what a calibration error does), or PAN and MS get white noise of 1 or 2 % of their means (the reference
@@ -67,7 +67,8 @@ def main(arguments: Sequence[str]) -> None:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = scene_parser(__doc__, split="test")
     parser.add_argument("--model", default="bgrn")
-    parser.set_defaults(steps=1, sampler="ddim", samples=1, consistency=ROUNDS)
+    parser.add_argument("--consistency", type=int, default=ROUNDS)
+    parser.set_defaults(steps=1, sampler="ddim", samples=1)
     return parser.parse_args(arguments)
 
 
