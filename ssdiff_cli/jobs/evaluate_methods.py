@@ -14,7 +14,6 @@ from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.evaluate_scores import Pixels
 from ssdiff_models import classical, zoo
 from ssdiff_models.arrays import ArraySource
-from ssdiff_models.black import blacks, column
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import shift_image
@@ -91,11 +90,7 @@ def _exp(sample: Sample) -> Pixels:
 
 
 def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample) -> Pixels:
-    # As `ssdiff sharpen` does, which has it from the rasters' metadata.
-    black = blacks(sample.statistics) if sample.statistics else (0.0,) * (len(sample.ms) + 1)
-    ms, lms = (image - column(black) for image in (sample.ms, sample.lms))
-    pan = sample.pan - black[-1]
-    return classical.fuse(method, pan=pan, ms=ms, lms=lms, sensor=sensor, ratio=ratio, phase=sample.phase) + column(black)
+    return classical.fuse(method, pan=sample.pan, ms=sample.ms, lms=sample.lms, sensor=sensor, ratio=ratio, phase=sample.phase)
 
 
 def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:

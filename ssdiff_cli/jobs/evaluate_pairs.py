@@ -9,6 +9,7 @@ import torch
 from ssdiff_cli.jobs.evaluate_samples import BLOCK, Sample, crop_slices, interpolate
 from ssdiff_cli.jobs.evaluate_windows import aligned, has_block, pieces, sample_windows, window_count, window_side
 from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.black import AboveBlack, blacks
 from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
 from ssdiff_models.errors import InputError
 from ssdiff_models.radiometry import BandStatistics, SceneStatistics
@@ -66,6 +67,7 @@ class PairSamples:
         self.asked = window_count(self.area, windows)
         self.in_pieces = in_pieces
         self.scale = dn_scale(pair)
+        self.signal = AboveBlack(source=pair, black=blacks(pair.statistics()))
 
     @property
     def count(self) -> int:
@@ -92,15 +94,15 @@ class PairSamples:
         return sample_windows(self.area, self.multiple, window_side(self.area, asked))
 
     def patch(self, window: Window) -> Patch:
-        """Reads a window in DN."""
-        patch = self.pair.read(window)
+        """Reads a window in DN above black."""
+        patch = self.signal.read(window)
         if self.scale == 1:
             return patch
         return Patch(pan=patch.pan * self.scale, ms=patch.ms * self.scale, valid=patch.valid)
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of the whole scene in DN."""
-        found = self.pair.statistics()
+        """Returns the radiometry of the whole scene in DN above black."""
+        found = self.signal.statistics()
         return SceneStatistics(pan=_scaled(found.pan, self.scale), ms=tuple(_scaled(band, self.scale) for band in found.ms))
 
 

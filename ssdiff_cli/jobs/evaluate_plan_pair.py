@@ -51,7 +51,7 @@ def pair_plan(request: Request, stack: ExitStack) -> Plan:
     multiple = pair.ratio**2 if request.reduced else pair.ratio
     area = _common_area(pair, products)
     scene = PairSamples(pair, area=area, multiple=multiple, windows=request.windows, in_pieces=request.full is not None)
-    products = {name: replace(product, scale=scene.scale) for name, product in products.items()}
+    products = {name: replace(product, scale=scene.scale, black=scene.signal.black[:-1]) for name, product in products.items()}
     settings = _settings(request, opened, scene)
     fusers: dict[str, Fuser] = {name: product.fuse for name, product in products.items()}
     if request.reduced:
@@ -174,6 +174,8 @@ def _validity(products: dict[str, Product]) -> Validity | None:
 def _scene_notes(scene: PairSamples, request: Request) -> Iterator[str]:
     if scene.scale != 1:
         yield f"values are reflectances: scored as DN, multiplied by {scene.scale}"
+    if any(scene.signal.black):
+        yield "values are scored above the DN that scale and offset make zero"
     if scene.asked is not None:
         alone = "; each window is degraded and fused on its own" if request.reduced else ""
         yield f"figures are means over up to {scene.count} windows of the scene, drawn at random but always the same{alone}"

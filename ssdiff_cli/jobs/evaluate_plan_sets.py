@@ -88,8 +88,9 @@ def reference_plan(request: Request, path: str, stack: ExitStack) -> Plan:
     bands = open_bands(path, stack)
     count = len(bands.indexes)
     grid = Grid(path=path, bands=bands, transform=bands.dataset.transform, count=count, count_path=path)
-    reference = Product(bands=bands, row=0, col=0)
-    products = stack.enter_context(open_products(request.fused, grid))
+    reference = Product(bands=bands, row=0, col=0, black=bands.black)
+    found = stack.enter_context(open_products(request.fused, grid))
+    products = {name: replace(product, black=bands.black) for name, product in found.items()}
     whole = Window(row=0, col=0, rows=bands.rows, cols=bands.cols)
     for product in products.values():
         if product.window != whole:

@@ -44,7 +44,9 @@ class Product:
     col: int
     """Grid column of its first column."""
     scale: float = 1.0
-    """What its values are multiplied with to become DN."""
+    """What its values, above black, are multiplied with to become DN."""
+    black: tuple[float, ...] = ()
+    """Value of each band that is no signal: that of the data it is held against, as many tools lose it; none: 0."""
 
     @property
     def window(self) -> Window:
@@ -60,8 +62,11 @@ class Product:
             rows, cols = part.within(window)
             own = Window(row=part.row - self.row, col=part.col - self.col, rows=part.rows, cols=part.cols)
             values, valid[rows, cols] = self.bands.read(own)
-            fused[:, rows, cols] = np.where(valid[rows, cols], values * self.scale, 0)
+            fused[:, rows, cols] = np.where(valid[rows, cols], self._signal(values) * self.scale, 0)
         return fused, valid
+
+    def _signal(self, values: FloatArray) -> FloatArray:
+        return values - np.array(self.black, np.float32)[:, None, None] if any(self.black) else values
 
     def fuse(self, sample: Sample) -> FloatArray:
         """Returns the pixels under a sample: a product is its own method."""

@@ -12,6 +12,7 @@ from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.sharpen_fusion import LOCAL_BLOCK, Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_models.black import blacks, column
 from ssdiff_models.fusing import ModelFuser
 from ssdiff_models.radiometry import SceneStatistics, cast
 from ssdiff_models.scene import FloatArray, Patch
@@ -70,7 +71,7 @@ def scene_fusers(
         pair: The scene.
         job: The sharpening that makes such rows, whatever its method.
         model: The model, where one of its methods is asked for.
-        scale: What fused values are multiplied with to become DN.
+        scale: What fused values, above black, are multiplied with to become DN.
     """
     networks = {} if model is None else _model_blocks(pair, model)
     blocks = {name: networks[name] if name in networks else _classical_blocks(name, pair, job) for name in methods}
@@ -79,8 +80,9 @@ def scene_fusers(
 
 
 def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
-    # The samples carry EXP for the metrics; only the product's rounding is missing.
-    return cast(sample.lms / np.float32(scale), pair.ms.dtype).astype(np.float32) * np.float32(scale)
+    # The samples carry EXP for the metrics, above black; only the product's rounding is missing.
+    black = column(blacks(pair.statistics()))
+    return (cast(sample.lms / np.float32(scale) + black, pair.ms.dtype).astype(np.float32) - black) * np.float32(scale)
 
 
 def _model_blocks(pair: ScenePair, model: Model) -> dict[str, Blocks]:
@@ -108,8 +110,8 @@ def _classical_blocks(method: str, pair: ScenePair, job: SharpenJob) -> Blocks:
 
 def _fuse(pair: ScenePair, scale: float, blocks: Blocks, sample: Sample) -> FloatArray:
     assert sample.window is not None
-    output = np.empty(sample.lms.shape, np.float32)
+    output, black = np.empty(sample.lms.shape, np.float32), column(blacks(pair.statistics()))
     for block in blocks(_Part(pair=pair, area=sample.window)):
         written = cast(block.fused, pair.ms.dtype).astype(np.float32)
-        output[(slice(None), *block.window.within(sample.window))] = written * np.float32(scale)
+        output[(slice(None), *block.window.within(sample.window))] = (written - black) * np.float32(scale)
     return output

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from ssdiff_cli.jobs.datasets import pair_record, read_scene
 from tests.cli.calls import answer, save_tiny
 from tests.cli.sharpening import Pixels, pixels
 from tests.scenes import Scene, SceneFactory
@@ -68,7 +69,32 @@ def test_check_tells_the_black_level_and_takes_it_back(scene: Scene, tiny: Path,
     assert np.array_equal(one, other)
 
 
-def test_adapting_and_scoring_do_not_see_the_black_level(scene_factory: SceneFactory, tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["--reduced-res", "--full-res"])
+def test_scores_are_those_of_the_signal(protocol: str, scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+    scene = scene_factory(size=512)
+    # A signed type, so that it ends at 0 for neither.
+    plain, black = ([shifted(path, amount, dtype="int32") for path in (scene.pan, scene.ms)] for amount in (0, BLACK))
+    words = ("--methods", "ssdiff,bt-h,brovey,exp", "--model", tiny, "--sensor", "qb")
+    one, other = (answer("eval", protocol, *files, *words)["methods"] for files in (plain, black))
+    for method, scores in one.items():
+        for name, value in scores.items():
+            assert other[method][name] == pytest.approx(value, rel=2e-3, abs=1e-4), (method, name)
+    fused = [tmp_path / f"{number}.tif" for number in range(2)]
+    for files, output in zip((plain, black), fused, strict=True):
+        answer("sharpen", *files, "-o", output, "--method", "gsa")
+    rows = [
+        answer("eval", "--full-res", *files, "--fused", output) for files, output in zip((plain, black), fused, strict=True)
+    ]
+    assert rows[0]["methods"]["0"]["hqnr"] == pytest.approx(rows[1]["methods"]["1"]["hqnr"], rel=1e-3)
+    truth = shifted(scene.truth, BLACK, dtype="int32")
+    angles = [
+        answer("eval", "--fused", output, "--reference", reference)["methods"][output.stem]["sam"]
+        for output, reference in zip(fused, (scene.truth, truth), strict=True)
+    ]
+    assert angles[1] == pytest.approx(angles[0], rel=1e-3)
+
+
+def test_adapting_does_not_see_the_black_level(scene_factory: SceneFactory, tmp_path: Path) -> None:
     scene = scene_factory(size=512)
     pan, ms = shifted(scene.pan, BLACK), shifted(scene.ms, BLACK)
     reports = [
@@ -78,6 +104,17 @@ def test_adapting_and_scoring_do_not_see_the_black_level(scene_factory: SceneFac
     for name in ("before", "after", "bt-h"):
         one, other = (report["unseen"][name] for report in reports)
         assert other == pytest.approx(one, rel=1e-3), name
+
+
+def test_training_does_not_see_the_black_level(scene_factory: SceneFactory) -> None:
+    scene = scene_factory(size=384)
+    one, other = (
+        read_scene(pair_record(str(pan), str(ms), sensor="qb", split="train"), ("blue", "green", "red", "nir"), "bt-h")[0]
+        for pan, ms in ((scene.pan, scene.ms), (shifted(scene.pan, BLACK), shifted(scene.ms, BLACK)))
+    )
+    assert other.means == pytest.approx(one.means)
+    assert float((other.prior - one.prior).abs().max()) < 1e-3
+    assert float((other.gt - one.gt).abs().max()) < 1e-4
 
 
 @pytest.mark.parametrize("amount", [-60, -300, -2000])
