@@ -101,7 +101,7 @@ def _scores(
 
 
 def _print(found: dict[tuple[str, str], list[float]]) -> None:
-    names, methods = (list(dict.fromkeys(part)) for part in zip(*found, strict=True))
+    names, methods = [*CHANGES, *NOISES], dict.fromkeys(method for _, method in found)
     sys.stdout.write("| method | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 1) + "\n")
     for method in methods:
         plain = fmean(found["as it is", method])

@@ -59,8 +59,10 @@ def test_names_and_files_are_located(shelf: Path, tmp_path: Path) -> None:
     assert zoo.locate(str(shelf / "half.safetensors")) == shelf / "half.safetensors"
     with pytest.raises(ModelError, match=r"'nope'.*eight, four, half"):
         zoo.locate("nope")
-    with pytest.raises(ModelError, match="neither a file"):
+    with pytest.raises(ModelError, match="a folder, not a model"):
         zoo.locate(str(tmp_path))
+    with pytest.raises(ModelError, match="neither a file"):
+        zoo.locate(str(tmp_path / "nope.safetensors"))
 
 
 def test_every_shipped_model_loads_and_is_small() -> None:
