@@ -30,10 +30,11 @@ class BandStatistics:
 
     @property
     def offset(self) -> float:
-        """The value that counts as zero signal, in DN: `black`, or one that no data are below, where they are signed or centred."""
+        """The value that counts as zero signal, in DN: `black`, or below it one that only outliers are below."""
         if self.minimum >= self.black:
             return self.black
-        return self.minimum if self.mean - self.black > 2 * self.std else min(self.mean - 3 * self.std, self.minimum)
+        lowest = max(self.minimum, min(self.black, self.mean - 4 * self.std))
+        return lowest if self.mean - self.black > 2 * self.std else min(self.mean - 3 * self.std, lowest)
 
     @property
     def scale(self) -> float:

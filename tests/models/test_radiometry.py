@@ -28,7 +28,16 @@ def test_floats_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("mean", "std", "minimum", "offset"),
-    [(500, 100, 0, 0), (500, 100, -3, -3), (-10, 100, -200, -310), (-10, 100, -400, -400), (0, 1, -3, -3)],
+    [
+        (500, 100, 0, 0),
+        (300, 100, -60, -60),
+        (500, 100, -3, 0),
+        (300, 100, -9999, -100),
+        (-10, 100, -200, -310),
+        (-10, 100, -400, -400),
+        (-10, 100, -9999, -410),
+        (0, 1, -3, -3),
+    ],
 )
 def test_black_is_zero_or_below_signed_data(mean: float, std: float, minimum: float, offset: float) -> None:
     band = BandStatistics(mean=mean, std=std, minimum=minimum, maximum=2000)
