@@ -17,7 +17,7 @@ from ssdiff_models.scene import MS_HALO, Patch
 from ssdiff_models.surface import Surface
 from ssdiff_models.tiles import Window
 
-__all__ = ["NoShift", "SceneShift", "WindowShift", "agree", "lattice", "window_shift"]
+__all__ = ["LEAST_VALID", "NoShift", "SceneShift", "WindowShift", "agree", "lattice", "window_shift"]
 
 REACH = 8
 """MS pixels that the search of the first guess looks to every side."""
