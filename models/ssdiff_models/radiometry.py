@@ -1,6 +1,6 @@
 """Radiometry: DN to and from the range a network works in, and back to the raster's own dtype."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ __all__ = ["BandStatistics", "RatioPrior", "SceneStatistics", "cast"]
 
 RATIO_LIMIT = 8.0
 """Largest modulation of a band by the prior, in either direction."""
+SLIGHT = 0.05
+"""Part of a band's mean by which values may lie below black without their zero being in doubt: noise, overshoot of a correction."""
 _TINY = 1e-30
 """What stands for zero: the ratio is limited anyway, whatever the unit of the values."""
 
@@ -27,14 +29,20 @@ class BandStatistics:
     maximum: float
     black: float = 0.0
     """DN of no signal: what the raster's own scale and offset make 0."""
+    signed: bool = False
+    """Whether the scene's values lie about a zero that is not no signal."""
 
     @property
     def offset(self) -> float:
-        """The value that counts as zero signal, in DN: `black`, or below it one that only outliers are below."""
-        if self.minimum >= self.black:
+        """The value that counts as zero signal, in DN: `black`, or where that says nothing one that only outliers are below."""
+        if not self.signed:
             return self.black
-        lowest = max(self.minimum, min(self.black, self.mean - 4 * self.std))
-        return lowest if self.mean - self.black > 2 * self.std else min(self.mean - 3 * self.std, lowest)
+        return min(self.mean - 3 * self.std, max(self.minimum, self.mean - 4 * self.std))
+
+    @property
+    def below(self) -> bool:
+        """Whether values lie far below black."""
+        return self.minimum < self.black - SLIGHT * abs(self.mean - self.black)
 
     @property
     def scale(self) -> float:
@@ -80,12 +88,20 @@ class RatioPrior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneStatistics:
-    """Radiometry of a whole scene, the same for each of its tiles."""
+    """Radiometry of a whole scene, the same for each of its tiles.
+
+    Where values of any band lie far below black, no band's black is believed: what was taken off one was taken off all.
+    """
 
     pan: BandStatistics
     ms: tuple[BandStatistics, ...]
     prior: RatioPrior | None = None
     """What a model whose prior is no plain LMS starts from; None: not measured."""
+
+    def __post_init__(self) -> None:
+        if any(band.below or band.signed for band in (self.pan, *self.ms)):
+            object.__setattr__(self, "pan", replace(self.pan, signed=True))
+            object.__setattr__(self, "ms", tuple(replace(band, signed=True) for band in self.ms))
 
 
 def cast(values: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:

@@ -1,7 +1,7 @@
 """Samples of a PAN/MS pair of rasters: degraded by Wald's protocol, or as they are."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -112,7 +112,8 @@ def dn_scale(pair: ScenePair) -> int:
 
 
 def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
-    return BandStatistics(**{name: value * scale for name, value in asdict(band).items()})
+    scaled = {name: getattr(band, name) * scale for name in ("mean", "std", "minimum", "maximum", "black")}
+    return replace(band, **scaled)
 
 
 def full_samples(scene: PairSamples, validity: Validity | None = None) -> Iterator[Sample]:

@@ -12,12 +12,13 @@ from ssdiff_models.radiometry import BandStatistics, RatioPrior, SceneStatistics
 
 __all__ = ["read_statistics", "statistics_record"]
 
-NAMES = tuple(field.name for field in fields(BandStatistics))
+NAMES = tuple(field.name for field in fields(BandStatistics) if field.name != "signed")
+"""What a band has of its own; whether a scene is signed follows from all of them."""
 
 
 def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
     """Returns ``{"pan": {"mean", "std", "minimum", "maximum", "black"}, "ms": [one such object a band]}`` in DN, and any ``prior``."""
-    record: dict[str, Any] = {"pan": asdict(statistics.pan), "ms": [asdict(band) for band in statistics.ms]}
+    record: dict[str, Any] = {"pan": _plain(statistics.pan), "ms": [_plain(band) for band in statistics.ms]}
     return record if statistics.prior is None else record | {"prior": asdict(statistics.prior)}
 
 
@@ -49,6 +50,10 @@ def read_statistics(path: str, bands: int) -> SceneStatistics:
     return found
 
 
+def _plain(band: BandStatistics) -> dict[str, float]:
+    return {name: getattr(band, name) for name in NAMES}
+
+
 def _object(text: str) -> dict[str, Any]:
     record = json.loads(text)
     if not isinstance(record, dict):
@@ -70,4 +75,4 @@ def _band(record: Mapping[str, Any]) -> BandStatistics:
     values = {name: float(record[name]) for name in NAMES if name in record or name != "black"}
     if not all(math.isfinite(value) for value in values.values()) or values["std"] < 0 or values["minimum"] > values["maximum"]:
         raise ValueError(f"no statistics of a band: {values}")
-    return BandStatistics(**values)
+    return BandStatistics(**values)  # type: ignore[arg-type]

@@ -64,6 +64,7 @@ def write_metadata(output: DatasetWriter, pair: ScenePair, provenance: Mapping[s
 def _dataset_tags(ms: DatasetReader, pan: DatasetReader) -> dict[str, dict[str, str]]:
     domains = [domain for domain in ms.tag_namespaces() if domain not in _OWN_DOMAINS]
     tags = {"": ms.tags()} | {domain: ms.tags(ns=domain) for domain in domains}
+    tags[""] = {key: value for key, value in tags[""].items() if not key.startswith("STATISTICS_")}
     tags[""].pop("AREA_OR_POINT", None)
     # How a transform is to be understood belongs to the one who owns the transform.
     if "AREA_OR_POINT" in pan.tags():

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.radiometry import BandStatistics, cast
+from ssdiff_models.radiometry import BandStatistics, SceneStatistics, cast
 
 
 def test_integers_are_rounded_to_even_and_clipped() -> None:
@@ -30,19 +32,33 @@ def test_floats_stay_as_they_are() -> None:
     ("mean", "std", "minimum", "offset"),
     [
         (500, 100, 0, 0),
-        (300, 100, -60, -60),
-        (500, 100, -3, 0),
-        (300, 100, -9999, -100),
+        (500, 100, -3, 0),  # noise
+        (500, 200, -60, -100),
+        (300, 100, -9999, -100),  # a fill value
         (-10, 100, -200, -310),
         (-10, 100, -400, -400),
-        (-10, 100, -9999, -410),
         (0, 1, -3, -3),
     ],
 )
 def test_black_is_zero_or_below_signed_data(mean: float, std: float, minimum: float, offset: float) -> None:
     band = BandStatistics(mean=mean, std=std, minimum=minimum, maximum=2000)
-    assert band.offset == offset
-    assert band.scale == mean - offset > 0
+    (found,) = SceneStatistics(pan=BandStatistics(mean=9, std=1, minimum=5, maximum=20), ms=(band,)).ms
+    assert found.offset == offset
+    assert found.scale == mean - offset > 0
+
+
+def test_where_one_band_is_signed_no_bands_black_is_believed() -> None:
+    plain = [BandStatistics(mean=500, std=100, minimum=200, maximum=900) for _ in range(2)]
+    low = BandStatistics(mean=50, std=100, minimum=-150, maximum=400)
+    found = SceneStatistics(pan=plain[0], ms=(plain[1], low))
+    assert [band.offset for band in (found.pan, *found.ms)] == [200, 200, -250]
+    # The same scene with other zeros.
+    moved = SceneStatistics(pan=shifted(plain[0], -900), ms=(shifted(plain[1], -900), shifted(low, -900)))
+    assert [band.offset for band in (moved.pan, *moved.ms)] == [-700, -700, -1150]
+
+
+def shifted(band: BandStatistics, amount: float) -> BandStatistics:
+    return replace(band, mean=band.mean + amount, minimum=band.minimum + amount, maximum=band.maximum + amount)
 
 
 def test_a_band_without_content_is_refused() -> None:
