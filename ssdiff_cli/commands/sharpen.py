@@ -1,7 +1,7 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -47,9 +47,6 @@ from ssdiff_cli.options import (
     Tile,
     Verbose,
 )
-
-if TYPE_CHECKING:
-    from ssdiff_cli.jobs.sharpen_job import SharpenJob
 
 __all__ = ["sharpen"]
 
@@ -153,7 +150,7 @@ def sharpen(
             device=device, precision=precision, batch=batch_size, threads=num_threads, compile=compile_network
         ),
     )
-    _refuse_needless(job)
+    jobs.check_needless(job)
     if adapt:
         from ssdiff_cli.jobs.adapt import adapted_for
 
@@ -176,17 +173,3 @@ def _print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
         return
     for key, value in plan.items():
         console.result(f"{key}: {value}")
-
-
-def _refuse_needless(job: "SharpenJob") -> None:
-    """Refuses options of the network where there is none; in a batch they may be meant for other pairs."""
-    from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions
-    from ssdiff_models.errors import UsageError
-
-    if job.method == NETWORK:
-        return
-    if job.statistics is not None:
-        raise UsageError(f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out")
-    for name in ("steps", "sampler", "samples", "tile", "overlap"):
-        if getattr(job.fusion, name) not in (getattr(FusionOptions(), name), "ddim"):
-            raise UsageError(f"--method {job.method} has no --{name}: that is the network's; leave it out")

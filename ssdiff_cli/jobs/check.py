@@ -10,7 +10,7 @@ from ssdiff_cli.jobs.model_shelf import ModelShelf
 from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
 from ssdiff_cli.jobs.registration import explain
 from ssdiff_cli.jobs.scene_statistics import statistics_record
-from ssdiff_cli.jobs.sharpen import check_arguments
+from ssdiff_cli.jobs.sharpen import check_arguments, check_needless
 from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import NETWORK, SharpenJob
 from ssdiff_cli.rasters.area import parse_crs
@@ -39,6 +39,7 @@ def check(job: SharpenJob) -> dict[str, Any]:
         InputError: When sharpening would be refused, for whatever reason; in the words of that refusal.
     """
     check_arguments(job)
+    check_needless(job)
     _check_names(job)
     try:
         return _look(job)

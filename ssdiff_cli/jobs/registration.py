@@ -81,8 +81,8 @@ def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
     option = "--register-local" if local else "--register"
     if not found.windows:
         raise InputError(
-            f"{pair.ms.path}: {option} finds too little that PAN and MS share to tell their shift: leave {option} out, "
-            "or give a larger scene"
+            f"{pair.ms.path}: {option} finds too little that PAN and MS share to tell their shift: check that both show "
+            f"the same place, leave {option} out, or give a larger scene"
         )
     remedy = "check that both show the same place at the same time, or " if local else "try --register-local, or "
     raise InputError(f"{pair.ms.path}: {option} finds no shift, since {found.reason}: {remedy}leave {option} out")

@@ -1,6 +1,7 @@
 """Sharpening one pair of rasters into one output: plan, run, report."""
 
 import json
+import os
 import resource
 import sys
 import time
@@ -15,13 +16,14 @@ from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob, SharpenReport
 from ssdiff_cli.jobs.sharpen_key import settings_key
+from ssdiff_cli.jobs.sharpen_spread import check_named_spread, open_spread, spread_is_named
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.shards import shard_path
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
 from ssdiff_models.errors import UsageError
 
-__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "check_arguments", "plan", "sharpen"]
+__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "check_arguments", "check_needless", "plan", "sharpen"]
 
 Progress = Callable[[int, int, int], None]
 """``progress(done, total, pixels)``: blocks done, blocks in all, PAN pixels done."""
@@ -39,14 +41,17 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
         SsdiffError: When anything the user gave cannot be used; nothing is then left under the output's name.
     """
     started = time.perf_counter()
-    _check_outputs(job)
     check_arguments(job)
+    named = spread_is_named(job)
+    _check_outputs(job, spread_is_named=named)
     with raster_env(num_threads=1), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, models or ModelShelf()))
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
         options = replace(job.sink, provenance=_provenance(job, scene, fusion), key=settings_key(job, scene, fusion))
+        if named:
+            check_named_spread(job, options)
         sink = stack.enter_context(open_sink(job.output, pair, options=options))
-        spread = _spread_sink(job, scene, stack, fusion)
+        spread = stack.enter_context(open_spread(job, pair, options)) if job.uncertainty and not named else None
         _write(fusion, sink, spread, progress)
     return _report(job, scene, fusion, sink.path, started)
 
@@ -59,7 +64,7 @@ def check_arguments(job: SharpenJob) -> None:
     """
     if job.uncertainty is not None and (job.method != NETWORK or job.fusion.samples < 2):
         raise UsageError("--uncertainty needs --samples 2 or more, drawn by the network: one sample has no spread")
-    if job.uncertainty is not None and job.uncertainty == job.output:
+    if job.uncertainty is not None and os.path.realpath(job.uncertainty) == os.path.realpath(job.output):
         raise UsageError(f"{job.output}: both the output and its uncertainty; choose another --uncertainty")
     if job.method != NETWORK and job.model is not None:
         raise UsageError(f"--method {job.method} uses no model: leave --model out")
@@ -69,8 +74,23 @@ def check_arguments(job: SharpenJob) -> None:
         sensors.get(job.sensor)
 
 
-def _check_outputs(job: SharpenJob) -> None:
-    for output in (job.output, job.uncertainty):
+def check_needless(job: SharpenJob) -> None:
+    """Refuses options of the network where there is none; in a batch they may be meant for other pairs.
+
+    Raises:
+        UsageError: When there is one.
+    """
+    if job.method == NETWORK:
+        return
+    if job.statistics is not None:
+        raise UsageError(f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out")
+    for name in ("steps", "sampler", "samples", "tile", "overlap"):
+        if getattr(job.fusion, name) not in (getattr(FusionOptions(), name), "ddim"):
+            raise UsageError(f"--method {job.method} has no --{name}: that is the network's; leave it out")
+
+
+def _check_outputs(job: SharpenJob, *, spread_is_named: bool) -> None:
+    for output in (job.output, None if spread_is_named else job.uncertainty):
         if output is not None:
             path = shard_path(output, job.sink.shard) if job.sink.shard else output
             check_output(path, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
@@ -100,20 +120,6 @@ def _history(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> str:
 def _base(path: str) -> str:
     """The file's own name: folders are nobody else's business."""
     return path.rstrip("/").rpartition("/")[2]
-
-
-def _spread_sink(job: SharpenJob, scene: OpenScene, stack: ExitStack, fusion: Fusion) -> RasterSink | None:
-    if job.uncertainty is None:
-        return None
-    options = replace(
-        job.sink,
-        dtype="float32",
-        nodata=float("nan"),
-        creation=tuple(option for option in job.sink.creation if option[0].upper() not in {"NBITS", "PREDICTOR"}),
-        key=settings_key(job, scene, fusion),
-        provenance=_provenance(job, scene, fusion) | {"CONTENT": "standard deviation of the samples, DN"},
-    )
-    return stack.enter_context(open_sink(job.uncertainty, scene.pair, options=options))
 
 
 def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress: Progress) -> None:
@@ -175,8 +181,8 @@ def plan(job: SharpenJob) -> dict[str, object]:
     Raises:
         SsdiffError: Whatever the run itself would refuse.
     """
-    _check_outputs(job)
     check_arguments(job)
+    _check_outputs(job, spread_is_named=spread_is_named(job))
     with raster_env(num_threads=1), open_scene(job, ModelShelf()) as scene:
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
         area, dtype = pair.area, job.sink.dtype or str(pair.ms.dtype)

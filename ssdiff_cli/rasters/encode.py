@@ -53,6 +53,8 @@ def make_template(pair: ScenePair, profile: OutputProfile, provenance: Mapping[s
     with refused_options(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
         with memory.open(width=area.cols, height=area.rows, **keywords) as output:
             write_metadata(output, pair, provenance, cog=profile.cog)
+            if profile.deviations:
+                output.offsets = (0.0,) * profile.bands
             if profile.masked:
                 # Zeros leave the mask sparse, but create its directory.
                 output.write_mask(np.zeros((1, 1), np.uint8), window=rasterio.windows.Window(0, 0, 1, 1))

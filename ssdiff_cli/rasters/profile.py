@@ -43,6 +43,8 @@ class SinkOptions:
     """Which part of the output this run makes; None makes all of it."""
     num_threads: int = 1
     """Threads that encode tiles."""
+    deviations: bool = False
+    """Whether values are deviations of DN, which take the bands' scale and not their offset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class OutputProfile:
     block_cols: int
     creation: Mapping[str, Any]
     """Creation options for GDAL."""
+    deviations: bool = False
+    """As in `SinkOptions`."""
 
     @property
     def tiles_down(self) -> int:
@@ -101,6 +105,7 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
         block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows, _tile_height(pair, dtype)),
         block_cols=_block(creation.pop("BLOCKXSIZE", None), pair.area.cols, BLOCK),
         creation=_with_defaults(creation, dtype),
+        deviations=options.deviations,
     )
 
 

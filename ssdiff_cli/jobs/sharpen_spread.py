@@ -1,0 +1,59 @@
+"""The uncertainty beside an output: its file, and what becomes of it when a run is killed between the two final names."""
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import rasterio
+
+from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.rasters.journal import Journal
+from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.shards import shard_path
+from ssdiff_cli.rasters.writer import RasterSink, SinkOptions, open_sink
+from ssdiff_models.errors import UsageError
+
+__all__ = ["check_named_spread", "open_spread", "spread_is_named"]
+
+CONTENT = "standard deviation of the samples, DN"
+
+
+def open_spread(job: SharpenJob, pair: ScenePair, options: SinkOptions) -> AbstractContextManager[RasterSink]:
+    """Opens the file of standard deviations, given the output's options."""
+    assert job.uncertainty is not None
+    own = replace(
+        options,
+        dtype="float32",
+        nodata=float("nan"),
+        creation=tuple(option for option in options.creation if option[0].upper() not in {"NBITS", "PREDICTOR"}),
+        provenance={**options.provenance, "CONTENT": CONTENT},
+        deviations=True,
+    )
+    return open_sink(job.uncertainty, pair, options=own)
+
+
+def spread_is_named(job: SharpenJob) -> bool:
+    """Whether the uncertainty has its final name while the output is unfinished: it is the first of the two to get it."""
+    if job.uncertainty is None or job.sink.overwrite:
+        return False
+    output, spread = (shard_path(path, job.sink.shard) if job.sink.shard else path for path in (job.output, job.uncertainty))
+    unfinished = Path(f"{output}.part").exists() and Journal(output).path.exists()
+    return unfinished and Path(spread).exists() and not Path(output).exists() and not Path(f"{spread}.part").exists()
+
+
+def check_named_spread(job: SharpenJob, options: SinkOptions) -> None:
+    """Makes sure that it is this run's: it says how it was made.
+
+    Raises:
+        UsageError: When it is not.
+    """
+    assert job.uncertainty is not None
+    path = shard_path(job.uncertainty, job.sink.shard) if job.sink.shard else job.uncertainty
+    try:
+        with rasterio.open(path) as file:
+            tags = file.tags(ns="SSDIFF")
+    except rasterio.errors.RasterioError:
+        tags = {}
+    expected = {**options.provenance, "CONTENT": CONTENT}
+    if any(tags.get(name) != value for name, value in expected.items()):
+        raise UsageError(f"{path}: exists, and comes from another run; pass --overwrite to replace it")
