@@ -4,10 +4,9 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-import rasterio
-
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.journal import Journal
+from ssdiff_cli.rasters.metadata import read_provenance
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.shards import shard_path
 from ssdiff_cli.rasters.writer import RasterSink, SinkOptions, open_sink
@@ -49,11 +48,7 @@ def check_named_spread(job: SharpenJob, options: SinkOptions) -> None:
     """
     assert job.uncertainty is not None
     path = shard_path(job.uncertainty, job.sink.shard) if job.sink.shard else job.uncertainty
-    try:
-        with rasterio.open(path) as file:
-            tags = file.tags(ns="SSDIFF")
-    except rasterio.errors.RasterioError:
-        tags = {}
+    tags = read_provenance(path)
     expected = {**options.provenance, "CONTENT": CONTENT}
     if any(tags.get(name) != value for name, value in expected.items()):
         raise UsageError(f"{path}: exists, and comes from another run; pass --overwrite to replace it")

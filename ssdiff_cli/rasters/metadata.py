@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
@@ -14,7 +15,7 @@ from ssdiff_cli.rasters.georef import compose
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.tiles import Window
 
-__all__ = ["place_keywords", "write_metadata"]
+__all__ = ["place_keywords", "read_provenance", "write_metadata"]
 
 _OWN_DOMAINS = {"IMAGE_STRUCTURE", "SUBDATASETS", "DERIVED_SUBDATASETS", "RPC", "GEOLOCATION", "COLOR_PROFILE", "SSDIFF"}
 """Domains of the MS that do not hold for the output or that are written on their own."""
@@ -59,6 +60,15 @@ def write_metadata(output: DatasetWriter, pair: ScenePair, provenance: Mapping[s
     padding = padding_for(output) if cog else ""
     if padding:
         output.update_tags(ns="SSDIFF", **{PADDING: padding})
+
+
+def read_provenance(path: str) -> dict[str, str]:
+    """Returns what an output says of how it was made; nothing where it says nothing, or is no raster."""
+    try:
+        with rasterio.open(path) as file:
+            return dict(file.tags(ns="SSDIFF"))
+    except rasterio.errors.RasterioError:
+        return {}
 
 
 def _dataset_tags(ms: DatasetReader, pan: DatasetReader) -> dict[str, dict[str, str]]:
