@@ -1,6 +1,7 @@
 """Rasters and models to measure with: quickly made, of any size, never whole in memory."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -11,9 +12,13 @@ from rasterio.windows import Window
 from ssdiff_models.checkpoint import Checkpoint, save_checkpoint
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 
-__all__ = ["fresh_model", "pixels", "write_model", "write_pair"]
+__all__ = ["BLOCK", "GSD", "RATIO", "fresh_model", "pair_paths", "pair_profile", "pixels", "write_model", "write_pair"]
 
 RATIO, BANDS, PIECE = 4, 4, 512
+BLOCK = 256
+"""Side of a tile of the files."""
+GSD = 0.5
+"""Metres a PAN pixel."""
 
 
 def pixels(
@@ -28,19 +33,28 @@ def pixels(
     return pan.astype(np.uint16), ms.astype(np.uint16)
 
 
+def pair_paths(folder: Path, side: int) -> tuple[Path, Path]:
+    """Returns the names of the PAN and the MS of `side` PAN pixels."""
+    return folder / f"pan{side}.tif", folder / f"ms{side}.tif"
+
+
+def pair_profile(size: int, count: int, gsd: float) -> dict[str, Any]:
+    """Returns what `rasterio.open` takes to write one of them, of `size` pixels of its own."""
+    return {
+        "driver": "GTiff", "width": size, "height": size, "count": count, "dtype": "uint16", "crs": "EPSG:32631",
+        "transform": Affine(gsd, 0, 500_000, 0, -gsd, 4_600_000), "tiled": True, "compress": "deflate", "zlevel": 1,
+        "predictor": 2, "blockxsize": BLOCK, "blockysize": BLOCK, "interleave": "pixel", "photometric": "minisblack",
+    }  # fmt: skip
+
+
 def write_pair(folder: Path, side: int) -> tuple[Path, Path]:
     """Writes a pair of `side` PAN pixels, piece by piece, and returns its files."""
     pan, ms = pixels(PIECE)
-    paths = folder / f"pan{side}.tif", folder / f"ms{side}.tif"
-    for path, piece, gsd in ((paths[0], pan[None], 0.5), (paths[1], ms, 0.5 * RATIO)):
+    paths = pair_paths(folder, side)
+    for path, piece, gsd in ((paths[0], pan[None], GSD), (paths[1], ms, GSD * RATIO)):
         count, size, _ = piece.shape
         whole = side * size // PIECE
-        profile = {
-            "driver": "GTiff", "width": whole, "height": whole, "count": count, "dtype": "uint16", "crs": "EPSG:32631",
-            "transform": Affine(gsd, 0, 500_000, 0, -gsd, 4_600_000), "tiled": True, "compress": "deflate", "zlevel": 1,
-            "predictor": 2, "blockxsize": 256, "blockysize": 256, "interleave": "pixel", "photometric": "minisblack",
-        }  # fmt: skip
-        with rasterio.open(path, "w", **profile) as file:
+        with rasterio.open(path, "w", **pair_profile(whole, count, gsd)) as file:
             for row in range(0, whole, size):
                 for col in range(0, whole, size):
                     rows, cols = min(size, whole - row), min(size, whole - col)

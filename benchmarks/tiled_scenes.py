@@ -4,15 +4,13 @@ import os
 from pathlib import Path
 
 import rasterio
-from affine import Affine
 from rasterio.windows import Window
 
-from benchmarks.scenes import RATIO, pixels
+from benchmarks.scenes import BLOCK, GSD, RATIO, pair_paths, pair_profile, pixels
 from ssdiff_cli.rasters.tiff import Page, read_pages
 
 __all__ = ["write_repeated_pair"]
 
-BLOCK = 256
 PIECE = BLOCK * RATIO
 """PAN pixels a side that are repeated: one tile of the MS."""
 
@@ -20,16 +18,10 @@ PIECE = BLOCK * RATIO
 def write_repeated_pair(folder: Path, side: int) -> tuple[Path, Path]:
     """Writes a pair of `side` PAN pixels, a multiple of 1024, and returns its files: what reads them decodes all the pixels."""
     pan, ms = pixels(PIECE)
-    paths = folder / f"pan{side}.tif", folder / f"ms{side}.tif"
-    for path, piece, gsd in ((paths[0], pan[None], 0.5), (paths[1], ms, 0.5 * RATIO)):
+    paths = pair_paths(folder, side)
+    for path, piece, gsd in ((paths[0], pan[None], GSD), (paths[1], ms, GSD * RATIO)):
         count, size, _ = piece.shape
-        whole = side * size // PIECE
-        profile = {
-            "driver": "GTiff", "width": whole, "height": whole, "count": count, "dtype": "uint16", "crs": "EPSG:32631",
-            "transform": Affine(gsd, 0, 500_000, 0, -gsd, 4_600_000), "tiled": True, "compress": "deflate", "zlevel": 1,
-            "predictor": 2, "blockxsize": BLOCK, "blockysize": BLOCK, "interleave": "pixel", "photometric": "minisblack",
-            "BIGTIFF": "YES", "SPARSE_OK": "TRUE",
-        }  # fmt: skip
+        profile = pair_profile(side * size // PIECE, count, gsd) | {"BIGTIFF": "YES", "SPARSE_OK": "TRUE"}
         with rasterio.open(path, "w", **profile) as file:
             file.write(piece, window=Window(0, 0, size, size))
         _repeat(path, size // BLOCK)
