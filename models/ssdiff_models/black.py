@@ -12,7 +12,7 @@ from ssdiff_models.radiometry import BandStatistics, SceneStatistics
 from ssdiff_models.scene import FloatArray, Patch, Source
 from ssdiff_models.tiles import Window
 
-__all__ = ["AboveBlack", "above", "blacks", "column"]
+__all__ = ["AboveBlack", "above", "blacks", "column", "zeros"]
 
 Blacks = tuple[float, ...]
 """DN of each MS band, then of the PAN."""
@@ -21,6 +21,11 @@ Blacks = tuple[float, ...]
 def blacks(statistics: SceneStatistics) -> Blacks:
     """Returns the DN of no signal of each MS band and of the PAN, as metadata have them."""
     return (*(band.black for band in statistics.ms), statistics.pan.black)
+
+
+def zeros(statistics: SceneStatistics) -> Blacks:
+    """Returns what a network takes for zero in each MS band and the PAN: their black, or where that cannot be, one below the data."""
+    return (*(band.offset for band in statistics.ms), statistics.pan.offset)
 
 
 def column(black: Blacks) -> FloatArray:

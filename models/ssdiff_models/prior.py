@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssdiff_models.black import above
+from ssdiff_models.black import above, zeros
 from ssdiff_models.classical.base import Context
 from ssdiff_models.classical.block import Block, Geometry, WindowBlock
 from ssdiff_models.classical.modulation import BroveyHaze, BroveyHazeRule
@@ -43,7 +43,7 @@ def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) 
     Raises:
         InputError: When the windows have no two valid pixels.
     """
-    black = (*(band.offset for band in statistics.ms), statistics.pan.offset)
+    black = zeros(statistics)
     geometry = Geometry(ratio=source.ratio, phase=phase)
     ranges = tuple((band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms)
     reach = BroveyHaze().reach(geometry)

@@ -12,7 +12,7 @@ from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import ScenePair, open_pair
 from ssdiff_models import zoo
 from ssdiff_models.arrays import default_limits
-from ssdiff_models.black import AboveBlack
+from ssdiff_models.black import AboveBlack, zeros
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.transplant import transplant
@@ -91,9 +91,8 @@ def samples(pair: ScenePair, gains: tuple[float, ...], base: Checkpoint) -> Iter
         InputError: When none has, or a band has no content.
     """
     found = False
-    scene = pair.statistics()
-    # Whatever counts as black, the degraded scene is in units of what is above it, as the network will see it.
-    whole = AboveBlack(source=pair, black=(*(band.offset for band in scene.ms), scene.pan.offset))
+    # Whatever counts as zero, the degraded scene is in units of what is above it, as the network will see it.
+    whole = AboveBlack(source=pair, black=zeros(pair.statistics()))
     for window in _windows(pair):
         patch = whole.read(window)
         if float(patch.valid.mean()) >= LEAST_VALID:

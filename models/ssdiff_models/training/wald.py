@@ -107,7 +107,7 @@ def from_reference(
         gt=normal[:-1],
         pan=normal[-1:],
         lms=lms,
-        prior=lms if prior == "lms" else _ratio_prior(normal[-1:], ms, lms, clear, ratio),
+        prior=_prior_image(prior, pan=normal[-1:], ms=ms, lms=lms, valid=clear),
         ms=ms,
         valid=clear,
         means=tuple(means),
@@ -130,14 +130,15 @@ def noisy(scene: WaldScene, *, pan: float, ms: float, ratio: int, prior: PriorNa
         image + sigma * torch.randn(image.shape, generator=generator) for image, sigma in ((scene.pan, pan), (scene.ms, ms))
     )
     lms = interpolate(coarse, ratio, (ratio - 1) / 2)
-    image = lms if prior == "lms" else _ratio_prior(sharp, coarse, lms, scene.valid, ratio)
+    image = _prior_image(prior, pan=sharp, ms=coarse, lms=lms, valid=scene.valid)
     return replace(scene, pan=sharp, ms=coarse, lms=lms, prior=image)
 
 
-def _ratio_prior(pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor, ratio: int) -> Tensor:
-    """Returns the prior image; its numbers come from valid pixels, in units of the bands' means, where it gives the same as in DN."""
-    if not bool(valid.any()):
+def _prior_image(prior: PriorName, *, pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor) -> Tensor:
+    """Returns the prior image; a ratio's numbers come from valid pixels, in units of the bands' means, where it gives the same as in DN."""
+    if prior == "lms" or not bool(valid.any()):
         return lms
+    ratio = pan.shape[-1] // ms.shape[-1]
     numbers = measure_images(pan[0] + 1, ms + 1, valid.numpy(), ratio=ratio, phase=(ratio - 1) / 2)
     return numbers.image(lms + 1, pan + 1) - 1
 
