@@ -18,7 +18,7 @@ from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob, Shar
 from ssdiff_cli.jobs.sharpen_key import settings_key
 from ssdiff_cli.jobs.sharpen_spread import check_named_spread, open_spread, spread_is_named
 from ssdiff_cli.rasters.env import raster_env
-from ssdiff_cli.rasters.shards import shard_path
+from ssdiff_cli.rasters.shards import own_path
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
 from ssdiff_models.errors import UsageError
@@ -43,7 +43,7 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
     started = time.perf_counter()
     check_arguments(job)
     named = spread_is_named(job)
-    _check_outputs(job, spread_is_named=named)
+    _check_outputs(job, but_spread=named)
     with raster_env(num_threads=1), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, models or ModelShelf()))
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
@@ -70,6 +70,8 @@ def check_arguments(job: SharpenJob) -> None:
         raise UsageError(f"--method {job.method} uses no model: leave --model out")
     if job.method != NETWORK and job.consistency:
         raise UsageError(f"--method {job.method} has no --consistency: it projects what the network makes; leave it out")
+    if job.method != NETWORK and job.statistics is not None:
+        raise UsageError(f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out")
     if job.sensor is not None:
         sensors.get(job.sensor)
 
@@ -82,17 +84,15 @@ def check_needless(job: SharpenJob) -> None:
     """
     if job.method == NETWORK:
         return
-    if job.statistics is not None:
-        raise UsageError(f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out")
     for name in ("steps", "sampler", "samples", "tile", "overlap"):
         if getattr(job.fusion, name) not in (getattr(FusionOptions(), name), "ddim"):
             raise UsageError(f"--method {job.method} has no --{name}: that is the network's; leave it out")
 
 
-def _check_outputs(job: SharpenJob, *, spread_is_named: bool) -> None:
-    for output in (job.output, None if spread_is_named else job.uncertainty):
+def _check_outputs(job: SharpenJob, *, but_spread: bool) -> None:
+    for output in (job.output, None if but_spread else job.uncertainty):
         if output is not None:
-            path = shard_path(output, job.sink.shard) if job.sink.shard else output
+            path = own_path(output, job.sink.shard)
             check_output(path, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
 
 
@@ -182,7 +182,7 @@ def plan(job: SharpenJob) -> dict[str, object]:
         SsdiffError: Whatever the run itself would refuse.
     """
     check_arguments(job)
-    _check_outputs(job, spread_is_named=spread_is_named(job))
+    _check_outputs(job, but_spread=spread_is_named(job))
     with raster_env(num_threads=1), open_scene(job, ModelShelf()) as scene:
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
         area, dtype = pair.area, job.sink.dtype or str(pair.ms.dtype)

@@ -8,7 +8,7 @@ from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.journal import Journal
 from ssdiff_cli.rasters.metadata import read_provenance
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_cli.rasters.shards import shard_path
+from ssdiff_cli.rasters.shards import own_path
 from ssdiff_cli.rasters.writer import RasterSink, SinkOptions, open_sink
 from ssdiff_models.errors import UsageError
 
@@ -35,7 +35,7 @@ def spread_is_named(job: SharpenJob) -> bool:
     """Whether the uncertainty has its final name while the output is unfinished: it is the first of the two to get it."""
     if job.uncertainty is None or job.sink.overwrite:
         return False
-    output, spread = (shard_path(path, job.sink.shard) if job.sink.shard else path for path in (job.output, job.uncertainty))
+    output, spread = (own_path(path, job.sink.shard) for path in (job.output, job.uncertainty))
     unfinished = Path(f"{output}.part").exists() and Journal(output).path.exists()
     return unfinished and Path(spread).exists() and not Path(output).exists() and not Path(f"{spread}.part").exists()
 
@@ -47,7 +47,7 @@ def check_named_spread(job: SharpenJob, options: SinkOptions) -> None:
         UsageError: When it is not.
     """
     assert job.uncertainty is not None
-    path = shard_path(job.uncertainty, job.sink.shard) if job.sink.shard else job.uncertainty
+    path = own_path(job.uncertainty, job.sink.shard)
     tags = read_provenance(path)
     expected = {**options.provenance, "CONTENT": CONTENT}
     if any(tags.get(name) != value for name, value in expected.items()):

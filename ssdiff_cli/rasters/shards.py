@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from ssdiff_models.errors import InputError, UsageError
 
-__all__ = ["Shard", "ShardNote", "read_note", "shard_path"]
+__all__ = ["Shard", "ShardNote", "own_path", "read_note", "shard_path"]
 
 BAND_ROWS = 1024
 """Rows of a band where the scene has enough of them: several rows of tiles, so that little is computed twice."""
@@ -62,6 +62,11 @@ def shard_path(output: str, shard: Shard) -> str:
     """Returns the name of a shard's file: ``out.tif`` becomes ``out.shard2of4.tif``."""
     path = Path(output)
     return str(path.with_name(f"{path.stem}.shard{shard.index}of{shard.count}{path.suffix}"))
+
+
+def own_path(output: str, shard: Shard | None) -> str:
+    """Returns the file that a run writes: the output itself, or its shard of it."""
+    return shard_path(output, shard) if shard else output
 
 
 def read_note(file: BinaryIO, path: str) -> ShardNote:

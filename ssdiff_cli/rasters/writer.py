@@ -27,7 +27,7 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile, SinkOptions, output_profile
 from ssdiff_cli.rasters.recorder import Recorder, current_boot
 from ssdiff_cli.rasters.settle import settle
-from ssdiff_cli.rasters.shards import ShardNote, shard_path
+from ssdiff_cli.rasters.shards import ShardNote, own_path
 from ssdiff_cli.rasters.store import TileFile, disk_errors, lock_part
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import BoolArray, FloatArray
@@ -184,7 +184,7 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
             unfinished run with other settings is there.
         ResourceError: When the disk is full.
     """
-    path = shard_path(output, options.shard) if options.shard else output
+    path = own_path(output, options.shard)
     check_output(path, overwrite=options.overwrite, inputs=(pair.pan.path, pair.ms.path))
     profile = output_profile(pair, options)
     try_encoding(profile)

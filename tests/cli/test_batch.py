@@ -77,6 +77,14 @@ def test_json_lines_from_stdin_with_settings_of_their_own(scene: Scene, tiny: Pa
         assert file.tags(ns="SSDIFF")["SENSOR"] == "qb"
 
 
+def test_statistics_that_a_pairs_method_has_no_use_for_are_its_failure(scene: Scene, tmp_path: Path) -> None:
+    rows = (f"{scene.pan},{scene.ms},{tmp_path / name},gsa,{stats}" for name, stats in (("a.tif", "any.json"), ("b.tif", "")))
+    done = ssdiff("batch", csv(tmp_path, *rows, header="pan,ms,out,method,stats"))
+    assert done.exit_code == 1
+    assert [line["status"] for line in lines(done)] == ["failed", "done"]
+    assert "--method gsa has no use for --stats" in lines(done)[0]["error"]
+
+
 def test_the_output_is_that_of_sharpen(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     alone, listed = tmp_path / "alone.tif", tmp_path / "listed.tif"
     assert ssdiff("sharpen", scene.pan, scene.ms, "-o", alone, "--model", tiny).exit_code == 0
