@@ -11,13 +11,8 @@ from ssdiff_cli.jobs.sharpen import FusionOptions, SharpenJob, sharpen
 from ssdiff_cli.rasters import writer
 from ssdiff_cli.rasters.finish import place_output
 from ssdiff_models.errors import UsageError
-from tests.cli.calls import refusal, save_tiny, ssdiff
+from tests.cli.calls import refusal, ssdiff
 from tests.scenes import Scene, SceneFactory
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

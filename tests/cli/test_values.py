@@ -8,17 +8,12 @@ import pytest
 import rasterio
 
 from ssdiff_cli.jobs.datasets import pair_record, read_scene
-from tests.cli.calls import answer, save_tiny
+from tests.cli.calls import answer
 from tests.cli.sharpening import Pixels, pixels
 from tests.scenes import Scene, SceneFactory
 
 BLACK = 1000
 SCALE = 1e-4
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
