@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.anchor import PlacedAnchor
+from ssdiff_models.chebyshev import solve
 from ssdiff_models.degrade import mtf_kernel
 from ssdiff_models.resampling import Filter, resample
 
@@ -48,11 +49,6 @@ class PlacedView:
         steps = tuple(_round_trip(gain, anchor.pitch) for gain in self._gains)
         self._round_trip = torch.tensor(steps, dtype=anchor.pixels.dtype, device=anchor.pixels.device).T[:, :, None, None]
 
-    @property
-    def quick(self) -> bool:
-        """Whether a round is a few small products: here it gathers several taps for each pixel."""
-        return False
-
     def shares(self, rounds: int) -> tuple[int, ...]:
         """Returns how many rounds follow each exact look at the image, since `correction` takes the MS's pixels for square ones.
 
@@ -71,11 +67,12 @@ class PlacedView:
 
     def correction(self, wanted: Tensor, rounds: int) -> Tensor:
         """Returns the image of interpolated MS pixels that, seen by the sensor, is nearly `wanted`."""
-        wanted = total = self._continued(wanted)
-        for _ in range(rounds - 1):
-            seen = _along(_along(total, self._round_trip, -2), self._round_trip, -1)
-            total = self._continued(total + (wanted - seen))
+        total = solve(self._seen_again, self._continued(wanted), rounds)
         return _read(total, self._anchor.under.flatten(2), SMOOTH_TAPS).view(*total.shape[:2], *self._shape)
+
+    def _seen_again(self, pixels: Tensor) -> Tensor:
+        """Returns what the sensor sees of interpolated MS pixels."""
+        return self._continued(_along(_along(pixels, self._round_trip, -2), self._round_trip, -1))
 
     def _filtered(self, image: Tensor) -> Tensor:
         """Returns the image through the MTF, mirrored at its borders and with half of the taps more on every side."""

@@ -153,3 +153,26 @@ def test_limits_that_nothing_reaches_change_no_bit() -> None:
     pair = project(two, twice, gains=GAINS, ratio=4, phase=1.5, limits=(low, high))
     assert torch.equal(pair[0], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[0])
     assert not torch.equal(pair[1], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[1])
+
+
+def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_it_goes() -> None:
+    """A lamp on dark ground, of which the MTF would have spread more than the MS shows: no image without negative pixels gives it."""
+    ms = torch.full((1, 24, 24), 20.0)
+    ms[0, 12, 12] = 400
+    image = torch.full((1, 96, 96), 20.0)
+    low, high = torch.zeros(1, 1, 1), torch.full((1, 1, 1), 1e4)
+    plain = project(image, ms, gains=(0.22,), ratio=4, phase=1.5).clamp(low, high)
+    within = project(image, ms, gains=(0.22,), ratio=4, phase=1.5, limits=(low, high))
+    before, after = (float((reduce_ms(result, (0.22,), 4, 1.5) - ms).square().sum().sqrt()) for result in (plain, within))
+    assert after < 0.6 * before
+
+
+def test_a_band_that_reaches_no_limit_is_not_touched_for_another_that_does() -> None:
+    truth = scene()
+    ms = reduce_ms(truth, GAINS, 4, 1.5)
+    free = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5)
+    low, high = limits(-1e4, 1e4)
+    low[2] = float(free[2].median())
+    within = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=(low, high))
+    assert not torch.equal(within[2], free[2])
+    assert torch.equal(within[[0, 1, 3]], free[[0, 1, 3]])
