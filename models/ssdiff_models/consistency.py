@@ -22,9 +22,13 @@ Limits = tuple[Tensor, Tensor]
 """Least and greatest value of a pixel, ``(bands, 1, 1)`` each, in the image's units."""
 
 ROUNDS = 10
-"""Rounds that bring every band within 0.5 % of the MS, where there is such an image within the limits of its pixels."""
+"""Rounds that bring every band within 0.5 % of the MS, where there is such an image within the limits of its pixels.
+
+On the validation scenes, with the MTFs of their sensors: mean SAM 2.11 -> 2.04 degrees, ERGAS 1.93 -> 1.83. With the generic MTF instead of
+theirs: SAM 2.19, ERGAS 1.88.
+"""
 FEW_ROUNDS = 2
-"""Rounds that an MTF which is only a guess deserves: on the same scenes the generic one gives SAM 2.36, ERGAS 1.91."""
+"""Rounds that an MTF which is only a guess deserves: on the same scenes the generic one gives SAM 2.08, ERGAS 1.86."""
 
 CLIPPINGS = 60
 """Times, at most, that pixels are clipped and what was cut off is given back to their neighbours."""
@@ -46,9 +50,10 @@ def project(
 ) -> Tensor:
     """Returns the fused image plus the interpolated correction after which the sensor would see the MS.
 
-    One round is ``F <- F + EXP(MS - reduce(F))`` (Irani and Peleg's back-projection). Both operators are separable, and all corrections
-    are interpolated MS pixels, so the rounds run on the MS grid and the image itself is touched once. Borders are mirrored, the edge
-    pixel repeated: a tile is right from two MS pixels inside its border, where overlapping tiles are blended.
+    A plain round is ``F <- F + EXP(MS - reduce(F))`` (Irani and Peleg's back-projection); more than a few are accelerated (`chebyshev`).
+    Both operators are separable, and all corrections are interpolated MS pixels, so the rounds run on the MS grid and the image itself is
+    touched once. Borders are mirrored, the edge pixel repeated; what that changes of a tile halves with each MS pixel inwards,
+    a tenth of the correction two from the border, a percent five from it, where overlapping tiles are blended.
 
     Args:
         fused: ``(..., bands, rows, cols)``, DN or any affine map of them, on the PAN grid.
