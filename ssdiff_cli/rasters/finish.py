@@ -1,5 +1,6 @@
 """The last step of an output: its final name, as a cloud-optimised GeoTIFF where it is to be one."""
 
+import os
 from glob import escape
 from pathlib import Path
 
@@ -24,12 +25,14 @@ def place_output(part: Path, output: str, *, format: str, creation: tuple[tuple[
         ResourceError: When GDAL cannot write the COG.
     """
     if format == "GTiff":
+        _keep(part)
         part.replace(output)
         return
     target = Path(f"{output}.cog.part")
     try:
         _write_cog(part, target, creation, num_threads)
         restore_band_tags(part, target)
+        _keep(target)
         target.replace(output)
     except GDAL_ERRORS as error:
         reason = " ".join(str(error.__cause__ or error).split())
@@ -40,6 +43,12 @@ def place_output(part: Path, output: str, *, format: str, creation: tuple[tuple[
             for rest in target.parent.glob(pattern):
                 rest.unlink()
     part.unlink()
+
+
+def _keep(path: Path) -> None:
+    """Sees to it that the bytes are on the disk before the name is, whatever happens to the machine."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def check_cog_options(creation: tuple[tuple[str, str], ...], profile: OutputProfile) -> None:

@@ -16,12 +16,24 @@ from rasterio.transform import GCPTransformer, RPCTransformer
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["Coordinates", "Georeference", "PointMap", "affine_georeference", "affine_map", "compose", "crs_map", "georeference"]
+__all__ = [
+    "Coordinates",
+    "Georeference",
+    "PointMap",
+    "affine_georeference",
+    "affine_map",
+    "compose",
+    "crs_map",
+    "georeference",
+    "unplaced_share",
+]
 
 Coordinates = npt.NDArray[np.floating]
 PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 """Maps arrays of (x, y) to (x, y); what cannot be mapped becomes infinite."""
 
+LOOKS = 65
+"""Places on each axis where an elevation model is looked up for what it covers."""
 CONTRADICTION = 0.1
 """Share of the span of ground control points that the fit may miss one of them by: rough terrain and poor points stay far below."""
 
@@ -64,6 +76,16 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
         options["RPC_PIXEL_ERROR_THRESHOLD"] = "0.0001"
         return _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, **options), CRS.from_epsg(4326))
     return Georeference(kind="none", crs=dataset.crs, affine=Affine.identity(), to_world=_same, to_pixel=_same)
+
+
+def unplaced_share(dataset: DatasetReader, rpc_dem: str) -> float:
+    """Returns what share of a raster, 0..1, its RPCs cannot place by an elevation model: 0 where something else places it."""
+    place = georeference(dataset, rpc_dem)
+    if place.kind != "rpcs":
+        return 0.0
+    cols, rows = np.meshgrid(*(np.linspace(0, size, LOOKS) for size in (dataset.width, dataset.height)))
+    # The way to the world goes on with a height of its own where the model ends; the way back does not.
+    return float(1 - np.isfinite(place.to_pixel(*place.to_world(cols, rows))).all(axis=0).mean())
 
 
 def _check_gcps(path: str, gcps: Sequence[GroundControlPoint], place: Georeference) -> None:

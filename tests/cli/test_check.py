@@ -182,17 +182,37 @@ def rpc_only(path: Path, pixels: int) -> None:
         )  # fmt: skip
 
 
+def elevations(path: Path, cols: int) -> Path:
+    """Writes a plain of 120 m as wide as `cols` hundredths of what the scene needs, from beyond its western edge."""
+    with rasterio.open(
+        path, "w", driver="GTiff", width=cols, height=50, count=1, dtype="float32", crs="EPSG:4326",
+        transform=Affine(0.001, 0, 2.975, 0, -0.001, 45.025),
+    ) as dem:  # fmt: skip
+        dem.write(np.full((1, 50, cols), 120, np.float32))
+    return path
+
+
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_an_elevation_model_for_images_that_only_have_rpcs(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
     scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
     rpc_only(scene.pan, 128)
     rpc_only(scene.ms, 32)
-    with rasterio.open(
-        tmp_path / "dem.tif", "w", driver="GTiff", width=50, height=50, count=1, dtype="float32", crs="EPSG:4326",
-        transform=Affine(0.001, 0, 2.975, 0, -0.001, 45.025),
-    ) as dem:  # fmt: skip
-        dem.write(np.full((1, 50, 50), 120, np.float32))
-    found = answer("check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", tmp_path / "dem.tif")
+    found = answer("check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", elevations(tmp_path / "dem.tif", 50))
     assert found["ratio"] == 4
+    assert not any("rpc-dem" in line for line in found["warnings"])
     missing = ssdiff("check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", tmp_path / "none.tif")
     assert "none.tif" in refusal(missing, 3)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning", "ignore::rasterio.errors.TransformWarning")
+def test_an_elevation_model_that_covers_half_of_the_scene_is_named(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
+    rpc_only(scene.pan, 128)
+    rpc_only(scene.ms, 32)
+    dem = elevations(tmp_path / "dem.tif", 25)
+    found = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--rpc-dem", dem)
+    (warning,) = (line for line in found["warnings"] if "rpc-dem" in line)
+    share = int(warning.split("no heights for ")[1].split("%")[0])
+    assert 45 < share < 55
+    with rasterio.open(tmp_path / "out.tif") as file:
+        assert file.width < 70
