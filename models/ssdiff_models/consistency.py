@@ -16,7 +16,7 @@ from ssdiff_models.degrade import mtf_kernel, upsample
 from ssdiff_models.errors import UsageError
 from ssdiff_models.placed import PlacedView
 
-__all__ = ["FEW_ROUNDS", "ROUNDS", "Limits", "project", "project_on"]
+__all__ = ["CLIPPINGS", "FEW_CLIPPINGS", "FEW_ROUNDS", "ROUNDS", "Limits", "project", "project_on"]
 
 Limits = tuple[Tensor, Tensor]
 """Least and greatest value of a pixel, ``(bands, 1, 1)`` each, in the image's units."""
@@ -31,7 +31,12 @@ FEW_ROUNDS = 2
 """Rounds that an MTF which is only a guess deserves: on the same scenes the generic one gives SAM 2.08, ERGAS 1.86."""
 
 CLIPPINGS = 60
-"""Times, at most, that pixels are clipped and what was cut off is given back to their neighbours."""
+"""Times, at most, that what was cut off at the limits is given back to its neighbours, for the 0.5 % to hold there, too."""
+FEW_CLIPPINGS = 12
+"""Times that are enough for dark surroundings of few bright pixels. On scenes of harsh contrast each one more brings the image nearer to the
+MS by ever brighter and darker pixels: HQNR of sn6-rotterdam-1, riotiler-decimated and a cut of vitale-wv2 is 0.918, 0.826, 0.914 with none,
+0.893, 0.786, 0.903 with twelve, 0.841, 0.722, 0.885 with sixty.
+"""
 SMALL_LOSS = 0.0005
 """Root mean square of what clipping may cost a band of a tile, over that of its MS."""
 
@@ -47,6 +52,7 @@ def project(
     phase: float | tuple[float, float],
     rounds: int = ROUNDS,
     limits: Limits | None = None,
+    clippings: int = CLIPPINGS,
 ) -> Tensor:
     """Returns the fused image plus the interpolated correction after which the sensor would see the MS.
 
@@ -63,6 +69,7 @@ def project(
         phase: PAN index of the centre of MS pixel 0, or one for rows and one for columns; from -1 to `ratio`.
         rounds: Number of rounds; with 0 the image comes back as it is.
         limits: What the pixels must lie between, where anything: see `_within`.
+        clippings: How often, at most, what they cut off is given back.
 
     Raises:
         UsageError: When the number of gains is not that of the bands, or a gain lies outside (0, 1).
@@ -77,11 +84,18 @@ def project(
     )
     view = _GridView(rows=rows, cols=cols)
     projected = fused + view.correction(ms - view.reduce(fused), rounds)
-    return projected if limits is None else _within(projected, limits, view)
+    return projected if limits is None else _within(projected, limits, view, clippings)
 
 
 def project_on(
-    fused: Tensor, anchor: Anchor, *, gains: Sequence[float], ratio: int, rounds: int = ROUNDS, limits: Limits | None = None
+    fused: Tensor,
+    anchor: Anchor,
+    *,
+    gains: Sequence[float],
+    ratio: int,
+    rounds: int = ROUNDS,
+    limits: Limits | None = None,
+    clippings: int = CLIPPINGS,
 ) -> Tensor:
     """As `project`, for a batch ``(B, bands, rows, cols)`` and MS pixels wherever they lie: in another CRS, turned, of another size.
 
@@ -89,14 +103,23 @@ def project_on(
         UsageError: When the number of gains is not that of the bands, or a gain lies outside (0, 1).
     """
     if isinstance(anchor, GridAnchor):
-        return project(fused, anchor.pixels, gains=gains, ratio=ratio, phase=anchor.phase, rounds=rounds, limits=limits)
+        return project(
+            fused,
+            anchor.pixels,
+            gains=gains,
+            ratio=ratio,
+            phase=anchor.phase,
+            rounds=rounds,
+            limits=limits,
+            clippings=clippings,
+        )
     _check_gains(fused, gains)
     if rounds == 0:
         return fused
     view = PlacedView(anchor, gains)
     for share in view.shares(rounds):
         fused = fused + view.correction(view.left(fused), share)
-    return fused if limits is None else _within(fused, limits, view)
+    return fused if limits is None else _within(fused, limits, view, clippings)
 
 
 def _check_gains(fused: Tensor, gains: Sequence[float]) -> None:
@@ -114,8 +137,8 @@ class _View(Protocol):
         ...
 
 
-def _within(projected: Tensor, limits: Limits, view: _View) -> Tensor:
-    """Clips, and gives what was cut off back to the neighbours, as far as `SMALL_LOSS` or the best that was seen in all clippings.
+def _within(projected: Tensor, limits: Limits, view: _View, clippings: int) -> Tensor:
+    """Clips, and gives what was cut off back to the neighbours, as far as `SMALL_LOSS` or the best that was seen in so many rounds.
 
     A band of a tile from which nothing is cut off stays as it is, to the bit, whatever its neighbours in the batch. Where the MS itself
     asks for more than the limits allow, there is no consistent image.
@@ -128,7 +151,7 @@ def _within(projected: Tensor, limits: Limits, view: _View) -> Tensor:
         torch.full_like(wanted[..., :1, :1], math.inf, dtype=torch.float64),
         SMALL_LOSS**2 * _power(wanted - limits[0]),
     )
-    for kept, lost in islice(_given_back(best, wanted, limits, view), CLIPPINGS):
+    for kept, lost in islice(_given_back(best, wanted, limits, view), clippings + 1):
         loss = _power(lost)
         better = (least > enough) & (loss < least)
         best, least = torch.where(better, kept, best), torch.where(better, loss, least)

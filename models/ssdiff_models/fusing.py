@@ -177,6 +177,7 @@ class ModelFuser:
             ratio=self.checkpoint.ratio,
             rounds=rounds,
             limits=limits,
+            clippings=self.settings.clippings,
         )
 
     def _sample_group(

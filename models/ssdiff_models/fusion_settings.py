@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import FEW_ROUNDS
+from ssdiff_models.consistency import FEW_CLIPPINGS, FEW_ROUNDS
 from ssdiff_models.errors import UsageError
 from ssdiff_models.sampler import SamplerName
 
@@ -28,6 +28,8 @@ class FusionSettings:
     """Least and greatest DN of a fused pixel; None: no bound."""
     consistency: int = FEW_ROUNDS
     """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
+    clippings: int = FEW_CLIPPINGS
+    """How often, at most, what the limits cut off the projected image is given back."""
     order: tuple[int, ...] = ()
     """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""
     partners: tuple[int, ...] = ()

@@ -10,7 +10,7 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
+from ssdiff_models.consistency import CLIPPINGS, FEW_CLIPPINGS, FEW_ROUNDS, ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.spectrum import partners, spectral_order
 from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
@@ -79,6 +79,7 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         overlap=options.overlap,
         limits=default_limits(pair.ms.dtype),
         consistency=_rounds(job),
+        clippings=CLIPPINGS if job.consistency else FEW_CLIPPINGS,
         gains=mtf_gains(job.sensor, pair),
         order=spectral_order(band_names(pair)),
         partners=_partners(checkpoint, pair),
@@ -166,6 +167,7 @@ def _fusion_tags(fuser: ModelFuser) -> dict[str, str]:
         "TILE": str(settings.tile),
         "OVERLAP": str(settings.overlap),
         "CONSISTENCY": str(settings.consistency),
+        "CLIPPINGS": str(settings.clippings),
         "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
         "PAN_MEAN": f"{statistics.pan.mean:.6g}",
         "MS_MEANS": means,

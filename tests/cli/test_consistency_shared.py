@@ -31,7 +31,7 @@ def test_pixels_that_end_at_zero(shared_data: Path, tmp_path: Path) -> None:
     """Dark eight-band pixels beside bright ones: what the projection alone asks for is negative."""
     folder = shared_data / "worldview2/vitale-wv2"
     pan, ms = (cut(folder / f"{part}.tif", tmp_path, side) for part, side in (("pan", 384), ("ms", 96)))
-    answer("sharpen", pan, ms, "-o", tmp_path / "out.tif", "--sensor", "wv2")
+    answer("sharpen", pan, ms, "-o", tmp_path / "out.tif", "--sensor", "wv2", "--consistency")
     with rasterio.open(tmp_path / "out.tif") as fused:
         assert (fused.read() == 0).any()
     left = inconsistency(tmp_path / "out.tif", ms, "wv2", inner=4)
