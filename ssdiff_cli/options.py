@@ -140,7 +140,8 @@ Consistency = Annotated[
     bool | None,
     typer.Option(
         "--consistency/--no-consistency",
-        help="Make the result give the MS back through the MTF. (default: fully with --sensor, else in part)",
+        help="Make the result give the MS back through the MTF, also where pixels reach the limits of the data type, or not at all. "
+        "(default: with --sensor all but the latter, else in part)",
         show_default=False,
     ),
 ]

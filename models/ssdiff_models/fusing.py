@@ -16,6 +16,7 @@ from ssdiff_models.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion_inputs import BandRange, InputTile, NetworkImages
 from ssdiff_models.fusion_settings import FusionSettings
+from ssdiff_models.limits import Limits
 from ssdiff_models.noise import gaussian_batch
 from ssdiff_models.prior import measure_prior
 from ssdiff_models.radiometry import SceneStatistics
@@ -169,7 +170,9 @@ class ModelFuser:
             return fused
         gains = self.settings.gains or get("generic").gains(self.bands)
         low, high = self._limits(bands)
-        limits = None if low is None or high is None else (_column(low, fused), _column(high, fused))
+        limits = None
+        if low is not None and high is not None:
+            limits = Limits(low=_column(low, fused), high=_column(high, fused), clippings=self.settings.clippings)
         return project_on(
             fused,
             anchor.mapped(lambda pixels: pixels[:, list(bands)]),
@@ -177,7 +180,6 @@ class ModelFuser:
             ratio=self.checkpoint.ratio,
             rounds=rounds,
             limits=limits,
-            clippings=self.settings.clippings,
         )
 
     def _sample_group(

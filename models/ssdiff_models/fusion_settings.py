@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import FEW_CLIPPINGS, FEW_ROUNDS
+from ssdiff_models.consistency import FEW_ROUNDS
 from ssdiff_models.errors import UsageError
+from ssdiff_models.limits import FEW_CLIPPINGS
 from ssdiff_models.sampler import SamplerName
 
 __all__ = ["FusionSettings"]

@@ -10,8 +10,9 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import CLIPPINGS, FEW_CLIPPINGS, FEW_ROUNDS, ROUNDS
+from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.limits import CLIPPINGS, FEW_CLIPPINGS
 from ssdiff_models.spectrum import partners, spectral_order
 from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import TileGrid

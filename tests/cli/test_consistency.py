@@ -10,6 +10,7 @@ from affine import Affine
 
 from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
 from ssdiff_models.degrade import reduce_ms
+from ssdiff_models.limits import FEW_CLIPPINGS
 from ssdiff_models.sensors import get
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -52,6 +53,7 @@ def test_with_a_sensor_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tm
     assert inconsistency(output, scene) < BOUND
     with rasterio.open(output) as file:
         assert file.tags(ns="SSDIFF")["CONSISTENCY"] == str(ROUNDS)
+        assert file.tags(ns="SSDIFF")["CLIPPINGS"] == str(FEW_CLIPPINGS)
         assert file.tags(ns="SSDIFF")["MTF_GAINS"] == "0.34,0.32,0.3,0.22"
 
 

@@ -8,6 +8,7 @@ from ssdiff_models.arrays import ArraySource
 from ssdiff_models.consistency import project
 from ssdiff_models.degrade import reduce_ms, upsample
 from ssdiff_models.errors import UsageError
+from ssdiff_models.limits import CLIPPINGS, FEW_CLIPPINGS, Limits
 from ssdiff_models.runners import ThreadRunner
 from ssdiff_models.tiled import fuse_tiles
 from ssdiff_models.training.wald import interpolate
@@ -125,8 +126,8 @@ def whole(source: ArraySource, *, consistency: int) -> Tensor:
     return result
 
 
-def limits(low: float, high: float) -> tuple[Tensor, Tensor]:
-    return torch.full((4, 1, 1), low), torch.full((4, 1, 1), high)
+def limits(low: float, high: float, *, clippings: int = CLIPPINGS) -> Limits:
+    return Limits(low=torch.full((4, 1, 1), low), high=torch.full((4, 1, 1), high), clippings=clippings)
 
 
 def test_what_limits_cut_off_is_made_up_for() -> None:
@@ -149,8 +150,8 @@ def test_limits_that_nothing_reaches_change_no_bit() -> None:
     assert torch.equal(project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=limits(-1e4, 1e4)), plain)
     # Nor does a tile beside it that reaches them.
     two, twice = torch.stack([truth * 1.1, truth * 1.1 - 300]), torch.stack([ms, ms - 300])
-    low, high = limits(float(plain.min()) - 1, 1e4)
-    pair = project(two, twice, gains=GAINS, ratio=4, phase=1.5, limits=(low, high))
+    some = limits(float(plain.min()) - 1, 1e4)
+    pair = project(two, twice, gains=GAINS, ratio=4, phase=1.5, limits=some)
     assert torch.equal(pair[0], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[0])
     assert not torch.equal(pair[1], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[1])
 
@@ -160,19 +161,22 @@ def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_
     ms = torch.full((1, 24, 24), 20.0)
     ms[0, 12, 12] = 400
     image = torch.full((1, 96, 96), 20.0)
-    low, high = torch.zeros(1, 1, 1), torch.full((1, 1, 1), 1e4)
-    plain = project(image, ms, gains=(0.22,), ratio=4, phase=1.5).clamp(low, high)
-    within = project(image, ms, gains=(0.22,), ratio=4, phase=1.5, limits=(low, high))
-    before, after = (float((reduce_ms(result, (0.22,), 4, 1.5) - ms).square().sum().sqrt()) for result in (plain, within))
-    assert after < 0.6 * before
+    lost = []
+    for clippings in (0, FEW_CLIPPINGS, CLIPPINGS):
+        some = Limits(low=torch.zeros(1, 1, 1), high=torch.full((1, 1, 1), 1e4), clippings=clippings)
+        within = project(image, ms, gains=(0.22,), ratio=4, phase=1.5, limits=some)
+        assert within.min() >= 0
+        lost.append(float((reduce_ms(within, (0.22,), 4, 1.5) - ms).square().sum().sqrt()))
+    assert torch.equal(within, some.clip(within))
+    assert 0 < lost[2] < lost[1] < 0.5 * lost[0]
 
 
 def test_a_band_that_reaches_no_limit_is_not_touched_for_another_that_does() -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
     free = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5)
-    low, high = limits(-1e4, 1e4)
-    low[2] = float(free[2].median())
-    within = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=(low, high))
+    some = limits(-1e4, 1e4)
+    some.low[2] = float(free[2].median())
+    within = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=some)
     assert not torch.equal(within[2], free[2])
     assert torch.equal(within[[0, 1, 3]], free[[0, 1, 3]])

@@ -13,6 +13,7 @@ from ssdiff_models.anchor import Anchor, PlacedAnchor, anchor_of, stacked
 from ssdiff_models.consistency import project, project_on
 from ssdiff_models.degrade import correlate, mtf_kernel, reduce_ms
 from ssdiff_models.errors import UsageError
+from ssdiff_models.limits import Limits
 from ssdiff_models.placed import PLACED_MARGIN, PlacedView
 from ssdiff_models.scene import PlacedMs
 from tests.models.test_consistency import BOUND, GAINS, scene
@@ -121,7 +122,7 @@ def test_a_tile_does_not_know_its_batch() -> None:
     tiles = [scene(64, 64) * factor for factor in (0.9, 1.0, 1.2)]
     anchors = [placed(lattice(64, 64, degrees=angle), scene(64, 64)) for angle in (3, 30, 45)]
     assert len({anchor.pixels.shape for anchor in anchors}) == 3
-    limits = torch.full((4, 1, 1), 250.0), torch.full((4, 1, 1), 650.0)
+    limits = Limits(low=torch.full((4, 1, 1), 250.0), high=torch.full((4, 1, 1), 650.0))
     together = project_on(torch.stack(tiles), batch_of(*anchors), gains=GAINS, ratio=4, limits=limits)
     for tile, anchor, done in zip(tiles, anchors, together, strict=True):
         assert torch.equal(project_on(tile[None], batch_of(anchor), gains=GAINS, ratio=4, limits=limits)[0], done)
