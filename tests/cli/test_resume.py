@@ -42,16 +42,19 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(scene: Scene, tiny:
     whole, broken = tmp_path / "whole" / "out.tif", tmp_path / "broken" / "out.tif"
     for path in (whole, broken):
         path.parent.mkdir()
-    answer("sharpen", scene.pan, scene.ms, "-o", whole, "--model", tiny)
-    kill_half_way(scene, broken, "--model", tiny)
+    common = "--model", tiny, "--sensor", "qb"
+    answer("sharpen", scene.pan, scene.ms, "-o", whole, *common)
+    kill_half_way(scene, broken, *common)
 
     other = save_tiny(tmp_path, tile=64, network=network(4, window=16))
-    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", broken, "--model", other), 2)
+    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", broken, "--model", other, "--sensor", "qb"), 2)
     assert "an unfinished run with other settings" in line
     assert "--model" in line
-    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", broken, "--model", tiny, "--seed", 7), 2)
+    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", broken, *common, "--seed", 7), 2)
     assert "--seed" in line
+    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", broken, *common, "--consistency"), 2)
+    assert "an unfinished run with other settings" in line
 
-    answer("sharpen", scene.pan, scene.ms, "-o", broken, "--model", tiny)
+    answer("sharpen", scene.pan, scene.ms, "-o", broken, *common)
     assert broken.read_bytes() == whole.read_bytes()
     assert [path.name for path in broken.parent.iterdir()] == ["out.tif"]
