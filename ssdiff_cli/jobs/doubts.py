@@ -1,13 +1,12 @@
 """What is allowed but hardly meant: alpha bands that hold data, a PAN coarser than the MS, too narrow outputs, elevations without use."""
 
 from collections.abc import Iterator
-from itertools import repeat
 from math import inf
 
 import numpy as np
 
 from ssdiff_cli.rasters.alpha import alpha_with_data
-from ssdiff_cli.rasters.georef import unplaced_share
+from ssdiff_cli.rasters.georef import without_heights
 from ssdiff_cli.rasters.pair import ScenePair
 
 __all__ = ["doubts"]
@@ -33,13 +32,19 @@ def doubts(pair: ScenePair, dtype: str | None) -> Iterator[str]:
         )
     if pair.options.rpc_dem and not pair.by_rpcs:
         yield f"--rpc-dem {pair.options.rpc_dem}: not used, since neither image is placed by RPCs"
-    elif pair.options.rpc_dem and (
-        share := max(map(unplaced_share, (pair.pan.dataset, pair.ms.dataset), repeat(pair.options.rpc_dem)))
-    ):
-        yield f"--rpc-dem {pair.options.rpc_dem}: has no heights for {share:.0%} of the scene, which are left out of the output"
+    elif pair.options.rpc_dem:
+        yield from _heights(pair, pair.options.rpc_dem)
     greatest, end = max(band.maximum for band in pair.statistics().ms), _end(dtype)
     if greatest > end:
         yield f"{pair.ms.path}: has values up to {greatest:g}, {dtype} ends at {end}: what is brighter is clipped; choose another --dtype"
+
+
+def _heights(pair: ScenePair, rpc_dem: str) -> Iterator[str]:
+    for bands in (pair.pan, pair.ms):
+        share = without_heights(bands.dataset, rpc_dem)
+        if share > 0:
+            part = f"{share:.0%}" if share >= 0.01 else "less than 1%"
+            yield f"--rpc-dem {rpc_dem}: has no heights for {part} of {bands.path}: the mean height of the RPCs stands in there"
 
 
 def _end(dtype: str | None) -> float:

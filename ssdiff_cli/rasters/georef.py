@@ -1,5 +1,6 @@
 """Where a raster's pixels lie: an affine transform, ground control points or rational polynomials."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ import pyproj.exceptions
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
+from rasterio.errors import TransformWarning
 from rasterio.io import DatasetReader
 from rasterio.transform import GCPTransformer, RPCTransformer
 
@@ -25,14 +27,14 @@ __all__ = [
     "compose",
     "crs_map",
     "georeference",
-    "unplaced_share",
+    "without_heights",
 ]
 
 Coordinates = npt.NDArray[np.floating]
 PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 """Maps arrays of (x, y) to (x, y); what cannot be mapped becomes infinite."""
 
-LOOKS = 65
+LOOKS = 129
 """Places on each axis where an elevation model is looked up for what it covers."""
 CONTRADICTION = 0.1
 """Share of the span of ground control points that the fit may miss one of them by: rough terrain and poor points stay far below."""
@@ -56,10 +58,10 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
     Args:
         dataset: The raster.
         rpc_dem: Elevation model for RPCs.
-        rpc_height: Height in metres where there is no `rpc_dem`; None takes the height offset of the raster's own RPCs.
+        rpc_height: Height in metres where `rpc_dem` has none; None takes the height offset of the raster's own RPCs.
 
     Raises:
-        InputError: When the transform is degenerate, or ground control points contradict each other.
+        InputError: When the transform is degenerate, ground control points contradict each other, or heights are NaN.
     """
     gcps, gcp_crs = dataset.gcps
     if dataset.transform != Affine.identity():
@@ -72,20 +74,44 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
         return place
     if dataset.rpcs is not None:
         height = dataset.rpcs.height_off if rpc_height is None else rpc_height
-        options = {"RPC_DEM": rpc_dem} if rpc_dem else {"RPC_HEIGHT": str(height)}
+        options = {"RPC_DEM": rpc_dem, "RPC_DEM_MISSING_VALUE": str(height)} if rpc_dem else {"RPC_HEIGHT": str(height)}
         options["RPC_PIXEL_ERROR_THRESHOLD"] = "0.0001"
-        return _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, **options), CRS.from_epsg(4326))
+        place = _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, **options), CRS.from_epsg(4326))
+        if rpc_dem:
+            _check_heights(dataset, place, rpc_dem)
+        return place
     return Georeference(kind="none", crs=dataset.crs, affine=Affine.identity(), to_world=_same, to_pixel=_same)
 
 
-def unplaced_share(dataset: DatasetReader, rpc_dem: str) -> float:
-    """Returns what share of a raster, 0..1, its RPCs cannot place by an elevation model: 0 where something else places it."""
-    place = georeference(dataset, rpc_dem)
-    if place.kind != "rpcs":
+def without_heights(dataset: DatasetReader, rpc_dem: str) -> float:
+    """Returns for what share of a raster, 0..1, an elevation model has no heights; 0 where the raster needs none."""
+    if georeference(dataset, rpc_dem).kind != "rpcs":
         return 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TransformWarning)  # that some points fail is what is asked here
+        return _lost_share(dataset, _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, RPC_DEM=rpc_dem), None))
+
+
+def _lost_share(dataset: DatasetReader, place: Georeference) -> float:
     cols, rows = np.meshgrid(*(np.linspace(0, size, LOOKS) for size in (dataset.width, dataset.height)))
-    # The way to the world goes on with a height of its own where the model ends; the way back does not.
+    # The way to the world goes on with some height where a model ends; the way back does not.
     return float(1 - np.isfinite(place.to_pixel(*place.to_world(cols, rows))).all(axis=0).mean())
+
+
+def _check_heights(dataset: DatasetReader, place: Georeference, rpc_dem: str) -> None:
+    """Refuses a model with heights that are NaN: GDAL does not take them for missing, even where its nodata value says so.
+
+    Raises:
+        InputError: When there are some under the raster.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TransformWarning)
+        lost = _lost_share(dataset, place)
+    if lost > 0:
+        raise InputError(
+            f"--rpc-dem {rpc_dem}: has heights that are no numbers under {dataset.name}: give them a number as nodata value, "
+            "as gdalwarp -dstnodata -9999 does"
+        )
 
 
 def _check_gcps(path: str, gcps: Sequence[GroundControlPoint], place: Georeference) -> None:

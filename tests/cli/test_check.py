@@ -204,15 +204,33 @@ def test_an_elevation_model_for_images_that_only_have_rpcs(scene_factory: SceneF
     assert "none.tif" in refusal(missing, 3)
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning", "ignore::rasterio.errors.TransformWarning")
-def test_an_elevation_model_that_covers_half_of_the_scene_is_named(scene_factory: SceneFactory, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(("cols", "share"), [(25, 0.5), (1, 1.0)])
+def test_where_an_elevation_model_has_no_heights_the_rpcs_own_stands_in(
+    cols: int, share: float, scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
     rpc_only(scene.pan, 128)
     rpc_only(scene.ms, 32)
-    dem = elevations(tmp_path / "dem.tif", 25)
+    dem = elevations(tmp_path / "dem.tif", cols)
     found = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--rpc-dem", dem)
-    (warning,) = (line for line in found["warnings"] if "rpc-dem" in line)
-    share = int(warning.split("no heights for ")[1].split("%")[0])
-    assert 45 < share < 55
+    warnings = [line.split("has no heights for ")[1].split("%")[0] for line in found["warnings"] if "rpc-dem" in line]
+    assert [float(part) / 100 for part in warnings] == pytest.approx([share] * 2, abs=0.02)
     with rasterio.open(tmp_path / "out.tif") as file:
-        assert file.width < 70
+        assert min(file.shape) > 120
+        assert (file.dataset_mask() > 0).mean() > 0.95
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_heights_that_are_no_numbers_are_refused(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
+    rpc_only(scene.pan, 128)
+    rpc_only(scene.ms, 32)
+    dem = elevations(tmp_path / "dem.tif", 50)
+    with rasterio.open(dem, "r+") as file:
+        heights = file.read()
+        heights[:, 20:28, 20:28] = np.nan
+        file.write(heights)
+    line = refusal(ssdiff("check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", dem), 3)
+    assert "dem.tif: has heights that are no numbers" in line
+    assert "-dstnodata" in line
