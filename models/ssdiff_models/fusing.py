@@ -24,6 +24,7 @@ from ssdiff_models.sampler import sample
 from ssdiff_models.scene import MS_HALO, Source
 from ssdiff_models.sensors import get
 from ssdiff_models.spectrum import band_groups, spectral_order
+from ssdiff_models.tally import CutTally
 from ssdiff_models.tiles import Window
 
 __all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]
@@ -53,6 +54,8 @@ class ModelFuser:
     settings: FusionSettings
     precision: torch.dtype = torch.float32
     """Autocast dtype of the network."""
+    cut: CutTally = field(default_factory=CutTally, compare=False, repr=False)
+    """What projecting has cut off so far."""
     pan_range: BandRange = field(init=False)
     ms_range: BandRange = field(init=False)
 
@@ -173,7 +176,7 @@ class ModelFuser:
         limits = None
         if low is not None and high is not None:
             limits = Limits(low=_column(low, fused), high=_column(high, fused), clippings=self.settings.clippings)
-        return project_on(
+        projected = project_on(
             fused,
             anchor.mapped(lambda pixels: pixels[:, list(bands)]),
             gains=[gains[band] for band in bands],
@@ -181,6 +184,9 @@ class ModelFuser:
             rounds=rounds,
             limits=limits,
         )
+        if limits is not None:
+            self.cut.add(bands, fused, projected, limits)
+        return projected
 
     def _sample_group(
         self, images: NetworkImages, anchor: Anchor, group: Sequence[int], windows: Sequence[Window], stop: Event | None

@@ -1,6 +1,7 @@
 """Sharpening one pair of rasters into one output: plan, run, report."""
 
 import json
+import logging
 import os
 import resource
 import sys
@@ -22,8 +23,14 @@ from ssdiff_cli.rasters.shards import own_path
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
 from ssdiff_models.errors import UsageError
+from ssdiff_models.fusing import ModelFuser
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "check_arguments", "check_needless", "plan", "sharpen"]
+
+CUT = 0.02
+"""Share of a band's pixels at the limits from which on a projection is doubtful: scenes that suit their MTF have less than a thousandth."""
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, int], None]
 """``progress(done, total, pixels)``: blocks done, blocks in all, PAN pixels done."""
@@ -53,6 +60,7 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
         sink = stack.enter_context(open_sink(job.output, pair, options=options))
         spread = stack.enter_context(open_spread(job, pair, options)) if job.uncertainty and not named else None
         _write(fusion, sink, spread, progress)
+        _tell_cut(job, fusion)
     return _report(job, scene, fusion, sink.path, started)
 
 
@@ -135,6 +143,22 @@ def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress
             spread.write(block.window, block.spread, block.valid)
         done, pixels = done + 1, pixels + block.window.rows * block.window.cols
         progress(done, total, pixels)
+
+
+def _tell_cut(job: SharpenJob, fusion: Fusion) -> None:
+    if not isinstance(fusion.fuser, ModelFuser):
+        return
+    band, share = fusion.fuser.cut.worst()
+    if share > CUT:
+        way = "leave --sensor out" if job.sensor else "pass --no-consistency"
+        _log.warning(
+            "%s: giving it back through the MTF put %.0f%% of the pixels of band %d at the limits of the data type: it is sharper than "
+            "that MTF leaves images, so odd pixels surround bright ones; for fewer of them %s",
+            job.ms,
+            100 * share,
+            band + 1,
+            "leave --consistency out" if job.consistency else way,
+        )
 
 
 def _joined(rows: set[int]) -> list[range]:

@@ -33,8 +33,9 @@ def test_pixels_that_end_at_zero(shared_data: Path, tmp_path: Path) -> None:
     pan, ms = (cut(folder / f"{part}.tif", tmp_path, side) for part, side in (("pan", 384), ("ms", 96)))
     left = {}
     for option in ("--no-consistency", "--sensor=wv2", "--consistency"):
-        answer("sharpen", pan, ms, "-o", tmp_path / "out.tif", "--sensor", "wv2", option, "--overwrite")
+        report = answer("sharpen", pan, ms, "-o", tmp_path / "out.tif", "--sensor", "wv2", option, "--overwrite")
         left[option] = inconsistency(tmp_path / "out.tif", ms, "wv2", inner=4).max()
+        assert any("at the limits of the data type" in line for line in report["warnings"]) == (option != "--no-consistency")
     with rasterio.open(tmp_path / "out.tif") as fused:
         assert (fused.read() == 0).any()
     assert left["--consistency"] < BOUND < left["--sensor=wv2"] < 0.015 < left["--no-consistency"]
