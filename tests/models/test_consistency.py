@@ -180,3 +180,19 @@ def test_a_band_that_reaches_no_limit_is_not_touched_for_another_that_does() -> 
     within = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=some)
     assert not torch.equal(within[2], free[2])
     assert torch.equal(within[[0, 1, 3]], free[[0, 1, 3]])
+
+
+def test_what_is_clipped_in_one_corner_does_not_move_the_other() -> None:
+    truth = scene(256, 256)
+    ms = reduce_ms(truth, GAINS, 4, 1.5)
+    low = float(truth.quantile(0.2))
+    darker = ms.clone()
+    darker[:, :8, :8] -= 250
+    one, other = (
+        project(truth * 1.1, given, gains=GAINS, ratio=4, phase=1.5, limits=limits(low, 1e4, clippings=FEW_CLIPPINGS))
+        for given in (ms, darker)
+    )
+    far = (slice(None), slice(128, None), slice(128, None))
+    assert (one[far] <= low).float().mean() > 0.02
+    assert (one[:, :32, :32] - other[:, :32, :32]).abs().max() > 50
+    assert (one[far] - other[far]).abs().max() < 0.001

@@ -19,9 +19,9 @@ def test_pixels_that_came_to_a_limit_are_counted_by_band() -> None:
     assert tally.worst() == (0, 0.0)
     tally.add((3, 1), before, after, LIMITS)
     assert tally.worst()[0] == 1
-    assert tally.worst()[1] == pytest.approx(3 / 32)
+    assert tally.worst()[1] == pytest.approx(6 / 32)
     tally.add((3, 1), before, before, LIMITS)
-    assert tally.worst()[1] == pytest.approx(3 / 64)
+    assert tally.worst()[1] == pytest.approx(6 / 64)
 
 
 def test_bands_of_several_groups_are_added_up() -> None:
