@@ -15,7 +15,7 @@ FEW_CLIPPINGS = 12
 """Times that are enough for dark surroundings of few bright pixels.
 
 On scenes of harsh contrast each one more brings the image nearer to the MS by ever brighter and darker pixels: HQNR of sn6-rotterdam-1,
-riotiler-decimated and a cut of vitale-wv2 is 0.918, 0.826, 0.914 with none, 0.893, 0.786, 0.903 with twelve, and 0.841, 0.722, 0.885 with
+riotiler-decimated and a cut of vitale-wv2 is 0.918, 0.826, 0.914 with none, 0.893, 0.786, 0.903 with twelve, and 0.840, 0.721, 0.885 with
 sixty.
 """
 
