@@ -30,7 +30,7 @@ class FusionSettings:
     consistency: int = FEW_ROUNDS
     """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
     clippings: int = FEW_CLIPPINGS
-    """How often, at most, what the limits cut off the projected image is given back."""
+    """How often what the limits cut off the projected image is given back."""
     order: tuple[int, ...] = ()
     """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""
     partners: tuple[int, ...] = ()

@@ -10,7 +10,7 @@ from torch import Tensor
 __all__ = ["CLIPPINGS", "FEW_CLIPPINGS", "Limits", "View", "within"]
 
 CLIPPINGS = 60
-"""Times, at most, that what was cut off is given back, for an image as near to the MS as to the bar of consistency."""
+"""Times that what was cut off is given back where consistency is insisted on."""
 FEW_CLIPPINGS = 12
 """Times that are enough for dark surroundings of few bright pixels.
 
@@ -29,7 +29,7 @@ class Limits:
     high: Tensor
     """Greatest value of each band, ``(bands, 1, 1)``."""
     clippings: int = CLIPPINGS
-    """How often, at most, what they cut off is given back."""
+    """How often what they cut off is given back."""
 
     def clip(self, image: Tensor) -> Tensor:
         """Returns ``(..., bands, rows, cols)`` with every pixel between the limits."""
