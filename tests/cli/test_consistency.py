@@ -118,6 +118,26 @@ def test_a_part_of_the_scene_has_the_same_pixels(scene: Scene, tiny: Path, tmp_p
         assert np.array_equal(whole.read()[:, 40:100, 60:120], part.read())
 
 
+def test_tiles_that_share_nothing_are_a_warning(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    common = (
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--model",
+        tiny,
+        "--sensor",
+        "qb",
+        "--tile",
+        "64",
+        "--overwrite",
+    )
+    assert any("--overlap 0" in line for line in answer(*common, "--overlap", "0")["warnings"])
+    assert not any("--overlap" in line for line in answer(*common, "--overlap", "16")["warnings"])
+    assert not any("--overlap" in line for line in answer(*common, "--overlap", "0", "--no-consistency")["warnings"])
+
+
 def test_classical_methods_have_none(scene: Scene, tmp_path: Path) -> None:
     done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--consistency")
     assert "--consistency" in refusal(done, 2)
