@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import pyproj.exceptions
+import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
@@ -36,6 +37,8 @@ PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 
 LOOKS = 129
 """Places on each axis where an elevation model is looked up for what it covers."""
+MOST = 2048
+"""Rows and columns that an elevation model is read with at most, to look for heights that are no numbers."""
 CONTRADICTION = 0.1
 """Share of the span of ground control points that the fit may miss one of them by: rough terrain and poor points stay far below."""
 
@@ -85,31 +88,35 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
 
 def without_heights(dataset: DatasetReader, rpc_dem: str) -> float:
     """Returns for what share of a raster, 0..1, an elevation model has no heights; 0 where the raster needs none."""
-    if georeference(dataset, rpc_dem).kind != "rpcs":
+    place = georeference(dataset, rpc_dem)
+    if place.kind != "rpcs":
         return 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TransformWarning)  # that some points fail is what is asked here
-        return _lost_share(dataset, _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, RPC_DEM=rpc_dem), None))
+    strict = _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, RPC_DEM=rpc_dem), None)
+    # What fails even with a height for every place fails for another reason.
+    return max(0.0, _lost_share(dataset, strict) - _lost_share(dataset, place))
 
 
 def _lost_share(dataset: DatasetReader, place: Georeference) -> float:
     cols, rows = np.meshgrid(*(np.linspace(0, size, LOOKS) for size in (dataset.width, dataset.height)))
-    # The way to the world goes on with some height where a model ends; the way back does not.
-    return float(1 - np.isfinite(place.to_pixel(*place.to_world(cols, rows))).all(axis=0).mean())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TransformWarning)  # that some points fail is what is asked here
+        # The way to the world goes on with some height where a model ends; the way back does not.
+        return float(1 - np.isfinite(place.to_pixel(*place.to_world(cols, rows))).all(axis=0).mean())
 
 
 def _check_heights(dataset: DatasetReader, place: Georeference, rpc_dem: str) -> None:
     """Refuses a model with heights that are NaN: GDAL does not take them for missing, even where its nodata value says so.
 
     Raises:
-        InputError: When there are some under the raster.
+        InputError: When there are some, and places on the raster that fail.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TransformWarning)
-        lost = _lost_share(dataset, place)
-    if lost > 0:
+    if _lost_share(dataset, place) == 0:
+        return
+    with rasterio.open(rpc_dem) as dem:
+        heights = dem.read(1, out_shape=tuple(min(size, MOST) for size in dem.shape))
+    if np.isnan(heights).any():
         raise InputError(
-            f"--rpc-dem {rpc_dem}: has heights that are no numbers under {dataset.name}: give them a number as nodata value, "
+            f"--rpc-dem {rpc_dem}: has heights that are no numbers, and {dataset.name} needs them: give them a number as nodata value, "
             "as gdalwarp -dstnodata -9999 does"
         )
 
