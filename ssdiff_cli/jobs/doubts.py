@@ -1,4 +1,4 @@
-"""What is allowed but hardly meant: alpha bands that hold data, a PAN coarser than the MS, too narrow outputs, elevations without use."""
+"""What is allowed but hardly meant: alpha that holds data, a PAN coarser than the MS, too narrow outputs, needless or missing heights."""
 
 from collections.abc import Iterator
 from math import inf
@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 
 from ssdiff_cli.rasters.alpha import alpha_with_data
-from ssdiff_cli.rasters.georef import without_heights
+from ssdiff_cli.rasters.elevation import without_heights
 from ssdiff_cli.rasters.pair import ScenePair
 
 __all__ = ["doubts"]

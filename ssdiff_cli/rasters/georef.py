@@ -1,6 +1,5 @@
 """Where a raster's pixels lie: an affine transform, ground control points or rational polynomials."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import pyproj.exceptions
-import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
-from rasterio.errors import TransformWarning
 from rasterio.io import DatasetReader
 from rasterio.transform import GCPTransformer, RPCTransformer
 
@@ -28,17 +25,13 @@ __all__ = [
     "compose",
     "crs_map",
     "georeference",
-    "without_heights",
+    "rpc_georeference",
 ]
 
 Coordinates = npt.NDArray[np.floating]
 PointMap = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 """Maps arrays of (x, y) to (x, y); what cannot be mapped becomes infinite."""
 
-LOOKS = 129
-"""Places on each axis where an elevation model is looked up for what it covers."""
-MOST = 2048
-"""Rows and columns that an elevation model is read with at most, to look for heights that are no numbers."""
 CONTRADICTION = 0.1
 """Share of the span of ground control points that the fit may miss one of them by: rough terrain and poor points stay far below."""
 
@@ -64,7 +57,7 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
         rpc_height: Height in metres where `rpc_dem` has none; None takes the height offset of the raster's own RPCs.
 
     Raises:
-        InputError: When the transform is degenerate, ground control points contradict each other, or heights are NaN.
+        InputError: When the transform is degenerate, or ground control points contradict each other.
     """
     gcps, gcp_crs = dataset.gcps
     if dataset.transform != Affine.identity():
@@ -78,47 +71,14 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
     if dataset.rpcs is not None:
         height = dataset.rpcs.height_off if rpc_height is None else rpc_height
         options = {"RPC_DEM": rpc_dem, "RPC_DEM_MISSING_VALUE": str(height)} if rpc_dem else {"RPC_HEIGHT": str(height)}
-        options["RPC_PIXEL_ERROR_THRESHOLD"] = "0.0001"
-        place = _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, **options), CRS.from_epsg(4326))
-        if rpc_dem:
-            _check_heights(dataset, place, rpc_dem)
-        return place
+        return rpc_georeference(dataset, **options)
     return Georeference(kind="none", crs=dataset.crs, affine=Affine.identity(), to_world=_same, to_pixel=_same)
 
 
-def without_heights(dataset: DatasetReader, rpc_dem: str) -> float:
-    """Returns for what share of a raster, 0..1, an elevation model has no heights; 0 where the raster needs none."""
-    place = georeference(dataset, rpc_dem)
-    if place.kind != "rpcs":
-        return 0.0
-    strict = _gdal_georeference("rpcs", RPCTransformer(dataset.rpcs, RPC_DEM=rpc_dem), None)
-    # What fails even with a height for every place fails for another reason.
-    return max(0.0, _lost_share(dataset, strict) - _lost_share(dataset, place))
-
-
-def _lost_share(dataset: DatasetReader, place: Georeference) -> float:
-    cols, rows = np.meshgrid(*(np.linspace(0, size, LOOKS) for size in (dataset.width, dataset.height)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TransformWarning)  # that some points fail is what is asked here
-        # The way to the world goes on with some height where a model ends; the way back does not.
-        return float(1 - np.isfinite(place.to_pixel(*place.to_world(cols, rows))).all(axis=0).mean())
-
-
-def _check_heights(dataset: DatasetReader, place: Georeference, rpc_dem: str) -> None:
-    """Refuses a model with heights that are NaN: GDAL does not take them for missing, even where its nodata value says so.
-
-    Raises:
-        InputError: When there are some, and places on the raster that fail.
-    """
-    if _lost_share(dataset, place) == 0:
-        return
-    with rasterio.open(rpc_dem) as dem:
-        heights = dem.read(1, out_shape=tuple(min(size, MOST) for size in dem.shape))
-    if np.isnan(heights).any():
-        raise InputError(
-            f"--rpc-dem {rpc_dem}: has heights that are no numbers, and {dataset.name} needs them: give them a number as nodata value, "
-            "as gdalwarp -dstnodata -9999 does"
-        )
+def rpc_georeference(dataset: DatasetReader, **options: str) -> Georeference:
+    """Returns the georeferencing by a raster's rational polynomials, with GDAL's options for where heights come from."""
+    transformer = RPCTransformer(dataset.rpcs, RPC_PIXEL_ERROR_THRESHOLD="0.0001", **options)
+    return _gdal_georeference("rpcs", transformer, CRS.from_epsg(4326))
 
 
 def _check_gcps(path: str, gcps: Sequence[GroundControlPoint], place: Georeference) -> None:

@@ -21,6 +21,7 @@ from ssdiff_cli.rasters.area import (
 )
 from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.crs import CrsLink, crs_link
+from ssdiff_cli.rasters.elevation import check_heights
 from ssdiff_cli.rasters.env import header_errors
 from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, compose, georeference
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
@@ -166,6 +167,9 @@ def _georeferences(pan: Named, ms: Named, options: PairOptions) -> tuple[Georefe
     height = pan[1].rpcs.height_off if pan_place.kind == "rpcs" else None
     with header_errors(ms[0]):
         ms_place = georeference(ms[1], options.rpc_dem, height)
+    if options.rpc_dem:
+        check_heights(pan[1], pan_place, options.rpc_dem)
+        check_heights(ms[1], ms_place, options.rpc_dem)
     if pan_place.kind == ms_place.kind == "none":
         if not options.assume_same_crs:
             raise InputError(
