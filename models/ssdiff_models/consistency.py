@@ -17,7 +17,7 @@ from ssdiff_models.placed import PlacedView
 __all__ = ["FEW_ROUNDS", "ROUNDS", "project", "project_on"]
 
 ROUNDS = 10
-"""Rounds that bring every band within 0.5 % of the MS, where there is such an image within the limits of its pixels.
+"""Rounds that bring every band within 0.5 % of the MS, where its pixels stay between the limits; `limits` is about the others.
 
 On the validation scenes, with the MTFs of their sensors: mean SAM 2.11 -> 2.04 degrees, ERGAS 1.93 -> 1.83. With the generic MTF instead of
 theirs: SAM 2.19, ERGAS 1.88.

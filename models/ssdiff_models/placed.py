@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.anchor import PlacedAnchor
-from ssdiff_models.chebyshev import solve
+from ssdiff_models.chebyshev import FEW, solve
 from ssdiff_models.degrade import mtf_kernel
 from ssdiff_models.resampling import Filter, resample
 
@@ -26,8 +26,6 @@ SHARP_TAPS = 6
 """Taps along an axis that a filtered image is read by: of PAN pixels, which are four times as fine as what is left in it."""
 SMOOTH_TAPS = 6
 """Taps along an axis that corrections are interpolated by."""
-LOOK_AGAIN = 5
-"""From this many rounds on, the image is looked at a second time after half of them."""
 
 
 class PlacedView:
@@ -52,9 +50,10 @@ class PlacedView:
     def shares(self, rounds: int) -> tuple[int, ...]:
         """Returns how many rounds follow each exact look at the image, since `correction` takes the MS's pixels for square ones.
 
-        The interpolator is softer than EXP near the MS's Nyquist frequency: 14 rounds do what 10 of EXP do.
+        The interpolator is softer than EXP near the MS's Nyquist frequency, hence four rounds more for ten. Of the tests' scene they leave
+        0.004 %, twice five 0.006 %, ten at a time 0.008 %.
         """
-        return (rounds,) if rounds < LOOK_AGAIN else (-(-7 * rounds // 10),) * 2
+        return (rounds,) if rounds <= FEW else (-(-7 * rounds // 10),) * 2
 
     def reduce(self, image: Tensor) -> Tensor:
         """Returns what the sensor sees of ``(B, bands, rows, cols)`` at each MS pixel, zero at those outside of the tile."""
