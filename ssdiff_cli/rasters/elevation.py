@@ -7,6 +7,7 @@ import rasterio
 from rasterio.errors import TransformWarning
 from rasterio.io import DatasetReader
 
+from ssdiff_cli.rasters.env import header_errors
 from ssdiff_cli.rasters.georef import Georeference, georeference, rpc_georeference
 from ssdiff_models.errors import InputError
 
@@ -19,14 +20,16 @@ MOST = 2048
 
 
 def check_heights(dataset: DatasetReader, place: Georeference, rpc_dem: str) -> None:
-    """Refuses a model with heights that are NaN: GDAL does not take them for missing, even where its nodata value says so.
+    """Refuses a model that cannot be read, or with heights that are NaN, where a raster misses heights.
+
+    GDAL takes what it cannot read for missing, and NaN for a height, even where its nodata value says otherwise.
 
     Raises:
-        InputError: When there are some, and places on the raster that fail.
+        InputError: When it is such a model.
     """
-    if place.kind != "rpcs" or _lost_share(dataset, place) == 0:
+    if place.kind != "rpcs" or _lost_share(dataset, _strict(dataset, rpc_dem)) == 0:
         return
-    with rasterio.open(rpc_dem) as dem:
+    with header_errors(rpc_dem), rasterio.open(rpc_dem) as dem:
         heights = dem.read(1, out_shape=tuple(min(size, MOST) for size in dem.shape))
     if np.isnan(heights).any():
         raise InputError(
@@ -40,9 +43,13 @@ def without_heights(dataset: DatasetReader, rpc_dem: str) -> float:
     place = georeference(dataset, rpc_dem)
     if place.kind != "rpcs":
         return 0.0
-    strict = rpc_georeference(dataset, RPC_DEM=rpc_dem)
     # What fails even with a height for every place fails for another reason.
-    return max(0.0, _lost_share(dataset, strict) - _lost_share(dataset, place))
+    return max(0.0, _lost_share(dataset, _strict(dataset, rpc_dem)) - _lost_share(dataset, place))
+
+
+def _strict(dataset: DatasetReader, rpc_dem: str) -> Georeference:
+    """Places nothing where there is no height."""
+    return rpc_georeference(dataset, RPC_DEM=rpc_dem)
 
 
 def _lost_share(dataset: DatasetReader, place: Georeference) -> float:

@@ -234,3 +234,13 @@ def test_heights_that_are_no_numbers_are_refused(scene_factory: SceneFactory, tm
     line = refusal(ssdiff("check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", dem), 3)
     assert "dem.tif: has heights that are no numbers" in line
     assert "-dstnodata" in line
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_damaged_elevation_model_is_refused(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
+    rpc_only(scene.pan, 128)
+    rpc_only(scene.ms, 32)
+    dem = elevations(tmp_path / "dem.tif", 50)
+    dem.write_bytes(dem.read_bytes()[:5000])
+    assert "dem.tif" in refusal(ssdiff("check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", dem), 3)
