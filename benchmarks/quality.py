@@ -19,7 +19,7 @@ from benchmarks.wald_scenes import classical_image, model_scenes, scene_parser
 from ssdiff_cli.jobs.datasets import PairRecord
 from ssdiff_models import sensors, zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
-from ssdiff_models.consistency import ROUNDS, project
+from ssdiff_models.consistency import project
 from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.training.validation import fuse_scene
 from ssdiff_models.training.wald import WaldScene
@@ -59,7 +59,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--sampler", default="ddim")
     parser.add_argument("--samples", type=int, default=1)
-    parser.add_argument("--consistency", type=int, default=ROUNDS)
+    parser.add_argument("--consistency", type=int, default=0)
     parser.add_argument("--methods", default=",".join(METHODS), help="classical methods beside the network")
     return parser.parse_args(arguments)
 

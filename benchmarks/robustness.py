@@ -19,7 +19,6 @@ from benchmarks.quality import METHODS, network_image
 from benchmarks.wald_scenes import classical_image, model_scenes, pan_of, scene_parser
 from ssdiff_models import sensors, zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
-from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import shift_image
 from ssdiff_models.training.validation import score
 from ssdiff_models.training.wald import WaldScene, from_reference, noisy
@@ -67,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = scene_parser(__doc__, split="test")
     parser.add_argument("--model", default="bgrn")
-    parser.add_argument("--consistency", type=int, default=ROUNDS)
+    parser.add_argument("--consistency", type=int, default=0)
     parser.set_defaults(steps=1, sampler="ddim", samples=1)
     return parser.parse_args(arguments)
 

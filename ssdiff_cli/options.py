@@ -137,12 +137,10 @@ Stats = Annotated[
     typer.Option("--stats", metavar="FILE", help="Scene statistics to use, as `check --json` prints them.", show_default=False),
 ]
 Consistency = Annotated[
-    bool | None,
+    bool,
     typer.Option(
         "--consistency/--no-consistency",
-        help="Make the result give the MS back through the MTF, also where pixels reach the limits of the data type, or not at all. "
-        "(default: with --sensor all but the latter, else in part)",
-        show_default=False,
+        help="Make the result give the MS back through the MTF: for measurements; costs halos, ghosts of what moved, and grain.",
     ),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Sampling steps. (default: the model's)", show_default=False)]

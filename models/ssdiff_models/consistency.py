@@ -14,7 +14,7 @@ from ssdiff_models.errors import UsageError
 from ssdiff_models.limits import Limits, within
 from ssdiff_models.placed import PlacedView
 
-__all__ = ["FEW_ROUNDS", "ROUNDS", "project", "project_on"]
+__all__ = ["ROUNDS", "project", "project_on"]
 
 ROUNDS = 10
 """Rounds that bring every band within 0.5 % of the MS, where its pixels stay between the limits; `limits` is about the others.
@@ -22,8 +22,6 @@ ROUNDS = 10
 On the validation scenes, with the MTFs of their sensors: mean SAM 2.11 -> 2.04 degrees, ERGAS 1.93 -> 1.83. With the generic MTF instead of
 theirs: SAM 2.19, ERGAS 1.88.
 """
-FEW_ROUNDS = 2
-"""Rounds that an MTF which is only a guess deserves: on the same scenes the generic one gives SAM 2.08, ERGAS 1.86."""
 
 _HALO = 10
 

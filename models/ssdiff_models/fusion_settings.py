@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import FEW_ROUNDS
 from ssdiff_models.errors import UsageError
-from ssdiff_models.limits import FEW_CLIPPINGS
+from ssdiff_models.limits import CLIPPINGS
 from ssdiff_models.sampler import SamplerName
 
 __all__ = ["FusionSettings"]
@@ -27,9 +26,9 @@ class FusionSettings:
     """Samples averaged."""
     limits: tuple[float, float] | None = None
     """Least and greatest DN of a fused pixel; None: no bound."""
-    consistency: int = FEW_ROUNDS
+    consistency: int = 0
     """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
-    clippings: int = FEW_CLIPPINGS
+    clippings: int = CLIPPINGS
     """How often what the limits cut off the projected image is given back."""
     order: tuple[int, ...] = ()
     """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""

@@ -77,7 +77,7 @@ def batch(
     co: CreationOptions = None,
     register: Register = False,
     register_local: RegisterLocal = False,
-    consistency: Consistency = None,
+    consistency: Consistency = False,
     steps: Steps = None,
     sampler: Sampler = "ddim",
     seed: Seed = 0,

@@ -62,7 +62,7 @@ def check(
     register: Register = False,
     register_local: RegisterLocal = False,
     stats: Stats = None,
-    consistency: Consistency = None,
+    consistency: Consistency = False,
     steps: Steps = None,
     samples: Samples = 1,
     tile: Tile = None,

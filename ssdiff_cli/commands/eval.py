@@ -66,8 +66,8 @@ Methods = Annotated[
     typer.Option(
         "--methods",
         metavar="A,B,...",
-        help="Methods to fuse with and score; ssdiff-raw is ssdiff without the projection that gives the MS back. "
-        "(default: ssdiff, at full resolution also ssdiff-raw, and five classical ones; only exp beside --fused)",
+        help="Methods to fuse with and score; ssdiff-consistent is ssdiff with --consistency. "
+        "(default: ssdiff and five classical ones; only exp beside --fused)",
         show_default=False,
     ),
 ]

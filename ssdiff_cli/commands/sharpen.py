@@ -77,7 +77,7 @@ def sharpen(
     register: Register = False,
     register_local: RegisterLocal = False,
     stats: Stats = None,
-    consistency: Consistency = None,
+    consistency: Consistency = False,
     steps: Steps = None,
     sampler: Sampler = "ddim",
     seed: Seed = 0,

@@ -13,7 +13,6 @@ from ssdiff_cli.jobs.adapt_samples import SIDE, AdaptSample
 from ssdiff_models import classical
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.metrics import hqnr
 from ssdiff_models.radiometry import SceneStatistics
@@ -43,14 +42,12 @@ class FullResolution:
     sample: AdaptSample
     sensor: Sensor
     """With the gains of the very bands."""
-    rounds: int
-    """Of the projection that gives the MS back."""
 
     @classmethod
     def of(cls, sample: AdaptSample, name: str | None, gains: tuple[float, ...]) -> Self:
         """Takes the sensor by the name that the user gave, or none."""
         sensor = replace(get(name or "generic"), bands=("",) * len(gains), ms_gains=gains)
-        return cls(sample=sample, sensor=sensor, rounds=ROUNDS if name else FEW_ROUNDS)
+        return cls(sample=sample, sensor=sensor)
 
     def hqnr(self, model: Checkpoint) -> float:
         """Returns HQNR, 0..1, of what the model makes of the valid pixels."""
@@ -60,7 +57,7 @@ class FullResolution:
         source = MaskedSource(
             pan=sample.pan[part], ms=sample.ms[small], ratio=ratio, mask=sample.valid[part], scene=sample.statistics
         )
-        settings = FusionSettings.of(model, gains=self.sensor.ms_gains, consistency=self.rounds, limits=sample.limits)
+        settings = FusionSettings.of(model, gains=self.sensor.ms_gains, limits=sample.limits)
         fuser = ModelFuser.for_scene(model, source, settings)
         fused = np.zeros((source.bands, source.rows, source.cols), np.float32)
         for block in fuse_tiles(source, fuser, ThreadRunner(workers=torch.get_num_threads())):

@@ -15,7 +15,6 @@ from ssdiff_cli.jobs.evaluate_scores import Pixels
 from ssdiff_models import classical, zoo
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
-from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import shift_image
 from ssdiff_models.errors import ModelError
 from ssdiff_models.fusing import FusionSettings, ModelFuser
@@ -66,7 +65,7 @@ def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | 
     if sensor is not None:
         # As `ssdiff sharpen` does where the sensor is known.
         order = spectral_order(sensor.bands)
-        settings = replace(settings, consistency=ROUNDS, gains=sensor.ms_gains, order=order)
+        settings = replace(settings, gains=sensor.ms_gains, order=order)
     device = choose(choice.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     return Model(checkpoint=replace(checkpoint, network=device.place(checkpoint.network)), settings=settings, device=device)
 

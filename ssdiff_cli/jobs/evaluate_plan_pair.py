@@ -10,7 +10,7 @@ from ssdiff_cli.jobs.evaluate_methods import Model, array_fusers
 from ssdiff_cli.jobs.evaluate_pairs import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
 from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_products
 from ssdiff_cli.jobs.evaluate_request import Request, full_scale
-from ssdiff_cli.jobs.evaluate_rows import MODEL_METHODS, default_methods, method_notes, needs_model
+from ssdiff_cli.jobs.evaluate_rows import DEFAULT_METHODS, MODEL_METHODS, method_notes, needs_model
 from ssdiff_cli.jobs.evaluate_samples import Event, Fuser, Plan, Settings, score_pieces, score_samples
 from ssdiff_cli.jobs.evaluate_scene import scene_fusers
 from ssdiff_cli.jobs.evaluate_scores import ProtocolName
@@ -91,7 +91,7 @@ def _open(request: Request, stack: ExitStack) -> _Opened:
 def _methods(request: Request) -> tuple[str, ...]:
     if request.methods is not None:
         return request.methods
-    return ("exp",) if request.fused else default_methods(_protocol(request))
+    return ("exp",) if request.fused else DEFAULT_METHODS
 
 
 def _protocol(request: Request) -> ProtocolName:

@@ -9,7 +9,7 @@ from ssdiff_cli.jobs.evaluate_methods import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
 from ssdiff_cli.jobs.evaluate_reference import reference_windows, score_products
 from ssdiff_cli.jobs.evaluate_request import Request, full_scale
-from ssdiff_cli.jobs.evaluate_rows import MODEL_METHODS, default_methods, method_notes, needs_model
+from ssdiff_cli.jobs.evaluate_rows import DEFAULT_METHODS, MODEL_METHODS, method_notes, needs_model
 from ssdiff_cli.jobs.evaluate_samples import Plan, Settings, score_samples
 from ssdiff_cli.jobs.evaluate_scores import ProtocolName, UnitName
 from ssdiff_cli.jobs.evaluate_windows import sample_windows, window_count, window_side
@@ -60,7 +60,7 @@ def dataset_plan(request: Request, path: str, stack: ExitStack) -> Plan:
 
 def _models(request: Request, dataset: Dataset, sensor: Sensor | None) -> tuple[tuple[str, ...], Model | None, tuple[str, ...]]:
     """Returns the methods to fuse with, the model if one of them is its, and what the user should know."""
-    methods = default_methods(_protocol(dataset)) if request.methods is None else request.methods
+    methods = DEFAULT_METHODS if request.methods is None else request.methods
     if not needs_model(methods):
         return methods, None, ()
     try:

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ssdiff_cli.jobs.evaluate_scores import ProtocolName
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_models import classical
+from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.errors import UsageError
 from ssdiff_models.fusing import FusionSettings
 
 __all__ = [
+    "DEFAULT_METHODS",
     "MODEL_METHODS",
-    "default_methods",
     "known_methods",
     "method_notes",
     "needs_model",
@@ -19,20 +19,14 @@ __all__ = [
     "row_settings",
 ]
 
-RAW_METHOD = f"{NETWORK}-raw"
-"""The row of the model before its image is projected on those that give the MS back."""
-MODEL_METHODS = (NETWORK, RAW_METHOD)
+CONSISTENT_METHOD = f"{NETWORK}-consistent"
+"""The row of the model with its image projected on those that give the MS back."""
+MODEL_METHODS = (NETWORK, CONSISTENT_METHOD)
 """The rows that take a model."""
 CLASSICAL = ("exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs")
 """The classical methods that are rows unless others are asked for."""
-
-
-def default_methods(protocol: ProtocolName) -> tuple[str, ...]:
-    """Returns the rows where none are asked for.
-
-    At full resolution the model has two, for the spectral distortion with and without the projection that gives the MS back.
-    """
-    return (*(MODEL_METHODS if protocol == "full-resolution" else (NETWORK,)), *CLASSICAL)
+DEFAULT_METHODS = (NETWORK, *CLASSICAL)
+"""The rows where none are asked for."""
 
 
 def needs_model(methods: Iterable[str]) -> bool:
@@ -42,12 +36,14 @@ def needs_model(methods: Iterable[str]) -> bool:
 
 def row_settings(method: str, settings: FusionSettings) -> FusionSettings:
     """Returns the settings of a row of the model's, given those of the fusion that the user would get."""
-    return replace(settings, consistency=0) if method == RAW_METHOD else settings
+    return replace(settings, consistency=ROUNDS) if method == CONSISTENT_METHOD else settings
 
 
 def method_notes(methods: Iterable[str]) -> tuple[str, ...]:
     """Returns what a reader must know of rows whose names do not tell."""
-    return (f"{RAW_METHOD} is {NETWORK} before the projection that makes it give the MS back",) if RAW_METHOD in methods else ()
+    if CONSISTENT_METHOD not in methods:
+        return ()
+    return (f"{CONSISTENT_METHOD} is {NETWORK} after the projection that makes it give the MS back",)
 
 
 def known_methods() -> tuple[str, ...]:

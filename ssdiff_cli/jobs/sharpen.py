@@ -150,14 +150,12 @@ def _tell_cut(job: SharpenJob, fusion: Fusion) -> None:
         return
     band, share = fusion.fuser.cut.worst()
     if share > CUT:
-        way = "leave --sensor out" if job.sensor else "pass --no-consistency"
         _log.warning(
             "%s: giving it back through the MTF put %.0f%% of the pixels of band %d at the limits of the data type: it is sharper than "
-            "that MTF leaves images, so odd pixels surround bright ones; for fewer of them %s",
+            "that MTF leaves images, so odd pixels surround bright ones; leave --consistency out for none of them",
             job.ms,
             100 * share,
             band + 1,
-            "leave --consistency out" if job.consistency else way,
         )
 
 

@@ -10,9 +10,8 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
+from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
-from ssdiff_models.limits import CLIPPINGS, FEW_CLIPPINGS
 from ssdiff_models.spectrum import partners, spectral_order
 from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import TileGrid
@@ -79,8 +78,7 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         tile=options.tile,
         overlap=options.overlap,
         limits=default_limits(pair.ms.dtype),
-        consistency=_rounds(job),
-        clippings=CLIPPINGS if job.consistency else FEW_CLIPPINGS,
+        consistency=ROUNDS if job.consistency else 0,
         gains=mtf_gains(job.sensor, pair),
         order=spectral_order(band_names(pair)),
         partners=_partners(checkpoint, pair),
@@ -110,12 +108,6 @@ def _partners(checkpoint: Checkpoint, pair: ScenePair) -> tuple[int, ...]:
         return ()
     found = partners(checkpoint.bands, band_names(pair))
     return found if set(found) == set(range(pair.bands)) else ()
-
-
-def _rounds(job: SharpenJob) -> int:
-    if job.consistency is None:
-        return ROUNDS if job.sensor is not None else FEW_ROUNDS
-    return ROUNDS if job.consistency else 0
 
 
 def mtf_gains(sensor: str | None, pair: ScenePair) -> tuple[float, ...]:

@@ -42,8 +42,8 @@ class SharpenJob:
     """Whether the MS is moved to fit the PAN: by one shift, or by one that changes slowly over the scene."""
     statistics: str | None = None
     """JSON file with the scene's statistics, instead of its own."""
-    consistency: bool | None = None
-    """Whether the result is made to give the MS back through the MTF; None: fully where the sensor is given, in a few rounds where not."""
+    consistency: bool = False
+    """Whether the result is made to give the MS back through the MTF."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
     uncertainty: str | None = None
     """File for the standard deviation of the samples, in DN."""

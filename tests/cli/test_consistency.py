@@ -8,9 +8,9 @@ import rasterio
 import torch
 from affine import Affine
 
-from ssdiff_models.consistency import FEW_ROUNDS, ROUNDS
+from ssdiff_models.consistency import ROUNDS
 from ssdiff_models.degrade import reduce_ms
-from ssdiff_models.limits import FEW_CLIPPINGS
+from ssdiff_models.limits import CLIPPINGS
 from ssdiff_models.sensors import get
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -46,14 +46,14 @@ def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB, *, 
     return float((left.square().mean((1, 2)) / given.square().mean((1, 2))).sqrt().max())
 
 
-def test_with_a_sensor_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
-    report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb")
+    report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--consistency")
     assert report["consistency"] == ROUNDS
     assert inconsistency(output, scene) < BOUND
     with rasterio.open(output) as file:
         assert file.tags(ns="SSDIFF")["CONSISTENCY"] == str(ROUNDS)
-        assert file.tags(ns="SSDIFF")["CLIPPINGS"] == str(FEW_CLIPPINGS)
+        assert file.tags(ns="SSDIFF")["CLIPPINGS"] == str(CLIPPINGS)
         assert file.tags(ns="SSDIFF")["MTF_GAINS"] == "0.34,0.32,0.3,0.22"
 
 
@@ -64,13 +64,13 @@ def test_ms_pixels_between_those_of_the_model_are_given_back_themselves(
     """Interpolated MS pixels lack what the given ones have near their Nyquist frequency: more than a percent."""
     scene = scene_factory(size=128, offset=(offset, offset), margin=MARGIN)
     output = tmp_path / "out.tif"
-    answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb")
+    answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--consistency")
     assert inconsistency(output, scene, phase=1.5 + offset, margin=MARGIN) < BOUND
 
 
 def test_a_flipped_ms_makes_no_difference(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
     scene = scene_factory(size=128)
-    common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "-o")
+    common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "--consistency", "-o")
     answer("sharpen", *common, tmp_path / "out.tif")
     with rasterio.open(scene.ms, "r+") as file:
         pixels = file.read()[:, ::-1]
@@ -83,35 +83,33 @@ def test_a_flipped_ms_makes_no_difference(scene_factory: SceneFactory, tiny: Pat
 
 def test_eval_shows_what_it_does_to_the_spectral_distortion(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "-o")
-    answer("sharpen", *common, tmp_path / "before.tif", "--no-consistency")
+    answer("sharpen", *common, tmp_path / "before.tif")
     answer("sharpen", *common, tmp_path / "after.tif", "--consistency")
     products = ("--fused", tmp_path / "before.tif", "--fused", tmp_path / "after.tif")
     rows = answer("eval", "--full-res", scene.pan, scene.ms, "--sensor", "qb", "--methods", "exp", *products)["methods"]
     assert rows["after"]["d_lambda_khan"] < 0.01 < rows["before"]["d_lambda_khan"]
 
 
-def test_without_it_this_model_does_not(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sensor", [("--sensor", "qb"), ()])
+def test_without_it_nothing_is_projected(scene: Scene, tiny: Path, tmp_path: Path, sensor: tuple[str, ...]) -> None:
     output = tmp_path / "out.tif"
-    report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--no-consistency")
+    report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, *sensor)
     assert report["consistency"] == 0
     assert inconsistency(output, scene) > 2 * BOUND
     with rasterio.open(output) as file:
         assert file.tags(ns="SSDIFF")["CONSISTENCY"] == "0"
 
 
-def test_without_a_sensor_a_guessed_mtf_counts_in_part_or_on_request_fully(scene: Scene, tiny: Path, tmp_path: Path) -> None:
-    found = {}
-    for name, option in (("none", ["--no-consistency"]), ("part", []), ("full", ["--consistency"])):
-        report = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / name, "--model", tiny, *option)
-        found[name] = report["consistency"], inconsistency(tmp_path / name, scene, (0.3,) * 4)
-    assert [rounds for rounds, _ in found.values()] == [0, FEW_ROUNDS, ROUNDS]
-    assert found["full"][1] < BOUND < found["part"][1] < found["none"][1] / 2
+def test_without_a_sensor_the_generic_mtf_counts(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.tif"
+    answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--consistency")
+    assert inconsistency(output, scene, (0.3,) * 4) < BOUND
 
 
 def test_a_part_of_the_scene_has_the_same_pixels(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     with rasterio.open(scene.pan) as file:
         (left, top), (right, bottom) = file.transform @ (60, 40), file.transform @ (120, 100)
-    common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "-o")
+    common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "--consistency", "-o")
     answer("sharpen", *common, tmp_path / "whole.tif")
     answer("sharpen", *common, tmp_path / "part.tif", f"--bbox={left},{bottom},{right},{top}")
     with rasterio.open(tmp_path / "whole.tif") as whole, rasterio.open(tmp_path / "part.tif") as part:
@@ -133,9 +131,9 @@ def test_tiles_that_share_nothing_are_a_warning(scene: Scene, tiny: Path, tmp_pa
         "64",
         "--overwrite",
     )
-    assert any("--overlap 0" in line for line in answer(*common, "--overlap", "0")["warnings"])
-    assert not any("--overlap" in line for line in answer(*common, "--overlap", "16")["warnings"])
-    assert not any("--overlap" in line for line in answer(*common, "--overlap", "0", "--no-consistency")["warnings"])
+    assert any("--overlap 0" in line for line in answer(*common, "--overlap", "0", "--consistency")["warnings"])
+    assert not any("--overlap" in line for line in answer(*common, "--overlap", "16", "--consistency")["warnings"])
+    assert not any("--overlap" in line for line in answer(*common, "--overlap", "0")["warnings"])
 
 
 def test_classical_methods_have_none(scene: Scene, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class Pair:
     out: dict[str, Any] = field(default_factory=dict)
 
     def sharpen(self, output: Path, *options: str) -> Path:
-        common = (self.pan, self.ms, "--model", self.model, "--sensor", "qb", "-o", output)
+        common = (self.pan, self.ms, "--model", self.model, "--sensor", "qb", "--consistency", "-o", output)
         self.out.update(answer("sharpen", *common, *self.lie.options, *options))
         return output
 

@@ -22,7 +22,7 @@ def scene(scene_factory: SceneFactory) -> Scene:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "exp,magic"], "unknown method 'magic': known are ssdiff, ssdiff-raw, exp"),
+        (["--methods", "exp,magic"], "unknown method 'magic': known are ssdiff, ssdiff-consistent, exp"),
         (["--methods", ","], "names no method"),
         (["--sensor", "hubble"], "unknown sensor 'hubble': known are qb"),
         (["--fail-if", "sam>=high"], "is not a condition"),

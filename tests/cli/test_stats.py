@@ -162,7 +162,7 @@ def test_the_prior_is_part_of_the_statistics(scene: Scene, tmp_path: Path) -> No
     """A model that is not trained shows nothing but its prior."""
     network = SSDiff(SSDiffConfig(bands=4, dim=16, window=8, time_width=32)).eval()
     untrained = save_tiny(tmp_path, network=network, prior="bt-h")
-    options: list[str | Path] = ["--model", untrained, "--no-consistency", "--dtype", "float32"]
+    options: list[str | Path] = ["--model", untrained, "--dtype", "float32"]
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *options)
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "bt-h.tif", "--method", "bt-h", "--dtype", "float32")
     fused, classical = pixels(tmp_path / "out.tif"), pixels(tmp_path / "bt-h.tif")

@@ -34,7 +34,7 @@ def shifted(path: Path, amount: int, *, dtype: str = "uint16", told: bool = True
 
 
 def sharpened(pan: Path, ms: Path, output: Path, *options: str | Path) -> Pixels:
-    answer("sharpen", pan, ms, "-o", output, "--no-consistency", *options)
+    answer("sharpen", pan, ms, "-o", output, *options)
     return pixels(output).astype(float)
 
 
