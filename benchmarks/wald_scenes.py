@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
-from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import fuse
 from ssdiff_models.errors import InputError
-from ssdiff_models.prior import PriorName
 from ssdiff_models.sensors import Sensor
 from ssdiff_models.training.wald import WaldScene
 

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ssdiff_models._version import __version__
+
 if TYPE_CHECKING:
     from ssdiff_models.arrays import sharpen
     from ssdiff_models.checkpoint import load_checkpoint
     from ssdiff_models.fusing import FusionSettings
 
 __all__ = ["FusionSettings", "__version__", "load_checkpoint", "sharpen"]
-__version__ = "0.1.0"
 
 _HOMES = {"FusionSettings": "fusing", "load_checkpoint": "checkpoint", "sharpen": "arrays"}
 

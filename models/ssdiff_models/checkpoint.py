@@ -12,14 +12,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
+from ssdiff_models._version import __version__
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from ssdiff_models.nets.ssdiff import SSDiffConfig
-from ssdiff_models.prior import PriorName
 from ssdiff_models.schedule import Schedule
 
-__all__ = ["Checkpoint", "Normalisation", "load_checkpoint", "read_header", "save_checkpoint"]
+__all__ = ["Checkpoint", "Normalisation", "PriorName", "load_checkpoint", "read_header", "save_checkpoint"]
+
+PriorName = Literal["lms", "bt-h"]
+
 
 SCHEMA = 1
 KEY = "ssdiff"
@@ -117,8 +120,6 @@ def _digest(weights: Mapping[str, torch.Tensor]) -> str:
 
 
 def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    from ssdiff_models import __version__  # noqa: PLC0415 - the package's front imports this module
-
     kinds = [name for name, (config, _) in _NETWORKS.items() if isinstance(checkpoint.config, config)]
     if not kinds:
         raise ModelError(

@@ -6,7 +6,6 @@ on each pixel alone, so tiles and halos are as they were.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -22,9 +21,8 @@ from ssdiff_models.radiometry import RatioPrior, SceneStatistics
 from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch, Source
 from ssdiff_models.tiles import Window
 
-__all__ = ["PriorName", "measure_images", "measure_prior", "measure_set"]
+__all__ = ["measure_images", "measure_prior", "measure_set"]
 
-PriorName = Literal["lms", "bt-h"]
 
 LATTICE = 8
 """Windows on each axis that a large scene's numbers are taken from."""

@@ -12,9 +12,9 @@ import torch
 
 from ssdiff_cli.rasters.whole import Outline, WholeRaster, read_outline, read_whole
 from ssdiff_models import sensors
+from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.degrade import reduce_pan, shift_image
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.prior import PriorName
 from ssdiff_models.registration import Shift, estimate_shift
 from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.consistency import project
-from ssdiff_models.prior import PriorName, measure_images
+from ssdiff_models.prior import measure_images
 from ssdiff_models.scene import BoolArray
 from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.wald import interpolate

@@ -7,9 +7,10 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.degrade import reduce_ms, shift_image
 from ssdiff_models.errors import InputError
-from ssdiff_models.prior import PriorName, measure_set
+from ssdiff_models.prior import measure_set
 from ssdiff_models.registration import Shift, estimate_shift
 from ssdiff_models.training.wald import WaldScene, interpolate
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ssdiff_models.prior import PriorName
+from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.training.variants import NOISE, Making, variants
 from ssdiff_models.training.wald import WaldScene, from_reference, interpolate, noisy
 from tests.models.training.pieces import landscape
