@@ -4,8 +4,9 @@ Each method is written once. Statistics of the scene are sums over blocks; from 
 to blocks. `fuse` takes arrays as a single block, `stream` scenes of any size.
 """
 
-from ssdiff_models.classical.base import RATIO_LIMIT
-from ssdiff_models.classical.engine import ClassicalFuser, fuse, stream
+from ssdiff_models.classical.fuse import fuse
+from ssdiff_models.classical.method import RATIO_LIMIT
 from ssdiff_models.classical.registry import METHODS
+from ssdiff_models.classical.stream import ClassicalFuser, stream
 
 __all__ = ["METHODS", "RATIO_LIMIT", "ClassicalFuser", "fuse", "stream"]

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from ssdiff_models.classical.base import Context, Method, Rule, numbers
 from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.component_substitution import LinearRule
 from ssdiff_models.classical.kernels import mtf
-from ssdiff_models.classical.statistics import Array, Moments, Statistics, gram, nonnegative_least_squares
-from ssdiff_models.classical.substitution import LinearRule
+from ssdiff_models.classical.method import Context, Method, Rule, numbers
+from ssdiff_models.classical.moments import Array, Moments, Statistics, gram, nonnegative_least_squares
 
 __all__ = ["Bdsd"]
 

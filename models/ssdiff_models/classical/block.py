@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.kernels import Lowpass, bicubic_down, bicubic_up, binomial, extended, gaussian, mtf
+from ssdiff_models.classical.kernels import Lowpass, bicubic_down, bicubic_up, binomial, gaussian, mtf
 from ssdiff_models.degrade import upsample
-from ssdiff_models.scene import MS_HALO, Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene import MS_HALO
 
-__all__ = ["Block", "Geometry", "WholeImage", "WindowBlock"]
+__all__ = ["Block", "Geometry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,138 +147,3 @@ class Block(ABC):
     @property
     def _size(self) -> tuple[int, int]:
         return self.small[0] * self.geometry.ratio, self.small[1] * self.geometry.ratio
-
-
-class WholeImage(Block):
-    """A whole pair with the borders of the reference toolbox; the interpolated MS is given."""
-
-    def __init__(self, pan: Tensor, ms: Tensor, lms: Tensor, geometry: Geometry) -> None:
-        """Takes ``(rows, cols)``, ``(bands, rows/ratio, cols/ratio)`` and ``(bands, rows, cols)``."""
-        super().__init__(geometry)
-        self._pan, self._ms, self._lms = pan[None], ms, lms
-
-    @property
-    def valid(self) -> Tensor | None:
-        """None: every pixel is valid."""
-        return None
-
-    @property
-    def ms(self) -> Tensor:
-        """``(bands, rows/ratio, cols/ratio)``."""
-        return self._ms
-
-    @property
-    def lms(self) -> Tensor:
-        """``(bands, rows, cols)``."""
-        return self._lms
-
-    def mixed(self, weights: Tensor, offset: Tensor) -> Tensor:
-        """Returns ``weights @ lms + offset``."""
-        return torch.einsum("kj,jrc->krc", weights.to(self.lms), self.lms) + offset.to(self.lms)[:, None, None]
-
-    def pan_around(self, pixels: int, border: str) -> Tensor:
-        """Extends the PAN."""
-        return extended(self._pan, pixels, border)
-
-    def lms_around(self, pixels: int, border: str) -> Tensor:
-        """Extends the interpolated MS."""
-        return extended(self.lms, pixels, border)
-
-    def lms_reduced(self, pixels: int) -> Tensor:
-        """Shrinks, then extends by the edge's own pixels."""
-        margin = self.geometry.cycle_reach
-        small = bicubic_down(self.geometry.ratio)(self.lms_around(margin, "symmetric"), margin, self.small)
-        return extended(small, pixels, "replicate")
-
-    def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
-        margin = self.geometry.pixels(24)
-        return extended(lowpass(self.pan_around(margin, border), margin, self.small), MS_HALO, "circular")
-
-    def pan_binomial(self) -> Tensor:
-        """As a window does inside; the reference extends its border twice, between the passes of the filter."""
-        return _four_passes(self._pan)[0] if self.geometry.ratio == 4 else super().pan_binomial()
-
-    def pan_reduced(self) -> Tensor:
-        """As a window does inside, with the reference's border where the MS pixels lie on PAN pixels."""
-        ratio, phase = self.geometry.ratio, self.geometry.phase
-        return self.pan_binomial()[int(phase) :: ratio, int(phase) :: ratio] if phase % 1 == 0 else super().pan_reduced()
-
-
-def _four_passes(image: Tensor) -> Tensor:
-    """[1 4 6 4 1] / 16 four times; the image is mirrored by 4 before each of the first two, which leaves 4 to spare for the others."""
-    for mirrored in (4, 4, 0, 0):
-        image = _one_pass(extended(image, mirrored, "symmetric"))
-    return image
-
-
-def _one_pass(image: Tensor) -> Tensor:
-    lowpass = binomial(2, 0.0, 1)
-    return lowpass(image, 2, (image.shape[1] - 4, image.shape[2] - 4))
-
-
-class WindowBlock(Block):
-    """A window of a scene with real pixels around it."""
-
-    def __init__(self, patch: Patch, window: Window, halo: int, geometry: Geometry) -> None:
-        """Takes the patch of ``window.expand(halo)``; the window and its halo are whole MS pixels."""
-        super().__init__(geometry)
-        self._patch = patch
-        self._halo = halo
-        self._small = window.rows // geometry.ratio, window.cols // geometry.ratio
-        self._around = torch.from_numpy(patch.ms)
-        self._margin = halo // geometry.ratio + MS_HALO
-
-    @property
-    def small(self) -> tuple[int, int]:
-        """Rows and columns of the MS."""
-        return self._small
-
-    @cached_property
-    def valid(self) -> Tensor | None:
-        """Bool ``(rows, cols)``, or None where every pixel is valid."""
-        rows, cols = self._size
-        inner = self._patch.valid[self._halo : self._halo + rows, self._halo : self._halo + cols]
-        return None if inner.all() else torch.from_numpy(np.ascontiguousarray(inner))
-
-    @property
-    def ms(self) -> Tensor:
-        """``(bands, rows/ratio, cols/ratio)``."""
-        return self.ms_around(0)
-
-    def ms_around(self, pixels: int) -> Tensor:
-        """Returns the MS with `pixels` more MS pixels on every side."""
-        start, (rows, cols) = self._margin - pixels, self._small
-        return self._around[:, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels]
-
-    @cached_property
-    def lms(self) -> Tensor:
-        """``(bands, rows, cols)``."""
-        return self.lms_around(0, "symmetric")
-
-    def mixed(self, weights: Tensor, offset: Tensor) -> Tensor:
-        """Mixes the MS and interpolates the mixture: interpolation is linear and keeps constants."""
-        ms = self.ms_around(MS_HALO)
-        flat = torch.addmm(offset.to(ms)[:, None], weights.to(ms), ms.flatten(1))
-        return upsample(flat.view(-1, *ms.shape[1:]), self.geometry.ratio, self.geometry.phase, MS_HALO)
-
-    def pan_around(self, pixels: int, border: str) -> Tensor:
-        """Returns real pixels."""
-        start, (rows, cols) = self._halo - pixels, self._size
-        assert start >= 0, f"{pixels} pixels of halo asked for, {self._halo} there"
-        return torch.from_numpy(self._patch.pan[None, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels])
-
-    def lms_around(self, pixels: int, border: str) -> Tensor:
-        """Interpolates more of the MS."""
-        ms = self.ms_around(MS_HALO + pixels // self.geometry.ratio)
-        return upsample(ms, self.geometry.ratio, self.geometry.phase, MS_HALO)
-
-    def lms_reduced(self, pixels: int) -> Tensor:
-        """Shrinks more of the interpolated MS."""
-        margin, (rows, cols) = 3 * self.geometry.ratio, self._small
-        around = self.lms_around(margin + pixels * self.geometry.ratio, "symmetric")
-        return bicubic_down(self.geometry.ratio)(around, margin, (rows + 2 * pixels, cols + 2 * pixels))
-
-    def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
-        rows, cols = self._small
-        inner, margin = MS_HALO * self.geometry.ratio, self.geometry.low_reach
-        return lowpass(self.pan_around(margin, border), margin - inner, (rows + 2 * MS_HALO, cols + 2 * MS_HALO))

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.base import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.haze import HazeMethod, haze
-from ssdiff_models.classical.statistics import Array, Moments, Statistics, gram
+from ssdiff_models.classical.haze_ratio import HazeMethod, haze
+from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
 from ssdiff_models.degrade import mtf_kernel
 
 __all__ = ["AdditiveRule", "Equalised", "HazeModulated", "Injection", "ModulatedRule", "Regressed"]

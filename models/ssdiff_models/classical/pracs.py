@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.base import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.statistics import Array, Moments, Statistics, gram
+from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
 
 __all__ = ["Pracs", "PracsRule"]
 

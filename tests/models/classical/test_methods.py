@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from ssdiff_models import classical
-from ssdiff_models.classical.statistics import nonnegative_least_squares
-from ssdiff_models.classical.substitution import LinearRule
+from ssdiff_models.classical.component_substitution import LinearRule
+from ssdiff_models.classical.moments import nonnegative_least_squares
 from ssdiff_models.errors import InputError, UsageError
 from tests.models.classical.conftest import textured
 

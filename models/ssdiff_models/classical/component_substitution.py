@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.base import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.products import lms_gram
-from ssdiff_models.classical.statistics import Array, Moments, Statistics, gram
+from ssdiff_models.classical.interpolated_sums import lms_gram
+from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
 
 __all__ = ["Brovey", "BroveyRule", "Exp", "GramSchmidt", "GramSchmidtAdaptive", "LinearRule", "reduced_pair"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.statistics import Array, Statistics
+from ssdiff_models.classical.moments import Array, Statistics
 
 __all__ = ["RATIO_LIMIT", "Context", "Method", "Rule", "bounded_ratio", "column", "floor", "numbers"]
 

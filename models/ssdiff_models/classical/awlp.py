@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.base import RATIO_LIMIT, Context, Method, Numbers, Rule, column, numbers
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.statistics import Statistics, gram
+from ssdiff_models.classical.method import RATIO_LIMIT, Context, Method, Numbers, Rule, column, numbers
+from ssdiff_models.classical.moments import Statistics, gram
 
 __all__ = ["Awlp", "AwlpRule"]
 

@@ -1,13 +1,17 @@
-"""The haze of each band, which the haze-corrected ratio methods take off before they modulate."""
+"""BT-H: Brovey on haze-corrected bands with a regressed intensity (BroveyRegHazeMin)."""
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ssdiff_models.classical.base import Context, Method
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.statistics import Array, Statistics, gram
+from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.moments import Array, Statistics, gram
 
-__all__ = ["HazeMethod", "exact_percentiles", "haze"]
+__all__ = ["BroveyHaze", "BroveyHazeRule", "HazeMethod", "exact_percentiles", "haze"]
 
 _SHARE = np.array([0.95, 0.45, 0.40, 0.05])
 """Part of the first percentile that is haze: blue, green, red, near infrared."""
@@ -74,3 +78,37 @@ def _percentile(counts: Array, low: float, high: float) -> float:
 def exact_percentiles(lms: torch.Tensor) -> tuple[float, ...]:
     """Returns the first percentile of each band as Matlab's prctile: value i of n sorted ones stands at ``(i - 0.5) / n``."""
     return tuple(float(np.quantile(band.numpy().ravel(), 0.01, method="hazen")) for band in lms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroveyHazeRule(Rule):
+    """``F = max(M - haze, 0) (scale P + shift) / I + haze`` with ``I = intensity (M - haze)``, the ratio bounded."""
+
+    haze: Numbers
+    intensity: Numbers
+    scale: float
+    shift: float
+
+    def apply(self, block: Block) -> Tensor:
+        """Interpolates the haze-free bands and the intensity."""
+        bands = len(self.haze)
+        weights = torch.cat([torch.eye(bands, dtype=torch.float64), torch.tensor([self.intensity], dtype=torch.float64)])
+        mixed = block.mixed(weights, -(weights @ torch.tensor(self.haze, dtype=torch.float64)))
+        ratio = bounded_ratio(block.pan * self.scale + self.shift, mixed[bands])
+        fused = mixed[:bands].clamp_(min=0).mul_(ratio)
+        return fused.add_(column(self.haze, fused))
+
+
+class BroveyHaze(HazeMethod):
+    """BT-H: regression of the low-passed PAN on the interpolated MS, at PAN resolution, without a constant."""
+
+    def solve(self, statistics: Statistics, context: Context) -> Rule:
+        """Fits the intensity and gives the PAN its mean and standard deviation."""
+        moments, bands = statistics.moments("pixels"), list(range(1, context.bands + 1))
+        dark = haze(statistics, context)
+        weights = moments.regress_through_zero(0, bands)
+        std = math.sqrt(max(float(weights @ moments.cov[1:, 1:] @ weights), 0.0))
+        scale = std / float(moments.std[0]) if moments.std[0] > 0 else 0.0
+        mean = float(weights @ (moments.mean[1:] - dark))
+        shift = mean - scale * float(moments.mean[0])
+        return BroveyHazeRule(haze=numbers(dark), intensity=numbers(weights), scale=scale, shift=shift)

@@ -1,97 +1,34 @@
-"""Classical methods on arrays, and on scenes of any size in one streamed pass of statistics and one of fusion."""
+"""Classical fusion of scenes of any size: statistics over strips, then a rule that fuses window by window."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from ssdiff_models import sensors
 from ssdiff_models.black import AboveBlack, above, blacks, column
-from ssdiff_models.classical.base import Context, Method, Numbers, Rule, floor
-from ssdiff_models.classical.block import Block, Geometry, WholeImage, WindowBlock
-from ssdiff_models.classical.haze import exact_percentiles
+from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.fuse import context_of, floors_of
+from ssdiff_models.classical.method import Context, Method, Rule
+from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.registry import find
-from ssdiff_models.classical.statistics import Statistics
-from ssdiff_models.errors import InputError
+from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.pipeline import ahead, ordered_map
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import FloatArray, Patch, Source
 from ssdiff_models.sensors import Sensor
 from ssdiff_models.tiles import TileGrid, Window
 
-__all__ = ["ClassicalFuser", "fuse", "stream"]
+__all__ = ["ClassicalFuser", "stream"]
 
 LATTICE = 1024
 """Side in PAN pixels, nearly, of the blocks in which statistics are summed, anchored at PAN (0, 0)."""
 _STRIP = 512
 """Rows, nearly, that are fused at a time, so that intermediate results stay in the processor's cache."""
 _READ_AHEAD = 2
-
 Progress = Callable[[int, int], None]
 """``progress(done, total)``, in blocks of the pass of statistics."""
-Pixels = npt.NDArray[np.floating] | npt.NDArray[np.integer]
-
-
-def fuse(
-    method: str, *, pan: Pixels, ms: Pixels, lms: Pixels, sensor: Sensor | str, ratio: int, phase: float | None = None
-) -> npt.NDArray[np.float64]:
-    """Fuses arrays by a classical method in double precision, with the borders of the reference toolbox.
-
-    Args:
-        method: One of `METHODS`.
-        pan: ``(rows, cols)``, DN.
-        ms: ``(bands, rows/ratio, cols/ratio)``, DN.
-        lms: ``(bands, rows, cols)``: the MS interpolated to the PAN grid (EXP).
-        sensor: Whose MTF gains are used, or its name.
-        ratio: PAN pixels per MS pixel.
-        phase: PAN index of the centre of MS pixel 0; ``ratio/2`` by default, as in the field's data sets. On rasters whose outer corners
-            coincide it is ``(ratio - 1)/2``.
-
-    Returns:
-        ``(bands, rows, cols)``. Ratio methods keep within `RATIO_LIMIT` times the MS; otherwise the reference's values.
-
-    Raises:
-        UsageError: When the method or the sensor is unknown.
-        InputError: When the arrays do not fit each other or hold values that are not finite.
-    """
-    known = find(method)
-    image, small, large = (torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64)) for array in (pan, ms, lms))
-    _check(tuple(image.shape), tuple(small.shape), tuple(large.shape), ratio=ratio)
-    if not all(bool(tensor.isfinite().all()) for tensor in (image, small, large)):
-        raise InputError("PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata")
-    geometry = Geometry(ratio=ratio, phase=ratio / 2 if phase is None else phase)
-    block = WholeImage(image, small, large, geometry)
-    limits = tuple((float(band.min()), float(band.max())) for band in large)
-    floors = _floors(_moments(image), [_moments(band) for band in large])
-    context = _context(geometry, sensor, limits, floors)
-    if len(limits) == 4:
-        context = replace(context, percentiles=exact_percentiles(large))
-    statistics = known.gather(block, context) or Statistics()
-    return known.solve(statistics, context).apply(block).numpy()
-
-
-def _check(pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...], *, ratio: int) -> None:
-    if len(pan) != 2 or len(ms) != 3 or len(lms) != 3:
-        raise InputError(f"PAN must be (rows, cols), MS and EXP (bands, rows, cols), got {pan}, {ms} and {lms}")
-    if 0 in ms or pan != (ms[1] * ratio, ms[2] * ratio) or lms != (ms[0], *pan):
-        raise InputError(f"a PAN of {pan} and an EXP of {lms} pixels do not fit an MS of {ms} at ratio {ratio}")
-
-
-def _context(geometry: Geometry, sensor: Sensor | str, ranges: tuple[tuple[float, float], ...], floors: Numbers) -> Context:
-    known = sensors.get(sensor) if isinstance(sensor, str) else sensor
-    return Context(geometry=geometry, gains=known.gains(len(ranges)), pan_gain=known.pan_gain, ranges=ranges, floors=floors)
-
-
-def _moments(band: Tensor) -> tuple[float, float]:
-    return float(band.mean()), float(band.std())
-
-
-def _floors(pan: tuple[float, float], bands: list[tuple[float, float]]) -> Numbers:
-    return tuple(floor(mean, std, pan_mean=pan[0], pan_std=pan[1]) for mean, std in bands)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +115,8 @@ def stream(
     if any(black):
         source = AboveBlack(source=source, black=black)
     scene = source.statistics()
-    floors = _floors((scene.pan.mean, scene.pan.std), [(band.mean, band.std) for band in scene.ms])
-    context = _context(geometry, sensor, _ranges(scene), floors)
+    floors = floors_of((scene.pan.mean, scene.pan.std), [(band.mean, band.std) for band in scene.ms])
+    context = context_of(geometry, sensor, _ranges(scene), floors)
     total = Statistics()
     grid = _lattice(source)
     places = list(grid.blocks(Window(row=0, col=0, rows=source.rows, cols=source.cols)))

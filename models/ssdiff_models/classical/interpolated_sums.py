@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Block, WindowBlock
-from ssdiff_models.classical.statistics import Array, gram
+from ssdiff_models.classical.block import Block
+from ssdiff_models.classical.moments import Array, gram
+from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.degrade import upsample
 from ssdiff_models.scene import MS_HALO
 
