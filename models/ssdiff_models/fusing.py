@@ -8,15 +8,15 @@ from threading import Event
 import torch
 from torch import Tensor
 
-from ssdiff_models.anchor import Anchor, GridAnchor
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import project_on
+from ssdiff_models.consistency.clipping import CutTally, Limits
+from ssdiff_models.consistency.project import project_on
+from ssdiff_models.consistency.target import Anchor, GridAnchor
 from ssdiff_models.degrade import upsample
 from ssdiff_models.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion_inputs import BandRange, InputTile, NetworkImages
 from ssdiff_models.fusion_settings import FusionSettings
-from ssdiff_models.limits import Limits
 from ssdiff_models.noise import gaussian_batch
 from ssdiff_models.prior import measure_prior
 from ssdiff_models.radiometry import SceneStatistics
@@ -24,7 +24,6 @@ from ssdiff_models.sampler import sample
 from ssdiff_models.scene import MS_HALO, Source
 from ssdiff_models.sensors import get
 from ssdiff_models.spectrum import band_groups, spectral_order
-from ssdiff_models.tally import CutTally
 from ssdiff_models.tiles import Window
 
 __all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssdiff_models.anchor import Anchor, anchor_of
+from ssdiff_models.consistency.target import Anchor, anchor_of
 from ssdiff_models.scene import BoolArray, Patch
 from ssdiff_models.tiles import Window
 

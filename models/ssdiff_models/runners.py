@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.anchor import Anchor, stacked
+from ssdiff_models.consistency.target import Anchor, stacked
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.pipeline import ordered_map

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_models import classical
-from ssdiff_models.consistency import ROUNDS
+from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.errors import UsageError
 from ssdiff_models.fusing import FusionSettings
 

@@ -10,7 +10,7 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency import ROUNDS
+from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.fusing import FusionSettings, ModelFuser
 from ssdiff_models.spectrum import partners, spectral_order
 from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles

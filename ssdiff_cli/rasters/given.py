@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.rasters.grid import AxisMap, SeparableMap, Vector
-from ssdiff_models.placed import PLACED_MARGIN
+from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
 from ssdiff_models.scene import MS_HALO, FloatArray, GivenMs, PlacedMs
 from ssdiff_models.tiles import Window
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.anchor import Anchor, anchor_of
+from ssdiff_models.consistency.target import Anchor, anchor_of
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusing import InputTile, ModelFuser
 from ssdiff_models.runners import BatchRunner, Runner, ThreadRunner

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ssdiff_models.checkpoint import PriorName
-from ssdiff_models.consistency import project
+from ssdiff_models.consistency.project import project
 from ssdiff_models.prior import measure_images
 from ssdiff_models.scene import BoolArray
 from ssdiff_models.schedule import Schedule

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssdiff_cli.rasters.pair import PairOptions, open_pair
-from ssdiff_models.anchor import PlacedAnchor, anchor_of
-from ssdiff_models.placed import PLACED_MARGIN
+from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
+from ssdiff_models.consistency.target import PlacedAnchor, anchor_of
 from ssdiff_models.scene import GivenMs, PlacedMs, ms_window
 from ssdiff_models.tiles import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves

@@ -7,16 +7,16 @@ import numpy.typing as npt
 import pytest
 import torch
 from scipy.ndimage import map_coordinates
+from tests.models.test_consistency import BOUND, GAINS, scene
 from torch import Tensor
 
-from ssdiff_models.anchor import Anchor, PlacedAnchor, anchor_of, stacked
-from ssdiff_models.consistency import project, project_on
+from ssdiff_models.consistency.clipping import Limits
+from ssdiff_models.consistency.project import project, project_on
+from ssdiff_models.consistency.scattered_view import PLACED_MARGIN, PlacedView
+from ssdiff_models.consistency.target import Anchor, PlacedAnchor, anchor_of, stacked
 from ssdiff_models.degrade import correlate, mtf_kernel, reduce_ms
 from ssdiff_models.errors import UsageError
-from ssdiff_models.limits import Limits
-from ssdiff_models.placed import PLACED_MARGIN, PlacedView
 from ssdiff_models.scene import PlacedMs
-from tests.models.test_consistency import BOUND, GAINS, scene
 
 Array = npt.NDArray[np.float64]
 

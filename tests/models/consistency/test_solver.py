@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssdiff_models.chebyshev import FEW, LEAST, solve
+from ssdiff_models.consistency.solver import FEW, LEAST, solve
 
 EIGENVALUES = torch.linspace(0, 1, 2001, dtype=torch.float64)
 

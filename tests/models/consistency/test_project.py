@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.arrays import ArraySource
-from ssdiff_models.consistency import project
+from ssdiff_models.consistency.clipping import CLIPPINGS, Limits
+from ssdiff_models.consistency.project import project
 from ssdiff_models.degrade import reduce_ms, upsample
 from ssdiff_models.errors import UsageError
-from ssdiff_models.limits import CLIPPINGS, Limits
 from ssdiff_models.runners import ThreadRunner
 from ssdiff_models.tiled import fuse_tiles
 from ssdiff_models.training.wald import interpolate

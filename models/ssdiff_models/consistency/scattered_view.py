@@ -11,8 +11,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ssdiff_models.anchor import PlacedAnchor
-from ssdiff_models.chebyshev import FEW, solve
+from ssdiff_models.consistency.solver import FEW, solve
+from ssdiff_models.consistency.target import PlacedAnchor
 from ssdiff_models.degrade import mtf_kernel
 from ssdiff_models.resampling import Filter, resample
 

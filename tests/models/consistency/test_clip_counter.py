@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from ssdiff_models.limits import Limits
-from ssdiff_models.tally import CutTally
+from ssdiff_models.consistency.clipping import CutTally, Limits
 
 LIMITS = Limits(low=torch.zeros(2, 1, 1), high=torch.full((2, 1, 1), 10.0))
 

@@ -1,0 +1,1 @@
+"""Images that give the MS back through the sensor's MTF."""
