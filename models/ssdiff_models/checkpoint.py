@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from ssdiff_models._version import __version__
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from ssdiff_models.nets.ssdiff import SSDiffConfig
-from ssdiff_models.schedule import Schedule
 
 __all__ = ["Checkpoint", "Normalisation", "PriorName", "load_checkpoint", "read_header", "save_checkpoint"]
 

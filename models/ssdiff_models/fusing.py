@@ -13,14 +13,14 @@ from ssdiff_models.consistency.clipping import CutTally, Limits
 from ssdiff_models.consistency.project import project_on
 from ssdiff_models.consistency.target import Anchor, GridAnchor
 from ssdiff_models.degrade import upsample
-from ssdiff_models.denoiser import Denoiser, ResidualDenoiser
+from ssdiff_models.diffusion.denoiser import Denoiser, ResidualDenoiser
+from ssdiff_models.diffusion.noise import gaussian_batch
+from ssdiff_models.diffusion.sampler import sample
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion_inputs import BandRange, InputTile, NetworkImages
 from ssdiff_models.fusion_settings import FusionSettings
-from ssdiff_models.noise import gaussian_batch
 from ssdiff_models.prior import measure_prior
 from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.sampler import sample
 from ssdiff_models.scene import MS_HALO, Source
 from ssdiff_models.sensors import get
 from ssdiff_models.spectrum import band_groups, spectral_order

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import CLIPPINGS
+from ssdiff_models.diffusion.sampler import SamplerName
 from ssdiff_models.errors import UsageError
-from ssdiff_models.sampler import SamplerName
 
 __all__ = ["FusionSettings"]
 

@@ -10,9 +10,9 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ssdiff_models.checkpoint import PriorName
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError, ModelError, UsageError
 from ssdiff_models.nets.ssdiff import Branch, SSDiffConfig
-from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.loop import TrainingConfig
 
 __all__ = ["DataConfig", "RunConfig", "TrainSettings", "read_settings", "setting", "write_settings"]

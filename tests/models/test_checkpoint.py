@@ -11,9 +11,9 @@ from torch import nn
 
 from ssdiff_models import load_checkpoint
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
-from ssdiff_models.schedule import Schedule
 from tests.models.tiny import images, model
 
 METADATA = {"name": "tiny", "sensors": ["qb"], "training": {"steps": 3, "loss": 0.25}, "licence": "none"}

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from ssdiff_models.schedule import Schedule
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.full_scene import ConsistencyTerm, FullScene
 from ssdiff_models.training.loop import Trainer, TrainingConfig

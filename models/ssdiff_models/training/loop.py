@@ -11,9 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.ssdiff import Branch
-from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.ahead import Draws
 from ssdiff_models.training.batches import Batch
 from ssdiff_models.training.execution import ALONE, Execution

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, unfold
 
-from ssdiff_models.schedule import Schedule
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.training.validation import fuse_scene
 from ssdiff_models.training.wald import WaldScene
 

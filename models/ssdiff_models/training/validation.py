@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ssdiff_models.denoiser import ResidualDenoiser
+from ssdiff_models.diffusion.denoiser import ResidualDenoiser
+from ssdiff_models.diffusion.sampler import SamplerName, sample
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, q2n, sam
-from ssdiff_models.sampler import SamplerName, sample
-from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.wald import WaldScene
 
 __all__ = ["Score", "errors", "fuse_scene", "score", "score_lms"]

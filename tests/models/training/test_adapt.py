@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.ssdiff import SSDiffConfig, Variant
-from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.adapt import AdaptConfig, Adapter, mixed
 from ssdiff_models.training.division import APART, divide
 from ssdiff_models.training.full_scene import FullScene, full_scene

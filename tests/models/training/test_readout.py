@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import unfold
 
-from ssdiff_models.schedule import Schedule
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.training.readout import refitted
 from ssdiff_models.training.validation import fuse_scene, score
 from ssdiff_models.training.wald import WaldScene

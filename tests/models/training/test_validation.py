@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.metrics import ergas, q2n, sam
-from ssdiff_models.schedule import Schedule
 from ssdiff_models.training.validation import fuse_scene, score, score_lms
 from tests.models.tiny import network
 from tests.models.training.pieces import wald_scene

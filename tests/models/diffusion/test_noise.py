@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ssdiff_models.diffusion.noise import _quantiles, gaussian, gaussian_batch, philox
 from ssdiff_models.errors import UsageError
-from ssdiff_models.noise import _quantiles, gaussian, gaussian_batch, philox
 from ssdiff_models.tiles import Window
 
 ALL_ONES = 0xFFFFFFFF

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.denoiser import ResidualDenoiser
+from ssdiff_models.diffusion.denoiser import ResidualDenoiser
 from ssdiff_models.errors import UsageError
 
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.schedule import Schedule
 
 # Two float64 evaluations of the same formula, accumulated over a thousand factors.
 FLOAT64_TOLERANCE = 1e-12

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ssdiff_models.diffusion.sampler import SAMPLERS, SamplerName, ddim, dpm_solver_pp, sample
+from ssdiff_models.diffusion.schedule import Schedule, ScheduleName
 from ssdiff_models.errors import UsageError
-from ssdiff_models.sampler import SAMPLERS, SamplerName, ddim, dpm_solver_pp, sample
-from ssdiff_models.schedule import Schedule, ScheduleName
 
 # The oracle gets the float64 alphas of our schedule, but keeps its sigmas and coefficients in float32: what remains is that
 # rounding, amplified by the Lipschitz constant (0.9) of the fake denoiser and the multistep extrapolation.

@@ -13,8 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ssdiff_models.denoiser import Denoiser
-from ssdiff_models.schedule import Schedule
+from ssdiff_models.diffusion.denoiser import Denoiser
+from ssdiff_models.diffusion.schedule import Schedule
 
 __all__ = ["SAMPLERS", "SamplerName", "SamplerStep", "ddim", "dpm_solver_pp", "sample"]
 

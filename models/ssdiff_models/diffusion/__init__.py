@@ -1,0 +1,1 @@
+"""The paper's diffusion: schedule, noise, denoiser, sampler. It knows denoisers, never a network."""
