@@ -13,10 +13,10 @@ from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.writer import SinkOptions
 from ssdiff_models.checkpoint import load_checkpoint
-from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.runners import single_threaded
+from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.pipeline import ordered_map
-from ssdiff_models.runners import single_threaded
-from ssdiff_models.tiled import model_grid
 
 __all__ = ["run"]
 

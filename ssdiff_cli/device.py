@@ -9,7 +9,7 @@ from ssdiff_models.errors import ResourceError, UsageError
 if TYPE_CHECKING:
     import torch
 
-    from ssdiff_models.runners import Runner
+    from ssdiff_models.fusion.runners import Runner
 
 __all__ = ["DeviceChoice", "DeviceOptions", "choose", "processor_threads"]
 
@@ -43,7 +43,7 @@ class DeviceChoice:
 
     def runner(self) -> "Runner":
         """Returns the way to run tiles there."""
-        from ssdiff_models.runners import BatchRunner, ThreadRunner
+        from ssdiff_models.fusion.runners import BatchRunner, ThreadRunner
 
         if self.device.type == "cpu":
             return ThreadRunner(workers=self.threads)

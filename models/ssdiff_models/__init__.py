@@ -7,7 +7,7 @@ from ssdiff_models._version import __version__
 if TYPE_CHECKING:
     from ssdiff_models.arrays import sharpen
     from ssdiff_models.checkpoint import load_checkpoint
-    from ssdiff_models.fusing import FusionSettings
+    from ssdiff_models.fusion.model_fuser import FusionSettings
 
 __all__ = ["FusionSettings", "__version__", "load_checkpoint", "sharpen"]
 

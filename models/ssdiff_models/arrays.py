@@ -10,12 +10,12 @@ import torch
 
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
-from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
+from ssdiff_models.fusion.stream import fuse_tiles, model_grid
 from ssdiff_models.radiometry import SceneStatistics, cast
-from ssdiff_models.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.scene import FloatArray, Patch, ms_window
 from ssdiff_models.statistics import describe, sample_windows
-from ssdiff_models.tiled import fuse_tiles, model_grid
 from ssdiff_models.tiles import Window
 
 __all__ = ["ArraySource", "default_limits", "sharpen"]

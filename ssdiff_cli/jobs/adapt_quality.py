@@ -13,13 +13,13 @@ from ssdiff_cli.jobs.adapt_samples import SIDE, AdaptSample
 from ssdiff_models import classical
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.runners import ThreadRunner
+from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.metrics import hqnr
 from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.runners import ThreadRunner
 from ssdiff_models.scene import BoolArray, Patch
 from ssdiff_models.sensors import Sensor, get
-from ssdiff_models.tiled import fuse_tiles
 from ssdiff_models.tiles import Window
 from ssdiff_models.training.adapt import Adapter, mixed
 from ssdiff_models.training.division import Parts

@@ -20,7 +20,7 @@ from ssdiff_cli.rasters.grid import SeparableMap
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.classical.registry import find
 from ssdiff_models.errors import InputError, ResourceError, SsdiffError
-from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.tiles import Window
 
 __all__ = ["check"]

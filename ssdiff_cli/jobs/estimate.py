@@ -9,8 +9,8 @@ from ssdiff_cli.device import BYTES_PER_PIXEL, DeviceChoice
 from ssdiff_cli.jobs.sharpen_fusion import Fusion
 from ssdiff_cli.rasters.env import CACHE_MEGABYTES
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_models.fusing import InputTile, ModelFuser
-from ssdiff_models.tiled import LocalFuser
+from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
+from ssdiff_models.fusion.stream import LocalFuser
 from ssdiff_models.tiles import Window
 
 __all__ = ["Estimate", "estimate"]

@@ -17,12 +17,12 @@ from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.degrade import shift_image
 from ssdiff_models.errors import ModelError
-from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import FloatArray, Source
 from ssdiff_models.sensors import Sensor
 from ssdiff_models.spectrum import spectral_order
-from ssdiff_models.tiled import fuse_tiles
 
 __all__ = ["Model", "array_fusers", "load_model"]
 

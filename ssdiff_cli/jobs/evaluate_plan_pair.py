@@ -21,7 +21,7 @@ from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, ModelError
-from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.scene import BoolArray
 from ssdiff_models.tiles import Window
 

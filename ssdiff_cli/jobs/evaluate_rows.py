@@ -7,7 +7,7 @@ from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_models import classical
 from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.errors import UsageError
-from ssdiff_models.fusing import FusionSettings
+from ssdiff_models.fusion.model_fuser import FusionSettings
 
 __all__ = [
     "DEFAULT_METHODS",

@@ -13,10 +13,10 @@ from ssdiff_cli.jobs.sharpen_fusion import LOCAL_BLOCK, Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.black import blacks, column
-from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
+from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles
 from ssdiff_models.radiometry import SceneStatistics, cast
 from ssdiff_models.scene import FloatArray, Patch
-from ssdiff_models.tiled import FusedBlock, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import Window
 
 __all__ = ["scene_fusers"]

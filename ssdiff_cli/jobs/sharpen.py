@@ -23,7 +23,7 @@ from ssdiff_cli.rasters.shards import own_path
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
 from ssdiff_models import __version__, sensors
 from ssdiff_models.errors import UsageError
-from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "check_arguments", "check_needless", "plan", "sharpen"]
 

@@ -11,9 +11,9 @@ from ssdiff_models import sensors
 from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.project import ROUNDS
-from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.stream import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.spectrum import partners, spectral_order
-from ssdiff_models.tiled import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.tiles import TileGrid
 
 __all__ = ["Fusion", "band_names", "bind", "mtf_gains"]

@@ -10,7 +10,7 @@ from ssdiff_cli.jobs.scene_statistics import statistics_record
 from ssdiff_cli.jobs.sharpen_fusion import Fusion
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_models import __version__
-from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.radiometry import SceneStatistics
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 import ssdiff_models
 from ssdiff_models.arrays import ArraySource, default_limits, sharpen
 from ssdiff_models.errors import InputError, ModelError
-from ssdiff_models.fusing import FusionSettings
+from ssdiff_models.fusion.model_fuser import FusionSettings
 from ssdiff_models.tiles import Window
 from tests.models.tiny import model, scene
 

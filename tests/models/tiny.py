@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import Patch

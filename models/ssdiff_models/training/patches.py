@@ -10,7 +10,7 @@ from torch import Tensor
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.degrade import reduce_ms, shift_image
 from ssdiff_models.errors import InputError
-from ssdiff_models.prior import measure_set
+from ssdiff_models.fusion.prior import measure_set
 from ssdiff_models.registration import Shift, estimate_shift
 from ssdiff_models.training.wald import WaldScene, interpolate
 

@@ -16,7 +16,7 @@ from ssdiff_models.degrade import correlate, lowpass_kernel
 from ssdiff_models.diffusion.denoiser import ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import SAMPLERS
-from ssdiff_models.fusing import ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.scene import FloatArray, Patch
 from ssdiff_models.tiles import Window
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.runners import BatchRunner, ThreadRunner
+from ssdiff_models.fusion.runners import BatchRunner, ThreadRunner
+from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles, model_grid
 from ssdiff_models.scene import FloatArray, Patch
-from ssdiff_models.tiled import FusedBlock, fuse_blocks, fuse_tiles, model_grid
 from ssdiff_models.tiles import Window
 from tests.models.tiny import PartSource, fuser_of, model, scene_source
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssdiff_models.consistency.target import Anchor, stacked
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusing import InputTile, ModelFuser
+from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.pipeline import ordered_map
 from ssdiff_models.room import Room, is_out_of_memory
 from ssdiff_models.scene import FloatArray

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssdiff_models.blend import Blender, needed, ramp, row_major, weights
+from ssdiff_models.fusion.blending import Blender, needed, ramp, row_major, weights
 from ssdiff_models.scene import FloatArray
 from ssdiff_models.tiles import TileGrid, Window
 from tests.models.test_tiles import grids, grids_and_areas

@@ -17,9 +17,9 @@ from ssdiff_models.diffusion.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import sample
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.fusion_inputs import BandRange, InputTile, NetworkImages
-from ssdiff_models.fusion_settings import FusionSettings
-from ssdiff_models.prior import measure_prior
+from ssdiff_models.fusion.inputs import BandRange, InputTile, NetworkImages
+from ssdiff_models.fusion.prior import measure_prior
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import MS_HALO, Source
 from ssdiff_models.sensors import get

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ssdiff_models.consistency.target import Anchor, anchor_of
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusing import InputTile, ModelFuser
-from ssdiff_models.runners import BatchRunner, Runner, ThreadRunner
+from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
+from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
+from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.scene import PlacedMs
-from ssdiff_models.tiled import model_grid
 from ssdiff_models.tiles import Window
 from tests.models.tiny import ArraySource, fuser_of, scene_source
 

@@ -10,10 +10,10 @@ from ssdiff_models.arrays import ArraySource, sharpen
 from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import stream
 from ssdiff_models.errors import ModelError
-from ssdiff_models.fusing import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.prior import measure_images, measure_prior
+from ssdiff_models.fusion.stream import fuse_blocks
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
-from ssdiff_models.prior import measure_images, measure_prior
-from ssdiff_models.tiled import fuse_blocks
 from ssdiff_models.tiles import Window
 from ssdiff_models.training.wald import from_reference
 from tests.models.tiny import PartSource, model, scene_source

@@ -1,0 +1,1 @@
+"""A model bound to a scene, streamed tile by tile."""
