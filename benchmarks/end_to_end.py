@@ -14,9 +14,8 @@ from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.writer import SinkOptions
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
-from ssdiff_models.fusion.runners import single_threaded
 from ssdiff_models.fusion.stream import model_grid
-from ssdiff_models.pipeline import ordered_map
+from ssdiff_models.parallel.threads import ordered_map, single_threaded
 
 __all__ = ["run"]
 

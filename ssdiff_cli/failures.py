@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from ssdiff_models.errors import SsdiffError
-from ssdiff_models.room import is_out_of_memory
+from ssdiff_models.parallel.memory_budget import is_out_of_memory
 
 __all__ = ["explain"]
 

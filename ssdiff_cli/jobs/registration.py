@@ -13,8 +13,7 @@ from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.alignment import NoShift, SceneShift, WindowShift, agree, lattice, window_shift
 from ssdiff_models.drift import Drift
 from ssdiff_models.errors import InputError
-from ssdiff_models.fusion.runners import single_threaded
-from ssdiff_models.pipeline import ordered_map
+from ssdiff_models.parallel.threads import ordered_map, single_threaded
 from ssdiff_models.scene import Patch
 from ssdiff_models.tiles import Window
 

@@ -14,7 +14,7 @@ from ssdiff_models.classical.method import Context, Method, Rule
 from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.pipeline import ahead, ordered_map
+from ssdiff_models.parallel.threads import ahead, ordered_map
 from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.scene import FloatArray, Patch, Source
 from ssdiff_models.sensors import Sensor

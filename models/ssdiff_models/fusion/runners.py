@@ -12,11 +12,11 @@ from torch import Tensor
 from ssdiff_models.consistency.target import Anchor, stacked
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
-from ssdiff_models.pipeline import ordered_map
-from ssdiff_models.room import Room, is_out_of_memory
+from ssdiff_models.parallel.memory_budget import Room, is_out_of_memory
+from ssdiff_models.parallel.threads import ordered_map, single_threaded
 from ssdiff_models.scene import FloatArray
 
-__all__ = ["BatchRunner", "Runner", "ThreadRunner", "single_threaded"]
+__all__ = ["BatchRunner", "Runner", "ThreadRunner"]
 
 Fused = tuple[InputTile, FloatArray]
 
@@ -52,11 +52,6 @@ class ThreadRunner:
             return fused
 
         yield from ordered_map(fuse, tiles, workers=self.workers, initializer=single_threaded, stop=stop)
-
-
-def single_threaded() -> None:
-    """Makes the calling thread run operators alone; its number of threads changes no sum then."""
-    torch.set_num_threads(1)
 
 
 def _try_one(fuser: ModelFuser, tile: InputTile, stop: Event, room: Room) -> Fused | None:

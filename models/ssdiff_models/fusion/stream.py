@@ -10,8 +10,8 @@ import numpy as np
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.blending import Blender, needed, row_major
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
-from ssdiff_models.fusion.runners import Runner, single_threaded
-from ssdiff_models.pipeline import ahead, ordered_map
+from ssdiff_models.fusion.runners import Runner
+from ssdiff_models.parallel.threads import ahead, ordered_map, single_threaded
 from ssdiff_models.scene import BoolArray, FloatArray, Patch, Source
 from ssdiff_models.tiles import TileGrid, Window
 

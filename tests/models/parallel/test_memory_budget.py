@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from ssdiff_models.room import Room, is_out_of_memory
+from ssdiff_models.parallel.memory_budget import Room, is_out_of_memory
 
 
 def test_the_real_error_of_the_processors_allocator_is_known() -> None:

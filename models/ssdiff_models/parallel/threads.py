@@ -7,7 +7,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ahead", "ordered_map"]
+import torch
+
+__all__ = ["ahead", "ordered_map", "single_threaded"]
+
+
+def single_threaded() -> None:
+    """Makes the calling thread run operators alone; its number of threads changes no sum then."""
+    torch.set_num_threads(1)
+
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

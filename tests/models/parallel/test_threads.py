@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ssdiff_models.pipeline import ahead, ordered_map
+from ssdiff_models.parallel.threads import ahead, ordered_map
 
 
 @pytest.fixture(autouse=True)
