@@ -15,7 +15,7 @@ from ssdiff_models import sensors
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.degrade import reduce_pan, shift_image
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.registration import Shift, estimate_shift
+from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
 
 __all__ = ["ALIKE", "PairRecord", "pair_record", "read_index", "read_scene", "select"]

@@ -10,10 +10,11 @@ from affine import Affine
 from ssdiff_cli.device import processor_threads
 from ssdiff_cli.rasters.motion import unmoved
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
-from ssdiff_models.alignment import NoShift, SceneShift, WindowShift, agree, lattice, window_shift
-from ssdiff_models.drift import Drift
 from ssdiff_models.errors import InputError
 from ssdiff_models.parallel.threads import ordered_map, single_threaded
+from ssdiff_models.registration.drift import Drift
+from ssdiff_models.registration.scene_shift import NoShift, SceneShift, agree
+from ssdiff_models.registration.window_shift import WindowShift, lattice, window_shift
 from ssdiff_models.scene import Patch
 from ssdiff_models.tiles import Window
 

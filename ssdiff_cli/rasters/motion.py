@@ -3,7 +3,7 @@
 from affine import Affine
 
 from ssdiff_cli.rasters.georef import Coordinates, PointMap, affine_map
-from ssdiff_models.surface import Surface
+from ssdiff_models.registration.surface import Surface
 
 __all__ = ["moved", "unmoved"]
 

@@ -27,7 +27,7 @@ from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georefer
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
 from ssdiff_cli.rasters.motion import moved, unmoved
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.surface import Surface
+from ssdiff_models.registration.surface import Surface
 from ssdiff_models.tiles import Window
 
 __all__ = ["RESAMPLED_RATIO", "PairOptions", "Prepared", "prepare_pair"]

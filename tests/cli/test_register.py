@@ -12,7 +12,7 @@ from affine import Affine
 from scipy.ndimage import map_coordinates
 
 from ssdiff_cli.rasters.motion import moved, unmoved
-from ssdiff_models.surface import Lattice, Surface
+from ssdiff_models.registration.surface import Lattice, Surface
 from tests.cli.calls import answer, refusal, ssdiff
 from tests.scenes import Scene, SceneFactory
 

@@ -7,7 +7,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from ssdiff_models.alignment import LEAST_VALID, lattice
+from ssdiff_models.registration.window_shift import LEAST_VALID, lattice
 from ssdiff_models.tiles import Window
 from ssdiff_models.training.wald import WaldScene
 

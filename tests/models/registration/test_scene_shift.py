@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from ssdiff_models.alignment import NoShift, SceneShift, WindowShift, agree, lattice, window_shift
 from ssdiff_models.arrays import ArraySource
 from ssdiff_models.degrade import reduce_ms, shift_image
-from ssdiff_models.drift import Drift
-from ssdiff_models.registration import Shift
+from ssdiff_models.registration.drift import Drift
+from ssdiff_models.registration.estimate import Shift
+from ssdiff_models.registration.scene_shift import NoShift, SceneShift, agree
+from ssdiff_models.registration.window_shift import WindowShift, lattice, window_shift
 from ssdiff_models.scene import Patch
 from ssdiff_models.tiles import Window
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline
 
-from ssdiff_models.surface import Lattice, Surface
+from ssdiff_models.registration.surface import Lattice, Surface
 
 LATTICE = Lattice.over((10.0, -20.0), (310.0, 130.0), cells=6)
 

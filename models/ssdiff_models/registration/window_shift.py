@@ -1,32 +1,25 @@
-"""Shift between PAN and MS over a whole scene: estimates of several windows, and what most of them agree on."""
+"""The shift between PAN and MS within one window."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 
 from ssdiff_models.degrade import reduce_pan
-from ssdiff_models.drift import Drift, Sightings, follow, steady
-from ssdiff_models.registration import Shift, estimate_shift
+from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.scene import MS_HALO, Patch
-from ssdiff_models.surface import Surface
 from ssdiff_models.tiles import Window
 
-__all__ = ["LEAST_VALID", "NoShift", "SceneShift", "WindowShift", "agree", "lattice", "window_shift"]
+__all__ = ["LEAST_VALID", "WindowShift", "lattice", "window_shift"]
 
 REACH = 8
 """MS pixels that the search of the first guess looks to every side."""
-LEAST_CORRELATION = 0.6
-"""Multiple correlation of PAN and MS below which a window tells nothing."""
 LEAST_VALID = 0.3
 """Share of a window's MS pixels that must be valid."""
-CONTRADICTION = 1.5
-"""PAN pixels of spread beyond which windows contradict each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,55 +33,6 @@ class WindowShift:
     shift: Shift
     reach: float = 0.0
     """Half the window's longer side in PAN pixels."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SceneShift:
-    """How far the MS must be moved to fit the PAN, in PAN pixels: the mean of the windows that agree, weighted by their errors."""
-
-    rows: float
-    """Down."""
-    cols: float
-    """Right."""
-    spread: float
-    """Robust standard deviation of the windows' estimates, the larger of rows and columns."""
-    correlation: float
-    """Median over the windows of the multiple correlation of PAN and MS bands."""
-    windows: int
-    """Windows that agree."""
-    drift: Drift | None = None
-    """How the shift changes over the scene, where that was asked for and the windows tell it."""
-    surface: Surface | None = None
-    """What a shift that is linear over the scene leaves, where that is worth following."""
-
-    @property
-    def size(self) -> float:
-        """The larger of rows and columns, without sign."""
-        return max(abs(self.rows), abs(self.cols))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoShift:
-    """Why windows do not tell a shift."""
-
-    windows: int
-    """Windows that told one of their own."""
-    spread: float = 0.0
-    """Robust standard deviation of what they told, in PAN pixels."""
-    correlation: float | None = None
-    """Median over the windows of the multiple correlation of PAN and MS; None where none could be looked at."""
-
-    @property
-    def strangers(self) -> bool:
-        """Whether PAN and MS have so little in common that they may show different places."""
-        return self.correlation is not None and self.correlation <= LEAST_CORRELATION
-
-    @property
-    def reason(self) -> str:
-        """What to say of it."""
-        if not self.windows:
-            return "too little that PAN and MS share"
-        return f"{self.windows} windows contradict each other (spread {self.spread:.1f} PAN pixels)"
 
 
 def lattice(region: Window, *, count: int, size: int, ratio: int) -> Iterator[Window]:
@@ -166,45 +110,3 @@ def _edges(image: Tensor) -> Tensor:
     normal = image / image.std((1, 2), keepdim=True).clamp(min=1e-12)
     down, right = torch.gradient(normal, dim=(1, 2))
     return (down.square() + right.square()).sqrt().sum(0)
-
-
-def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneShift | NoShift:
-    """Returns what most windows say, or why there is no such thing.
-
-    Args:
-        found: The windows' estimates.
-        local: Whether the shift may change over the scene, as far as there are windows enough to tell how.
-    """
-    looked = [window for window in found if window is not None]
-    correlation = float(np.median([window.shift.correlation for window in looked])) if looked else None
-    windows = [window for window in looked if window.shift.correlation > LEAST_CORRELATION]
-    if not windows:
-        return NoShift(windows=0, correlation=correlation)
-    seen = _sightings(windows)
-    fit = follow(seen) if local else steady(seen)
-    spread = _spread(fit.left[fit.kept])
-    if spread > CONTRADICTION or fit.kept.sum() < len(windows) / 2:
-        return NoShift(windows=len(windows), spread=_spread(fit.left), correlation=correlation)
-    return SceneShift(
-        rows=fit.shift[0],
-        cols=fit.shift[1],
-        spread=spread,
-        correlation=float(np.median([window.shift.correlation for window in windows])),
-        windows=int(fit.kept.sum()),
-        drift=fit.drift if local else None,
-        surface=fit.surface,
-    )
-
-
-def _spread(left: npt.NDArray[np.float64]) -> float:
-    """Robust standard deviation, the larger of rows and columns."""
-    return 1.4826 * float(np.median(np.abs(left), axis=0).max())
-
-
-def _sightings(windows: list[WindowShift]) -> Sightings:
-    return Sightings(
-        places=np.array([(window.row, window.col) for window in windows]),
-        shifts=np.array([(window.shift.rows, window.shift.cols) for window in windows]),
-        errors=np.array([window.shift.error for window in windows]),
-        reach=float(np.median([window.reach for window in windows])),
-    )

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ssdiff_models.drift import Followed, Sightings, follow, steady
+from ssdiff_models.registration.drift import Followed, Sightings, follow, steady
 
 Points = npt.NDArray[np.float64]
 Field = Callable[[Points], Points]

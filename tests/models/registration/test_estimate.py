@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.degrade import correlate, lowpass_kernel, reduce_ms, shift_image
-from ssdiff_models.registration import estimate_shift
+from ssdiff_models.registration.estimate import estimate_shift
 
 
 def landscape(side: int) -> Tensor:

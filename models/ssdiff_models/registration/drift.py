@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.surface import Lattice, Surface
+from ssdiff_models.registration.surface import Lattice, Surface
 
 __all__ = ["Drift", "Followed", "Sightings", "follow", "steady"]
 

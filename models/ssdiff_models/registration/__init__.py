@@ -1,0 +1,1 @@
+"""The shift between PAN and MS."""
