@@ -13,9 +13,9 @@ from ssdiff_cli.rasters.env import open_raster, raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_cli.rasters.simple import write_png
 from ssdiff_cli.rasters.whole import read_whole
-from ssdiff_models.degrade import upsample
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, psnr, sam
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray
 from ssdiff_models.tiles import Window
 

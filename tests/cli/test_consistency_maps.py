@@ -18,7 +18,8 @@ from scipy.ndimage import map_coordinates
 
 from ssdiff_cli.rasters.georef import compose
 from ssdiff_models.consistency.project import ROUNDS
-from ssdiff_models.degrade import correlate, mtf_kernel
+from ssdiff_models.resampling.degrade import correlate
+from ssdiff_models.resampling.taps import mtf_kernel
 from ssdiff_models.sensors import get
 from tests.cli.calls import answer, save_tiny
 from tests.scenes import SceneFactory

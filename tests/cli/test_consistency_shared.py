@@ -10,7 +10,7 @@ import torch
 from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
 
-from ssdiff_models.degrade import mtf_filter
+from ssdiff_models.resampling.degrade import mtf_filter
 from ssdiff_models.sensors import get
 from tests.cli.calls import answer
 

@@ -14,7 +14,8 @@ from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
 from ssdiff_cli.rasters.whole import read_whole
 from ssdiff_models import metrics
 from ssdiff_models.classical import METHODS
-from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
+from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.sensors import get
 from tests.cli.calls import refusal
 from tests.cli.eval_calls import evaluate, product, scores

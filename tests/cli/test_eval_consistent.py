@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssdiff_models.degrade import interp23
+from ssdiff_models.resampling.upsample import interp23
 from tests.cli.calls import answer, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
 

@@ -14,8 +14,8 @@ from typer.testing import Result
 
 from ssdiff_cli.jobs import evaluate_datasets
 from ssdiff_models import metrics
-from ssdiff_models.degrade import interp23
 from ssdiff_models.errors import UsageError
+from ssdiff_models.resampling.upsample import interp23
 from tests.cli.calls import answer, refusal, ssdiff
 
 Arrays = dict[str, npt.NDArray[np.float64]]

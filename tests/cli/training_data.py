@@ -10,7 +10,8 @@ import torch
 from affine import Affine
 
 from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
-from ssdiff_models.degrade import interp23, reduce_ms, reduce_pan
+from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
+from ssdiff_models.resampling.upsample import interp23
 from ssdiff_models.sensors import get
 from tests.models.training.pieces import landscape
 

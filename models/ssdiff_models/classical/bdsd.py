@@ -5,9 +5,9 @@ import torch
 
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.component_substitution import LinearRule
-from ssdiff_models.classical.kernels import mtf
 from ssdiff_models.classical.method import Context, Method, Rule, numbers
 from ssdiff_models.classical.moments import Array, Moments, Statistics, gram, nonnegative_least_squares
+from ssdiff_models.resampling.lowpass import mtf
 
 __all__ = ["Bdsd"]
 

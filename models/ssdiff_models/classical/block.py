@@ -12,8 +12,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.kernels import Lowpass, bicubic_down, bicubic_up, binomial, gaussian, mtf
-from ssdiff_models.degrade import upsample
+from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down, bicubic_up, binomial, gaussian, mtf
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene import MS_HALO
 
 __all__ = ["Block", "Geometry"]

@@ -13,7 +13,7 @@ from torch import Tensor
 from ssdiff_models.classical.block import Block
 from ssdiff_models.classical.moments import Array, gram
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.degrade import upsample
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene import MS_HALO
 
 __all__ = ["lms_gram"]

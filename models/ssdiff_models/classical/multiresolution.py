@@ -11,7 +11,7 @@ from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.haze_ratio import HazeMethod, haze
 from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
 from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
-from ssdiff_models.degrade import mtf_kernel
+from ssdiff_models.resampling.taps import mtf_kernel
 
 __all__ = ["AdditiveRule", "Equalised", "HazeModulated", "Injection", "ModulatedRule", "Regressed"]
 

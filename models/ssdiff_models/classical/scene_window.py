@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.kernels import Lowpass, bicubic_down
-from ssdiff_models.degrade import upsample
+from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene import MS_HALO, Patch
 from ssdiff_models.tiles import Window
 

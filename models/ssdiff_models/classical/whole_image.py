@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.kernels import Lowpass, bicubic_down, binomial, extended
+from ssdiff_models.resampling.borders import extended
+from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down, binomial
 from ssdiff_models.scene import MS_HALO
 
 __all__ = ["WholeImage"]

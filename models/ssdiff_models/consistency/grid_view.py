@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.consistency.solver import solve
-from ssdiff_models.degrade import mtf_kernel, upsample
+from ssdiff_models.resampling.taps import mtf_kernel
+from ssdiff_models.resampling.upsample import upsample
 
 __all__ = []
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ssdiff_models.consistency.solver import FEW, solve
 from ssdiff_models.consistency.target import PlacedAnchor
-from ssdiff_models.degrade import mtf_kernel
-from ssdiff_models.resampling import Filter, resample
+from ssdiff_models.resampling.separable import Filter, resample
+from ssdiff_models.resampling.taps import mtf_kernel
 
 __all__ = ["PLACED_MARGIN", "PlacedView"]
 

@@ -12,7 +12,6 @@ from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import CutTally, Limits
 from ssdiff_models.consistency.project import project_on
 from ssdiff_models.consistency.target import Anchor, GridAnchor
-from ssdiff_models.degrade import upsample
 from ssdiff_models.diffusion.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import sample
@@ -21,6 +20,7 @@ from ssdiff_models.fusion.inputs import BandRange, InputTile, NetworkImages
 from ssdiff_models.fusion.prior import measure_prior
 from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.radiometry import SceneStatistics
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene import MS_HALO, Source
 from ssdiff_models.sensors import get
 from ssdiff_models.spectrum import band_groups, spectral_order

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssdiff_models.degrade import reduce_pan
+from ssdiff_models.resampling.degrade import reduce_pan
 
 __all__ = ["Shift", "estimate_shift"]
 

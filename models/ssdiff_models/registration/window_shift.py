@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 
-from ssdiff_models.degrade import reduce_pan
 from ssdiff_models.registration.estimate import Shift, estimate_shift
+from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.scene import MS_HALO, Patch
 from ssdiff_models.tiles import Window
 

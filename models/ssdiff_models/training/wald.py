@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d, pad
 
 from ssdiff_models.checkpoint import PriorName
-from ssdiff_models.degrade import reduce_ms, reduce_pan, upsample
 from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.prior import measure_images
+from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene import MS_HALO
 
 __all__ = ["WaldScene", "from_pair", "from_reference", "interpolate", "noisy"]

@@ -14,8 +14,9 @@ from ssdiff_models.consistency.clipping import Limits
 from ssdiff_models.consistency.project import project, project_on
 from ssdiff_models.consistency.scattered_view import PLACED_MARGIN, PlacedView
 from ssdiff_models.consistency.target import Anchor, PlacedAnchor, anchor_of, stacked
-from ssdiff_models.degrade import correlate, mtf_kernel, reduce_ms
 from ssdiff_models.errors import UsageError
+from ssdiff_models.resampling.degrade import correlate, reduce_ms
+from ssdiff_models.resampling.taps import mtf_kernel
 from ssdiff_models.scene import PlacedMs
 
 Array = npt.NDArray[np.float64]

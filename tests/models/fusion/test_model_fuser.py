@@ -6,11 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssdiff_models.degrade import upsample
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.model_fuser import FusionSettings, InputTile, ModelFuser, band_groups
 from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene import MS_HALO
 from tests.models.tiny import ArraySource, fuser_of, model, scene_source
 

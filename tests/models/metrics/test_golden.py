@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ssdiff_models import classical, metrics
-from ssdiff_models.degrade import interp23
+from ssdiff_models.resampling.upsample import interp23
 
 RELATIVE = 1e-6
 METHODS = ("exp", "bdsd", "bdsd-pc", "bt-h", "gs", "gsa", "awlp", "mtf-glp", "mtf-glp-fs", "mtf-glp-hpm-h", "mtf-glp-cbd")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ssdiff_models import degrade, metrics, sensors
+from ssdiff_models import metrics, sensors
 from ssdiff_models.errors import InputError
+from ssdiff_models.resampling import degrade, upsample
 from tests.models.metrics import naive
 
 RELATIVE = 1e-10
@@ -78,7 +79,7 @@ def test_spatial_distortion_is_its_formula() -> None:
     fused, lms = naive.pair(bands=2, rows=64, cols=48)
     pan = fused.mean(axis=0)
     small = degrade.imresize_bicubic(torch.from_numpy(pan), 4)[None]
-    low = degrade.interp23(small, 4)[0].numpy()
+    low = upsample.interp23(small, 4)[0].numpy()
     want = np.mean([abs(naive.block_uqi(f, pan, 16) - naive.block_uqi(m, low, 16)) for f, m in zip(fused, lms, strict=True)])
     d_s = metrics.d_s(fused, lms, pan, ratio=4, block=16)
     assert d_s == pytest.approx(float(want), rel=1e-8)

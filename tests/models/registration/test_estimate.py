@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.degrade import correlate, lowpass_kernel, reduce_ms, shift_image
 from ssdiff_models.registration.estimate import estimate_shift
+from ssdiff_models.resampling.degrade import correlate, reduce_ms
+from ssdiff_models.resampling.taps import lowpass_kernel
+from ssdiff_models.resampling.upsample import shift_image
 
 
 def landscape(side: int) -> Tensor:

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssdiff_models.degrade import correlate, lowpass_kernel
+from ssdiff_models.resampling.degrade import correlate
+from ssdiff_models.resampling.taps import lowpass_kernel
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.loop import Trainer, TrainingConfig
 from ssdiff_models.training.wald import WaldScene, from_reference

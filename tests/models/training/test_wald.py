@@ -3,8 +3,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.degrade import reduce_ms, shift_image
 from ssdiff_models.errors import InputError
+from ssdiff_models.resampling.degrade import reduce_ms
+from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
 from tests.models.training.pieces import landscape, wald_scene
 

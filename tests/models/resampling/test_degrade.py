@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models import degrade, sensors
+from ssdiff_models import sensors
 from ssdiff_models.errors import UsageError
+from ssdiff_models.resampling import degrade
 
 DOUBLE = 1e-12
 

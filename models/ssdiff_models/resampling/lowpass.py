@@ -5,13 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from ssdiff_models.degrade import lowpass_kernel, mtf_kernel
-from ssdiff_models.resampling import Filter, resample
+from ssdiff_models.resampling.separable import Filter, resample
+from ssdiff_models.resampling.taps import lowpass_kernel, mtf_kernel
 
-__all__ = ["Lowpass", "bicubic_down", "bicubic_up", "binomial", "extended", "gaussian", "mtf"]
+__all__ = ["Lowpass", "bicubic_down", "bicubic_up", "binomial", "gaussian", "mtf"]
 
 _RANK_ERROR = 1e-12
 """Largest singular value left out of a kernel, of the largest: far below the rounding of double precision sums."""
@@ -94,7 +93,7 @@ def bicubic_down(ratio: int) -> Lowpass:
     """Returns Matlab's antialiased bicubic reduction, centred on the middle of each group of `ratio` pixels."""
     centre = (ratio - 1) / 2
     first = math.floor(centre) - 2 * ratio
-    taps = _cubic((np.arange(4 * ratio + 2) + first - centre) / ratio)
+    taps = cubic((np.arange(4 * ratio + 2) + first - centre) / ratio)
     kernel = Filter.of(taps / taps.sum(), ratio)
     return Lowpass(((kernel, kernel),), first)
 
@@ -103,29 +102,13 @@ def bicubic_down(ratio: int) -> Lowpass:
 def bicubic_up(ratio: int) -> Lowpass:
     """Returns Matlab's bicubic enlargement: output pixels ``ratio*i ..`` from input pixels around i."""
     position = (np.arange(ratio) + 0.5) / ratio - 0.5
-    taps = np.stack([_cubic(np.arange(-2, 3) - u) for u in position])
+    taps = np.stack([cubic(np.arange(-2, 3) - u) for u in position])
     kernel = Filter.of(taps / taps.sum(1, keepdims=True), 1)
     return Lowpass(((kernel, kernel),), -2)
 
 
-def _cubic(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def cubic(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Keys' cubic with a = -0.5."""
     x = np.abs(x)
     outer = np.where(x <= 2, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2, 0.0)
     return np.where(x <= 1, 1.5 * x**3 - 2.5 * x**2 + 1, outer)
-
-
-def extended(image: Tensor, pixels: int, border: str) -> Tensor:
-    """Grows ``(bands, rows, cols)`` by `pixels` on every side: ``replicate``, ``symmetric`` (edge pixel repeated) or ``circular``."""
-    for axis in (-2, -1):
-        size = image.shape[axis]
-        index = torch.arange(-pixels, size + pixels)
-        if border == "replicate":
-            index = index.clamp(0, size - 1)
-        elif border == "circular":
-            index = index.remainder(size)
-        else:
-            index = index.remainder(2 * size)
-            index = torch.where(index < size, index, 2 * size - 1 - index)
-        image = image.index_select(axis, index.to(image.device))
-    return image

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssdiff_models.resampling import Filter, resample
+from ssdiff_models.resampling.separable import Filter, resample
 
 
 def kernel(samples: int, length: int, step: int, seed: int) -> Filter:

@@ -1,0 +1,1 @@
+"""Every kernel once: taps, borders, separable products, degradation by the MTF, EXP."""
