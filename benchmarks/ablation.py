@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from benchmarks.wald_scenes import scene_parser, split_scenes
-from ssdiff_models import sensors
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.ssdiff import SSDiffConfig
+from ssdiff_models.scene import sensors
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.loop import Trainer, TrainingConfig
 from ssdiff_models.training.validation import fuse_scene, score

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from benchmarks.wald_scenes import classical_image, model_scenes, scene_parser
 from ssdiff_cli.jobs.datasets import PairRecord
-from ssdiff_models import sensors, zoo
+from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.consistency.project import project
 from ssdiff_models.metrics import ergas, q2n, sam
+from ssdiff_models.scene import sensors
 from ssdiff_models.training.validation import fuse_scene
 from ssdiff_models.training.wald import WaldScene
 

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from benchmarks.quality import METHODS, network_image
 from benchmarks.wald_scenes import classical_image, model_scenes, pan_of, scene_parser
-from ssdiff_models import sensors, zoo
+from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.resampling.upsample import shift_image
+from ssdiff_models.scene import sensors
 from ssdiff_models.training.validation import score
 from ssdiff_models.training.wald import WaldScene, from_reference, noisy
 

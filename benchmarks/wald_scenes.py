@@ -12,7 +12,7 @@ from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
 from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import fuse
 from ssdiff_models.errors import InputError
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.training.wald import WaldScene
 
 __all__ = ["classical_image", "model_scenes", "pan_of", "scene_parser", "split_scenes"]

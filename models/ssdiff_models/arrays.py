@@ -1,7 +1,6 @@
 """Fusing arrays in memory, as in a notebook: the same tiles, the same pixels as the command."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,97 +8,16 @@ import numpy.typing as npt
 import torch
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.fusion.stream import fuse_tiles, model_grid
-from ssdiff_models.radiometry import SceneStatistics, cast
-from ssdiff_models.scene import FloatArray, Patch, ms_window
-from ssdiff_models.statistics import describe, sample_windows
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.dtypes import cast, default_limits
 
-__all__ = ["ArraySource", "default_limits", "sharpen"]
+__all__ = ["sharpen"]
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)``, in blocks."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArraySource:
-    """A PAN and an MS array on one grid as a `Source`; every pixel counts as valid."""
-
-    pan: FloatArray
-    """``(rows, cols)``, DN."""
-    ms: FloatArray
-    """``(bands, rows/ratio, cols/ratio)``, DN, on the MS model grid."""
-    ratio: int
-
-    def __post_init__(self) -> None:
-        if self.pan.ndim != 2 or self.ms.ndim != 3:
-            raise InputError(f"PAN must be (rows, cols) and MS (bands, rows, cols), got {self.pan.shape} and {self.ms.shape}")
-        if self.pan.shape != (self.ms.shape[1] * self.ratio, self.ms.shape[2] * self.ratio):
-            raise InputError(f"a PAN of {self.pan.shape} pixels is not {self.ratio} times an MS of {self.ms.shape[1:]}")
-        if not (np.isfinite(self.pan).all() and np.isfinite(self.ms).all()):
-            raise InputError(
-                "PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata"
-            )
-
-    @property
-    def rows(self) -> int:
-        """Height of the PAN grid in pixels."""
-        return int(self.pan.shape[0])
-
-    @property
-    def cols(self) -> int:
-        """Width of the PAN grid in pixels."""
-        return int(self.pan.shape[1])
-
-    @property
-    def bands(self) -> int:
-        """Number of MS bands."""
-        return int(self.ms.shape[0])
-
-    @property
-    def area(self) -> Window:
-        """All of the PAN grid."""
-        return Window(row=0, col=0, rows=self.rows, cols=self.cols)
-
-    def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of the sample that the command takes, too."""
-        return SceneStatistics(pan=_sampled(self.pan[None])[0], ms=_sampled(self.ms))
-
-    def read(self, window: Window) -> Patch:
-        """Reads one window; it may overhang the scene."""
-        rows, cols = np.arange(window.row, window.row_stop), np.arange(window.col, window.col_stop)
-        inside = ((rows >= 0) & (rows < self.rows))[:, None] & ((cols >= 0) & (cols < self.cols))
-        pan = _mirrored(self.pan[None], window)[0]
-        return Patch(pan=pan, ms=_mirrored(self.ms, ms_window(window, self.ratio)), valid=inside)
-
-
-def _sampled(bands: FloatArray) -> Any:  # noqa: ANN401
-    whole = Window(row=0, col=0, rows=bands.shape[1], cols=bands.shape[2])
-    return describe([bands[(slice(None), *window.within(whole))].reshape(len(bands), -1) for window in sample_windows(whole)])
-
-
-def _mirrored(bands: FloatArray, window: Window) -> FloatArray:
-    rows = _reflected(np.arange(window.row, window.row_stop), bands.shape[1])
-    cols = _reflected(np.arange(window.col, window.col_stop), bands.shape[2])
-    return bands[:, rows[:, None], cols]
-
-
-def _reflected(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Mirrors indices at the borders, the edge pixel repeated."""
-    wrapped = index % (2 * size)
-    return np.where(wrapped < size, wrapped, 2 * size - 1 - wrapped)
-
-
-def default_limits(dtype: npt.DTypeLike) -> tuple[float, float] | None:
-    """Returns the range of an integer type, None for floats: what fused DN are kept in."""
-    kind = np.dtype(dtype)
-    if kind.kind not in "iu":
-        return None
-    info = np.iinfo(kind)
-    return float(info.min), float(info.max)
 
 
 def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects

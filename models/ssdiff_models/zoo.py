@@ -7,7 +7,7 @@ from typing import Any
 
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 
 __all__ = ["Entry", "find", "locate", "nearest", "shipped"]
 

@@ -87,7 +87,7 @@ def import_model(
     """Convert a model of SSDiff's released code into a .safetensors file; nothing but weights is read from it."""
     del verbose, quiet
     from ssdiff_cli.jobs.models import import_released
-    from ssdiff_models.sensors import get
+    from ssdiff_models.scene.sensors import get
 
     known = None if sensor is None else get(sensor)
     summary = import_released(source, Path(output), sensor=known, full_scale=full_scale, overwrite=overwrite)

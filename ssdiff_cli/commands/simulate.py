@@ -30,7 +30,7 @@ def simulate(
     from pathlib import Path
 
     from ssdiff_cli.jobs.simulate import SimulationJob, simulate_scene
-    from ssdiff_models.sensors import get
+    from ssdiff_models.scene.sensors import get
     from ssdiff_models.simulation import SceneSpec
 
     spec = SceneSpec(sensor=get(sensor), size=size, seed=seed)

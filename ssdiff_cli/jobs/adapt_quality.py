@@ -11,16 +11,16 @@ from torch import nn
 
 from ssdiff_cli.jobs.adapt_samples import SIDE, AdaptSample
 from ssdiff_models import classical
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.runners import ThreadRunner
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.metrics import hqnr
-from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import BoolArray, Patch
-from ssdiff_models.sensors import Sensor, get
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.sensors import Sensor, get
+from ssdiff_models.scene.source import BoolArray, Patch
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.adapt import Adapter, mixed
 from ssdiff_models.training.division import Parts
 from ssdiff_models.training.validation import errors

@@ -11,15 +11,15 @@ from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import ScenePair, open_pair
 from ssdiff_models import zoo
-from ssdiff_models.arrays import default_limits
-from ssdiff_models.black import AboveBlack, zeros
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.transplant import transplant
-from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch
-from ssdiff_models.spectrum import partners
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.band_matching import partners
+from ssdiff_models.scene.dtypes import default_limits
+from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
+from ssdiff_models.scene.zero_signal import AboveBlack, zeros
 from ssdiff_models.training.full_scene import FullScene, full_scene
 from ssdiff_models.training.wald import WaldScene, from_pair
 

@@ -21,7 +21,7 @@ from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.classical.registry import find
 from ssdiff_models.errors import InputError, ResourceError, SsdiffError
 from ssdiff_models.fusion.model_fuser import ModelFuser
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["check"]
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from ssdiff_cli.rasters.whole import Outline, WholeRaster, read_outline, read_whole
-from ssdiff_models import sensors
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.resampling.upsample import shift_image
+from ssdiff_models.scene import sensors
 from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
 
 __all__ = ["ALIKE", "PairRecord", "pair_record", "read_index", "read_scene", "select"]

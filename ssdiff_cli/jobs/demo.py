@@ -16,8 +16,8 @@ from ssdiff_cli.rasters.whole import read_whole
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, psnr, sam
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["Comparison", "Quality", "measure", "picture"]
 

@@ -11,7 +11,7 @@ from ssdiff_cli.rasters.env import CACHE_MEGABYTES
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.fusion.stream import LocalFuser
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["Estimate", "estimate"]
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ssdiff_cli.jobs.evaluate_samples import Sample, crop_slices
 from ssdiff_cli.jobs.evaluate_scores import Pixels
-from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["Dataset", "dataset_samples", "guess_sensor", "open_dataset"]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ssdiff_cli.jobs.evaluate_methods import Model
 from ssdiff_cli.jobs.evaluate_samples import Fused, Sample, Settings
-from ssdiff_models.scene import BoolArray, FloatArray
+from ssdiff_models.scene.source import BoolArray, FloatArray
 
 __all__ = ["Gallery", "Shown"]
 

@@ -13,16 +13,16 @@ from ssdiff_cli.jobs.evaluate_rows import MODEL_METHODS, row_settings
 from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.evaluate_scores import Pixels
 from ssdiff_models import classical, zoo
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import ModelError
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.stream import fuse_tiles
-from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.resampling.upsample import shift_image
-from ssdiff_models.scene import FloatArray, Source
-from ssdiff_models.sensors import Sensor
-from ssdiff_models.spectrum import spectral_order
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.band_matching import spectral_order
+from ssdiff_models.scene.sensors import Sensor
+from ssdiff_models.scene.source import FloatArray, Source
+from ssdiff_models.scene.statistics import SceneStatistics
 
 __all__ = ["Model", "array_fusers", "load_model"]
 

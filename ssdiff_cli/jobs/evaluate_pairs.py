@@ -9,14 +9,14 @@ import torch
 from ssdiff_cli.jobs.evaluate_samples import BLOCK, Sample, crop_slices, interpolate
 from ssdiff_cli.jobs.evaluate_windows import aligned, has_block, pieces, sample_windows, window_count, window_side
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_models.black import AboveBlack, blacks
 from ssdiff_models.errors import InputError
-from ssdiff_models.radiometry import BandStatistics, SceneStatistics
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch
-from ssdiff_models.sensors import Sensor
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.sensors import Sensor
+from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch
+from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
+from ssdiff_models.scene.windows import Window
+from ssdiff_models.scene.zero_signal import AboveBlack, blacks
 
 __all__ = ["PairSamples", "Validity", "full_samples", "pair_sensor", "reduced_samples"]
 

@@ -19,11 +19,11 @@ from ssdiff_cli.jobs.open_scene import open_scene
 from ssdiff_cli.jobs.sharpen_fusion import bind
 from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.fusion.model_fuser import ModelFuser
-from ssdiff_models.scene import BoolArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.source import BoolArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["pair_plan"]
 

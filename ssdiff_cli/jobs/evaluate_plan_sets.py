@@ -15,10 +15,10 @@ from ssdiff_cli.jobs.evaluate_scores import ProtocolName, UnitName
 from ssdiff_cli.jobs.evaluate_windows import sample_windows, window_count, window_side
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_cli.rasters.stats import sample_statistics
-from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, ModelError, UsageError
-from ssdiff_models.sensors import Sensor
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.sensors import Sensor
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["dataset_plan", "reference_plan"]
 

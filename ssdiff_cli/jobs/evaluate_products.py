@@ -12,8 +12,8 @@ from ssdiff_cli.jobs.evaluate_samples import Sample
 from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.env import open_raster
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.scene import BoolArray, FloatArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray, FloatArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["Grid", "Product", "open_bands", "open_products", "product_names"]
 

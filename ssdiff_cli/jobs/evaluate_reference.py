@@ -11,8 +11,8 @@ from ssdiff_cli.jobs.evaluate_scores import Scores
 from ssdiff_cli.jobs.evaluate_windows import has_block, sample_windows, window_side
 from ssdiff_models import metrics
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import BoolArray, FloatArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray, FloatArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["reference_windows", "score_products"]
 

@@ -9,9 +9,9 @@ from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.evaluate_rows import needs_model
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_cli.rasters.pair import PairOptions
-from ssdiff_models import sensors
 from ssdiff_models.errors import UsageError
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["ModelChoice", "Request", "full_scale"]
 

@@ -12,11 +12,11 @@ import torch
 from ssdiff_cli.jobs.evaluate_scores import Pixels, ProtocolName, Scores, UnitName, score_full, score_reduced
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import FullResolution
-from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray
-from ssdiff_models.sensors import Sensor
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.sensors import Sensor
+from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.evaluate_methods import Model

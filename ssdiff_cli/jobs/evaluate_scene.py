@@ -12,12 +12,13 @@ from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_cli.jobs.sharpen_fusion import LOCAL_BLOCK, Fusion, bind
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_models.black import blacks, column
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles
-from ssdiff_models.radiometry import SceneStatistics, cast
-from ssdiff_models.scene import FloatArray, Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.dtypes import cast
+from ssdiff_models.scene.source import FloatArray, Patch
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
+from ssdiff_models.scene.zero_signal import blacks, column
 
 __all__ = ["scene_fusers"]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ssdiff_models import metrics
 from ssdiff_models.errors import UsageError
-from ssdiff_models.scene import BoolArray
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene.sensors import Sensor
+from ssdiff_models.scene.source import BoolArray
 
 __all__ = [
     "METRICS",

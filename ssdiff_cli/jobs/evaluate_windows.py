@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import BoolArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["LARGE", "WINDOWS", "aligned", "has_block", "pieces", "sample_windows", "window_count", "window_side"]
 

@@ -15,7 +15,7 @@ from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.nets.released import RATIO, ReleasedSSDiff, config_from_state_dict
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["ModelSummary", "describe", "import_released", "list_shipped"]
 

@@ -13,8 +13,8 @@ from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
-from ssdiff_models.familiarity import unfamiliar
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift
+from ssdiff_models.scene.familiarity import unfamiliar
 
 __all__ = ["Models", "OpenScene", "open_scene"]
 

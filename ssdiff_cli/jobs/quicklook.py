@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.scene import FloatArray
+from ssdiff_models.scene.source import FloatArray
 
 __all__ = ["Picture", "Stretch", "busiest", "colour_bands", "fit", "label", "sheet", "stretch_of"]
 

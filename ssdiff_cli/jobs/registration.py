@@ -15,8 +15,8 @@ from ssdiff_models.parallel.threads import ordered_map, single_threaded
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift, agree
 from ssdiff_models.registration.window_shift import WindowShift, lattice, window_shift
-from ssdiff_models.scene import Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import Patch
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["WORTH_A_WARNING", "explain", "look", "register", "warn"]
 

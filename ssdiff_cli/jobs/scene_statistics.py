@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.radiometry import BandStatistics, RatioPrior, SceneStatistics
+from ssdiff_models.scene.statistics import BandStatistics, RatioPrior, SceneStatistics
 
 __all__ = ["read_statistics", "statistics_record"]
 

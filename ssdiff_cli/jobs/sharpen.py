@@ -21,9 +21,10 @@ from ssdiff_cli.jobs.sharpen_spread import check_named_spread, open_spread, spre
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.shards import own_path
 from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
-from ssdiff_models import __version__, sensors
+from ssdiff_models import __version__
 from ssdiff_models.errors import UsageError
 from ssdiff_models.fusion.model_fuser import ModelFuser
+from ssdiff_models.scene import sensors
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "check_arguments", "check_needless", "plan", "sharpen"]
 

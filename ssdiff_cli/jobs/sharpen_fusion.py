@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from ssdiff_cli.device import DeviceChoice, choose
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_models import sensors
-from ssdiff_models.arrays import default_limits
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.stream import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
-from ssdiff_models.spectrum import partners, spectral_order
-from ssdiff_models.tiles import TileGrid
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.band_matching import partners, spectral_order
+from ssdiff_models.scene.dtypes import default_limits
+from ssdiff_models.scene.windows import TileGrid
 
 __all__ = ["Fusion", "band_names", "bind", "mtf_gains"]
 

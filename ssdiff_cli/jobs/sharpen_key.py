@@ -11,7 +11,7 @@ from ssdiff_cli.jobs.sharpen_fusion import Fusion
 from ssdiff_cli.jobs.sharpen_job import SharpenJob
 from ssdiff_models import __version__
 from ssdiff_models.fusion.model_fuser import ModelFuser
-from ssdiff_models.radiometry import SceneStatistics
+from ssdiff_models.scene.statistics import SceneStatistics
 
 if TYPE_CHECKING:
     from ssdiff_models.checkpoint import Checkpoint

@@ -11,9 +11,9 @@ from torch import Tensor
 from ssdiff_cli.jobs.datasets import LARGEST_SHIFT
 from ssdiff_cli.jobs.evaluate_datasets import Dataset, open_dataset
 from ssdiff_cli.jobs.train_sources import PatchFile
-from ssdiff_models import sensors
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
+from ssdiff_models.scene import sensors
 from ssdiff_models.training.patches import PatchSet, from_patches, moved, patches_shift, sample, stray_patches
 from ssdiff_models.training.wald import WaldScene
 

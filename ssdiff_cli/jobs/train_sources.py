@@ -9,8 +9,8 @@ from typing import TypeVar
 from ssdiff_cli.jobs.datasets import ALIKE, PairRecord, pair_record, read_index
 from ssdiff_cli.jobs.evaluate_datasets import Dataset, guess_sensor, open_dataset
 from ssdiff_cli.jobs.train_config import DataConfig
-from ssdiff_models import sensors
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.scene import sensors
 
 __all__ = ["Item", "PatchFile", "band_indexes", "files_of", "find_items", "settle"]
 

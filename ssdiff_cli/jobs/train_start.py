@@ -15,7 +15,7 @@ from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.transplant import transplant
-from ssdiff_models.spectrum import partners
+from ssdiff_models.scene.band_matching import partners
 from ssdiff_models.training.execution import ALONE, Execution
 from ssdiff_models.training.loop import Trainer
 

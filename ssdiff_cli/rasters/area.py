@@ -14,8 +14,8 @@ from rasterio.crs import CRS
 from ssdiff_cli.rasters.env import open_raster
 from ssdiff_cli.rasters.georef import Coordinates, Georeference, PointMap, crs_map, georeference
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.scene import BoolArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = [
     "PixelRegion",

@@ -14,8 +14,8 @@ from ssdiff_cli.rasters.env import GDAL_ERRORS, header_errors
 from ssdiff_cli.rasters.fill import fill_invalid, fill_margin
 from ssdiff_cli.rasters.resample import reflect
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import BoolArray, FloatArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray, FloatArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["Bands", "FilledWindow", "select_bands", "zero_signal"]
 

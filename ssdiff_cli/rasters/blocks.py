@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.scene import BoolArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["Assembler", "Pixels", "TileRun"]
 

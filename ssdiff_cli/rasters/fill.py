@@ -7,7 +7,7 @@ fixed order over absolute neighbours, so a filled pixel does not depend on the w
 
 import numpy as np
 
-from ssdiff_models.scene import BoolArray, FloatArray
+from ssdiff_models.scene.source import BoolArray, FloatArray
 
 __all__ = ["fill_invalid", "fill_margin"]
 

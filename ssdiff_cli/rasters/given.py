@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from ssdiff_cli.rasters.grid import AxisMap, SeparableMap, Vector
 from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
-from ssdiff_models.scene import MS_HALO, FloatArray, GivenMs, PlacedMs
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import MS_HALO, FloatArray, GivenMs, PlacedMs
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["MsWindow"]
 

@@ -13,7 +13,7 @@ from rasterio.rpc import RPC
 from ssdiff_cli.rasters.cogtags import PADDING, padding_for
 from ssdiff_cli.rasters.georef import compose
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["place_keywords", "read_provenance", "write_metadata"]
 

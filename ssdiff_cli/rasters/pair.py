@@ -25,9 +25,9 @@ from ssdiff_cli.rasters.grid import AxisMap, GeneralMap, SeparableMap, Vector
 from ssdiff_cli.rasters.prepare import RESAMPLED_RATIO, PairOptions, Prepared, prepare_pair
 from ssdiff_cli.rasters.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
 from ssdiff_cli.rasters.stats import sample_statistics
-from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import BoolArray, FloatArray, GivenMs, Patch, PlacedMs, ms_window
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray, FloatArray, GivenMs, Patch, PlacedMs, ms_window
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["PairOptions", "ScenePair", "open_pair"]
 

@@ -28,7 +28,7 @@ from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_m
 from ssdiff_cli.rasters.motion import moved, unmoved
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.registration.surface import Surface
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["RESAMPLED_RATIO", "PairOptions", "Prepared", "prepare_pair"]
 

@@ -11,7 +11,7 @@ import rasterio.dtypes
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.shards import Shard
 from ssdiff_models.errors import UsageError
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["OutputProfile", "SinkOptions", "output_profile"]
 

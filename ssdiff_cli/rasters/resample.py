@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.scene import FloatArray
+from ssdiff_models.scene.source import FloatArray
 
 __all__ = ["FINER", "Taps", "interpolate_points", "reflect", "resample_axis", "taps_at", "unit_taps"]
 

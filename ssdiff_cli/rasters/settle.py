@@ -4,8 +4,8 @@ import numpy as np
 
 from ssdiff_cli.rasters.blocks import Pixels
 from ssdiff_cli.rasters.profile import OutputProfile
-from ssdiff_models.radiometry import cast
-from ssdiff_models.scene import BoolArray, FloatArray
+from ssdiff_models.scene.dtypes import cast
+from ssdiff_models.scene.source import BoolArray, FloatArray
 
 __all__ = ["settle"]
 

@@ -2,9 +2,9 @@
 
 from ssdiff_cli.rasters.bands import Bands
 from ssdiff_models.errors import InputError
-from ssdiff_models.radiometry import BandStatistics
-from ssdiff_models.statistics import describe, sample_windows
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.sampling import describe, sample_windows
+from ssdiff_models.scene.statistics import BandStatistics
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["sample_statistics"]
 

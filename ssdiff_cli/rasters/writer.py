@@ -30,8 +30,8 @@ from ssdiff_cli.rasters.settle import settle
 from ssdiff_cli.rasters.shards import ShardNote, own_path
 from ssdiff_cli.rasters.store import TileFile, disk_errors, lock_part
 from ssdiff_models.errors import UsageError
-from ssdiff_models.scene import BoolArray, FloatArray
-from ssdiff_models.tiles import TileGrid, Window
+from ssdiff_models.scene.source import BoolArray, FloatArray
+from ssdiff_models.scene.windows import TileGrid, Window
 
 __all__ = ["RasterSink", "SinkOptions", "check_output", "open_sink"]
 

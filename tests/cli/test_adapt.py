@@ -9,9 +9,9 @@ import torch
 
 from ssdiff_cli.jobs import adapt_samples
 from ssdiff_cli.jobs.adapt_quality import MaskedSource
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import load_checkpoint
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.windows import Window
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.models.training.pieces import landscape
 from tests.scenes import Scene, SceneFactory

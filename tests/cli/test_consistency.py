@@ -11,7 +11,7 @@ from affine import Affine
 from ssdiff_models.consistency.clipping import CLIPPINGS
 from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.resampling.degrade import reduce_ms
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
 

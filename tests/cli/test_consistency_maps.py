@@ -20,7 +20,7 @@ from ssdiff_cli.rasters.georef import compose
 from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.resampling.degrade import correlate
 from ssdiff_models.resampling.taps import mtf_kernel
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 from tests.cli.calls import answer, save_tiny
 from tests.scenes import SceneFactory
 

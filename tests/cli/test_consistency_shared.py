@@ -11,7 +11,7 @@ from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
 
 from ssdiff_models.resampling.degrade import mtf_filter
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 from tests.cli.calls import answer
 
 BOUND = 0.005

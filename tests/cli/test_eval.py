@@ -16,7 +16,7 @@ from ssdiff_models import metrics
 from ssdiff_models.classical import METHODS
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 from tests.cli.calls import refusal
 from tests.cli.eval_calls import evaluate, product, scores
 from tests.scenes import UTM, Scene, SceneFactory

@@ -35,7 +35,7 @@ from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.whole import read_whole
 from ssdiff_models.checkpoint import save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 from tests.models import tiny
 from tests.scenes import SceneFactory
 

@@ -20,7 +20,7 @@ from ssdiff_cli.jobs.report import plots
 from ssdiff_cli.jobs.report.errors import band_figures, error_map, worst_spot
 from ssdiff_cli.jobs.report.pictures import heat, signed
 from ssdiff_models.checkpoint import save_checkpoint
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 from tests.models import tiny
 from tests.scenes import Scene, SceneFactory
 

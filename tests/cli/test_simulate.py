@@ -11,7 +11,7 @@ import rasterio
 from typer.testing import CliRunner, Result
 
 from ssdiff_cli.app import app
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 
 Matrix = npt.NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import pytest
 import rasterio
 import torch
 
-from ssdiff_models.familiarity import unfamiliar
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
-from ssdiff_models.radiometry import BandStatistics, SceneStatistics
+from ssdiff_models.scene.familiarity import unfamiliar
+from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.training.radiometry import training_radiometry
 from ssdiff_models.training.wald import WaldScene, from_reference
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff

@@ -12,7 +12,7 @@ from affine import Affine
 from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import interp23
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 from tests.models.training.pieces import landscape
 
 __all__ = ["TINY", "index_folder", "pair", "patch_file"]

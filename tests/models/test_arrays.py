@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 import ssdiff_models
-from ssdiff_models.arrays import ArraySource, default_limits, sharpen
+from ssdiff_models.arrays import sharpen
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.fusion.model_fuser import FusionSettings
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.dtypes import default_limits
+from ssdiff_models.scene.windows import Window
 from tests.models.tiny import model, scene
 
 

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
-from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.source import Patch
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["ArraySource", "PartSource", "fuser_of", "images", "model", "network", "randomised", "scene", "scene_source"]
 

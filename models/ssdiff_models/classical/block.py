@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down, bicubic_up, binomial, gaussian, mtf
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO
+from ssdiff_models.scene.source import MS_HALO
 
 __all__ = ["Block", "Geometry"]
 

@@ -7,7 +7,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ssdiff_models import sensors
 from ssdiff_models.classical.block import Geometry
 from ssdiff_models.classical.haze_ratio import exact_percentiles
 from ssdiff_models.classical.method import Context, Numbers, floor
@@ -15,7 +14,8 @@ from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.whole_image import WholeImage
 from ssdiff_models.errors import InputError
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["fuse"]
 

@@ -14,7 +14,7 @@ from ssdiff_models.classical.block import Block
 from ssdiff_models.classical.moments import Array, gram
 from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO
+from ssdiff_models.scene.source import MS_HALO
 
 __all__ = ["lms_gram"]
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO, Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import MS_HALO, Patch
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["WindowBlock"]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ssdiff_models.black import AboveBlack, above, blacks, column
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.fuse import context_of, floors_of
 from ssdiff_models.classical.method import Context, Method, Rule
@@ -15,10 +14,11 @@ from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.parallel.threads import ahead, ordered_map
-from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import FloatArray, Patch, Source
-from ssdiff_models.sensors import Sensor
-from ssdiff_models.tiles import TileGrid, Window
+from ssdiff_models.scene.sensors import Sensor
+from ssdiff_models.scene.source import FloatArray, Patch, Source
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import TileGrid, Window
+from ssdiff_models.scene.zero_signal import AboveBlack, above, blacks, column
 
 __all__ = ["ClassicalFuser", "stream"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssdiff_models.scene import BoolArray, FloatArray, GivenMs, PlacedMs
+from ssdiff_models.scene.source import BoolArray, FloatArray, GivenMs, PlacedMs
 
 __all__ = ["Anchor", "GridAnchor", "PlacedAnchor", "anchor_of", "stacked"]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["gaussian", "gaussian_batch", "philox"]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.scene import FloatArray
-from ssdiff_models.tiles import TileGrid, Window
+from ssdiff_models.scene.source import FloatArray
+from ssdiff_models.scene.windows import TileGrid, Window
 
 __all__ = ["Blender", "needed", "ramp", "row_major", "weights"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.consistency.target import Anchor, anchor_of
-from ssdiff_models.scene import BoolArray, Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import BoolArray, Patch
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["BandRange", "InputTile", "NetworkImages"]
 

@@ -19,12 +19,12 @@ from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.inputs import BandRange, InputTile, NetworkImages
 from ssdiff_models.fusion.prior import measure_prior
 from ssdiff_models.fusion.settings import FusionSettings
-from ssdiff_models.radiometry import SceneStatistics
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO, Source
-from ssdiff_models.sensors import get
-from ssdiff_models.spectrum import band_groups, spectral_order
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.band_matching import band_groups, spectral_order
+from ssdiff_models.scene.sensors import get
+from ssdiff_models.scene.source import MS_HALO, Source
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["BandRange", "FusionSettings", "InputTile", "ModelFuser", "NetworkImages", "band_groups"]
 

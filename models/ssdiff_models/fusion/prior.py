@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssdiff_models.black import above, zeros
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.haze_ratio import BroveyHaze, BroveyHazeRule
 from ssdiff_models.classical.method import Context
 from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.radiometry import RatioPrior, SceneStatistics
-from ssdiff_models.scene import MS_HALO, BoolArray, FloatArray, Patch, Source
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch, Source
+from ssdiff_models.scene.statistics import RatioPrior, SceneStatistics
+from ssdiff_models.scene.windows import Window
+from ssdiff_models.scene.zero_signal import above, zeros
 
 __all__ = ["measure_images", "measure_prior", "measure_set"]
 

@@ -14,7 +14,7 @@ from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.parallel.memory_budget import Room, is_out_of_memory
 from ssdiff_models.parallel.threads import ordered_map, single_threaded
-from ssdiff_models.scene import FloatArray
+from ssdiff_models.scene.source import FloatArray
 
 __all__ = ["BatchRunner", "Runner", "ThreadRunner"]
 

@@ -12,8 +12,8 @@ from ssdiff_models.fusion.blending import Blender, needed, row_major
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.fusion.runners import Runner
 from ssdiff_models.parallel.threads import ahead, ordered_map, single_threaded
-from ssdiff_models.scene import BoolArray, FloatArray, Patch, Source
-from ssdiff_models.tiles import TileGrid, Window
+from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
+from ssdiff_models.scene.windows import TileGrid, Window
 
 __all__ = ["FusedBlock", "LocalFuser", "fuse_blocks", "fuse_tiles", "model_grid"]
 

@@ -8,14 +8,14 @@ from typing import Self, TypeVar
 import numpy as np
 import torch
 
-from ssdiff_models import sensors
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics.base import Array, Image, Mask, chunks, strip
 from ssdiff_models.metrics.block_index import BlockIndex, spatial_distortion, spectral_distortion
 from ssdiff_models.metrics.q2n import Q2nAccumulator
 from ssdiff_models.resampling.degrade import imresize_bicubic, mtf_filter
 from ssdiff_models.resampling.upsample import interp23
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["REACH", "STRIP_ROWS", "FullResolution", "d_lambda", "d_lambda_khan", "d_s", "hqnr", "pan_lowpass", "qnr"]
 

@@ -11,8 +11,8 @@ from torch.nn.functional import conv2d, max_pool2d
 
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
-from ssdiff_models.scene import MS_HALO, Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import MS_HALO, Patch
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["LEAST_VALID", "WindowShift", "lattice", "window_shift"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.simulation.landscape import landscape, metres_per_pixel
 from ssdiff_models.simulation.responses import channel_weights
 from ssdiff_models.simulation.spectra import MATERIALS, WAVELENGTHS, reflectance

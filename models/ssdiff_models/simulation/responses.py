@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.simulation.spectra import WAVELENGTHS
 
 __all__ = ["Response", "channel_weights", "responses"]

@@ -10,7 +10,7 @@ from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.consistency.project import project
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.fusion.prior import measure_images
-from ssdiff_models.scene import BoolArray
+from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.training.wald import interpolate
 
 __all__ = ["ConsistencyTerm", "FullScene", "full_scene"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.registration.window_shift import LEAST_VALID, lattice
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.wald import WaldScene
 
 __all__ = ["training_radiometry"]

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, conv2d, pad
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.upsample import shift_image
-from ssdiff_models.sensors import Sensor
+from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.simulation import SceneSpec, simulate
 from ssdiff_models.training.wald import WaldScene, from_pair, from_reference, noisy
 

@@ -11,7 +11,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO
+from ssdiff_models.scene.source import MS_HALO
 
 __all__ = ["WaldScene", "from_pair", "from_reference", "interpolate", "noisy"]
 

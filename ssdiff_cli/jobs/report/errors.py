@@ -9,7 +9,7 @@ from ssdiff_cli.jobs.evaluate_gallery import Shown
 from ssdiff_cli.jobs.evaluate_samples import Settings
 from ssdiff_models.metrics.full_resolution import REACH
 from ssdiff_models.resampling.degrade import mtf_filter
-from ssdiff_models.scene import BoolArray, FloatArray
+from ssdiff_models.scene.source import BoolArray, FloatArray
 
 __all__ = ["BandFigures", "band_figures", "error_map", "truth_of", "worst_spot"]
 

@@ -16,7 +16,7 @@ from ssdiff_cli.jobs.report.plots import band_plot, colour_scale, round_up
 from ssdiff_cli.jobs.report.sequence import STEPS, denoising
 from ssdiff_models import __version__
 from ssdiff_models.errors import UsageError
-from ssdiff_models.scene import FloatArray
+from ssdiff_models.scene.source import FloatArray
 
 __all__ = ["render_report"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.jobs.quicklook import Picture
-from ssdiff_models.scene import FloatArray
+from ssdiff_models.scene.source import FloatArray
 
 __all__ = ["COLOURS", "embed", "embed_svg", "heat", "signed"]
 

@@ -11,15 +11,15 @@ from torch import Tensor
 from ssdiff_cli.jobs.evaluate_gallery import Gallery
 from ssdiff_cli.jobs.evaluate_methods import Model, at_phase
 from ssdiff_cli.jobs.evaluate_samples import Sample
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.diffusion.denoiser import ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import SAMPLERS
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.resampling.degrade import correlate
 from ssdiff_models.resampling.taps import lowpass_kernel
-from ssdiff_models.scene import FloatArray, Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.source import FloatArray, Patch
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["STEPS", "Moment", "denoising"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_cli.rasters.store import TileFile
 from ssdiff_cli.rasters.writer import SinkOptions, open_sink
-from ssdiff_models.tiles import TileGrid
+from ssdiff_models.scene.windows import TileGrid
 from tests.cli.rasters.fields import Array, Rasters, north_up
 
 __all__ = ["fake_fusion", "make_pair", "run", "stored"]

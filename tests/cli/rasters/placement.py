@@ -4,8 +4,8 @@ import numpy as np
 from affine import Affine
 
 from ssdiff_cli.rasters.pair import ScenePair
-from ssdiff_models.scene import ms_window
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import ms_window
+from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import north_up, plane
 
 __all__ = ["BORDER", "PAN", "PLACEMENT", "check_everywhere", "placement_errors", "turned"]

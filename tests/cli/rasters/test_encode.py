@@ -9,7 +9,7 @@ from ssdiff_cli.rasters import encode
 from ssdiff_cli.rasters.blocks import Assembler, TileRun
 from ssdiff_cli.rasters.encode import encode_run, encode_with_gdal
 from ssdiff_cli.rasters.profile import OutputProfile
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 DEFAULTS = {"BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO", "TILED": "YES"}
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
 from ssdiff_models.consistency.target import PlacedAnchor, anchor_of
-from ssdiff_models.scene import GivenMs, PlacedMs, ms_window
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import GivenMs, PlacedMs, ms_window
+from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
 from tests.cli.rasters.placement import PAN, check_everywhere, turned
 

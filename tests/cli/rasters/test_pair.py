@@ -13,8 +13,8 @@ from pyproj.transformer import TransformerGroup
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.errors import InputError
-from ssdiff_models.statistics import sample_windows
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.sampling import sample_windows
+from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Array, Rasters, north_up
 from tests.cli.rasters.pair_calls import MS, PAN, pair_files, refusal
 

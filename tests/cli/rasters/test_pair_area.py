@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from ssdiff_cli.rasters.pair import PairOptions, open_pair
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, north_up
 from tests.cli.rasters.pair_calls import pair_files, refusal
 

@@ -10,8 +10,8 @@ from rasterio.rpc import RPC
 
 from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import ms_window
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import ms_window
+from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane
 from tests.cli.rasters.placement import PAN, PLACEMENT, check_everywhere, turned
 

@@ -12,8 +12,8 @@ from rasterio.enums import ColorInterp
 from ssdiff_cli.rasters.fill import fill_invalid, fill_margin
 from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import MS_HALO, Patch, ms_window
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import MS_HALO, Patch, ms_window
+from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Array, Rasters
 
 PAN = Affine(1.0, 0, 500_000.0, 0, -1.0, 4_600_000.0)

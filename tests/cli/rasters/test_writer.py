@@ -14,7 +14,7 @@ from ssdiff_cli.rasters.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.tiff import ArrayTag, read_pages
 from ssdiff_cli.rasters.writer import SinkOptions, check_output, open_sink
 from ssdiff_models.errors import ResourceError, SsdiffError, UsageError
-from ssdiff_models.tiles import TileGrid, Window
+from ssdiff_models.scene.windows import TileGrid, Window
 from tests.cli.rasters.fields import Rasters, north_up
 from tests.cli.rasters.outputs import make_pair, run, stored
 from tests.limits import file_size_limit

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ssdiff_models.arrays import ArraySource
-from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.scene import Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.source import Patch
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
 
 Array = npt.NDArray[np.float32]
 

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssdiff_models import classical
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.classical import fuse
 from ssdiff_models.classical.component_substitution import LinearRule
 from ssdiff_models.classical.pracs import PracsRule
 from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.stream import fuse_blocks
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.source import MS_HALO
+from ssdiff_models.scene.windows import Window
 from tests.models.classical.conftest import Holed, textured
 
 Pixels = npt.NDArray[np.float32]

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.consistency.clipping import CLIPPINGS, Limits
 from ssdiff_models.consistency.project import project
 from ssdiff_models.errors import UsageError
@@ -12,6 +11,7 @@ from ssdiff_models.fusion.runners import ThreadRunner
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import upsample
+from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.training.wald import interpolate
 from tests.models.tiny import fuser_of
 

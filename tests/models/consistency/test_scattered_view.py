@@ -17,7 +17,7 @@ from ssdiff_models.consistency.target import Anchor, PlacedAnchor, anchor_of, st
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.degrade import correlate, reduce_ms
 from ssdiff_models.resampling.taps import mtf_kernel
-from ssdiff_models.scene import PlacedMs
+from ssdiff_models.scene.source import PlacedMs
 
 Array = npt.NDArray[np.float64]
 

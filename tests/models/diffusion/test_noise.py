@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ssdiff_models.diffusion.noise import _quantiles, gaussian, gaussian_batch, philox
 from ssdiff_models.errors import UsageError
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.windows import Window
 
 ALL_ONES = 0xFFFFFFFF
 # Statistics of independent draws stay within 5 of their own standard errors; the fields are fixed, so there is no flakiness.

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.models.test_tiles import grids, grids_and_areas
 
 from ssdiff_models.fusion.blending import Blender, needed, ramp, row_major, weights
-from ssdiff_models.scene import FloatArray
-from ssdiff_models.tiles import TileGrid, Window
-from tests.models.test_tiles import grids, grids_and_areas
+from ssdiff_models.scene.source import FloatArray
+from ssdiff_models.scene.windows import TileGrid, Window
 
 # Two float32 weights and their sum.
 ROUNDING = 1e-6

@@ -11,7 +11,7 @@ from ssdiff_models.fusion.model_fuser import FusionSettings, InputTile, ModelFus
 from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene import MS_HALO
+from ssdiff_models.scene.source import MS_HALO
 from tests.models.tiny import ArraySource, fuser_of, model, scene_source
 
 

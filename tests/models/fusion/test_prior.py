@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssdiff_models.arrays import ArraySource, sharpen
+from ssdiff_models.arrays import sharpen
 from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import stream
 from ssdiff_models.errors import ModelError
@@ -14,7 +14,8 @@ from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.prior import measure_images, measure_prior
 from ssdiff_models.fusion.stream import fuse_blocks
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.wald import from_reference
 from tests.models.tiny import PartSource, model, scene_source
 from tests.models.training.pieces import landscape

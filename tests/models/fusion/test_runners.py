@@ -15,8 +15,8 @@ from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.fusion.stream import model_grid
-from ssdiff_models.scene import PlacedMs
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import PlacedMs
+from ssdiff_models.scene.windows import Window
 from tests.models.tiny import ArraySource, fuser_of, scene_source
 
 # One device's arithmetic in another order of sums: batches of another size, on a CPU, in DN.

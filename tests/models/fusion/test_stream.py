@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.runners import BatchRunner, ThreadRunner
 from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles, model_grid
-from ssdiff_models.scene import FloatArray, Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import FloatArray, Patch
+from ssdiff_models.scene.windows import Window
 from tests.models.tiny import PartSource, fuser_of, model, scene_source
 
 # Sums over a whole image and over a tile are taken in another order: float32 rounding, in DN of some 500.

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from ssdiff_models import metrics, sensors
+from ssdiff_models import metrics
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling import degrade, upsample
+from ssdiff_models.scene import sensors
 from tests.models.metrics import naive
 
 RELATIVE = 1e-10

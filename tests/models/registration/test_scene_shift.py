@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from ssdiff_models.arrays import ArraySource
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.estimate import Shift
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift, agree
 from ssdiff_models.registration.window_shift import WindowShift, lattice, window_shift
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
-from ssdiff_models.scene import Patch
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.source import Patch
+from ssdiff_models.scene.windows import Window
 
 ACCURACY = 0.05
 """PAN pixels."""

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models import sensors
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling import degrade
+from ssdiff_models.scene import sensors
 
 DOUBLE = 1e-12
 

@@ -13,7 +13,7 @@ import torch
 
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.degrade import reduce_ms
-from ssdiff_models.sensors import get
+from ssdiff_models.scene.sensors import get
 from ssdiff_models.simulation import SceneSpec, SimulatedPair, simulate
 from tests.scenes import simulated
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.sensors import SENSORS, get
+from ssdiff_models.scene.sensors import SENSORS, get
 from ssdiff_models.simulation.responses import channel_weights, responses
 from ssdiff_models.simulation.spectra import MATERIALS, WAVELENGTHS, reflectance
 

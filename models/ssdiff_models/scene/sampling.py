@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ssdiff_models.radiometry import BandStatistics
-from ssdiff_models.scene import FloatArray
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import FloatArray
+from ssdiff_models.scene.statistics import BandStatistics
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["describe", "sample_windows"]
 

@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.radiometry import SceneStatistics
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["MS_HALO", "BoolArray", "FloatArray", "GivenMs", "Patch", "PlacedMs", "Sink", "Source", "ms_window"]
 

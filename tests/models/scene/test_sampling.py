@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssdiff_models.statistics import LATTICE, PATCH, describe, sample_windows
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.sampling import LATTICE, PATCH, describe, sample_windows
+from ssdiff_models.scene.windows import Window
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(0, 100))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ssdiff_models.radiometry import BandStatistics, SceneStatistics
-from ssdiff_models.scene import FloatArray, Patch, Source
-from ssdiff_models.tiles import Window
+from ssdiff_models.scene.source import FloatArray, Patch, Source
+from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
+from ssdiff_models.scene.windows import Window
 
 __all__ = ["AboveBlack", "above", "blacks", "column", "zeros"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ssdiff_models.spectrum import partners, spectral_order
+from ssdiff_models.scene.band_matching import partners, spectral_order
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.tiles import TileGrid, Window
+from ssdiff_models.scene.windows import TileGrid, Window
 
 windows = st.builds(
     Window, row=st.integers(-50, 50), col=st.integers(-50, 50), rows=st.integers(1, 60), cols=st.integers(1, 60)

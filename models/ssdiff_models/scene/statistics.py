@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["BandStatistics", "RatioPrior", "SceneStatistics", "cast"]
+__all__ = ["BandStatistics", "RatioPrior", "SceneStatistics"]
 
 RATIO_LIMIT = 8.0
 """Largest modulation of a band by the prior, in either direction."""
@@ -102,15 +100,3 @@ class SceneStatistics:
         if any(band.below or band.signed for band in (self.pan, *self.ms)):
             object.__setattr__(self, "pan", replace(self.pan, signed=True))
             object.__setattr__(self, "ms", tuple(replace(band, signed=True) for band in self.ms))
-
-
-def cast(values: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
-    """Converts DN to `dtype`: integers are rounded half to even and clipped, never wrapped."""
-    target = np.dtype(dtype)
-    if target.kind not in "iu":
-        return values.astype(target)
-    info = np.iinfo(target)
-    # float32 cannot hold the largest 32-bit integers, nor float64 the largest 64-bit ones, and a cast beyond them wraps.
-    wide = values.astype(np.float64) if target.itemsize >= 4 else values
-    top = float(info.max) if target.itemsize < 8 else np.nextafter(float(info.max), 0)
-    return np.rint(np.clip(wide, info.min, top)).astype(target)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ssdiff_models import sensors
 from ssdiff_models.errors import UsageError
+from ssdiff_models.scene import sensors
 
 
 @pytest.mark.parametrize("sensor", sensors.SENSORS, ids=lambda sensor: sensor.name)

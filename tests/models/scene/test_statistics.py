@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.radiometry import BandStatistics, SceneStatistics, cast
+from ssdiff_models.scene.dtypes import cast
+from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 
 
 def test_integers_are_rounded_to_even_and_clipped() -> None:

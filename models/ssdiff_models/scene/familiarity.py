@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ssdiff_models.radiometry import BandStatistics, SceneStatistics
+from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 
 __all__ = ["contrast", "unfamiliar"]
 

@@ -1,0 +1,1 @@
+"""What is fused: windows, sources, band statistics, sensors."""
