@@ -27,7 +27,7 @@ from ssdiff_models.scene import sensors
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.loop import Trainer, TrainingConfig
 from ssdiff_models.training.validation import fuse_scene, score
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 BANDS, RATIO = ("blue", "green", "red", "nir"), 4
 LOCAL = 33

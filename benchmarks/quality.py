@@ -23,7 +23,7 @@ from ssdiff_models.consistency.project import project
 from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.scene import sensors
 from ssdiff_models.training.validation import fuse_scene
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 METHODS = ("exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm")
 

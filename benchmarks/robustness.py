@@ -22,7 +22,7 @@ from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene import sensors
 from ssdiff_models.training.validation import score
-from ssdiff_models.training.wald import WaldScene, from_reference, noisy
+from ssdiff_models.training.wald_scene import WaldScene, from_reference, noisy
 
 Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 Noise = tuple[float, float]

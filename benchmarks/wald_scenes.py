@@ -13,7 +13,7 @@ from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import fuse
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["classical_image", "model_scenes", "pan_of", "scene_parser", "split_scenes"]
 

@@ -24,8 +24,8 @@ from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.training.adapt import AdaptConfig, Adapter, AdaptReport
 from ssdiff_models.training.batches import patch_origins
-from ssdiff_models.training.division import Parts, divide
-from ssdiff_models.training.radiometry import training_radiometry
+from ssdiff_models.training.fingerprint import training_radiometry
+from ssdiff_models.training.scene_parts import Parts, divide
 
 __all__ = ["adapt", "adapted_for"]
 

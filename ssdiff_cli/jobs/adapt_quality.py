@@ -22,9 +22,9 @@ from ssdiff_models.scene.source import BoolArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.adapt import Adapter, mixed
-from ssdiff_models.training.division import Parts
+from ssdiff_models.training.scene_parts import Parts
 from ssdiff_models.training.validation import errors
-from ssdiff_models.training.wald import WaldScene, interpolate
+from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
 __all__ = ["CLASSICAL", "SHARES", "FullResolution", "MaskedSource", "furthest", "unseen_scores"]
 

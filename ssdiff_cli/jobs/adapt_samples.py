@@ -20,8 +20,8 @@ from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.scene.zero_signal import AboveBlack, zeros
-from ssdiff_models.training.full_scene import FullScene, full_scene
-from ssdiff_models.training.wald import WaldScene, from_pair
+from ssdiff_models.training.consistency_term import FullScene, full_scene
+from ssdiff_models.training.wald_scene import WaldScene, from_pair
 
 __all__ = ["AdaptSample", "base_model", "samples"]
 

@@ -17,7 +17,7 @@ from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
+from ssdiff_models.training.wald_scene import WaldScene, from_pair, from_reference
 
 __all__ = ["ALIKE", "PairRecord", "pair_record", "read_index", "read_scene", "select"]
 

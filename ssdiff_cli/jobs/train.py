@@ -12,11 +12,10 @@ from ssdiff_cli.jobs.train_record import changed_settings, describe_training, po
 from ssdiff_cli.jobs.train_start import TrainingJob, begin
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.training.ahead import drawn_ahead
-from ssdiff_models.training.batches import BatchSampler, patch_origins
-from ssdiff_models.training.cache import SceneSet
+from ssdiff_models.training.batches import BatchSampler, drawn_ahead, patch_origins
+from ssdiff_models.training.fingerprint import training_radiometry
 from ssdiff_models.training.loop import StepReport, Trainer
-from ssdiff_models.training.radiometry import training_radiometry
+from ssdiff_models.training.scene_cache import SceneSet
 from ssdiff_models.training.validation import Score, fuse_scene, score, score_lms
 
 __all__ = ["ValidationReport", "train", "usable"]

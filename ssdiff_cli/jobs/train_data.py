@@ -13,9 +13,9 @@ from ssdiff_cli.jobs.train_patches import read_patches
 from ssdiff_cli.jobs.train_sources import Item, PatchFile, band_indexes, files_of, find_items, settle
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.cache import SceneSet, load_scenes, read_settings, save_scenes
+from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_settings, save_scenes
 from ssdiff_models.training.variants import Making, simulated, variants
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["load_data"]
 

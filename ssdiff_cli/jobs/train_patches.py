@@ -14,8 +14,8 @@ from ssdiff_cli.jobs.train_sources import PatchFile
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.patches import PatchSet, from_patches, moved, patches_shift, sample, stray_patches
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.patch_set import PatchSet, from_patches, moved, patches_shift, sample, stray_patches
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["read_patches"]
 

@@ -12,8 +12,8 @@ import torch
 
 from ssdiff_cli.jobs.train_config import TrainSettings
 from ssdiff_cli.jobs.train_log import LogRow
-from ssdiff_models.training.patches import sample
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.patch_set import sample
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["changed_settings", "describe_training", "pooled", "stages"]
 

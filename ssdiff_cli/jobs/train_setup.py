@@ -16,8 +16,8 @@ from ssdiff_cli.jobs.train_start import TrainingJob
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError, ResourceError, UsageError
-from ssdiff_models.training.cache import SceneSet, load_scenes
-from ssdiff_models.training.cache import read_settings as read_cache
+from ssdiff_models.training.scene_cache import SceneSet, load_scenes
+from ssdiff_models.training.scene_cache import read_settings as read_cache
 
 __all__ = ["Request", "prepared"]
 

@@ -12,8 +12,8 @@ import torch
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.scene.familiarity import unfamiliar
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
-from ssdiff_models.training.radiometry import training_radiometry
-from ssdiff_models.training.wald import WaldScene, from_reference
+from ssdiff_models.training.fingerprint import training_radiometry
+from ssdiff_models.training.wald_scene import WaldScene, from_reference
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from ssdiff_models.checkpoint import load_checkpoint, read_header, save_checkpoint
-from ssdiff_models.training.cache import load_scenes
+from ssdiff_models.training.scene_cache import load_scenes
 from tests.cli.calls import answer, refusal, ssdiff
 from tests.cli.training_data import TINY, index_folder, pair, patch_file
 from tests.models.tiny import model

@@ -14,11 +14,11 @@ from torch import nn
 
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.training.batches import BatchSampler
-from ssdiff_models.training.full_scene import ConsistencyTerm, FullScene
+from ssdiff_models.training.consistency_term import ConsistencyTerm, FullScene
+from ssdiff_models.training.last_layer import refitted
 from ssdiff_models.training.loop import Trainer, TrainingConfig
-from ssdiff_models.training.readout import refitted
 from ssdiff_models.training.validation import errors, fuse_scene
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["AdaptConfig", "AdaptReport", "Adapter", "Stage", "mixed"]
 

@@ -1,17 +1,20 @@
 """Random training batches from scenes: crops, flips, rotations and gains, each step from its own seed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["Batch", "BatchSampler", "patch_origins"]
+__all__ = ["Ahead", "Batch", "BatchSampler", "Draws", "drawn_ahead", "patch_origins"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,3 +108,33 @@ def _weights(scenes: Sequence[WaldScene]) -> list[float]:
     for scene, area in zip(scenes, areas, strict=True):
         totals[scene.sensor] += area
     return [area / max(totals[scene.sensor], 1.0) ** 0.5 for scene, area in zip(scenes, areas, strict=True)]
+
+
+class Draws(Protocol):
+    """Draws the batch of a step; that of `BatchSampler` depends on the step alone, so it may come early."""
+
+    def draw(self, step: int) -> Batch:
+        """Returns the batch."""
+        ...
+
+
+class Ahead:
+    """Draws of another, one step ahead on a thread of its own."""
+
+    def __init__(self, draws: Draws, thread: ThreadPoolExecutor) -> None:
+        self._draws, self._thread = draws, thread
+        self._next: tuple[int, Future[Batch]] | None = None
+
+    def draw(self, step: int) -> Batch:
+        """Returns the batch of a step, and begins with that of the next one."""
+        waiting = self._next[1] if self._next is not None and self._next[0] == step else None
+        batch = self._draws.draw(step) if waiting is None else waiting.result()
+        self._next = (step + 1, self._thread.submit(self._draws.draw, step + 1))
+        return batch
+
+
+@contextmanager
+def drawn_ahead(draws: Draws) -> Iterator[Ahead]:
+    """Yields draws that are a step ahead; the thread ends with the block."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ssdiff-batches") as thread:
+        yield Ahead(draws, thread)

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.ssdiff import Branch
-from ssdiff_models.training.ahead import Draws
-from ssdiff_models.training.batches import Batch
+from ssdiff_models.training.batches import Batch, Draws
 from ssdiff_models.training.execution import ALONE, Execution
 
 __all__ = ["StepReport", "Trainer", "TrainingConfig"]

@@ -12,7 +12,7 @@ from ssdiff_models.diffusion.sampler import SamplerName, sample
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, q2n, sam
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["Score", "errors", "fuse_scene", "score", "score_lms"]
 

@@ -17,7 +17,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.simulation import SceneSpec, simulate
-from ssdiff_models.training.wald import WaldScene, from_pair, from_reference, noisy
+from ssdiff_models.training.wald_scene import WaldScene, from_pair, from_reference, noisy
 
 __all__ = ["Making", "simulated", "variants"]
 

@@ -12,7 +12,7 @@ from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.array_source import ArraySource
-from ssdiff_models.training.wald import interpolate
+from ssdiff_models.training.wald_scene import interpolate
 from tests.models.tiny import fuser_of
 
 BOUND = 0.005

@@ -16,7 +16,7 @@ from ssdiff_models.fusion.stream import fuse_blocks
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.windows import Window
-from ssdiff_models.training.wald import from_reference
+from ssdiff_models.training.wald_scene import from_reference
 from tests.models.tiny import PartSource, model, scene_source
 from tests.models.training.pieces import landscape
 

@@ -10,7 +10,7 @@ from ssdiff_models.resampling.degrade import correlate
 from ssdiff_models.resampling.taps import lowpass_kernel
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.loop import Trainer, TrainingConfig
-from ssdiff_models.training.wald import WaldScene, from_reference
+from ssdiff_models.training.wald_scene import WaldScene, from_reference
 from tests.models.tiny import network
 
 __all__ = ["landscape", "sampler", "trainer", "wald_scene"]

@@ -12,8 +12,8 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.ssdiff import SSDiffConfig, Variant
 from ssdiff_models.training.adapt import AdaptConfig, Adapter, mixed
-from ssdiff_models.training.division import APART, divide
-from ssdiff_models.training.full_scene import FullScene, full_scene
+from ssdiff_models.training.consistency_term import FullScene, full_scene
+from ssdiff_models.training.scene_parts import APART, divide
 from ssdiff_models.training.validation import fuse_scene
 from tests.models.tiny import network, randomised
 from tests.models.training.pieces import landscape, wald_scene

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.training.ahead import drawn_ahead
-from ssdiff_models.training.wald import interpolate
+from ssdiff_models.training.batches import drawn_ahead
+from ssdiff_models.training.wald_scene import interpolate
 from tests.models.training.pieces import sampler, wald_scene
 
 ROUNDING = 1e-5

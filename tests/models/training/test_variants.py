@@ -3,7 +3,7 @@ import torch
 
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.training.variants import NOISE, Making, variants
-from ssdiff_models.training.wald import WaldScene, from_reference, interpolate, noisy
+from ssdiff_models.training.wald_scene import WaldScene, from_reference, interpolate, noisy
 from tests.models.training.pieces import landscape
 
 GAINS = (0.3,) * 4

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ssdiff_models.registration.window_shift import LEAST_VALID, lattice
 from ssdiff_models.scene.windows import Window
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["training_radiometry"]
 

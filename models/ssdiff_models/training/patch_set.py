@@ -13,7 +13,7 @@ from ssdiff_models.fusion.prior import measure_set
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
-from ssdiff_models.training.wald import WaldScene, interpolate
+from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
 __all__ = ["PatchSet", "from_patches", "moved", "patches_shift", "sample", "stray_patches"]
 

@@ -14,7 +14,7 @@ from torch.nn.functional import pad, unfold
 
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.training.validation import fuse_scene
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["PENALTIES", "refitted"]
 

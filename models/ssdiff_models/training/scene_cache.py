@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from ssdiff_models.errors import InputError, ResourceError
-from ssdiff_models.training.wald import WaldScene, interpolate
+from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
 __all__ = ["SceneSet", "load_scenes", "read_settings", "save_scenes"]
 

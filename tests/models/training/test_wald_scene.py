@@ -6,7 +6,7 @@ from torch import Tensor
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
-from ssdiff_models.training.wald import WaldScene, from_pair, from_reference
+from ssdiff_models.training.wald_scene import WaldScene, from_pair, from_reference
 from tests.models.training.pieces import landscape, wald_scene
 
 GAINS = (0.3,) * 4

@@ -11,7 +11,7 @@ from ssdiff_models.consistency.project import project
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.scene.source import BoolArray
-from ssdiff_models.training.wald import interpolate
+from ssdiff_models.training.wald_scene import interpolate
 
 __all__ = ["ConsistencyTerm", "FullScene", "full_scene"]
 

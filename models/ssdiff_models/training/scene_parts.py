@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["APART", "Parts", "divide"]
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from ssdiff_models.errors import InputError, ResourceError
-from ssdiff_models.training.cache import SceneSet, load_scenes, read_settings, save_scenes
-from ssdiff_models.training.patches import PatchSet, from_patches, patches_shift, stray_patches
-from ssdiff_models.training.wald import WaldScene, from_reference, interpolate
+from ssdiff_models.training.patch_set import PatchSet, from_patches, patches_shift, stray_patches
+from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_settings, save_scenes
+from ssdiff_models.training.wald_scene import WaldScene, from_reference, interpolate
 from tests.models.training.pieces import landscape, wald_scene
 
 IMAGES = ("gt", "pan", "ms", "lms", "prior")

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn.functional import unfold
 
 from ssdiff_models.diffusion.schedule import Schedule
-from ssdiff_models.training.readout import refitted
+from ssdiff_models.training.last_layer import refitted
 from ssdiff_models.training.validation import fuse_scene, score
-from ssdiff_models.training.wald import WaldScene
+from ssdiff_models.training.wald_scene import WaldScene
 from tests.models.tiny import network
 from tests.models.training.pieces import wald_scene
 
