@@ -99,7 +99,7 @@ def sink_options(
         UsageError: When an option cannot be read.
     """
     from ssdiff_cli.device import processor_threads
-    from ssdiff_cli.ranks import read_shard
+    from ssdiff_cli.launcher import read_shard
     from ssdiff_cli.rasters.writer import SinkOptions
 
     return SinkOptions(

@@ -10,7 +10,7 @@ import typer
 
 from ssdiff_cli import console
 from ssdiff_cli.commands.arguments import pair_options, registration, sink_options
-from ssdiff_cli.failures import explain
+from ssdiff_cli.exit_codes import explain
 from ssdiff_cli.options import (
     AssumeSameCrs,
     BatchSize,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ssdiff_cli.ranks import number_of
+from ssdiff_cli.launcher import number_of
 from ssdiff_models.errors import SsdiffError, UsageError
 from ssdiff_models.training.execution import Execution
 

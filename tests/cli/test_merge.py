@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from ssdiff_cli.ranks import read_shard
+from ssdiff_cli.launcher import read_shard
 from ssdiff_cli.rasters.shards import Shard
 from ssdiff_models.errors import UsageError
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
