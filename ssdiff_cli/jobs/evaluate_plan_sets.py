@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from ssdiff_cli.jobs.evaluate_datasets import Dataset, dataset_samples, guess_sensor, open_dataset
 from ssdiff_cli.jobs.evaluate_methods import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
 from ssdiff_cli.jobs.evaluate_reference import reference_windows, score_products
@@ -14,6 +13,7 @@ from ssdiff_cli.jobs.evaluate_samples import Plan, Settings, score_samples
 from ssdiff_cli.jobs.evaluate_scores import ProtocolName, UnitName
 from ssdiff_cli.jobs.evaluate_windows import sample_windows, window_count, window_side
 from ssdiff_cli.jobs.sharpen_job import NETWORK
+from ssdiff_cli.jobs.test_sets import Dataset, dataset_samples, guess_sensor, open_dataset
 from ssdiff_cli.rasters.stats import sample_statistics
 from ssdiff_models.errors import InputError, ModelError, UsageError
 from ssdiff_models.scene import sensors

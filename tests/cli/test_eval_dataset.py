@@ -12,7 +12,7 @@ import scipy.io
 import torch
 from typer.testing import Result
 
-from ssdiff_cli.jobs import evaluate_datasets
+from ssdiff_cli.jobs import test_sets
 from ssdiff_models import metrics
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.upsample import interp23
@@ -159,4 +159,4 @@ def test_images_smaller_than_a_block_are_refusal(tmp_path: Path) -> None:
 
 def test_a_missing_library_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"reading it needs no_such_library: pip install 'ssdiff-cli\[eval\]'"):
-        evaluate_datasets._library("no_such_library.io", str(tmp_path / "x.mat"))
+        test_sets._library("no_such_library.io", str(tmp_path / "x.mat"))
