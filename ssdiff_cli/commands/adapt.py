@@ -30,7 +30,7 @@ from ssdiff_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.adapt_job import AdaptResult
+    from ssdiff_cli.jobs.adapt.job import AdaptResult
 
 __all__ = ["adapt"]
 
@@ -72,8 +72,8 @@ def adapt(
     """
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.adapt import adapt as adapt_model
-    from ssdiff_cli.jobs.adapt_job import AdaptJob
+    from ssdiff_cli.jobs.adapt.job import AdaptJob
+    from ssdiff_cli.jobs.adapt.run import adapt as adapt_model
     from ssdiff_cli.jobs.sharpen_job import SharpenJob
     from ssdiff_models.training.adapt import AdaptConfig
 

@@ -152,7 +152,7 @@ def sharpen(
     )
     jobs.check_needless(job)
     if adapt:
-        from ssdiff_cli.jobs.adapt import adapted_for
+        from ssdiff_cli.jobs.adapt.run import adapted_for
 
         with console.tile_progress("adapting") as progress:
             job = adapted_for(job, progress, seconds=60 * adapt_minutes)

@@ -7,8 +7,8 @@ import pytest
 import rasterio
 import torch
 
-from ssdiff_cli.jobs import adapt_samples
-from ssdiff_cli.jobs.adapt_quality import MaskedSource
+from ssdiff_cli.jobs.adapt import windows
+from ssdiff_cli.jobs.adapt.quality import MaskedSource
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.windows import Window
@@ -128,8 +128,8 @@ def test_windows_without_pixels_are_left_out(
         pixels[:, 230:, 230:] = 0
         file.write(pixels)
     # Small stand-ins for a scene that is sampled by windows.
-    monkeypatch.setattr(adapt_samples, "WHOLE", 256)
-    monkeypatch.setattr(adapt_samples, "SIDE", 256)
+    monkeypatch.setattr(windows, "WHOLE", 256)
+    monkeypatch.setattr(windows, "SIDE", 256)
     words = ("adapt", scene.pan, scene.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--num-threads", 1, "--steps", 10)
     report = answer(*words)
     assert report["stage"] in {"start", "last layer", "training"}

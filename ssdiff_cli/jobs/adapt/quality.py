@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ssdiff_cli.jobs.adapt_samples import SIDE, AdaptSample
+from ssdiff_cli.jobs.adapt.windows import SIDE, AdaptSample
 from ssdiff_models import classical
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from ssdiff_cli.device import choose
-from ssdiff_cli.jobs.adapt_job import AdaptJob, AdaptResult
-from ssdiff_cli.jobs.adapt_quality import FullResolution, furthest, unseen_scores
-from ssdiff_cli.jobs.adapt_samples import AdaptSample, base_model, samples
+from ssdiff_cli.jobs.adapt.job import AdaptJob, AdaptResult
+from ssdiff_cli.jobs.adapt.quality import FullResolution, furthest, unseen_scores
+from ssdiff_cli.jobs.adapt.windows import AdaptSample, base_model, samples
 from ssdiff_cli.jobs.open_scene import open_scene
 from ssdiff_cli.jobs.sharpen_fusion import mtf_gains
 from ssdiff_cli.jobs.sharpen_job import NETWORK, SharpenJob

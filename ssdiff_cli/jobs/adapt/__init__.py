@@ -1,0 +1,1 @@
+"""A model adapted to one scene."""
