@@ -143,9 +143,9 @@ def evaluate(
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.evaluate_request import ModelChoice, Request
-    from ssdiff_cli.jobs.evaluate_rows import parse_methods
-    from ssdiff_cli.jobs.evaluate_run import Outputs, run_evaluation
+    from ssdiff_cli.jobs.evaluate.method_names import parse_methods
+    from ssdiff_cli.jobs.evaluate.request import ModelChoice, Request
+    from ssdiff_cli.jobs.evaluate.run import Outputs, run_evaluation
 
     request = Request(
         reduced=reduced_res,

@@ -4,8 +4,8 @@ import io
 import shutil
 import sys
 
-from ssdiff_cli.jobs.evaluate_results import Evaluation, describe_settings
-from ssdiff_cli.jobs.evaluate_scores import METRICS
+from ssdiff_cli.jobs.evaluate.results import Evaluation, describe_settings
+from ssdiff_cli.jobs.evaluate.scores import METRICS
 
 __all__ = ["render_table"]
 

@@ -5,9 +5,9 @@ from itertools import islice
 
 import numpy as np
 
+from ssdiff_cli.jobs.evaluate.scores import Scores
 from ssdiff_cli.jobs.evaluate_products import Product
 from ssdiff_cli.jobs.evaluate_samples import BLOCK, Event, Fused, Sample, Scored, Settings, crop_slices
-from ssdiff_cli.jobs.evaluate_scores import Scores
 from ssdiff_cli.jobs.evaluate_windows import has_block, sample_windows, window_side
 from ssdiff_models import metrics
 from ssdiff_models.errors import InputError

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ssdiff_cli.jobs.evaluate.scores import Pixels
 from ssdiff_cli.jobs.evaluate_samples import Sample, crop_slices
-from ssdiff_cli.jobs.evaluate_scores import Pixels
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor

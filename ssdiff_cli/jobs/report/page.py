@@ -6,9 +6,9 @@ from importlib import import_module, resources
 
 import numpy as np
 
+from ssdiff_cli.jobs.evaluate.results import Evaluation, describe_settings
+from ssdiff_cli.jobs.evaluate.scores import METRICS
 from ssdiff_cli.jobs.evaluate_gallery import Gallery, Shown
-from ssdiff_cli.jobs.evaluate_results import Evaluation, describe_settings
-from ssdiff_cli.jobs.evaluate_scores import METRICS
 from ssdiff_cli.jobs.quicklook import Stretch, colour_bands, stretch_of
 from ssdiff_cli.jobs.report.errors import band_figures, error_map, truth_of, worst_spot
 from ssdiff_cli.jobs.report.pictures import embed, heat, signed

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ssdiff_cli.jobs.evaluate_scores import Scores
+from ssdiff_cli.jobs.evaluate.scores import Scores
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_models.errors import ThresholdError, UsageError
 

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ssdiff_cli.device import DeviceOptions
-from ssdiff_cli.jobs.evaluate_rows import needs_model
+from ssdiff_cli.jobs.evaluate.method_names import needs_model
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_cli.rasters.pair import PairOptions
 from ssdiff_models.errors import UsageError

@@ -1,21 +1,42 @@
 """One evaluation from start to end: open, score, and write what was asked for."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssdiff_cli.jobs.evaluate import open_plan
-from ssdiff_cli.jobs.evaluate_conditions import Conditions, check_rows, judged_rows, parse_condition
+from ssdiff_cli.jobs.evaluate.request import Request
+from ssdiff_cli.jobs.evaluate.results import Evaluation
+from ssdiff_cli.jobs.evaluate.scores import metric_names
+from ssdiff_cli.jobs.evaluate.thresholds import Conditions, check_rows, judged_rows, parse_condition
 from ssdiff_cli.jobs.evaluate_gallery import Gallery
-from ssdiff_cli.jobs.evaluate_request import Request
-from ssdiff_cli.jobs.evaluate_results import Evaluation
+from ssdiff_cli.jobs.evaluate_plan_pair import pair_plan
+from ssdiff_cli.jobs.evaluate_plan_sets import dataset_plan, reference_plan
 from ssdiff_cli.jobs.evaluate_samples import Plan, Scored
-from ssdiff_cli.jobs.evaluate_scores import metric_names
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_models.errors import UsageError
 
-__all__ = ["Outputs", "run_evaluation"]
+__all__ = ["Outputs", "open_plan", "run_evaluation"]
+
+
+@contextmanager
+def open_plan(request: Request) -> Iterator[Plan]:
+    """Opens what is to be scored and decides everything before the first pixel.
+
+    Raises:
+        InputError: When the data cannot be scored.
+        ModelError: When the model cannot be used.
+        UsageError: When the request cannot be used as given.
+    """
+    with ExitStack() as stack:
+        if request.dataset is not None:
+            yield dataset_plan(request, request.dataset, stack)
+        elif request.reference is not None:
+            yield reference_plan(request, request.reference, stack)
+        else:
+            yield pair_plan(request, stack)
+
 
 Progress = Callable[[int, int, int], None]
 """``progress(done, total, pixels)``: rows of samples scored, their total, PAN pixels scored."""

@@ -1,0 +1,1 @@
+"""Evaluation: plans say which samples are fused by which methods; scores become tables and pages."""
