@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate_methods import Model
+from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
 from ssdiff_cli.jobs.evaluate_samples import Fused, Sample, Settings
 from ssdiff_models.scene.source import BoolArray, FloatArray
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, MODEL_METHODS, method_notes, needs_model
+from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate.request import Request, full_scale
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName, UnitName
 from ssdiff_cli.jobs.evaluate.scoring import score_samples
-from ssdiff_cli.jobs.evaluate_methods import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
 from ssdiff_cli.jobs.evaluate_reference import reference_windows, score_products
 from ssdiff_cli.jobs.evaluate_samples import Plan, Settings

@@ -16,7 +16,7 @@ from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.evaluate_methods import Model
+    from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
 
 __all__ = ["Event", "Fused", "Fuser", "Plan", "Sample", "Scored", "Settings", "crop_slices", "interpolate"]
 

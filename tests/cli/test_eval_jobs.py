@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
 from ssdiff_cli.jobs import evaluate_pairs
+from ssdiff_cli.jobs.evaluate.methods.on_arrays import at_phase
 from ssdiff_cli.jobs.evaluate.request import ModelChoice, Request
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.run import open_plan
 from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, summarise, t_quantile
 from ssdiff_cli.jobs.evaluate.thresholds import judged_rows, parse_condition
-from ssdiff_cli.jobs.evaluate_methods import at_phase
 from ssdiff_cli.jobs.evaluate_products import product_names
 from ssdiff_cli.jobs.evaluate_samples import Sample, Scored, crop_slices, interpolate
 from ssdiff_cli.jobs.evaluate_windows import (

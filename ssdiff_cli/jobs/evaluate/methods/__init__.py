@@ -1,0 +1,1 @@
+"""Methods under evaluation, on arrays and on whole scenes."""
