@@ -1,8 +1,7 @@
 """What is scored: a piece of a scene (or an image of a test set) with all that fusing and scoring it takes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +14,7 @@ from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-if TYPE_CHECKING:
-    from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
-
-__all__ = ["Event", "Fused", "Fuser", "Plan", "Sample", "Scored", "Settings", "crop_slices", "interpolate"]
+__all__ = ["Event", "Fused", "Fuser", "Sample", "Scored", "Settings", "crop_slices", "interpolate"]
 
 BLOCK = 32
 """Side of the metrics' blocks."""
@@ -98,23 +94,6 @@ class Scored:
 
 
 Event = Fused | Scored
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Everything that is decided before the first pixel is fused."""
-
-    settings: Settings
-    methods: tuple[str, ...]
-    """Names of the rows, in order."""
-    count: int
-    """Number of samples, where none turns out empty."""
-    run: Callable[[], Iterator[Event]]
-    """Fuses and scores, sample by sample."""
-    products: tuple[str, ...] = ()
-    """The rows that are given products."""
-    model: "Model | None" = None
-    """The model of one of the rows, for pictures of how it works."""
 
 
 def crop_slices(name: str, rows: int, cols: int, crop: int) -> tuple[slice, slice]:

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.jobs.evaluate.scores import Pixels
-from ssdiff_cli.jobs.evaluate_samples import Sample, crop_slices
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
-__all__ = ["Dataset", "dataset_samples", "guess_sensor", "open_dataset"]
+__all__ = ["Dataset", "guess_sensor", "open_dataset"]
 
 _NAMES = {"ms": ("ms", "I_MS_LR"), "lms": ("lms", "I_MS"), "pan": ("pan", "I_PAN"), "gt": ("gt", "I_GT")}
 """What each array is called by PanCollection and by the DLPan toolbox."""
@@ -191,21 +190,3 @@ def guess_sensor(dataset: Dataset) -> Sensor | None:
             continue
         return found
     return None
-
-
-def dataset_samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
-    """Yields the images of a test set; its MS pixel i lies at PAN index ``ratio*i + ratio/2``, as in all of PanCollection's data."""
-    for index in range(dataset.count):
-        image = {name: read(index) for name, read in dataset.read.items()}
-        rows, cols = image["pan"].shape[1:]
-        name = f"{dataset.path}: image {index}"
-        yield Sample(
-            name=name,
-            pan=image["pan"][0],
-            ms=image["ms"],
-            lms=image["lms"],
-            valid=np.ones((rows, cols), dtype=np.bool_),
-            inner=crop_slices(name, rows, cols, crop),
-            phase=dataset.ratio / 2,
-            reference=image.get("gt"),
-        )

@@ -6,14 +6,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssdiff_cli.jobs.evaluate.plans.pair import pair_plan
+from ssdiff_cli.jobs.evaluate.plans.plan import Plan
+from ssdiff_cli.jobs.evaluate.plans.reference import reference_plan
+from ssdiff_cli.jobs.evaluate.plans.test_set import dataset_plan
 from ssdiff_cli.jobs.evaluate.request import Request
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.thresholds import Conditions, check_rows, judged_rows, parse_condition
 from ssdiff_cli.jobs.evaluate_gallery import Gallery
-from ssdiff_cli.jobs.evaluate_plan_pair import pair_plan
-from ssdiff_cli.jobs.evaluate_plan_sets import dataset_plan, reference_plan
-from ssdiff_cli.jobs.evaluate_samples import Plan, Scored
+from ssdiff_cli.jobs.evaluate_samples import Scored
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_models.errors import UsageError
 

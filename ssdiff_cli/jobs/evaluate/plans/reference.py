@@ -1,20 +1,27 @@
-"""Scoring products against a reference raster: streamed by strips of rows, so that memory does not grow with the scene."""
+"""Plans for products that are scored against a reference."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate.scores import Scores
-from ssdiff_cli.jobs.evaluate_products import Product
+from ssdiff_cli.jobs.evaluate.plans.plan import Plan
+from ssdiff_cli.jobs.evaluate.request import Request, full_scale
+from ssdiff_cli.jobs.evaluate.scores import Scores, UnitName
+from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
 from ssdiff_cli.jobs.evaluate_samples import BLOCK, Event, Fused, Sample, Scored, Settings, crop_slices
-from ssdiff_cli.jobs.evaluate_windows import has_block, sample_windows, window_side
+from ssdiff_cli.jobs.evaluate_windows import has_block, sample_windows, window_count, window_side
+from ssdiff_cli.rasters.stats import sample_statistics
 from ssdiff_models import metrics
 from ssdiff_models.errors import InputError
+from ssdiff_models.scene import sensors
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["reference_windows", "score_products"]
+__all__ = ["reference_plan", "reference_windows", "score_products"]
 
 STRIP_PIXELS = 4_000_000
 """Values (pixels times bands) that are read at a time from each raster."""
@@ -108,4 +115,48 @@ def _picture(reference: Product, window: Window) -> Sample:
         phase=0.0,
         reference=truth,
         window=middle,
+    )
+
+
+def reference_plan(request: Request, path: str, stack: ExitStack) -> Plan:
+    """Opens a reference and the products on its grid until `stack` closes.
+
+    Raises:
+        SsdiffError: When they cannot be compared.
+    """
+    bands = open_bands(path, stack)
+    count = len(bands.indexes)
+    grid = Grid(path=path, bands=bands, transform=bands.dataset.transform, count=count, count_path=path)
+    reference = Product(bands=bands, row=0, col=0, black=bands.black)
+    found = stack.enter_context(open_products(request.fused, grid))
+    products = {name: replace(product, black=bands.black) for name, product in found.items()}
+    whole = Window(row=0, col=0, rows=bands.rows, cols=bands.cols)
+    for product in products.values():
+        if product.window != whole:
+            raise InputError(f"{product.bands.path}: covers another part of the ground than {path}: cut both to one grid")
+    asked = window_count(whole, request.windows)
+    settings = _reference_settings(request, reference, path, "scene" if asked is None else "window")
+    windows = None if asked is None else partial(reference_windows, products, reference, asked)
+    return Plan(
+        settings=settings,
+        methods=tuple(products),
+        count=1 if asked is None else min(asked, sum(1 for _ in sample_windows(whole, 1, window_side(whole, asked)))),
+        run=lambda: score_products(products, reference, settings, windows() if windows else None),
+        products=tuple(products),
+    )
+
+
+def _reference_settings(request: Request, reference: Product, path: str, unit: UnitName) -> Settings:
+    sensor = request.known_sensor or sensors.get("generic")
+    ratio = request.ratio or sensor.ratio
+    largest = max(band.maximum for band in sample_statistics(reference.bands, reference.window))
+    return Settings(
+        protocol="reference",
+        inputs=(path,),
+        sensor=sensor,
+        ratio=ratio,
+        crop=request.border if unit == "scene" else 0,
+        peak=full_scale(request.known_sensor, largest, reference.bands.dtype),
+        unit=unit,
+        notes=() if request.ratio else (f"ERGAS takes a ratio of {ratio}: name another with --ratio",),
     )

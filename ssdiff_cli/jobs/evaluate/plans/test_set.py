@@ -1,27 +1,43 @@
 """The plans of evaluations that need no pair: a test set, or products against a reference raster."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
+
+import numpy as np
 
 from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, MODEL_METHODS, method_notes, needs_model
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers, load_model
+from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.request import Request, full_scale
-from ssdiff_cli.jobs.evaluate.scores import ProtocolName, UnitName
+from ssdiff_cli.jobs.evaluate.scores import ProtocolName
 from ssdiff_cli.jobs.evaluate.scoring import score_samples
-from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
-from ssdiff_cli.jobs.evaluate_reference import reference_windows, score_products
-from ssdiff_cli.jobs.evaluate_samples import Plan, Settings
-from ssdiff_cli.jobs.evaluate_windows import sample_windows, window_count, window_side
+from ssdiff_cli.jobs.evaluate_samples import Sample, Settings, crop_slices
 from ssdiff_cli.jobs.sharpen_job import NETWORK
-from ssdiff_cli.jobs.test_sets import Dataset, dataset_samples, guess_sensor, open_dataset
-from ssdiff_cli.rasters.stats import sample_statistics
-from ssdiff_models.errors import InputError, ModelError, UsageError
+from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
+from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.scene.windows import Window
 
-__all__ = ["dataset_plan", "reference_plan"]
+__all__ = ["dataset_plan", "dataset_samples"]
+
+
+def dataset_samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
+    """Yields the images of a test set; its MS pixel i lies at PAN index ``ratio*i + ratio/2``, as in all of PanCollection's data."""
+    for index in range(dataset.count):
+        image = {name: read(index) for name, read in dataset.read.items()}
+        rows, cols = image["pan"].shape[1:]
+        name = f"{dataset.path}: image {index}"
+        yield Sample(
+            name=name,
+            pan=image["pan"][0],
+            ms=image["ms"],
+            lms=image["lms"],
+            valid=np.ones((rows, cols), dtype=np.bool_),
+            inner=crop_slices(name, rows, cols, crop),
+            phase=dataset.ratio / 2,
+            reference=image.get("gt"),
+        )
 
 
 def dataset_plan(request: Request, path: str, stack: ExitStack) -> Plan:
@@ -78,47 +94,3 @@ def _protocol(dataset: Dataset) -> ProtocolName:
 
 def _band_names(sensor: Sensor, count: int) -> tuple[str, ...]:
     return sensor.bands if len(sensor.bands) == count else tuple(f"band {k}" for k in range(1, count + 1))
-
-
-def reference_plan(request: Request, path: str, stack: ExitStack) -> Plan:
-    """Opens a reference and the products on its grid until `stack` closes.
-
-    Raises:
-        SsdiffError: When they cannot be compared.
-    """
-    bands = open_bands(path, stack)
-    count = len(bands.indexes)
-    grid = Grid(path=path, bands=bands, transform=bands.dataset.transform, count=count, count_path=path)
-    reference = Product(bands=bands, row=0, col=0, black=bands.black)
-    found = stack.enter_context(open_products(request.fused, grid))
-    products = {name: replace(product, black=bands.black) for name, product in found.items()}
-    whole = Window(row=0, col=0, rows=bands.rows, cols=bands.cols)
-    for product in products.values():
-        if product.window != whole:
-            raise InputError(f"{product.bands.path}: covers another part of the ground than {path}: cut both to one grid")
-    asked = window_count(whole, request.windows)
-    settings = _reference_settings(request, reference, path, "scene" if asked is None else "window")
-    windows = None if asked is None else partial(reference_windows, products, reference, asked)
-    return Plan(
-        settings=settings,
-        methods=tuple(products),
-        count=1 if asked is None else min(asked, sum(1 for _ in sample_windows(whole, 1, window_side(whole, asked)))),
-        run=lambda: score_products(products, reference, settings, windows() if windows else None),
-        products=tuple(products),
-    )
-
-
-def _reference_settings(request: Request, reference: Product, path: str, unit: UnitName) -> Settings:
-    sensor = request.known_sensor or sensors.get("generic")
-    ratio = request.ratio or sensor.ratio
-    largest = max(band.maximum for band in sample_statistics(reference.bands, reference.window))
-    return Settings(
-        protocol="reference",
-        inputs=(path,),
-        sensor=sensor,
-        ratio=ratio,
-        crop=request.border if unit == "scene" else 0,
-        peak=full_scale(request.known_sensor, largest, reference.bands.dtype),
-        unit=unit,
-        notes=() if request.ratio else (f"ERGAS takes a ratio of {ratio}: name another with --ratio",),
-    )
