@@ -29,7 +29,7 @@ def show(
     truth: Annotated[str | None, typer.Option("--truth", help="What a perfect fusion would give.", show_default=False)] = None,
 ) -> None:
     """Print the quality of a fusion against a truth, and draw PAN, MS and result side by side."""
-    from ssdiff_cli.jobs.demo import Comparison, measure, picture
+    from ssdiff_cli.jobs.evaluate.report.side_by_side import Comparison, measure, picture
 
     comparison = Comparison(pan=pan, ms=ms, fused=fused)
     if truth is not None:

@@ -10,11 +10,11 @@ from ssdiff_cli.jobs.evaluate.plans.pair import pair_plan
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.plans.reference import reference_plan
 from ssdiff_cli.jobs.evaluate.plans.test_set import dataset_plan
+from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
 from ssdiff_cli.jobs.evaluate.request import Request
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.thresholds import Conditions, check_rows, judged_rows, parse_condition
-from ssdiff_cli.jobs.evaluate_gallery import Gallery
 from ssdiff_cli.jobs.evaluate_samples import Scored
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_models.errors import UsageError
@@ -111,7 +111,7 @@ def _write(outputs: Outputs, evaluation: Evaluation, gallery: Gallery | None) ->
     if outputs.csv is not None:
         _write_text(outputs.csv, evaluation.as_csv())
     if outputs.report is not None and gallery is not None:
-        from ssdiff_cli.jobs.report import render_report
+        from ssdiff_cli.jobs.evaluate.report import render_report
 
         _write_text(outputs.report, render_report(evaluation, gallery))
 

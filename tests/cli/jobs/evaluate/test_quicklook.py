@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ssdiff_cli.jobs.quicklook import Stretch, busiest, colour_bands, fit, label, sheet, stretch_of
+from ssdiff_cli.jobs.evaluate.report.quicklook import Stretch, busiest, colour_bands, fit, label, sheet, stretch_of
 
 
 def test_stretching_maps_black_and_white_and_clips() -> None:

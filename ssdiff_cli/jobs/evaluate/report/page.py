@@ -6,14 +6,14 @@ from importlib import import_module, resources
 
 import numpy as np
 
+from ssdiff_cli.jobs.evaluate.report.denoising import STEPS, denoising
+from ssdiff_cli.jobs.evaluate.report.error_maps import band_figures, error_map, truth_of, worst_spot
+from ssdiff_cli.jobs.evaluate.report.gallery import Gallery, Shown
+from ssdiff_cli.jobs.evaluate.report.pictures import embed, heat, signed
+from ssdiff_cli.jobs.evaluate.report.plots import band_plot, colour_scale, round_up
+from ssdiff_cli.jobs.evaluate.report.quicklook import Stretch, colour_bands, stretch_of
 from ssdiff_cli.jobs.evaluate.results import Evaluation, describe_settings
 from ssdiff_cli.jobs.evaluate.scores import METRICS
-from ssdiff_cli.jobs.evaluate_gallery import Gallery, Shown
-from ssdiff_cli.jobs.quicklook import Stretch, colour_bands, stretch_of
-from ssdiff_cli.jobs.report.errors import band_figures, error_map, truth_of, worst_spot
-from ssdiff_cli.jobs.report.pictures import embed, heat, signed
-from ssdiff_cli.jobs.report.plots import band_plot, colour_scale, round_up
-from ssdiff_cli.jobs.report.sequence import STEPS, denoising
 from ssdiff_models import __version__
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene.source import FloatArray

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_cli.jobs.quicklook import Picture
+from ssdiff_cli.jobs.evaluate.report.quicklook import Picture
 from ssdiff_models.scene.source import FloatArray
 
 __all__ = ["COLOURS", "embed", "embed_svg", "heat", "signed"]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ssdiff_cli.jobs.quicklook import Picture, busiest, colour_bands, fit, label, sheet, stretch_of
+from ssdiff_cli.jobs.evaluate.report.quicklook import Picture, busiest, colour_bands, fit, label, sheet, stretch_of
 from ssdiff_cli.rasters.bands import select_bands
 from ssdiff_cli.rasters.env import open_raster, raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssdiff_cli.jobs.report.errors import BandFigures
-from ssdiff_cli.jobs.report.pictures import COLOURS, embed_svg
+from ssdiff_cli.jobs.evaluate.report.error_maps import BandFigures
+from ssdiff_cli.jobs.evaluate.report.pictures import COLOURS, embed_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

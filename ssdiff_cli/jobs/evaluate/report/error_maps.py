@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ssdiff_cli.jobs.evaluate_gallery import Shown
+from ssdiff_cli.jobs.evaluate.report.gallery import Shown
 from ssdiff_cli.jobs.evaluate_samples import Settings
 from ssdiff_models.metrics.full_resolution import REACH
 from ssdiff_models.resampling.degrade import mtf_filter

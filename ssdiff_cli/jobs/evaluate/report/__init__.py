@@ -1,5 +1,5 @@
 """The page of ``ssdiff eval --report``: one HTML file that needs nothing else."""
 
-from ssdiff_cli.jobs.report.page import render_report
+from ssdiff_cli.jobs.evaluate.report.page import render_report
 
 __all__ = ["render_report"]
