@@ -12,16 +12,14 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
-from ssdiff_cli.jobs import evaluate_pairs
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import at_phase
 from ssdiff_cli.jobs.evaluate.request import ModelChoice, Request
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.run import open_plan
-from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, summarise, t_quantile
-from ssdiff_cli.jobs.evaluate.thresholds import judged_rows, parse_condition
-from ssdiff_cli.jobs.evaluate_products import product_names
-from ssdiff_cli.jobs.evaluate_samples import Sample, Scored, crop_slices, interpolate
-from ssdiff_cli.jobs.evaluate_windows import (
+from ssdiff_cli.jobs.evaluate.samples import pair
+from ssdiff_cli.jobs.evaluate.samples.products import product_names
+from ssdiff_cli.jobs.evaluate.samples.sample import Sample, Scored, crop_slices, interpolate
+from ssdiff_cli.jobs.evaluate.samples.windows import (
     LARGE,
     WINDOWS,
     aligned,
@@ -31,6 +29,8 @@ from ssdiff_cli.jobs.evaluate_windows import (
     window_count,
     window_side,
 )
+from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, summarise, t_quantile
+from ssdiff_cli.jobs.evaluate.thresholds import judged_rows, parse_condition
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.whole import read_whole
 from ssdiff_models.checkpoint import save_checkpoint
@@ -206,7 +206,7 @@ def test_pieces_give_the_figures_of_the_scene(scene_factory: SceneFactory, monke
             return evaluation.means()["exp"]
 
     whole = means()
-    monkeypatch.setattr(evaluate_pairs, "pieces", partial(pieces, side=96))
+    monkeypatch.setattr(pair, "pieces", partial(pieces, side=96))
     # The low-pass PAN sees a little beyond the margin of a piece.
     assert means() == pytest.approx(whole, rel=1e-5, abs=1e-6)
 

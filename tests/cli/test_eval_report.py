@@ -18,7 +18,7 @@ from ssdiff_cli.jobs.evaluate.report import plots
 from ssdiff_cli.jobs.evaluate.report.error_maps import band_figures, error_map, worst_spot
 from ssdiff_cli.jobs.evaluate.report.gallery import Shown
 from ssdiff_cli.jobs.evaluate.report.pictures import heat, signed
-from ssdiff_cli.jobs.evaluate_samples import Settings
+from ssdiff_cli.jobs.evaluate.samples.sample import Settings
 from ssdiff_models.checkpoint import save_checkpoint
 from ssdiff_models.scene.sensors import get
 from tests.models import tiny

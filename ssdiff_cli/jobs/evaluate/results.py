@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ssdiff_cli.jobs.evaluate.samples.sample import Scored, Settings
 from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, Summary, metric_names, summarise
-from ssdiff_cli.jobs.evaluate_samples import Scored, Settings
 
 __all__ = ["Cell", "Evaluation", "describe_settings"]
 

@@ -13,9 +13,9 @@ from ssdiff_cli.jobs.evaluate.plans.test_set import dataset_plan
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
 from ssdiff_cli.jobs.evaluate.request import Request
 from ssdiff_cli.jobs.evaluate.results import Evaluation
+from ssdiff_cli.jobs.evaluate.samples.sample import Scored
 from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.thresholds import Conditions, check_rows, judged_rows, parse_condition
-from ssdiff_cli.jobs.evaluate_samples import Scored
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_models.errors import UsageError
 

@@ -10,8 +10,8 @@ import torch
 from ssdiff_cli.device import DeviceChoice, choose
 from ssdiff_cli.jobs.evaluate.method_names import MODEL_METHODS, row_settings
 from ssdiff_cli.jobs.evaluate.request import ModelChoice
+from ssdiff_cli.jobs.evaluate.samples.sample import Fuser, Sample
 from ssdiff_cli.jobs.evaluate.scores import Pixels
-from ssdiff_cli.jobs.evaluate_samples import Fuser, Sample
 from ssdiff_models import classical, zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import ModelError

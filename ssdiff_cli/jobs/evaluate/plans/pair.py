@@ -11,11 +11,11 @@ from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers
 from ssdiff_cli.jobs.evaluate.methods.on_scenes import scene_fusers
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.request import Request, full_scale
+from ssdiff_cli.jobs.evaluate.samples.pair import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
+from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_products
+from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fuser, Settings
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName
 from ssdiff_cli.jobs.evaluate.scoring import score_pieces, score_samples
-from ssdiff_cli.jobs.evaluate_pairs import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
-from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_products
-from ssdiff_cli.jobs.evaluate_samples import Event, Fuser, Settings
 from ssdiff_cli.jobs.model_shelf import ModelShelf
 from ssdiff_cli.jobs.open_scene import open_scene
 from ssdiff_cli.jobs.sharpen_fusion import bind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
 
-from ssdiff_cli.jobs.evaluate_samples import Event, Settings
+from ssdiff_cli.jobs.evaluate.samples.sample import Event, Settings
 
 __all__ = ["Plan"]
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.request import Request, full_scale
+from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_bands, open_products
+from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Event, Fused, Sample, Scored, Settings, crop_slices
+from ssdiff_cli.jobs.evaluate.samples.windows import has_block, sample_windows, window_count, window_side
 from ssdiff_cli.jobs.evaluate.scores import Scores, UnitName
-from ssdiff_cli.jobs.evaluate_products import Grid, Product, open_bands, open_products
-from ssdiff_cli.jobs.evaluate_samples import BLOCK, Event, Fused, Sample, Scored, Settings, crop_slices
-from ssdiff_cli.jobs.evaluate_windows import has_block, sample_windows, window_count, window_side
 from ssdiff_cli.rasters.stats import sample_statistics
 from ssdiff_models import metrics
 from ssdiff_models.errors import InputError

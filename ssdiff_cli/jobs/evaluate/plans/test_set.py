@@ -10,9 +10,9 @@ from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, MODEL_METHODS
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.request import Request, full_scale
+from ssdiff_cli.jobs.evaluate.samples.sample import Sample, Settings, crop_slices
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName
 from ssdiff_cli.jobs.evaluate.scoring import score_samples
-from ssdiff_cli.jobs.evaluate_samples import Sample, Settings, crop_slices
 from ssdiff_cli.jobs.sharpen_job import NETWORK
 from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
 from ssdiff_models.errors import ModelError, UsageError

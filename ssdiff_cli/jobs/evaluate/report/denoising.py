@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, at_phase
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
-from ssdiff_cli.jobs.evaluate_samples import Sample
+from ssdiff_cli.jobs.evaluate.samples.sample import Sample
 from ssdiff_models.diffusion.denoiser import ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import SAMPLERS

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ssdiff_cli.jobs.evaluate.report.gallery import Shown
-from ssdiff_cli.jobs.evaluate_samples import Settings
+from ssdiff_cli.jobs.evaluate.samples.sample import Settings
 from ssdiff_models.metrics.full_resolution import REACH
 from ssdiff_models.resampling.degrade import mtf_filter
 from ssdiff_models.scene.source import BoolArray, FloatArray

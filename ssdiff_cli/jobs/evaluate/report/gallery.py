@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
-from ssdiff_cli.jobs.evaluate_samples import Fused, Sample, Settings
+from ssdiff_cli.jobs.evaluate.samples.sample import Fused, Sample, Settings
 from ssdiff_models.scene.source import BoolArray, FloatArray
 
 __all__ = ["Gallery", "Shown"]

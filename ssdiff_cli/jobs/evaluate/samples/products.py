@@ -8,7 +8,7 @@ from pathlib import PurePath
 import numpy as np
 from affine import Affine
 
-from ssdiff_cli.jobs.evaluate_samples import Sample
+from ssdiff_cli.jobs.evaluate.samples.sample import Sample
 from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.env import open_raster
 from ssdiff_models.errors import InputError, UsageError

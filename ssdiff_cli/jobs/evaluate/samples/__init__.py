@@ -1,0 +1,1 @@
+"""Samples to be scored, one after the other."""
