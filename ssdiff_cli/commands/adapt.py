@@ -74,7 +74,7 @@ def adapt(
     from ssdiff_cli.device import DeviceOptions
     from ssdiff_cli.jobs.adapt.job import AdaptJob
     from ssdiff_cli.jobs.adapt.run import adapt as adapt_model
-    from ssdiff_cli.jobs.sharpen_job import SharpenJob
+    from ssdiff_cli.jobs.sharpen.job import SharpenJob
     from ssdiff_models.training.adapt import AdaptConfig
 
     job = AdaptJob(

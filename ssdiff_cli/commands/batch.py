@@ -45,8 +45,8 @@ from ssdiff_cli.options import (
 from ssdiff_models.errors import InputError
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.batch import Outcome
-    from ssdiff_cli.jobs.sharpen_job import SharpenJob
+    from ssdiff_cli.jobs.sharpen.batch import Outcome
+    from ssdiff_cli.jobs.sharpen.job import SharpenJob
 
 __all__ = ["batch"]
 
@@ -99,8 +99,8 @@ def batch(
     """
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.batch import read_jobs
-    from ssdiff_cli.jobs.sharpen_job import FusionOptions, SharpenJob
+    from ssdiff_cli.jobs.sharpen.batch import read_jobs
+    from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
 
     base = SharpenJob(
         pan="",
@@ -146,8 +146,8 @@ def _listed(pairs: str) -> tuple[str, str]:
 
 def _run(jobs: Sequence["SharpenJob"]) -> set[Literal["done", "skipped", "failed"]]:
     """Prints a line for each job and returns what became of them."""
-    from ssdiff_cli.jobs.batch import attempt
-    from ssdiff_cli.jobs.model_shelf import ModelShelf
+    from ssdiff_cli.jobs.sharpen.batch import attempt
+    from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
 
     models, seen = ModelShelf(), set()
     for number, job in enumerate(jobs, 1):

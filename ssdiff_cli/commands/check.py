@@ -81,8 +81,8 @@ def check(
     """
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.check import check as look
-    from ssdiff_cli.jobs.sharpen_job import FusionOptions, SharpenJob
+    from ssdiff_cli.jobs.sharpen.check import check as look
+    from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
 
     job = SharpenJob(
         pan=pan,

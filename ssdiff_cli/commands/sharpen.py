@@ -111,7 +111,8 @@ def sharpen(
     """Fuse a PAN and an MS raster into one sharp multispectral raster on the PAN's grid."""
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs import sharpen as jobs
+    from ssdiff_cli.jobs.sharpen import run as jobs
+    from ssdiff_cli.jobs.sharpen.refusals import check_needless
 
     job = jobs.SharpenJob(
         pan=pan,
@@ -150,7 +151,7 @@ def sharpen(
             device=device, precision=precision, batch=batch_size, threads=num_threads, compile=compile_network
         ),
     )
-    jobs.check_needless(job)
+    check_needless(job)
     if adapt:
         from ssdiff_cli.jobs.adapt.run import adapted_for
 

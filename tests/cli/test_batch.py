@@ -8,8 +8,8 @@ import pytest
 import rasterio
 from typer.testing import Result
 
-from ssdiff_cli.jobs.model_shelf import ModelShelf
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
 from tests.cli.calls import refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_models.training.adapt import AdaptConfig, Stage
 
 __all__ = ["TOLERANCE", "AdaptJob", "AdaptResult"]

@@ -14,9 +14,9 @@ from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.adapt.job import AdaptJob, AdaptResult
 from ssdiff_cli.jobs.adapt.quality import FullResolution, furthest, unseen_scores
 from ssdiff_cli.jobs.adapt.windows import AdaptSample, base_model, samples
-from ssdiff_cli.jobs.open_scene import open_scene
-from ssdiff_cli.jobs.sharpen_fusion import mtf_gains
-from ssdiff_cli.jobs.sharpen_job import NETWORK, SharpenJob
+from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
+from ssdiff_cli.jobs.sharpen.method import mtf_gains
+from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.env import raster_env
 from ssdiff_cli.rasters.writer import check_output
 from ssdiff_models import __version__

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ssdiff_cli.jobs.sharpen_job import NETWORK
+from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models import classical
 from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.errors import UsageError

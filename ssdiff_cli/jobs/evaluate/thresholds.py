@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ssdiff_cli.jobs.evaluate.scores import Scores
-from ssdiff_cli.jobs.sharpen_job import NETWORK
+from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models.errors import ThresholdError, UsageError
 
 __all__ = ["Condition", "Conditions", "check_rows", "judged_rows", "parse_condition"]

@@ -9,8 +9,8 @@ import numpy as np
 from ssdiff_cli.jobs.evaluate.method_names import MODEL_METHODS, row_settings
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
 from ssdiff_cli.jobs.evaluate.samples.sample import Fuser, Sample
-from ssdiff_cli.jobs.sharpen_fusion import LOCAL_BLOCK, Fusion, bind
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.method import LOCAL_BLOCK, Fusion, bind
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles

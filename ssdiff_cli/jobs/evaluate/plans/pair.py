@@ -16,10 +16,10 @@ from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_produc
 from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fuser, Settings
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName
 from ssdiff_cli.jobs.evaluate.scoring import score_pieces, score_samples
-from ssdiff_cli.jobs.model_shelf import ModelShelf
-from ssdiff_cli.jobs.open_scene import open_scene
-from ssdiff_cli.jobs.sharpen_fusion import bind
-from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob
+from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
+from ssdiff_cli.jobs.sharpen.method import bind
+from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
+from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.fusion.model_fuser import ModelFuser

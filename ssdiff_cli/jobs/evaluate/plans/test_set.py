@@ -13,7 +13,7 @@ from ssdiff_cli.jobs.evaluate.request import Request, full_scale
 from ssdiff_cli.jobs.evaluate.samples.sample import Sample, Settings, crop_slices
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName
 from ssdiff_cli.jobs.evaluate.scoring import score_samples
-from ssdiff_cli.jobs.sharpen_job import NETWORK
+from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.scene import sensors

@@ -1,32 +1,28 @@
 """Sharpening one pair of rasters into one output: plan, run, report."""
 
-import json
 import logging
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ssdiff_cli.jobs.model_shelf import ModelShelf
-from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
-from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
-from ssdiff_cli.jobs.sharpen_job import NETWORK, FusionOptions, SharpenJob, SharpenReport
-from ssdiff_cli.jobs.sharpen_key import settings_key
-from ssdiff_cli.jobs.sharpen_spread import check_named_spread, open_spread, spread_is_named
+from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob, SharpenReport
+from ssdiff_cli.jobs.sharpen.method import Fusion, bind
+from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
+from ssdiff_cli.jobs.sharpen.provenance import provenance
+from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_outputs
+from ssdiff_cli.jobs.sharpen.resume_key import settings_key
+from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
+from ssdiff_cli.jobs.sharpen.uncertainty import check_named_spread, open_spread, spread_is_named
 from ssdiff_cli.rasters.env import raster_env
-from ssdiff_cli.rasters.shards import own_path
-from ssdiff_cli.rasters.writer import RasterSink, check_output, open_sink
-from ssdiff_models import __version__
-from ssdiff_models.errors import UsageError
+from ssdiff_cli.rasters.writer import RasterSink, open_sink
 from ssdiff_models.fusion.model_fuser import ModelFuser
-from ssdiff_models.scene import sensors
 
-__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "check_arguments", "check_needless", "plan", "sharpen"]
+__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "plan", "sharpen"]
 
 CUT = 0.02
 """Share of a band's pixels at the limits from which on a projection is doubtful: scenes that suit their MTF have less than a thousandth."""
@@ -51,11 +47,11 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
     started = time.perf_counter()
     check_arguments(job)
     named = spread_is_named(job)
-    _check_outputs(job, but_spread=named)
+    check_outputs(job, but_spread=named)
     with raster_env(num_threads=1), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, models or ModelShelf()))
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
-        options = replace(job.sink, provenance=_provenance(job, scene, fusion), key=settings_key(job, scene, fusion))
+        options = replace(job.sink, provenance=provenance(job, scene, fusion), key=settings_key(job, scene, fusion))
         if named:
             check_named_spread(job, options)
         sink = stack.enter_context(open_sink(job.output, pair, options=options))
@@ -63,72 +59,6 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
         _write(fusion, sink, spread, progress)
         _tell_cut(job, fusion)
     return _report(job, scene, fusion, sink.path, started)
-
-
-def check_arguments(job: SharpenJob) -> None:
-    """Refuses what cannot be, before anything is read; outputs are not looked at.
-
-    Raises:
-        UsageError: When options contradict each other or name what is unknown.
-    """
-    if job.uncertainty is not None and (job.method != NETWORK or job.fusion.samples < 2):
-        raise UsageError("--uncertainty needs --samples 2 or more, drawn by the network: one sample has no spread")
-    if job.uncertainty is not None and os.path.realpath(job.uncertainty) == os.path.realpath(job.output):
-        raise UsageError(f"{job.output}: both the output and its uncertainty; choose another --uncertainty")
-    if job.method != NETWORK and job.model is not None:
-        raise UsageError(f"--method {job.method} uses no model: leave --model out")
-    if job.method != NETWORK and job.consistency:
-        raise UsageError(f"--method {job.method} has no --consistency: it projects what the network makes; leave it out")
-    if job.method != NETWORK and job.statistics is not None:
-        raise UsageError(f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out")
-    if job.sensor is not None:
-        sensors.get(job.sensor)
-
-
-def check_needless(job: SharpenJob) -> None:
-    """Refuses options of the network where there is none; in a batch they may be meant for other pairs.
-
-    Raises:
-        UsageError: When there is one.
-    """
-    if job.method == NETWORK:
-        return
-    for name in ("steps", "sampler", "samples", "tile", "overlap"):
-        if getattr(job.fusion, name) not in (getattr(FusionOptions(), name), "ddim"):
-            raise UsageError(f"--method {job.method} has no --{name}: that is the network's; leave it out")
-
-
-def _check_outputs(job: SharpenJob, *, but_spread: bool) -> None:
-    for output in (job.output, None if but_spread else job.uncertainty):
-        if output is not None:
-            path = own_path(output, job.sink.shard)
-            check_output(path, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
-
-
-def _provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
-    tags = {"VERSION": __version__, "METHOD": job.method, "PAN": _base(job.pan), "MS": _base(job.ms)}
-    if fusion.model is not None:
-        tags["MODEL"] = fusion.model
-    if job.sensor is not None:
-        tags["SENSOR"] = job.sensor
-    if scene.registered:
-        tags["REGISTRATION"] = repr([round(value, 8) for value in tuple(scene.pair.options.motion)[:6]])
-        if scene.pair.options.surface is not None:
-            tags["REGISTRATION_SURFACE"] = json.dumps(asdict(scene.pair.options.surface))
-    return tags | fusion.provenance | {"HISTORY": _history(job, scene, fusion)}
-
-
-def _history(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> str:
-    """A line for each step that led to the output; without the time, or a continued run could not end in the same bytes."""
-    before = scene.pair.ms.dataset.tags(ns="SSDIFF").get("HISTORY", "")
-    how = f"model {fusion.model}" if fusion.model is not None else f"method {job.method}"
-    own = f"ssdiff {__version__} sharpen: PAN {_base(job.pan)}, MS {_base(job.ms)}, {how}"
-    return f"{before}\n{own}".strip()
-
-
-def _base(path: str) -> str:
-    """The file's own name: folders are nobody else's business."""
-    return path.rstrip("/").rpartition("/")[2]
 
 
 def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress: Progress) -> None:
@@ -205,7 +135,7 @@ def plan(job: SharpenJob) -> dict[str, object]:
         SsdiffError: Whatever the run itself would refuse.
     """
     check_arguments(job)
-    _check_outputs(job, but_spread=spread_is_named(job))
+    check_outputs(job, but_spread=spread_is_named(job))
     with raster_env(num_threads=1), open_scene(job, ModelShelf()) as scene:
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
         area, dtype = pair.area, job.sink.dtype or str(pair.ms.dtype)

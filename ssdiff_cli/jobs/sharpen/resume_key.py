@@ -5,10 +5,10 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ssdiff_cli.jobs.open_scene import OpenScene
-from ssdiff_cli.jobs.scene_statistics import statistics_record
-from ssdiff_cli.jobs.sharpen_fusion import Fusion
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.method import Fusion
+from ssdiff_cli.jobs.sharpen.scene import OpenScene
+from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_models import __version__
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.scene.statistics import SceneStatistics

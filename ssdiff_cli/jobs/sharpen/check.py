@@ -5,14 +5,14 @@ from dataclasses import asdict
 from typing import Any
 
 from ssdiff_cli.device import choose
-from ssdiff_cli.jobs.estimate import estimate
-from ssdiff_cli.jobs.model_shelf import ModelShelf
-from ssdiff_cli.jobs.open_scene import OpenScene, open_scene
-from ssdiff_cli.jobs.registration import explain
-from ssdiff_cli.jobs.scene_statistics import statistics_record
-from ssdiff_cli.jobs.sharpen import check_arguments, check_needless
-from ssdiff_cli.jobs.sharpen_fusion import Fusion, bind
-from ssdiff_cli.jobs.sharpen_job import NETWORK, SharpenJob
+from ssdiff_cli.jobs.sharpen.estimate import estimate
+from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
+from ssdiff_cli.jobs.sharpen.method import Fusion, bind
+from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
+from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_needless
+from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
+from ssdiff_cli.jobs.sharpen.shift import explain
+from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_cli.rasters.area import parse_crs
 from ssdiff_cli.rasters.bands import Bands
 from ssdiff_cli.rasters.env import raster_env

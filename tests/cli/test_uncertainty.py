@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from ssdiff_cli.jobs.sharpen import FusionOptions, SharpenJob, sharpen
+from ssdiff_cli.jobs.sharpen.run import FusionOptions, SharpenJob, sharpen
 from ssdiff_cli.rasters import writer
 from ssdiff_cli.rasters.finish import place_output
 from ssdiff_models.errors import UsageError

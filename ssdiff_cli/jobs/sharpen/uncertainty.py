@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.rasters.journal import Journal
 from ssdiff_cli.rasters.metadata import read_provenance
 from ssdiff_cli.rasters.pair import ScenePair

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ssdiff_cli.device import DeviceChoice, choose
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.project import ROUNDS

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ssdiff_cli.jobs.model_shelf import ModelShelf
-from ssdiff_cli.jobs.sharpen import Progress, sharpen
-from ssdiff_cli.jobs.sharpen_job import SharpenJob, SharpenReport
+from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenReport
+from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
+from ssdiff_cli.jobs.sharpen.run import Progress, sharpen
 from ssdiff_cli.rasters.env import open_raster, raster_env
 from ssdiff_models.errors import InputError, UsageError
 

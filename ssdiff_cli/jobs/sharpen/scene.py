@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ssdiff_cli.jobs import registration
-from ssdiff_cli.jobs.doubts import doubts
-from ssdiff_cli.jobs.scene_statistics import read_statistics
-from ssdiff_cli.jobs.sharpen_job import SharpenJob
+from ssdiff_cli.jobs.sharpen import shift as shifts
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
+from ssdiff_cli.jobs.sharpen.warnings import doubts
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
@@ -60,9 +60,9 @@ def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
             pair.use_statistics(read_statistics(job.statistics, pair.bands))
         for doubt in doubts(pair, job.sink.dtype):
             _log.warning(doubt)
-        found = measured or registration.look(pair)
+        found = measured or shifts.look(pair)
         if measured is None:
-            registration.warn(pair, found)
+            shifts.warn(pair, found)
         shift, no_shift = (found, None) if isinstance(found, SceneShift) else (None, found)
         if checkpoint is not None:
             _check_content(pair)
@@ -79,7 +79,7 @@ def _options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:
 def _registered(job: SharpenJob, options: PairOptions) -> tuple[PairOptions, SceneShift | None]:
     if job.register == "no":
         return options, None
-    return registration.register(job.pan, job.ms, options, local=job.register == "local")
+    return shifts.register(job.pan, job.ms, options, local=job.register == "local")
 
 
 def _check_content(pair: ScenePair) -> None:
