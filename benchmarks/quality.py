@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.wald_scenes import classical_image, model_scenes, scene_parser
-from ssdiff_cli.jobs.datasets import PairRecord
+from ssdiff_cli.jobs.train.pairs import PairRecord
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.consistency.project import project

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ssdiff_cli.jobs.datasets import PairRecord, read_index, read_scene, select
+from ssdiff_cli.jobs.train.pairs import PairRecord, read_index, read_scene, select
 from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import fuse
 from ssdiff_models.errors import InputError

@@ -11,8 +11,8 @@ from ssdiff_cli import console
 from ssdiff_cli.options import Device, Json, Overwrite, Quiet, Threads, Verbose
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.train import ValidationReport
-    from ssdiff_cli.jobs.train_start import TrainingJob
+    from ssdiff_cli.jobs.train.job import TrainingJob
+    from ssdiff_cli.jobs.train.run import ValidationReport
 
 __all__ = ["train"]
 
@@ -112,7 +112,7 @@ def train(
     import os
 
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.train_setup import Request, prepared
+    from ssdiff_cli.jobs.train.setup import Request, prepared
 
     flags: Mapping[str, Mapping[str, Any]] = {
         "data": {"sources": sources, "valid": valid, "bands": bands, "ratio": ratio, "prior": prior, "without": without},
@@ -143,8 +143,8 @@ def train(
 
 
 def _run(job: "TrainingJob", scenes: Any) -> "ValidationReport | None":  # noqa: ANN401 - a SceneSet, which costs an import
-    from ssdiff_cli.jobs.train import ValidationReport
-    from ssdiff_cli.jobs.train import train as steps
+    from ssdiff_cli.jobs.train.run import ValidationReport
+    from ssdiff_cli.jobs.train.run import train as steps
 
     last: ValidationReport | None = None
     training = job.settings.training

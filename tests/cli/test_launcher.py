@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssdiff_cli.jobs.train_ranks import Ranks, read_ranks
+from ssdiff_cli.jobs.train.processes import Ranks, read_ranks
 from ssdiff_models.errors import UsageError
 
 

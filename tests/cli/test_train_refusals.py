@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from ssdiff_cli.jobs.train_log import COLUMNS, LogRow, TrainLog, Watch, draw_curves
+from ssdiff_cli.jobs.train.log import COLUMNS, LogRow, TrainLog, Watch, draw_curves
 from ssdiff_models.errors import ModelError
 from tests.cli.calls import refusal, ssdiff
 from tests.cli.training_data import TINY, index_folder, pair, patch_file

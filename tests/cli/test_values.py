@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from ssdiff_cli.jobs.datasets import pair_record, read_scene
+from ssdiff_cli.jobs.train.pairs import pair_record, read_scene
 from tests.cli.calls import answer
 from tests.cli.sharpening import Pixels, pixels
 from tests.scenes import Scene, SceneFactory

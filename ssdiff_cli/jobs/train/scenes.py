@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ssdiff_cli.jobs.datasets import PairRecord, read_scene
-from ssdiff_cli.jobs.train_config import DataConfig
-from ssdiff_cli.jobs.train_patches import read_patches
-from ssdiff_cli.jobs.train_sources import Item, PatchFile, band_indexes, files_of, find_items, settle
+from ssdiff_cli.jobs.train.pairs import PairRecord, read_scene
+from ssdiff_cli.jobs.train.patch_files import read_patches
+from ssdiff_cli.jobs.train.settings import DataConfig
+from ssdiff_cli.jobs.train.sources import Item, PatchFile, band_indexes, files_of, find_items, settle
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_settings, save_scenes

@@ -1,5 +1,7 @@
 """What has to be settled before a training begins: settings, device, data, and what already lies where results go."""
 
+import logging
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -9,17 +11,40 @@ from typing import Any
 import torch
 
 from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
-from ssdiff_cli.jobs.train import usable
-from ssdiff_cli.jobs.train_config import DataConfig, TrainSettings, read_settings, setting
-from ssdiff_cli.jobs.train_ranks import Ranks, joined, read_ranks
-from ssdiff_cli.jobs.train_start import TrainingJob
+from ssdiff_cli.jobs.train.job import TrainingJob
+from ssdiff_cli.jobs.train.processes import Ranks, joined, read_ranks
+from ssdiff_cli.jobs.train.settings import DataConfig, TrainSettings, read_settings, setting
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
-from ssdiff_models.errors import ModelError, ResourceError, UsageError
+from ssdiff_models.errors import InputError, ModelError, ResourceError, UsageError
+from ssdiff_models.training.batches import patch_origins
 from ssdiff_models.training.scene_cache import SceneSet, load_scenes
 from ssdiff_models.training.scene_cache import read_settings as read_cache
 
-__all__ = ["Request", "prepared"]
+__all__ = ["Request", "prepared", "usable"]
+
+_log = logging.getLogger(__name__)
+
+
+def usable(scenes: SceneSet, job: TrainingJob) -> SceneSet:
+    """Returns the set without the training scenes that no patch fits into.
+
+    Raises:
+        InputError: When none is left.
+    """
+    size, ratio = job.settings.training.size, job.settings.data.ratio
+    kept = tuple(scene for scene in scenes.train if len(patch_origins(scene, size, ratio)))
+    if not kept:
+        largest = max((tuple(scene.gt.shape[-2:]) for scene in scenes.train), key=math.prod)
+        raise InputError(
+            f"no training scene has room for a patch of {size} pixels; the largest has {largest[0]} x {largest[1]} "
+            "at reduced resolution, gaps included: choose a smaller --patch"
+        )
+    gone = {scene.name for scene in scenes.train} - {scene.name for scene in kept}
+    if gone:
+        some = ", ".join(sorted(gone)[:3]) + (", …" if len(gone) > 3 else "")
+        _log.warning("%d of %d training scenes have no room for a patch of %d: %s", len(gone), len(scenes.train), size, some)
+    return replace(scenes, train=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +146,7 @@ def _scenes(request: Request, settings: TrainSettings) -> SceneSet:
     cache = request.cache_path
     if settings.data.sources:
         # Only here, so that a machine without rasterio can train from a cache.
-        from ssdiff_cli.jobs.train_data import load_data
+        from ssdiff_cli.jobs.train.scenes import load_data
 
         if cache is not None and not cache.parent.is_dir():
             raise ResourceError(f"{cache}: there is no folder {cache.parent}; create it, or name another --cache")

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from ssdiff_cli.jobs.train_config import TrainSettings
-from ssdiff_cli.jobs.train_log import LogRow
+from ssdiff_cli.jobs.train.log import LogRow
+from ssdiff_cli.jobs.train.settings import TrainSettings
 from ssdiff_models.training.patch_set import sample
 from ssdiff_models.training.wald_scene import WaldScene
 

@@ -3,22 +3,22 @@
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
-from ssdiff_cli.jobs.train_config import write_settings
-from ssdiff_cli.jobs.train_log import LogRow, TrainLog, Watch, draw_curves
-from ssdiff_cli.jobs.train_record import changed_settings, describe_training, pooled, stages
-from ssdiff_cli.jobs.train_start import TrainingJob, begin
+from ssdiff_cli.jobs.train.job import TrainingJob, begin
+from ssdiff_cli.jobs.train.log import LogRow, TrainLog, Watch, draw_curves
+from ssdiff_cli.jobs.train.record import changed_settings, describe_training, pooled, stages
+from ssdiff_cli.jobs.train.settings import write_settings
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
-from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.training.batches import BatchSampler, drawn_ahead, patch_origins
+from ssdiff_models.errors import UsageError
+from ssdiff_models.training.batches import BatchSampler, drawn_ahead
 from ssdiff_models.training.fingerprint import training_radiometry
 from ssdiff_models.training.loop import StepReport, Trainer
 from ssdiff_models.training.scene_cache import SceneSet
 from ssdiff_models.training.validation import Score, fuse_scene, score, score_lms
 
-__all__ = ["ValidationReport", "train", "usable"]
+__all__ = ["ValidationReport", "train"]
 
 LICENCE = "Weights: Apache-2.0. Trained on imagery that belongs to its owners; the imagery is not part of the model."
 _log = logging.getLogger(__name__)
@@ -43,27 +43,6 @@ class ValidationReport:
     def means(self) -> dict[str, float]:
         """Returns the means."""
         return {"ergas": self.ergas, "sam": self.sam, "q2n": self.q2n}
-
-
-def usable(scenes: SceneSet, job: TrainingJob) -> SceneSet:
-    """Returns the set without the training scenes that no patch fits into.
-
-    Raises:
-        InputError: When none is left.
-    """
-    size, ratio = job.settings.training.size, job.settings.data.ratio
-    kept = tuple(scene for scene in scenes.train if len(patch_origins(scene, size, ratio)))
-    if not kept:
-        largest = max((tuple(scene.gt.shape[-2:]) for scene in scenes.train), key=math.prod)
-        raise InputError(
-            f"no training scene has room for a patch of {size} pixels; the largest has {largest[0]} x {largest[1]} "
-            "at reduced resolution, gaps included: choose a smaller --patch"
-        )
-    gone = {scene.name for scene in scenes.train} - {scene.name for scene in kept}
-    if gone:
-        some = ", ".join(sorted(gone)[:3]) + (", …" if len(gone) > 3 else "")
-        _log.warning("%d of %d training scenes have no room for a patch of %d: %s", len(gone), len(scenes.train), size, some)
-    return replace(scenes, train=kept)
 
 
 def train(job: TrainingJob, scenes: SceneSet) -> Iterator[StepReport | ValidationReport]:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_cli.jobs.datasets import LARGEST_SHIFT
 from ssdiff_cli.jobs.test_sets import Dataset, open_dataset
-from ssdiff_cli.jobs.train_sources import PatchFile
+from ssdiff_cli.jobs.train.pairs import LARGEST_SHIFT
+from ssdiff_cli.jobs.train.sources import PatchFile
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene import sensors

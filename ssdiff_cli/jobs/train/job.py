@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ssdiff_cli.jobs.train_config import TrainSettings
-from ssdiff_cli.jobs.train_record import changed_settings
+from ssdiff_cli.jobs.train.record import changed_settings
+from ssdiff_cli.jobs.train.settings import TrainSettings
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from ssdiff_cli.jobs.train_record import pooled
+from ssdiff_cli.jobs.train.record import pooled
 from tests.models.training.pieces import wald_scene
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ssdiff_cli.jobs.datasets import ALIKE, PairRecord, pair_record, read_index
 from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
-from ssdiff_cli.jobs.train_config import DataConfig
+from ssdiff_cli.jobs.train.pairs import ALIKE, PairRecord, pair_record, read_index
+from ssdiff_cli.jobs.train.settings import DataConfig
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
 

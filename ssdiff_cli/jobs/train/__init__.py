@@ -1,0 +1,1 @@
+"""Training a model: settings, scenes, processes, log and record."""
