@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from ssdiff_cli import console
 from ssdiff_cli.commands import adapt, batch, check, eval, merge, models, sharpen, simulate, train  # noqa: A004 - the command's name
 from ssdiff_cli.exit_codes import explain
-from ssdiff_cli.options import Quiet, Verbose
+from ssdiff_cli.options.flags import Quiet, Verbose
 from ssdiff_models import __version__
 
 __all__ = ["ErrorGroup", "app", "main"]

@@ -7,7 +7,7 @@ import typer
 
 from ssdiff_cli import console
 from ssdiff_cli.app import ErrorGroup
-from ssdiff_cli.options import Ms, Pan
+from ssdiff_cli.options.flags import Ms, Pan
 
 __all__ = ["app", "show"]
 

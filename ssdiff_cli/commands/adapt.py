@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.commands.arguments import pair_options, registration
-from ssdiff_cli.options import (
+from ssdiff_cli.options.flags import (
     AssumeSameCrs,
     Bidx,
     Device,
@@ -28,6 +27,7 @@ from ssdiff_cli.options import (
     Threads,
     Verbose,
 )
+from ssdiff_cli.options.groups import pair_options, registration
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.adapt.job import AdaptResult

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.commands.arguments import pair_options, registration, sink_options
 from ssdiff_cli.exit_codes import explain
-from ssdiff_cli.options import (
+from ssdiff_cli.options.flags import (
     AssumeSameCrs,
     BatchSize,
     Bidx,
@@ -42,6 +41,7 @@ from ssdiff_cli.options import (
     Tile,
     Verbose,
 )
+from ssdiff_cli.options.groups import pair_options, registration, sink_options
 from ssdiff_models.errors import InputError
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ssdiff_cli import console
-from ssdiff_cli.commands.arguments import pair_options, registration
-from ssdiff_cli.options import (
+from ssdiff_cli.options.flags import (
     Aoi,
     AssumeSameCrs,
     BatchSize,
@@ -37,6 +36,7 @@ from ssdiff_cli.options import (
     Tile,
     Verbose,
 )
+from ssdiff_cli.options.groups import pair_options, registration
 from ssdiff_models.errors import SsdiffError
 
 __all__ = ["check"]

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.commands.arguments import pair_options, registration
-from ssdiff_cli.options import (
+from ssdiff_cli.options.flags import (
     Aoi,
     AssumeSameCrs,
     BatchSize,
@@ -31,6 +30,7 @@ from ssdiff_cli.options import (
     Threads,
     Verbose,
 )
+from ssdiff_cli.options.groups import pair_options, registration
 
 __all__ = ["evaluate"]
 

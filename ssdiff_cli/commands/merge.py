@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options import Json, Output, Overwrite, Quiet, Threads, Verbose
+from ssdiff_cli.options.flags import Json, Output, Overwrite, Quiet, Threads, Verbose
 
 __all__ = ["merge"]
 

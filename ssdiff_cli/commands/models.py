@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options import Json, Output, Overwrite, Quiet, Verbose
+from ssdiff_cli.options.flags import Json, Output, Overwrite, Quiet, Verbose
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.models import ModelSummary

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.commands.arguments import pair_options, registration, sink_options
-from ssdiff_cli.options import (
+from ssdiff_cli.options.flags import (
     Aoi,
     AssumeSameCrs,
     BatchSize,
@@ -47,6 +46,7 @@ from ssdiff_cli.options import (
     Tile,
     Verbose,
 )
+from ssdiff_cli.options.groups import pair_options, registration, sink_options
 
 __all__ = ["sharpen"]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options import Json, Overwrite, Quiet, Seed, Verbose
+from ssdiff_cli.options.flags import Json, Overwrite, Quiet, Seed, Verbose
 
 __all__ = ["simulate"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options import Device, Json, Overwrite, Quiet, Threads, Verbose
+from ssdiff_cli.options.flags import Device, Json, Overwrite, Quiet, Threads, Verbose
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.train.job import TrainingJob

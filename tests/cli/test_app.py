@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from ssdiff_cli import console
 from ssdiff_cli.app import ErrorGroup, app
-from ssdiff_cli.options import Quiet, Verbose
+from ssdiff_cli.options.flags import Quiet, Verbose
 from ssdiff_models import __version__
 from ssdiff_models.errors import InputError, ModelError, ResourceError, SsdiffError, ThresholdError, UsageError
 
