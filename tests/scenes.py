@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.jobs.simulate import ms_transform, pan_transform
-from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
+from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
 from ssdiff_models.scene.sensors import Sensor, get
 from ssdiff_models.simulation import SceneSpec, SimulatedPair, simulate
 

@@ -23,7 +23,7 @@ def merge(
     """Join the shards of an output into the file that one run would have written."""
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import processor_threads
-    from ssdiff_cli.rasters.env import raster_env
+    from ssdiff_cli.rasters.gdal import raster_env
     from ssdiff_cli.rasters.merge import merge_shards
 
     with raster_env(num_threads=1), console.tile_progress("merging") as progress:

@@ -3,7 +3,7 @@
 from rasterio.enums import Resampling
 
 from ssdiff_cli.rasters.bands import Bands
-from ssdiff_cli.rasters.env import GDAL_ERRORS
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS
 
 __all__ = ["alpha_with_data"]
 

@@ -10,8 +10,8 @@ import rasterio.windows
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.env import GDAL_ERRORS, header_errors
 from ssdiff_cli.rasters.fill import fill_invalid, fill_margin
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, header_errors
 from ssdiff_cli.rasters.resample import reflect
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.source import BoolArray, FloatArray

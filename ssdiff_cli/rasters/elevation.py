@@ -7,7 +7,7 @@ import rasterio
 from rasterio.errors import TransformWarning
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.env import header_errors
+from ssdiff_cli.rasters.gdal import header_errors
 from ssdiff_cli.rasters.georef import Georeference, georeference, rpc_georeference
 from ssdiff_models.errors import InputError
 

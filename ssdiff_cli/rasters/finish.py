@@ -10,7 +10,7 @@ import rasterio.shutil
 from rasterio.io import MemoryFile
 
 from ssdiff_cli.rasters.cogtags import restore_band_tags
-from ssdiff_cli.rasters.env import GDAL_ERRORS
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS
 from ssdiff_cli.rasters.profile import OutputProfile
 from ssdiff_cli.rasters.refusals import refused_options
 from ssdiff_models.errors import ResourceError

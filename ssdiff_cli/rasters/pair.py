@@ -18,7 +18,7 @@ from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.area import PixelRegion
 from ssdiff_cli.rasters.bands import Bands
-from ssdiff_cli.rasters.env import open_raster
+from ssdiff_cli.rasters.gdal import open_raster
 from ssdiff_cli.rasters.georef import Georeference
 from ssdiff_cli.rasters.given import MsWindow
 from ssdiff_cli.rasters.grid import AxisMap, GeneralMap, SeparableMap, Vector

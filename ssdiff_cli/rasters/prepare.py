@@ -22,7 +22,7 @@ from ssdiff_cli.rasters.area import (
 from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.crs import CrsLink, crs_link
 from ssdiff_cli.rasters.elevation import check_heights
-from ssdiff_cli.rasters.env import header_errors
+from ssdiff_cli.rasters.gdal import header_errors
 from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, compose, georeference
 from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
 from ssdiff_cli.rasters.motion import moved, unmoved

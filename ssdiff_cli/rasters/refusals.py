@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from rasterio.errors import NotGeoreferencedWarning
 
-from ssdiff_cli.rasters.env import GDAL_ERRORS
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS
 from ssdiff_models.errors import UsageError
 
 __all__ = ["refused_options"]

@@ -8,7 +8,7 @@ import numpy as np
 from typer.testing import Result
 
 from ssdiff_cli.jobs.simulate import pan_transform
-from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
+from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
 from tests.cli.calls import answer, ssdiff
 from tests.scenes import UTM, Scene
 

@@ -10,7 +10,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from typer.testing import CliRunner, Result
 
 from ssdiff_cli.demo import app
-from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
+from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
 from tests.scenes import Scene, SceneFactory
 
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from ssdiff_cli.jobs.simulate import ms_transform, pan_transform
-from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
-from ssdiff_cli.rasters.whole import read_whole
+from ssdiff_cli.rasters.whole_raster import GeoTiff, read_whole, write_geotiff
 from ssdiff_models import metrics
 from ssdiff_models.classical import METHODS
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan

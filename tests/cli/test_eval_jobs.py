@@ -31,8 +31,8 @@ from ssdiff_cli.jobs.evaluate.samples.windows import (
 )
 from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, summarise, t_quantile
 from ssdiff_cli.jobs.evaluate.thresholds import judged_rows, parse_condition
-from ssdiff_cli.rasters.env import raster_env
-from ssdiff_cli.rasters.whole import read_whole
+from ssdiff_cli.rasters.gdal import raster_env
+from ssdiff_cli.rasters.whole_raster import read_whole
 from ssdiff_models.checkpoint import save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.windows import Window

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ssdiff_cli.rasters.simple import GeoTiff, write_geotiff
+from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import interp23
 from ssdiff_models.scene.sensors import get

@@ -16,7 +16,7 @@ from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.samples.sample import Scored
 from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.thresholds import Conditions, check_rows, judged_rows, parse_condition
-from ssdiff_cli.rasters.env import raster_env
+from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_models.errors import UsageError
 
 __all__ = ["Outputs", "open_plan", "run_evaluation"]

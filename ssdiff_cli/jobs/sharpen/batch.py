@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenReport
 from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
 from ssdiff_cli.jobs.sharpen.run import Progress, sharpen
-from ssdiff_cli.rasters.env import open_raster, raster_env
+from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_models.errors import InputError, UsageError
 
 __all__ = ["OVERRIDES", "Outcome", "attempt", "read_jobs"]

@@ -15,7 +15,7 @@ from ssdiff_cli.jobs.sharpen.shift import explain
 from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_cli.rasters.area import parse_crs
 from ssdiff_cli.rasters.bands import Bands
-from ssdiff_cli.rasters.env import raster_env
+from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.grid import SeparableMap
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.classical.registry import find

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ssdiff_cli.rasters.whole import Outline, WholeRaster, read_outline, read_whole
+from ssdiff_cli.rasters.whole_raster import Outline, WholeRaster, read_outline, read_whole
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.registration.estimate import Shift, estimate_shift

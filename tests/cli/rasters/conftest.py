@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ssdiff_cli.rasters.env import raster_env
+from ssdiff_cli.rasters.gdal import raster_env
 from tests.cli.rasters.fields import Rasters
 
 

@@ -9,10 +9,9 @@ from affine import Affine
 
 from ssdiff_cli.jobs.evaluate.report.quicklook import Picture, busiest, colour_bands, fit, label, sheet, stretch_of
 from ssdiff_cli.rasters.bands import select_bands
-from ssdiff_cli.rasters.env import open_raster, raster_env
+from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
-from ssdiff_cli.rasters.simple import write_png
-from ssdiff_cli.rasters.whole import read_whole
+from ssdiff_cli.rasters.whole_raster import read_whole, write_png
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, psnr, sam
 from ssdiff_models.resampling.upsample import upsample
