@@ -41,7 +41,7 @@ def crs_link(source: CRS | None, target: CRS | None, what: str, around: tuple[Co
         InputError: When there is no transformation between them.
     """
     if source is None or target is None or source == target:
-        return CrsLink(forward=_same, inverse=_same, note=None)
+        return CrsLink(forward=_same_crs, inverse=_same_crs, note=None)
     try:
         group = _operations(source.to_wkt(), target.to_wkt(), around)
         transformer = group.transformers[0]
@@ -88,5 +88,5 @@ def _map(transformer: pyproj.Transformer, direction: TransformDirection) -> Poin
     return apply
 
 
-def _same(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+def _same_crs(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     return x, y

@@ -12,6 +12,7 @@ __all__ = ["provenance"]
 
 
 def provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
+    """Returns the SSDIFF tags of an output."""
     tags = {"VERSION": __version__, "METHOD": job.method, "PAN": _base(job.pan), "MS": _base(job.ms)}
     if fusion.model is not None:
         tags["MODEL"] = fusion.model

@@ -45,6 +45,7 @@ def check_needless(job: SharpenJob) -> None:
 
 
 def check_outputs(job: SharpenJob, *, but_spread: bool) -> None:
+    """Makes sure that the image and, unless `but_spread`, its uncertainty may be written."""
     for output in (job.output, None if but_spread else job.uncertainty):
         if output is not None:
             path = own_path(output, job.sink.shard)
