@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_cli.rasters.grid import AxisMap, SeparableMap, Vector
+from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap, Vector
 from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
 from ssdiff_models.scene.source import MS_HALO, FloatArray, GivenMs, PlacedMs
 from ssdiff_models.scene.windows import Window

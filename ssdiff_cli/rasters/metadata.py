@@ -11,7 +11,7 @@ from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 
 from ssdiff_cli.rasters.cogtags import PADDING, padding_for
-from ssdiff_cli.rasters.georef import compose
+from ssdiff_cli.rasters.geometry.georeference import compose
 from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_models.scene.windows import Window
 

@@ -9,7 +9,9 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.area import (
+from ssdiff_cli.rasters.bands import Bands, select_bands
+from ssdiff_cli.rasters.gdal import header_errors
+from ssdiff_cli.rasters.geometry.area_of_interest import (
     PixelRegion,
     box_window,
     outline,
@@ -19,13 +21,18 @@ from ssdiff_cli.rasters.area import (
     read_region,
     ring_window,
 )
-from ssdiff_cli.rasters.bands import Bands, select_bands
-from ssdiff_cli.rasters.crs import CrsLink, crs_link
-from ssdiff_cli.rasters.elevation import check_heights
-from ssdiff_cli.rasters.gdal import header_errors
-from ssdiff_cli.rasters.georef import Coordinates, Georeference, affine_georeference, compose, georeference
-from ssdiff_cli.rasters.grid import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
-from ssdiff_cli.rasters.motion import moved, unmoved
+from ssdiff_cli.rasters.geometry.elevation import check_heights
+from ssdiff_cli.rasters.geometry.georeference import (
+    Coordinates,
+    CrsLink,
+    Georeference,
+    affine_georeference,
+    compose,
+    crs_link,
+    georeference,
+)
+from ssdiff_cli.rasters.geometry.grid_map import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
+from ssdiff_cli.rasters.geometry.ms_shift import moved, unmoved
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.registration.surface import Surface
 from ssdiff_models.scene.windows import Window

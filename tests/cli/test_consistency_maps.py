@@ -16,7 +16,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from scipy.ndimage import map_coordinates
 
-from ssdiff_cli.rasters.georef import compose
+from ssdiff_cli.rasters.geometry.georeference import compose
 from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.resampling.degrade import correlate
 from ssdiff_models.resampling.taps import mtf_kernel

@@ -11,7 +11,7 @@ import rasterio
 from affine import Affine
 from scipy.ndimage import map_coordinates
 
-from ssdiff_cli.rasters.motion import moved, unmoved
+from ssdiff_cli.rasters.geometry.ms_shift import moved, unmoved
 from ssdiff_models.registration.surface import Lattice, Surface
 from tests.cli.calls import answer, refusal, ssdiff
 from tests.scenes import Scene, SceneFactory

@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 
 from ssdiff_cli.rasters.alpha import alpha_with_data
-from ssdiff_cli.rasters.elevation import without_heights
+from ssdiff_cli.rasters.geometry.elevation import without_heights
 from ssdiff_cli.rasters.pair import ScenePair
 
 __all__ = ["doubts"]

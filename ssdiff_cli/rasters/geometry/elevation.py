@@ -8,7 +8,7 @@ from rasterio.errors import TransformWarning
 from rasterio.io import DatasetReader
 
 from ssdiff_cli.rasters.gdal import header_errors
-from ssdiff_cli.rasters.georef import Georeference, georeference, rpc_georeference
+from ssdiff_cli.rasters.geometry.georeference import Georeference, georeference, rpc_georeference
 from ssdiff_models.errors import InputError
 
 __all__ = ["check_heights", "without_heights"]

@@ -12,7 +12,7 @@ import shapely
 from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.gdal import open_raster
-from ssdiff_cli.rasters.georef import Coordinates, Georeference, PointMap, crs_map, georeference
+from ssdiff_cli.rasters.geometry.georeference import Coordinates, Georeference, PointMap, crs_map, georeference
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window

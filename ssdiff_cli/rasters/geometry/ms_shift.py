@@ -2,7 +2,7 @@
 
 from affine import Affine
 
-from ssdiff_cli.rasters.georef import Coordinates, PointMap, affine_map
+from ssdiff_cli.rasters.geometry.georeference import Coordinates, PointMap, affine_map
 from ssdiff_models.registration.surface import Surface
 
 __all__ = ["moved", "unmoved"]

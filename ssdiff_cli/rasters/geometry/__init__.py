@@ -1,0 +1,1 @@
+"""Where pixels lie: georeference, maps between grids, heights, areas of interest."""
