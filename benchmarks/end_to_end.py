@@ -10,7 +10,7 @@ from benchmarks.scenes import fresh_model, write_model, write_pair
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.sharpen.run import SharpenJob, sharpen
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.writer import SinkOptions
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser

@@ -12,8 +12,8 @@ from rasterio.io import MemoryFile
 
 from ssdiff_cli.rasters.blocks import Pixels, TileRun
 from ssdiff_cli.rasters.metadata import place_keywords, write_metadata
-from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.refusals import refused_options
 from ssdiff_cli.rasters.store import TilePlanes
 from ssdiff_cli.rasters.tiff import Page, encoded_tile, read_pages

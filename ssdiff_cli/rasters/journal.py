@@ -9,8 +9,8 @@ from typing import Any
 
 import shapely
 
-from ssdiff_cli.rasters.bands import Bands
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.bands import Bands
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import UsageError
 
 __all__ = ["Journal", "RunKey", "run_key"]

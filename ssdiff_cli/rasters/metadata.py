@@ -12,7 +12,7 @@ from rasterio.rpc import RPC
 
 from ssdiff_cli.rasters.cogtags import PADDING, padding_for
 from ssdiff_cli.rasters.geometry.georeference import compose
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["place_keywords", "read_provenance", "write_metadata"]

@@ -15,7 +15,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 
-from ssdiff_cli.rasters.bands import zero_signal
+from ssdiff_cli.rasters.reading.bands import zero_signal
 from ssdiff_models.errors import InputError, ResourceError
 
 __all__ = ["GeoTiff", "Outline", "WholeRaster", "read_outline", "read_whole", "write_geotiff", "write_png"]

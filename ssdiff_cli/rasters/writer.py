@@ -23,8 +23,8 @@ from ssdiff_cli.rasters.blocks import Assembler, TileRun
 from ssdiff_cli.rasters.encode import EncodedRun, encode_run, make_template, try_encoding
 from ssdiff_cli.rasters.finish import check_cog_options, place_output
 from ssdiff_cli.rasters.journal import Journal, RunKey, run_key
-from ssdiff_cli.rasters.pair import ScenePair
 from ssdiff_cli.rasters.profile import OutputProfile, SinkOptions, output_profile
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.recorder import Recorder, current_boot
 from ssdiff_cli.rasters.settle import settle
 from ssdiff_cli.rasters.shards import ShardNote, own_path

@@ -9,7 +9,7 @@ import torch
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import band_names
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.pair import ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError

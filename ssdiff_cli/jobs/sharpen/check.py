@@ -13,11 +13,11 @@ from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_needless
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.shift import explain
 from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
-from ssdiff_cli.rasters.bands import Bands
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.geometry.area_of_interest import parse_crs
 from ssdiff_cli.rasters.geometry.grid_map import SeparableMap
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.bands import Bands
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.classical.registry import find
 from ssdiff_models.errors import InputError, ResourceError, SsdiffError
 from ssdiff_models.fusion.model_fuser import ModelFuser

@@ -8,7 +8,7 @@ import numpy as np
 from ssdiff_cli.device import BYTES_PER_PIXEL, DeviceChoice
 from ssdiff_cli.jobs.sharpen.method import Fusion
 from ssdiff_cli.rasters.gdal import CACHE_MEGABYTES
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.fusion.stream import LocalFuser
 from ssdiff_models.scene.windows import Window

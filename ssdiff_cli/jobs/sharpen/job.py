@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ssdiff_cli.device import DeviceOptions
-from ssdiff_cli.rasters.pair import PairOptions
+from ssdiff_cli.rasters.reading.pair import PairOptions
 from ssdiff_cli.rasters.writer import SinkOptions
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ssdiff_cli.device import DeviceChoice, choose
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.project import ROUNDS
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
-from ssdiff_cli.rasters.pair import open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 

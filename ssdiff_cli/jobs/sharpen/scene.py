@@ -10,7 +10,7 @@ from ssdiff_cli.jobs.sharpen import shift as shifts
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import doubts
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift

@@ -9,7 +9,7 @@ from affine import Affine
 
 from ssdiff_cli.device import processor_threads
 from ssdiff_cli.rasters.geometry.ms_shift import unmoved
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.errors import InputError
 from ssdiff_models.parallel.threads import ordered_map, single_threaded
 from ssdiff_models.registration.drift import Drift

@@ -7,7 +7,7 @@ from pathlib import Path
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.rasters.journal import Journal
 from ssdiff_cli.rasters.metadata import read_provenance
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.shards import own_path
 from ssdiff_cli.rasters.writer import RasterSink, SinkOptions, open_sink
 from ssdiff_models.errors import UsageError

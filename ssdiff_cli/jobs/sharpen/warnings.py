@@ -5,9 +5,9 @@ from math import inf
 
 import numpy as np
 
-from ssdiff_cli.rasters.alpha import alpha_with_data
 from ssdiff_cli.rasters.geometry.elevation import without_heights
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.bands import alpha_with_data
+from ssdiff_cli.rasters.reading.pair import ScenePair
 
 __all__ = ["doubts"]
 

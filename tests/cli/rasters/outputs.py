@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_cli.rasters.store import TileFile
 from ssdiff_cli.rasters.writer import SinkOptions, open_sink
 from ssdiff_models.scene.windows import TileGrid

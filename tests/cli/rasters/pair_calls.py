@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError, UsageError
 from tests.cli.rasters.fields import Rasters, north_up
 

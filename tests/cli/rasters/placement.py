@@ -3,7 +3,7 @@
 import numpy as np
 from affine import Affine
 
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.scene.source import ms_window
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import north_up, plane

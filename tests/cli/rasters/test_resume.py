@@ -12,7 +12,7 @@ import rasterio
 
 from ssdiff_cli.rasters import recorder, writer
 from ssdiff_cli.rasters.merge import merge_shards
-from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.shards import Shard, shard_path
 from ssdiff_cli.rasters.writer import SinkOptions, open_sink
 from ssdiff_models.errors import InputError, UsageError

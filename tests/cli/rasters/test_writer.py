@@ -10,7 +10,7 @@ import pytest
 import rasterio
 
 from ssdiff_cli.rasters.blocks import Assembler
-from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.tiff import ArrayTag, read_pages
 from ssdiff_cli.rasters.writer import SinkOptions, check_output, open_sink
 from ssdiff_models.errors import ResourceError, SsdiffError, UsageError

@@ -11,7 +11,7 @@ from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
 from ssdiff_cli.jobs.evaluate.samples.sample import Fuser, Sample
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import LOCAL_BLOCK, Fusion, bind
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles
 from ssdiff_models.scene.dtypes import cast

@@ -20,7 +20,7 @@ from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import bind
 from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
 from ssdiff_cli.jobs.sharpen.scene import open_scene
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.scene import sensors

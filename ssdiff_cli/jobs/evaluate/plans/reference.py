@@ -14,7 +14,7 @@ from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_bands,
 from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Event, Fused, Sample, Scored, Settings, crop_slices
 from ssdiff_cli.jobs.evaluate.samples.windows import has_block, sample_windows, window_count, window_side
 from ssdiff_cli.jobs.evaluate.scores import Scores, UnitName
-from ssdiff_cli.rasters.stats import sample_statistics
+from ssdiff_cli.rasters.reading.statistics import sample_statistics
 from ssdiff_models import metrics
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene import sensors

@@ -8,9 +8,9 @@ import torch
 from affine import Affine
 
 from ssdiff_cli.jobs.evaluate.report.quicklook import Picture, busiest, colour_bands, fit, label, sheet, stretch_of
-from ssdiff_cli.rasters.bands import select_bands
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.bands import select_bands
+from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_cli.rasters.whole_raster import read_whole, write_png
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, psnr, sam

@@ -8,7 +8,7 @@ import torch
 
 from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Sample, crop_slices, interpolate
 from ssdiff_cli.jobs.evaluate.samples.windows import aligned, has_block, pieces, sample_windows, window_count, window_side
-from ssdiff_cli.rasters.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import upsample

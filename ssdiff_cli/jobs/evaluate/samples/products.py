@@ -9,8 +9,8 @@ import numpy as np
 from affine import Affine
 
 from ssdiff_cli.jobs.evaluate.samples.sample import Sample
-from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.gdal import open_raster
+from ssdiff_cli.rasters.reading.bands import Bands, select_bands
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window

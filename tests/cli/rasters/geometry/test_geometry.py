@@ -9,7 +9,7 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
 from ssdiff_models.consistency.target import PlacedAnchor, anchor_of
 from ssdiff_models.scene.source import GivenMs, PlacedMs, ms_window

@@ -7,17 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio.windows
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.fill import fill_invalid, fill_margin
 from ssdiff_cli.rasters.gdal import GDAL_ERRORS, header_errors
-from ssdiff_cli.rasters.resample import reflect
+from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
+from ssdiff_cli.rasters.reading.resample import reflect
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["Bands", "FilledWindow", "select_bands", "zero_signal"]
+__all__ = ["Bands", "FilledWindow", "alpha_with_data", "select_bands", "zero_signal"]
+
+LOOK = 256
+"""Pixels on an axis of the thumbnail that an alpha band is judged by."""
+SOFT = 0.1
+"""Part of it that may be half transparent, at seams and edges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,3 +197,17 @@ def _masked(dataset: DatasetReader, indexes: tuple[int, ...]) -> tuple[int, ...]
     own = [i for i in indexes if not derived & set(dataset.mask_flag_enums[i - 1])]
     shared = [i for i in own if MaskFlags.per_dataset in dataset.mask_flag_enums[i - 1]]
     return tuple(i for i in own if i not in shared[1:])
+
+
+def alpha_with_data(bands: Bands) -> tuple[int, ...]:
+    """Returns the alpha bands that are half transparent in more places than a mask is."""
+    return tuple(index for index in bands.alpha if _half_transparent(bands, index) > SOFT)
+
+
+def _half_transparent(bands: Bands, index: int) -> float:
+    shape = (min(bands.rows, LOOK), min(bands.cols, LOOK))
+    try:
+        alpha = bands.dataset.read(index, out_shape=shape, resampling=Resampling.nearest)
+    except GDAL_ERRORS:
+        return 0.0  # reading the scene will say what is wrong with the file
+    return float(((alpha > 0) & (alpha < alpha.max())).mean())

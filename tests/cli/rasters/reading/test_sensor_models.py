@@ -8,7 +8,7 @@ import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
-from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.source import ms_window
 from ssdiff_models.scene.windows import Window

@@ -16,15 +16,15 @@ import numpy.typing as npt
 from affine import Affine
 from rasterio.crs import CRS
 
-from ssdiff_cli.rasters.bands import Bands
 from ssdiff_cli.rasters.gdal import open_raster
 from ssdiff_cli.rasters.geometry.area_of_interest import PixelRegion
 from ssdiff_cli.rasters.geometry.georeference import Georeference
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, GeneralMap, SeparableMap, Vector
-from ssdiff_cli.rasters.given import MsWindow
-from ssdiff_cli.rasters.prepare import RESAMPLED_RATIO, PairOptions, Prepared, prepare_pair
-from ssdiff_cli.rasters.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
-from ssdiff_cli.rasters.stats import sample_statistics
+from ssdiff_cli.rasters.reading.bands import Bands
+from ssdiff_cli.rasters.reading.native_ms import MsWindow
+from ssdiff_cli.rasters.reading.pair_geometry import RESAMPLED_RATIO, PairOptions, Prepared, prepare_pair
+from ssdiff_cli.rasters.reading.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
+from ssdiff_cli.rasters.reading.statistics import sample_statistics
 from ssdiff_models.scene.source import BoolArray, FloatArray, GivenMs, Patch, PlacedMs, ms_window
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window

@@ -9,8 +9,8 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
 
-from ssdiff_cli.rasters.fill import fill_invalid, fill_margin
-from ssdiff_cli.rasters.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
+from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.source import MS_HALO, Patch, ms_window
 from ssdiff_models.scene.windows import Window

@@ -9,7 +9,6 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.bands import Bands, select_bands
 from ssdiff_cli.rasters.gdal import header_errors
 from ssdiff_cli.rasters.geometry.area_of_interest import (
     PixelRegion,
@@ -33,6 +32,7 @@ from ssdiff_cli.rasters.geometry.georeference import (
 )
 from ssdiff_cli.rasters.geometry.grid_map import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
 from ssdiff_cli.rasters.geometry.ms_shift import moved, unmoved
+from ssdiff_cli.rasters.reading.bands import Bands, select_bands
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.registration.surface import Surface
 from ssdiff_models.scene.windows import Window

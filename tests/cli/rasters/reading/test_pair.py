@@ -11,7 +11,7 @@ from affine import Affine
 from pyproj.transformer import TransformerGroup
 
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.sampling import sample_windows
 from ssdiff_models.scene.windows import Window

@@ -1,6 +1,6 @@
 """Radiometry of a whole scene from a bounded sample that does not depend on tiles, areas of interest or overviews."""
 
-from ssdiff_cli.rasters.bands import Bands
+from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.sampling import describe, sample_windows
 from ssdiff_models.scene.statistics import BandStatistics

@@ -1,0 +1,1 @@
+"""Pairs of rasters as scenes: bands, geometry, resampling, statistics."""
