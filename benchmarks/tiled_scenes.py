@@ -7,7 +7,7 @@ import rasterio
 from rasterio.windows import Window
 
 from benchmarks.scenes import BLOCK, GSD, RATIO, pair_paths, pair_profile, pixels
-from ssdiff_cli.rasters.tiff import Page, read_pages
+from ssdiff_cli.rasters.writing.tiff_tiles import Page, read_pages
 
 __all__ = ["write_repeated_pair"]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from ssdiff_cli.rasters.shards import Shard
+from ssdiff_cli.rasters.writing.shards import Shard
 from ssdiff_models.errors import UsageError
 
 __all__ = ["number_of", "read_shard"]

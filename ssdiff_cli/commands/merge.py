@@ -24,7 +24,7 @@ def merge(
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import processor_threads
     from ssdiff_cli.rasters.gdal import raster_env
-    from ssdiff_cli.rasters.merge import merge_shards
+    from ssdiff_cli.rasters.writing.merge import merge_shards
 
     with raster_env(num_threads=1), console.tile_progress("merging") as progress:
         merge_shards(

@@ -6,7 +6,7 @@ from pathlib import Path
 from affine import Affine
 
 from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
-from ssdiff_cli.rasters.writer import check_output
+from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models.errors import UsageError
 from ssdiff_models.simulation import SceneSpec, simulate
 

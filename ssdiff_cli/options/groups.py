@@ -7,7 +7,7 @@ from ssdiff_models.errors import UsageError
 
 if TYPE_CHECKING:
     from ssdiff_cli.rasters.reading.pair import PairOptions
-    from ssdiff_cli.rasters.writer import SinkOptions
+    from ssdiff_cli.rasters.writing.sink import SinkOptions
 
 __all__ = ["pair_options", "registration", "sink_options"]
 
@@ -100,7 +100,7 @@ def sink_options(
     """
     from ssdiff_cli.device import processor_threads
     from ssdiff_cli.launcher import read_shard
-    from ssdiff_cli.rasters.writer import SinkOptions
+    from ssdiff_cli.rasters.writing.sink import SinkOptions
 
     return SinkOptions(
         format=file_format,

@@ -6,7 +6,7 @@ import pytest
 import rasterio
 
 from ssdiff_cli.launcher import read_shard
-from ssdiff_cli.rasters.shards import Shard
+from ssdiff_cli.rasters.writing.shards import Shard
 from ssdiff_models.errors import UsageError
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory

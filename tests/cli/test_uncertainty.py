@@ -8,8 +8,8 @@ import pytest
 import rasterio
 
 from ssdiff_cli.jobs.sharpen.run import FusionOptions, SharpenJob, sharpen
-from ssdiff_cli.rasters import writer
-from ssdiff_cli.rasters.finish import place_output
+from ssdiff_cli.rasters.writing import sink
+from ssdiff_cli.rasters.writing.finish import place_output
 from ssdiff_models.errors import UsageError
 from tests.cli.calls import refusal, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -44,7 +44,7 @@ def broken_off(made: SharpenJob, monkeypatch: pytest.MonkeyPatch) -> None:
         place_output(part, output, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "place_output", place)
+        patch.setattr(sink, "place_output", place)
         with pytest.raises(KeyboardInterrupt):
             sharpen(made, quiet)
 

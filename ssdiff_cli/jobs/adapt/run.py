@@ -18,7 +18,7 @@ from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import mtf_gains
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.writer import check_output
+from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError

@@ -5,7 +5,7 @@ from typing import Literal
 
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.rasters.reading.pair import PairOptions
-from ssdiff_cli.rasters.writer import SinkOptions
+from ssdiff_cli.rasters.writing.sink import SinkOptions
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport"]
 

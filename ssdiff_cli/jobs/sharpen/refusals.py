@@ -3,8 +3,8 @@
 import os
 
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
-from ssdiff_cli.rasters.shards import own_path
-from ssdiff_cli.rasters.writer import check_output
+from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 

@@ -19,7 +19,7 @@ from ssdiff_cli.jobs.sharpen.resume_key import settings_key
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.uncertainty import check_named_spread, open_spread, spread_is_named
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.writer import RasterSink, open_sink
+from ssdiff_cli.rasters.writing.sink import RasterSink, open_sink
 from ssdiff_models.fusion.model_fuser import ModelFuser
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport", "plan", "sharpen"]

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.rasters.journal import Journal
-from ssdiff_cli.rasters.metadata import read_provenance
 from ssdiff_cli.rasters.reading.pair import ScenePair
-from ssdiff_cli.rasters.shards import own_path
-from ssdiff_cli.rasters.writer import RasterSink, SinkOptions, open_sink
+from ssdiff_cli.rasters.writing.journal import Journal
+from ssdiff_cli.rasters.writing.metadata import read_provenance
+from ssdiff_cli.rasters.writing.shards import own_path
+from ssdiff_cli.rasters.writing.sink import RasterSink, SinkOptions, open_sink
 from ssdiff_models.errors import UsageError
 
 __all__ = ["check_named_spread", "open_spread", "spread_is_named"]

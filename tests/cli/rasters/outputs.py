@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
-from ssdiff_cli.rasters.store import TileFile
-from ssdiff_cli.rasters.writer import SinkOptions, open_sink
+from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
+from ssdiff_cli.rasters.writing.tile_file import TileFile
 from ssdiff_models.scene.windows import TileGrid
 from tests.cli.rasters.fields import Array, Rasters, north_up
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,14 @@ import shapely
 
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.writing.tile_file import TileFile
 from ssdiff_models.errors import UsageError
 
-__all__ = ["Journal", "RunKey", "run_key"]
+__all__ = ["SYNC_SECONDS", "Journal", "Recorder", "RunKey", "current_boot", "run_key"]
+
+SYNC_SECONDS = 30.0
+"""What a crash of the machine may cost, in work."""
+
 
 VERSION = 2
 
@@ -152,3 +158,29 @@ class Journal:
         """Ends the journal."""
         self.path.unlink(missing_ok=True)
         self.path.with_name(f"{self.path.name}.new").unlink(missing_ok=True)
+
+
+def current_boot() -> str | None:
+    """Returns what changes when the machine starts anew; None where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+class Recorder:
+    """Tells the journal of whole tile rows."""
+
+    def __init__(self, store: TileFile, journal: Journal, key: RunKey) -> None:
+        """Takes a file that is at a whole tile row; what an earlier run left in it is waited for with the first further row."""
+        self._store, self._journal, self._key = store, journal, key
+        self._boot = current_boot()
+        self._safe = 0, 0
+        self._synced = float("-inf") if store.rows_done else time.monotonic()
+
+    def __call__(self, tile_rows: int) -> None:
+        """Notes that so many tile rows are in the file."""
+        if self._boot is None or time.monotonic() - self._synced >= SYNC_SECONDS:
+            self._store.sync()
+            self._safe, self._synced = (tile_rows, self._store.size), time.monotonic()
+        self._journal.record(self._key, (tile_rows, self._store.size), safe=self._safe, boot=self._boot)

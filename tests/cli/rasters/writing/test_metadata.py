@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 from rio_cogeo.cogeo import cog_validate
 
 from ssdiff_cli.rasters.reading.pair import PairOptions
-from ssdiff_cli.rasters.writer import SinkOptions
+from ssdiff_cli.rasters.writing.sink import SinkOptions
 from tests.cli.rasters.fields import Rasters, north_up
 from tests.cli.rasters.outputs import run
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import rasterio
 
-from ssdiff_cli.rasters import recorder, writer
-from ssdiff_cli.rasters.merge import merge_shards
 from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
-from ssdiff_cli.rasters.shards import Shard, shard_path
-from ssdiff_cli.rasters.writer import SinkOptions, open_sink
+from ssdiff_cli.rasters.writing import journal, sink
+from ssdiff_cli.rasters.writing.merge import merge_shards
+from ssdiff_cli.rasters.writing.shards import Shard, shard_path
+from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
 from ssdiff_models.errors import InputError, UsageError
 from tests.cli.rasters.fields import Rasters
 from tests.cli.rasters.outputs import SMALL_TILES, make_pair, run, stored
@@ -109,12 +109,12 @@ def test_after_a_crash_of_the_machine_only_what_was_on_the_disk_counts(
 ) -> None:
     paths, output, whole = make_pair(rasters), tmp_path / "out.tif", tmp_path / "whole.tif"
     run(paths, str(whole), TILED)
-    monkeypatch.setattr(recorder, "SYNC_SECONDS", seconds)
+    monkeypatch.setattr(journal, "SYNC_SECONDS", seconds)
     if boot is None:  # a system that does not tell: every row waits for the disk
-        monkeypatch.setattr(recorder, "current_boot", lambda: None)
+        monkeypatch.setattr(journal, "current_boot", lambda: None)
     interrupted(paths, output)
     assert json.loads((tmp_path / "out.tif.journal.json").read_text())["tile_rows"] == 3
-    monkeypatch.setattr(writer, "current_boot", lambda: boot)
+    monkeypatch.setattr(sink, "current_boot", lambda: boot)
     assert run(paths, str(output), TILED) == BLOCKS - 5 * rows
     assert output.read_bytes() == whole.read_bytes()
 

@@ -9,10 +9,10 @@ import rasterio
 import rasterio.shutil
 from rasterio.io import MemoryFile
 
-from ssdiff_cli.rasters.cogtags import restore_band_tags
 from ssdiff_cli.rasters.gdal import GDAL_ERRORS
-from ssdiff_cli.rasters.profile import OutputProfile
-from ssdiff_cli.rasters.refusals import refused_options
+from ssdiff_cli.rasters.writing.cog_band_tags import restore_band_tags
+from ssdiff_cli.rasters.writing.option_errors import refused_options
+from ssdiff_cli.rasters.writing.profile import OutputProfile
 from ssdiff_models.errors import ResourceError
 
 __all__ = ["check_cog_options", "place_output"]

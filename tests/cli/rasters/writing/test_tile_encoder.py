@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssdiff_cli.rasters import encode
-from ssdiff_cli.rasters.blocks import Assembler, TileRun
-from ssdiff_cli.rasters.encode import encode_run, encode_with_gdal
-from ssdiff_cli.rasters.profile import OutputProfile
+from ssdiff_cli.rasters.writing import tile_encoder
+from ssdiff_cli.rasters.writing.profile import OutputProfile
+from ssdiff_cli.rasters.writing.tile_assembler import Assembler, TileRun
+from ssdiff_cli.rasters.writing.tile_encoder import encode_run, encode_with_gdal
 from ssdiff_models.scene.windows import Window
 
 DEFAULTS = {"BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO", "TILED": "YES"}
@@ -63,7 +63,7 @@ def test_plain_tiles_are_gdals_bytes(
     ],
 )
 def test_whatever_else_is_asked_for_is_gdals_work(option: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "_plain", None)
+    monkeypatch.setattr(tile_encoder, "_plain", None)
     wanted = profile(3, "uint16", None, **{option: value})
     run = tiles(3, "uint16", 0)
     assert encode_run(run, wanted) == encode_with_gdal(run, wanted)

@@ -9,7 +9,7 @@ import numpy as np
 import rasterio.dtypes
 
 from ssdiff_cli.rasters.reading.pair import ScenePair
-from ssdiff_cli.rasters.shards import Shard
+from ssdiff_cli.rasters.writing.shards import Shard
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene.windows import Window
 

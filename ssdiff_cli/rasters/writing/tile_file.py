@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ssdiff_cli.rasters.tiff import Page, read_pages
+from ssdiff_cli.rasters.writing.tiff_tiles import Page, read_pages
 from ssdiff_models.errors import ResourceError, UsageError
 
 __all__ = ["TileFile", "TilePlanes", "blank_template", "disk_errors", "lock_part"]

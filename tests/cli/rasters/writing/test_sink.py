@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import rasterio
 
-from ssdiff_cli.rasters.blocks import Assembler
 from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
-from ssdiff_cli.rasters.tiff import ArrayTag, read_pages
-from ssdiff_cli.rasters.writer import SinkOptions, check_output, open_sink
+from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
+from ssdiff_cli.rasters.writing.tiff_tiles import ArrayTag, read_pages
+from ssdiff_cli.rasters.writing.tile_assembler import Assembler
 from ssdiff_models.errors import ResourceError, SsdiffError, UsageError
 from ssdiff_models.scene.windows import TileGrid, Window
 from tests.cli.rasters.fields import Rasters, north_up
@@ -153,7 +154,7 @@ def test_a_disk_that_fills_up_is_a_matter_of_resources(rasters: Rasters, tmp_pat
 
 
 def test_the_full_device_is_named(rasters: Rasters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ssdiff_cli.rasters.store import TileFile
+    from ssdiff_cli.rasters.writing.tile_file import TileFile
 
     def full(self: TileFile, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -12,65 +12,25 @@ When the `with` body ends without an error the file appears under its final name
 finished stays as ``OUT.part`` with ``OUT.journal.json``, and the same command continues there.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ssdiff_cli.rasters.blocks import Assembler, TileRun
-from ssdiff_cli.rasters.encode import EncodedRun, encode_run, make_template, try_encoding
-from ssdiff_cli.rasters.finish import check_cog_options, place_output
-from ssdiff_cli.rasters.journal import Journal, RunKey, run_key
-from ssdiff_cli.rasters.profile import OutputProfile, SinkOptions, output_profile
 from ssdiff_cli.rasters.reading.pair import ScenePair
-from ssdiff_cli.rasters.recorder import Recorder, current_boot
-from ssdiff_cli.rasters.settle import settle
-from ssdiff_cli.rasters.shards import ShardNote, own_path
-from ssdiff_cli.rasters.store import TileFile, disk_errors, lock_part
-from ssdiff_models.errors import UsageError
+from ssdiff_cli.rasters.writing.finish import check_cog_options, place_output
+from ssdiff_cli.rasters.writing.journal import Journal, Recorder, RunKey, current_boot, run_key
+from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.profile import OutputProfile, SinkOptions, output_profile
+from ssdiff_cli.rasters.writing.shards import ShardNote, own_path
+from ssdiff_cli.rasters.writing.tile_assembler import Assembler, TileRun
+from ssdiff_cli.rasters.writing.tile_encoder import EncodedRun, encode_run, make_template, settle, try_encoding
+from ssdiff_cli.rasters.writing.tile_file import TileFile, disk_errors, lock_part
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import TileGrid, Window
 
-__all__ = ["RasterSink", "SinkOptions", "check_output", "open_sink"]
-
-
-def check_output(output: str, *, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
-    """Refuses, before any work, an output that could not be written at the end.
-
-    Raises:
-        UsageError: When it exists and `overwrite` is off, is an input or a device, or its folder is missing or closed.
-    """
-    path = Path(output)
-    _check_kind(output, path)
-    if _holds(path.exists) and any(_holds(Path(name).exists) and path.samefile(name) for name in inputs):
-        raise UsageError(f"{output}: is also an input; choose another output")
-    if _holds(path.exists) and not overwrite:
-        raise UsageError(f"{output}: exists; pass --overwrite to replace it")
-    if not _holds(path.parent.is_dir):
-        raise UsageError(f"{output}: there is no folder {path.parent}; create it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{output}: no permission to write into {path.parent}; choose another folder")
-
-
-def _check_kind(output: str, path: Path) -> None:
-    if output in {"", "-"}:
-        raise UsageError(f"output {output!r}: a GeoTIFF cannot be written into a pipe; name a file")
-    if output.startswith("/vsi") or "://" in output:
-        raise UsageError(f"{output}: the output must be a local file; copy it afterwards")
-    if _holds(path.is_dir):
-        raise UsageError(f"{output}: is a folder; name a file in it")
-    if _holds(path.exists) and not _holds(path.is_file):
-        raise UsageError(f"{output}: is no regular file, and the output would take its place; name another one")
-
-
-def _holds(question: Callable[[], bool]) -> bool:
-    """Whether a path is what is asked; nothing is where it must not be looked for, or cannot have such a name."""
-    try:
-        return question()
-    except OSError:
-        return False
+__all__ = ["RasterSink", "SinkOptions", "open_sink"]
 
 
 class RasterSink:

@@ -10,9 +10,9 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 
-from ssdiff_cli.rasters.cogtags import PADDING, padding_for
 from ssdiff_cli.rasters.geometry.georeference import compose
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.writing.cog_band_tags import PADDING, padding_for
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["place_keywords", "read_provenance", "write_metadata"]

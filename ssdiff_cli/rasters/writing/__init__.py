@@ -1,0 +1,1 @@
+"""Outputs: tiles, journal, shards, metadata, and the last rename."""
