@@ -7,7 +7,6 @@ import numpy.typing as npt
 import pytest
 import torch
 from scipy.ndimage import map_coordinates
-from tests.models.test_consistency import BOUND, GAINS, scene
 from torch import Tensor
 
 from ssdiff_models.consistency.clipping import Limits
@@ -18,6 +17,7 @@ from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.degrade import correlate, reduce_ms
 from ssdiff_models.resampling.taps import mtf_kernel
 from ssdiff_models.scene.source import PlacedMs
+from tests.models.consistency.test_project import BOUND, GAINS, scene
 
 Array = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.resampling import degrade
+from ssdiff_models.resampling import degrade, taps, upsample
 from ssdiff_models.scene import sensors
 
 DOUBLE = 1e-12
@@ -41,21 +41,21 @@ def near(one: Tensor, other: Tensor, tolerance: float = DOUBLE) -> bool:
 )
 def test_mtf_kernels_are_the_toolboxs(stored: Kernels, name: str, sensor: str) -> None:
     gains = sensors.get(sensor).ms_gains
-    assert near(torch.stack([degrade.mtf_kernel(gain, 4) for gain in gains]), stored(name))
+    assert near(torch.stack([taps.mtf_kernel(gain, 4) for gain in gains]), stored(name))
 
 
 @pytest.mark.parametrize(("name", "sensor"), [("MTFPAN_QB", "qb"), ("MTFPAN_WV3", "wv3"), ("MTFPAN_none", "generic")])
 def test_pan_kernels_are_the_toolboxs(stored: Kernels, name: str, sensor: str) -> None:
-    assert near(degrade.mtf_kernel(sensors.get(sensor).pan_gain, 4), stored(name))
+    assert near(taps.mtf_kernel(sensors.get(sensor).pan_gain, 4), stored(name))
 
 
 def test_the_low_pass_is_the_toolboxs(stored: Kernels) -> None:
-    assert near(degrade.lowpass_kernel(4), stored("LPfilterGauss"))
+    assert near(taps.lowpass_kernel(4), stored("LPfilterGauss"))
 
 
 def test_the_interpolator_is_the_toolboxs(stored: Kernels) -> None:
     impulse, expected = stored("interp23tap_impulse_in"), stored("interp23tap_impulse_out")
-    assert near(degrade.interp23(impulse[None], 4)[0], expected)
+    assert near(upsample.interp23(impulse[None], 4)[0], expected)
 
 
 def test_imresize_is_the_toolboxs(stored: Kernels) -> None:
@@ -70,17 +70,17 @@ def test_wald_reproduces_the_toolboxs_reduced_pair(golden: Path) -> None:
     gains = sensors.get("ge1").ms_gains
     # The stored arrays are float32.
     assert near(degrade.mtf_filter(truth, gains, 4)[:, 2::4, 2::4], coarse, 1e-4)
-    assert near(degrade.interp23(coarse, 4), lms, 1e-4)
+    assert near(upsample.interp23(coarse, 4), lms, 1e-4)
     assert near(degrade.imresize_bicubic(pan, 4), reduced, 1e-4)
     # The toolbox does not normalise its kernel; at unit gain the difference is a factor.
     ours = degrade.reduce_ms(truth, gains, 4, phase=2)
-    assert near(ours * degrade.mtf_kernel(gains[0], 4).sum(), coarse, 1e-4)
+    assert near(ours * taps.mtf_kernel(gains[0], 4).sum(), coarse, 1e-4)
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
 @pytest.mark.parametrize("gain", [0.15, 0.3, 0.5])
 def test_a_filters_gain_at_nyquist_is_the_mtf(gain: float, ratio: int) -> None:
-    kernel = degrade.mtf_kernel(gain, ratio)
+    kernel = taps.mtf_kernel(gain, ratio)
     step = torch.arange(-20, 21, dtype=torch.float64)
     wave = torch.cos(torch.pi * step / ratio)
     # The window of the design widens the response a little.
@@ -92,7 +92,7 @@ def test_a_filters_gain_at_nyquist_is_the_mtf(gain: float, ratio: int) -> None:
 @pytest.mark.parametrize("gain", [0.0, 1.0, -0.1, 2.0])
 def test_impossible_gains_are_refused(gain: float) -> None:
     with pytest.raises(UsageError, match=str(gain)):
-        degrade.mtf_kernel(gain, 4)
+        taps.mtf_kernel(gain, 4)
 
 
 def naive_correlation(image: Tensor, kernel: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ def test_shifting_reproduces_polynomials(first: tuple[float, float]) -> None:
     def poly(rows: Tensor, cols: Tensor) -> Tensor:
         return (1 + rows - 2 * rows**3 + rows**7)[:, None] * (1 - cols**2 + cols**9)
 
-    moved = degrade.shift_image(poly(x, y), first)
+    moved = upsample.shift_image(poly(x, y), first)
     expected = poly(x + first[0] / 40, y + first[1] / 50)
     assert near(moved[10:-10, 10:-10], expected[10:-10, 10:-10], 1e-9)
     if first == (0.0, 0.0):
@@ -164,8 +164,8 @@ def test_shifting_reproduces_polynomials(first: tuple[float, float]) -> None:
 @pytest.mark.parametrize("ratio", [2, 4])
 def test_upsampling_at_half_a_ratio_is_the_23_tap_interpolator(ratio: int) -> None:
     ms, halo = noise(3, 36, 40), 10
-    result = degrade.upsample(ms, ratio, ratio / 2, halo)
-    expected = degrade.interp23(ms, ratio)[:, halo * ratio : -halo * ratio, halo * ratio : -halo * ratio]
+    result = upsample.upsample(ms, ratio, ratio / 2, halo)
+    expected = upsample.interp23(ms, ratio)[:, halo * ratio : -halo * ratio, halo * ratio : -halo * ratio]
     assert near(result, expected, 1e-11)
 
 
@@ -180,31 +180,31 @@ def test_upsampling_reproduces_polynomials_at_its_phase(ratio: int, phase: float
 
     ms = poly(at)[:, None] * (1 - at + at**3)
     expected = poly(fine)[:, None] * (1 - fine + fine**3)
-    assert near(degrade.upsample(ms[None], ratio, phase, halo)[0], expected, 1e-9)
+    assert near(upsample.upsample(ms[None], ratio, phase, halo)[0], expected, 1e-9)
 
 
 @pytest.mark.parametrize("phase", [1.5, 2.0])
 def test_upsampling_a_window_is_a_window_of_the_whole(phase: float) -> None:
     ms, halo = noise(2, 50, 50), 10
-    whole = degrade.upsample(ms, 4, phase, halo)
-    part = degrade.upsample(ms[:, 5:40, 8:45], 4, phase, halo)
+    whole = upsample.upsample(ms, 4, phase, halo)
+    part = upsample.upsample(ms[:, 5:40, 8:45], 4, phase, halo)
     assert near(part, whole[:, 20 : 20 + part.shape[1], 32 : 32 + part.shape[2]])
 
 
 def test_small_halos_are_refused() -> None:
     with pytest.raises(UsageError, match="halo of 7"):
-        degrade.upsample(noise(1, 20, 20), 4, 1.5, 4)
+        upsample.upsample(noise(1, 20, 20), 4, 1.5, 4)
 
 
 def test_the_interpolator_knows_its_ratios() -> None:
     with pytest.raises(UsageError, match="got 3"):
-        degrade.interp23(noise(1, 8, 8), 3)
+        upsample.interp23(noise(1, 8, 8), 3)
 
 
 def test_degrading_what_was_interpolated_gives_it_back() -> None:
     yx = torch.arange(40, dtype=torch.float64)
     ms = (torch.sin(yx / 6)[:, None] * torch.cos(yx / 7))[None]
-    lms = degrade.upsample(ms, 4, 1.5, 10)
+    lms = upsample.upsample(ms, 4, 1.5, 10)
     again = degrade.reduce_ms(lms, (0.7,), 4, 1.5)[0]
     # A smooth image passes the MTF nearly unchanged.
     assert near(again[6:-6, 6:-6], ms[0, 10:-10, 10:-10][6:-6, 6:-6], 0.02)
