@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.models.test_tiles import grids, grids_and_areas
+from tests.models.scene.test_windows import grids, grids_and_areas
 
 from ssdiff_models.fusion.blending import Blender, needed, ramp, row_major, weights
 from ssdiff_models.scene.source import FloatArray
