@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.models.scene.test_windows import grids, grids_and_areas
 
 from ssdiff_models.fusion.blending import Blender, needed, ramp, row_major, weights
 from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.windows import TileGrid, Window
+from tests.models.scene.test_windows import grids, grids_and_areas
 
 # Two float32 weights and their sum.
 ROUNDING = 1e-6
