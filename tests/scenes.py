@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ssdiff_cli.jobs.simulate import ms_transform, pan_transform
 from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
 from ssdiff_models.scene.sensors import Sensor, get
-from ssdiff_models.simulation import SceneSpec, SimulatedPair, simulate
+from ssdiff_models.simulation import SceneSpec, SimulatedPair, simulate_pair
 
 Pixels = npt.NDArray[np.generic]
 Mask = npt.NDArray[np.bool_]
@@ -45,7 +45,7 @@ class Scene:
 @lru_cache(maxsize=32)
 def simulated(spec: SceneSpec) -> SimulatedPair:
     """Scenes are drawn once per test session; their arrays are read-only."""
-    pair = simulate(spec)
+    pair = simulate_pair(spec)
     for image in (pair.pan, pair.ms, pair.truth):
         image.flags.writeable = False
     return pair

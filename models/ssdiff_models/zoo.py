@@ -9,7 +9,7 @@ from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError
 from ssdiff_models.scene.sensors import get
 
-__all__ = ["Entry", "find", "locate", "nearest", "shipped"]
+__all__ = ["Entry", "find_model", "locate", "nearest", "shipped"]
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -72,16 +72,16 @@ def locate(name: str) -> Path:
 
 
 def nearest(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
-    """Returns the shipped model to begin with for a scene that none may serve: `find`, or the nearest of another ratio.
+    """Returns the shipped model to begin with for a scene that none may serve: `find_model`, or the nearest of another ratio.
 
     Raises:
         ModelError: When no model is shipped.
     """
     ratios = sorted({entry.ratio for entry in shipped()}, key=lambda known: (abs(known - ratio), known))
-    return find(bands=bands, ratio=ratios[0] if ratios else ratio, sensor=sensor)
+    return find_model(bands=bands, ratio=ratios[0] if ratios else ratio, sensor=sensor)
 
 
-def find(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
+def find_model(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
     """Returns the shipped model for a scene: of its ratio and band count, trained on its sensor where one was.
 
     Where none has the band count, the one whose groups of bands cover the scene best is taken.

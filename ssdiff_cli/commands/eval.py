@@ -144,10 +144,10 @@ def evaluate(
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.device import DeviceOptions
     from ssdiff_cli.jobs.evaluate.method_names import parse_methods
-    from ssdiff_cli.jobs.evaluate.request import ModelChoice, Request
+    from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, ModelChoice
     from ssdiff_cli.jobs.evaluate.run import Outputs, run_evaluation
 
-    request = Request(
+    request = EvaluationRequest(
         reduced=reduced_res,
         full=full_res,
         dataset=dataset,

@@ -112,7 +112,7 @@ def train(
     import os
 
     from ssdiff_cli.device import DeviceOptions
-    from ssdiff_cli.jobs.train.setup import Request, prepared
+    from ssdiff_cli.jobs.train.setup import TrainingRequest, prepared
 
     flags: Mapping[str, Mapping[str, Any]] = {
         "data": {"sources": sources, "valid": valid, "bands": bands, "ratio": ratio, "prior": prior, "without": without},
@@ -120,7 +120,7 @@ def train(
         "network": {"dim": dim, "window": window},
         "run": {"validate_every": validate_every, "precision": precision, "compile": compiled},
     }
-    request = Request(
+    request = TrainingRequest(
         output=output,
         flags=tuple((part, name, value) for part, given in flags.items() for name, value in given.items() if value is not None),
         changes=tuple(changes or ()),

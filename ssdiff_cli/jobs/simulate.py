@@ -8,7 +8,7 @@ from affine import Affine
 from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
 from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models.errors import UsageError
-from ssdiff_models.simulation import SceneSpec, simulate
+from ssdiff_models.simulation import SceneSpec, simulate_pair
 
 __all__ = ["SceneFiles", "SimulationJob", "ms_transform", "simulate_scene"]
 
@@ -50,7 +50,7 @@ def simulate_scene(job: SimulationJob) -> SceneFiles:
     files = SceneFiles(pan=job.folder / "pan.tif", ms=job.folder / "ms.tif", truth=job.folder / "truth.tif")
     _prepare(job, files)
     spec, sensor = job.spec, job.spec.sensor
-    pair = simulate(spec)
+    pair = simulate_pair(spec)
     place = pan_transform(sensor.pan_gsd)
     tags = {"SENSOR": sensor.name, "SSDIFF_SIMULATED": f"{sensor.title}, size {spec.size}, seed {spec.seed}"}
     write_geotiff(files.pan, pair.pan, GeoTiff(transform=place, crs=_CRS, names=("pan",), tags=tags))

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_cli.jobs.evaluate.scores import Pixels
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
-__all__ = ["Dataset", "guess_sensor", "open_dataset"]
+__all__ = ["Dataset", "Pixels", "guess_sensor", "open_dataset"]
+
+Pixels = npt.NDArray[np.floating[Any]]
+"""Images in DN: float32, or float64 where a test set is stored so (a rounded half is another integer for Q2n)."""
+
 
 _NAMES = {"ms": ("ms", "I_MS_LR"), "lms": ("lms", "I_MS"), "pan": ("pan", "I_PAN"), "gt": ("gt", "I_GT")}
 """What each array is called by PanCollection and by the DLPan toolbox."""

@@ -8,8 +8,8 @@ import rasterio
 import torch
 from affine import Affine
 
-from ssdiff_models.consistency.clipping import CLIPPINGS
-from ssdiff_models.consistency.project import ROUNDS
+from ssdiff_models.consistency.clipping import CLIP_ITERATIONS
+from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.scene.sensors import get
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
@@ -49,11 +49,11 @@ def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB, *, 
 def test_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
     report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--consistency")
-    assert report["consistency"] == ROUNDS
+    assert report["consistency"] == ITERATIONS
     assert inconsistency(output, scene) < BOUND
     with rasterio.open(output) as file:
-        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == str(ROUNDS)
-        assert file.tags(ns="SSDIFF")["CLIPPINGS"] == str(CLIPPINGS)
+        assert file.tags(ns="SSDIFF")["CONSISTENCY"] == str(ITERATIONS)
+        assert file.tags(ns="SSDIFF")["CLIPPINGS"] == str(CLIP_ITERATIONS)
         assert file.tags(ns="SSDIFF")["MTF_GAINS"] == "0.34,0.32,0.3,0.22"
 
 

@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from scipy.ndimage import map_coordinates
 
 from ssdiff_cli.rasters.geometry.georeference import compose
-from ssdiff_models.consistency.project import ROUNDS
+from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.resampling.degrade import correlate
 from ssdiff_models.resampling.taps import mtf_kernel
 from ssdiff_models.scene.sensors import get
@@ -154,7 +154,7 @@ LIES = {
 def test_an_ms_on_any_grid_is_given_back(case: str, scene_factory: SceneFactory, model: Path, tmp_path: Path) -> None:
     pair = make(scene_factory, tmp_path, model, LIES[case])
     output = pair.sharpen(tmp_path / "out.tif")
-    assert pair.out["consistency"] == ROUNDS
+    assert pair.out["consistency"] == ITERATIONS
     assert pair.inconsistency(output) < BOUND
     assert pair.inconsistency(pair.sharpen(tmp_path / "without.tif", "--no-consistency")) > 3 * BOUND
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import at_phase
-from ssdiff_cli.jobs.evaluate.request import ModelChoice, Request
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, ModelChoice
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.run import open_plan
 from ssdiff_cli.jobs.evaluate.samples import pair
@@ -25,7 +25,7 @@ from ssdiff_cli.jobs.evaluate.samples.windows import (
     aligned,
     has_block,
     pieces,
-    sample_windows,
+    random_windows,
     window_count,
     window_side,
 )
@@ -53,14 +53,14 @@ sides = st.integers(64, 3000)
 def test_windows_are_disjoint_aligned_and_inside(row: int, col: int, rows: int, cols: int, ratio: int, asked: int) -> None:
     area = aligned(Window(row=row, col=col, rows=rows, cols=cols), ratio, ratio * ratio)
     assert (area.row % ratio, area.col % ratio, area.rows % ratio**2, area.cols % ratio**2) == (0, 0, 0, 0)
-    windows = list(sample_windows(area, ratio * ratio, window_side(area, asked)))
+    windows = list(random_windows(area, ratio * ratio, window_side(area, asked)))
     assert windows
     assert len({(w.row, w.col) for w in windows}) == len(windows)
     for window in windows:
         assert window.intersection(area) == window
         assert (window.row % ratio, window.rows % ratio**2, window.shape) == (0, 0, windows[0].shape)
         assert (window.row - windows[0].row) % window.rows == 0, "a lattice"
-    assert windows == list(sample_windows(area, ratio * ratio, window_side(area, asked)))
+    assert windows == list(random_windows(area, ratio * ratio, window_side(area, asked)))
 
 
 @given(row=st.integers(0, 9), rows=st.integers(1, 700), cols=st.integers(1, 700))
@@ -179,7 +179,7 @@ def test_a_row_is_what_sharpen_writes(scene_factory: SceneFactory, tmp_path: Pat
     made = CliRunner().invoke(app, ["sharpen", *pair, "-o", str(output), "--method", method, "--sensor", "qb", *named])
     assert made.exit_code == 0, made.output
     choice = ModelChoice(model=str(model) if named else None)
-    request = Request(full=pair, fused=(str(output),), methods=(method, "exp"), sensor="qb", choice=choice)
+    request = EvaluationRequest(full=pair, fused=(str(output),), methods=(method, "exp"), sensor="qb", choice=choice)
     with raster_env(), open_plan(request) as plan:
         evaluation = Evaluation(settings=plan.settings)
         images = {}
@@ -198,7 +198,7 @@ def test_pieces_give_the_figures_of_the_scene(scene_factory: SceneFactory, monke
     scene = scene_factory(size=320, ms_nodata=0)
 
     def means() -> Scores:
-        with raster_env(), open_plan(Request(full=(str(scene.pan), str(scene.ms)), methods=("exp",))) as plan:
+        with raster_env(), open_plan(EvaluationRequest(full=(str(scene.pan), str(scene.ms)), methods=("exp",))) as plan:
             evaluation = Evaluation(settings=plan.settings)
             for event in plan.run():
                 if isinstance(event, Scored):
@@ -213,6 +213,6 @@ def test_pieces_give_the_figures_of_the_scene(scene_factory: SceneFactory, monke
 
 def test_without_a_shipped_model_the_default_rows_say_so(scene_factory: SceneFactory) -> None:
     scene = scene_factory(size=324, ratio=3, sensor="qb", offset=(0.0, 0.0), margin=0)
-    with raster_env(), open_plan(Request(reduced=(str(scene.pan), str(scene.ms)), ratio=3)) as plan:
+    with raster_env(), open_plan(EvaluationRequest(reduced=(str(scene.pan), str(scene.ms)), ratio=3)) as plan:
         assert "ssdiff" not in plan.methods
         assert any(note.startswith("ssdiff is left out: no shipped model serves") for note in plan.settings.notes)

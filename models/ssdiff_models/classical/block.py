@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down, bicubic_up, binomial, gaussian, mtf
+from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down, bicubic_up, binomial, gaussian_lowpass, mtf
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.source import MS_HALO
 
@@ -119,7 +119,7 @@ class Block(ABC):
     def pan_gaussian(self) -> Tensor:
         """Returns the PAN under the generic low-pass at every pixel (LPfilterGauss), ``(rows, cols)``."""
         margin = 24
-        return gaussian(self.geometry.ratio)(self.pan_around(margin, "replicate"), margin, self._size)[0]
+        return gaussian_lowpass(self.geometry.ratio)(self.pan_around(margin, "replicate"), margin, self._size)[0]
 
     def pan_binomial(self) -> Tensor:
         """Returns the PAN under the binomial low-pass at every pixel, ``(rows, cols)``."""

@@ -13,12 +13,12 @@ from ssdiff_models.classical.method import Context, Method, Rule
 from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.parallel.threads import ahead, ordered_map
+from ssdiff_models.parallel.threads import ordered_map, prefetch
 from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.scene.source import FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import TileGrid, Window
-from ssdiff_models.scene.zero_signal import AboveBlack, above, blacks, column
+from ssdiff_models.scene.zero_signal import AboveZero, above_zero, black_levels, per_band
 
 __all__ = ["ClassicalFuser", "stream"]
 
@@ -50,7 +50,7 @@ class ClassicalFuser:
     def __call__(self, patch: Patch, window: Window) -> FloatArray:
         """Returns ``(bands, rows, cols)`` in DN for `window`, whole MS pixels, given the patch of ``window.expand(halo)``."""
         if any(self.black):
-            return self._apply(above(patch, self.black), window) + column(self.black)
+            return self._apply(above_zero(patch, self.black), window) + per_band(self.black)
         return self._apply(patch, window)
 
     def _apply(self, patch: Patch, window: Window) -> FloatArray:
@@ -74,12 +74,12 @@ def _strips(window: Window, ratio: int) -> Iterator[Window]:
 
 def _cut(patch: Patch, rows: slice, halo: int, ratio: int) -> Patch:
     """Returns the rows of a patch that belong to some rows of its window; the MS keeps its own halo."""
-    above, below = rows.start, rows.stop + 2 * halo
+    above_zero, below = rows.start, rows.stop + 2 * halo
     extra = patch.ms.shape[1] - patch.pan.shape[0] // ratio
     return Patch(
-        pan=patch.pan[above:below],
-        ms=patch.ms[:, above // ratio : below // ratio + extra],
-        valid=patch.valid[above:below],
+        pan=patch.pan[above_zero:below],
+        ms=patch.ms[:, above_zero // ratio : below // ratio + extra],
+        valid=patch.valid[above_zero:below],
     )
 
 
@@ -111,9 +111,9 @@ def stream(
     """
     known = find(method)
     geometry = Geometry(ratio=source.ratio, phase=(source.ratio - 1) / 2 if phase is None else phase)
-    black = blacks(source.statistics())
+    black = black_levels(source.statistics())
     if any(black):
-        source = AboveBlack(source=source, black=black)
+        source = AboveZero(source=source, black=black)
     scene = source.statistics()
     floors = floors_of((scene.pan.mean, scene.pan.std), [(band.mean, band.std) for band in scene.ms])
     context = context_of(geometry, sensor, _ranges(scene), floors)
@@ -160,5 +160,5 @@ def _gathered(method: Method, source: Source, context: Context, grid: TileGrid, 
         block: Block = WindowBlock(patch, window, reach, geometry)
         return method.gather(block, context) if block.valid is None or block.valid.any() else Statistics()
 
-    with closing(ahead(read(), _READ_AHEAD)) as patches:
+    with closing(prefetch(read(), _READ_AHEAD)) as patches:
         yield from ordered_map(gather, patches, workers=workers, initializer=_alone)

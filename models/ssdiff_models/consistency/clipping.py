@@ -8,10 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["CLIPPINGS", "CutTally", "Limits", "View", "within"]
+__all__ = ["CLIP_ITERATIONS", "ClipCounter", "Limits", "SensorView", "clip_consistently"]
 
 
-CLIPPINGS = 60
+CLIP_ITERATIONS = 60
 """Times that what was cut off is given back.
 
 On scenes of harsh contrast each one more brings the image nearer to the MS by ever brighter and darker pixels: HQNR of sn6-rotterdam-1,
@@ -28,7 +28,7 @@ class Limits:
     """Least value of each band, ``(bands, 1, 1)``."""
     high: Tensor
     """Greatest value of each band, ``(bands, 1, 1)``."""
-    clippings: int = CLIPPINGS
+    clip_iterations: int = CLIP_ITERATIONS
     """How often what they cut off is given back."""
 
     def clip(self, image: Tensor) -> Tensor:
@@ -36,24 +36,24 @@ class Limits:
         return image.clamp(self.low, self.high)
 
 
-class View(Protocol):
+class SensorView(Protocol):
     """How a sensor sees images."""
 
     def reduce(self, image: Tensor) -> Tensor:
         """Returns MS pixels as the sensor sees them."""
         ...
 
-    def correction(self, wanted: Tensor, rounds: int) -> Tensor:
+    def correction(self, wanted: Tensor, iterations: int) -> Tensor:
         """Returns an image that the sensor sees as the wanted MS pixels."""
         ...
 
 
-def within(projected: Tensor, limits: Limits, view: View) -> Tensor:
+def clip_consistently(projected: Tensor, limits: Limits, view: SensorView) -> Tensor:
     """Clips, and gives what was cut off back to the neighbours, as often as `limits` say.
 
     That is back-projection, clipped and with momentum: FISTA (Beck and Teboulle 2009) with interpolation for the adjoint. The number of
-    rounds does not depend on how far they get, so a pixel knows only of its surroundings: a band of a tile from which nothing is cut off
-    stays as it is, to the bit. Where the MS itself asks for more than the limits allow, there is no consistent image.
+    iterations does not depend on how far they get, so a pixel knows only of its surroundings: a band of a tile from which nothing
+    is cut off stays as it is, to the bit. Where the MS itself asks for more than the limits allow, there is no consistent image.
 
     Args:
         projected: ``(..., bands, rows, cols)``, consistent.
@@ -66,7 +66,7 @@ def within(projected: Tensor, limits: Limits, view: View) -> Tensor:
     wanted, weight = view.reduce(projected), 1.0
     lost = wanted - view.reduce(kept)
     before, lost_before = kept, lost
-    for _ in range(limits.clippings):
+    for _ in range(limits.clip_iterations):
         following = (1 + math.sqrt(1 + 4 * weight**2)) / 2
         momentum, weight = (weight - 1) / following, following
         ahead, lacking = kept + momentum * (kept - before), lost + momentum * (lost - lost_before)
@@ -76,7 +76,7 @@ def within(projected: Tensor, limits: Limits, view: View) -> Tensor:
     return kept
 
 
-class CutTally:
+class ClipCounter:
     """Counts the pixels of each band that were within the limits before a projection, and at them after it."""
 
     def __init__(self) -> None:

@@ -25,8 +25,8 @@ class GridView:
     def reduce(self, image: Tensor) -> Tensor:
         return self.rows.reduce @ image @ self.cols.reduce.mT
 
-    def correction(self, wanted: Tensor, rounds: int) -> Tensor:
-        total = solve(lambda image: self.rows.round_trip @ image @ self.cols.round_trip.mT, wanted, rounds)
+    def correction(self, wanted: Tensor, iterations: int) -> Tensor:
+        total = solve(lambda image: self.rows.round_trip @ image @ self.cols.round_trip.mT, wanted, iterations)
         return self.rows.interpolate @ total @ self.cols.interpolate.mT
 
 

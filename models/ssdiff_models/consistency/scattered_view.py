@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.consistency.solver import FEW, solve
-from ssdiff_models.consistency.target import PlacedAnchor
+from ssdiff_models.consistency.target import ScatteredTarget
 from ssdiff_models.resampling.separable import Filter, resample
 from ssdiff_models.resampling.taps import mtf_kernel
 
-__all__ = ["PLACED_MARGIN", "PlacedView"]
+__all__ = ["SCATTERED_MARGIN", "ScatteredView"]
 
-PLACED_MARGIN = 6
+SCATTERED_MARGIN = 6
 """MS pixels around those under a tile that a window needs: `REACH` and one for rounding."""
 REACH = 5
 """MS pixels as far as an interpolated and filtered pixel is seen."""
@@ -28,32 +28,32 @@ SMOOTH_TAPS = 6
 """Taps along an axis that corrections are interpolated by."""
 
 
-class PlacedView:
+class ScatteredView:
     """The MS pixels of a batch of tiles as the sensor sees them, and images that are interpolated MS pixels.
 
     Only pixels inside their tile are seen. Beyond its border, corrections are those mirrored at it, to the nearest pixel.
     """
 
-    def __init__(self, anchor: PlacedAnchor, gains: Sequence[float]) -> None:
+    def __init__(self, target: ScatteredTarget, gains: Sequence[float]) -> None:
         """Takes ``(B, ...)`` tensors and the MTF gain of each band."""
-        self._anchor, self._gains = anchor, tuple(gains)
-        self._shape = anchor.under.shape[-2:]
-        rows, cols = anchor.places.unbind(1)
+        self._anchor, self._gains = target, tuple(gains)
+        self._shape = target.under.shape[-2:]
+        rows, cols = target.places.unbind(1)
         height, width = self._shape
         self._seen = (rows >= -0.5) & (rows <= height - 0.5) & (cols >= -0.5) & (cols <= width - 0.5)
         # A comparison with NaN is false, so these have a place.
-        self._places = torch.where(self._seen[:, None], anchor.places, torch.zeros_like(anchor.places))
+        self._places = torch.where(self._seen[:, None], target.places, torch.zeros_like(target.places))
         self._nearest, self._known = self._mirrored_places(rows, cols)
-        steps = tuple(_round_trip(gain, anchor.pitch) for gain in self._gains)
-        self._round_trip = torch.tensor(steps, dtype=anchor.pixels.dtype, device=anchor.pixels.device).T[:, :, None, None]
+        steps = tuple(_round_trip(gain, target.pitch) for gain in self._gains)
+        self._round_trip = torch.tensor(steps, dtype=target.pixels.dtype, device=target.pixels.device).T[:, :, None, None]
 
-    def shares(self, rounds: int) -> tuple[int, ...]:
-        """Returns how many rounds follow each exact look at the image, since `correction` takes the MS's pixels for square ones.
+    def shares(self, iterations: int) -> tuple[int, ...]:
+        """Returns how many iterations follow each exact look at the image, since `correction` takes the MS's pixels for square ones.
 
-        The interpolator is softer than EXP near the MS's Nyquist frequency, hence four rounds more for ten. Of the tests' scene they leave
-        0.004 %, twice five 0.006 %, ten at a time 0.008 %.
+        The interpolator is softer than EXP near the MS's Nyquist frequency, hence four iterations more for ten. Of the tests' scene
+        they leave 0.004 %, twice five 0.006 %, ten at a time 0.008 %.
         """
-        return (rounds,) if rounds <= FEW else (-(-7 * rounds // 10),) * 2
+        return (iterations,) if iterations <= FEW else (-(-7 * iterations // 10),) * 2
 
     def reduce(self, image: Tensor) -> Tensor:
         """Returns what the sensor sees of ``(B, bands, rows, cols)`` at each MS pixel, zero at those outside of the tile."""
@@ -64,9 +64,9 @@ class PlacedView:
         """Returns the MS pixels minus what the sensor sees."""
         return self._anchor.pixels * self._seen[:, None] - self.reduce(image)
 
-    def correction(self, wanted: Tensor, rounds: int) -> Tensor:
+    def correction(self, wanted: Tensor, iterations: int) -> Tensor:
         """Returns the image of interpolated MS pixels that, seen by the sensor, is nearly `wanted`."""
-        total = solve(self._seen_again, self._continued(wanted), rounds)
+        total = solve(self._seen_again, self._continued(wanted), iterations)
         return _read(total, self._anchor.under.flatten(2), SMOOTH_TAPS).view(*total.shape[:2], *self._shape)
 
     def _seen_again(self, pixels: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssdiff_models.scene.source import BoolArray, FloatArray, GivenMs, PlacedMs
+from ssdiff_models.scene.source import BoolArray, FloatArray, NativeMs, ScatteredMs
 
-__all__ = ["Anchor", "GridAnchor", "PlacedAnchor", "anchor_of", "stacked"]
+__all__ = ["GridTarget", "ScatteredTarget", "Target", "stacked_targets", "target_of"]
 
 Array = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ MISSED = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GridAnchor:
+class GridTarget:
     """MS pixels as large as the model's."""
 
     pixels: Tensor
@@ -34,17 +34,17 @@ class GridAnchor:
     phase: tuple[float, float]
     """PAN row and column of the centre of the first pixel."""
 
-    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "GridAnchor":
-        """Returns the anchor with its pixels changed."""
+    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "GridTarget":
+        """Returns the target with its pixels changed."""
         return replace(self, pixels=pixels(self.pixels))
 
-    def sent(self, send: Callable[[Tensor], Tensor]) -> "GridAnchor":
-        """Returns the anchor on another device."""
+    def sent(self, send: Callable[[Tensor], Tensor]) -> "GridTarget":
+        """Returns the target on another device."""
         return self.mapped(send)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedAnchor:
+class ScatteredTarget:
     """A window of MS pixels of any size and direction."""
 
     pixels: Tensor
@@ -56,26 +56,26 @@ class PlacedAnchor:
     pitch: float
     """PAN pixels per MS pixel."""
 
-    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "PlacedAnchor":
-        """Returns the anchor with its pixels changed."""
+    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "ScatteredTarget":
+        """Returns the target with its pixels changed."""
         return replace(self, pixels=pixels(self.pixels))
 
-    def sent(self, send: Callable[[Tensor], Tensor]) -> "PlacedAnchor":
-        """Returns the anchor on another device."""
+    def sent(self, send: Callable[[Tensor], Tensor]) -> "ScatteredTarget":
+        """Returns the target on another device."""
         return replace(self, pixels=send(self.pixels), places=send(self.places), under=send(self.under))
 
 
-Anchor = GridAnchor | PlacedAnchor
+Target = GridTarget | ScatteredTarget
 
 
-def anchor_of(given: GivenMs | PlacedMs) -> Anchor:
+def target_of(given: NativeMs | ScatteredMs) -> Target:
     """Returns what a patch's MS pixels are as tensors."""
-    if isinstance(given, GivenMs):
-        return GridAnchor(pixels=torch.from_numpy(given.pixels), phase=given.phase)
+    if isinstance(given, NativeMs):
+        return GridTarget(pixels=torch.from_numpy(given.pixels), phase=given.phase)
     shape = given.pixels.shape[1], given.pixels.shape[2]
     places = _inverse(given.rows, given.cols, shape)
     under = [_reachable(axis, size) for axis, size in zip((given.rows, given.cols), shape, strict=True)]
-    return PlacedAnchor(
+    return ScatteredTarget(
         pixels=torch.from_numpy(np.ascontiguousarray(given.pixels)),
         places=torch.from_numpy(places),
         under=torch.from_numpy(np.stack(under)),
@@ -88,19 +88,19 @@ def _reachable(axis: npt.NDArray[np.floating], size: int) -> FloatArray:
     return np.clip(np.where(np.isfinite(axis), axis, 0), EDGE, size - 1 - EDGE).astype(np.float32)
 
 
-def stacked(anchors: Sequence[Anchor]) -> Anchor | None:
-    """Returns the anchors of a batch's tiles as one; windows smaller than others are filled up with pixels that have no place."""
-    grids = [anchor for anchor in anchors if isinstance(anchor, GridAnchor)]
+def stacked_targets(targets: Sequence[Target]) -> Target | None:
+    """Returns the targets of a batch's tiles as one; windows smaller than others are filled up with pixels that have no place."""
+    grids = [target for target in targets if isinstance(target, GridTarget)]
     if grids:
-        return GridAnchor(pixels=torch.stack([anchor.pixels for anchor in grids]), phase=grids[0].phase)
-    placed = [anchor for anchor in anchors if isinstance(anchor, PlacedAnchor)]
+        return GridTarget(pixels=torch.stack([target.pixels for target in grids]), phase=grids[0].phase)
+    placed = [target for target in targets if isinstance(target, ScatteredTarget)]
     if not placed:
         return None
-    shape = tuple(max(anchor.pixels.shape[axis] for anchor in placed) for axis in (-2, -1))
-    return PlacedAnchor(
-        pixels=torch.stack([_filled_up(anchor.pixels, shape, 0.0) for anchor in placed]),
-        places=torch.stack([_filled_up(anchor.places, shape, torch.nan) for anchor in placed]),
-        under=torch.stack([anchor.under for anchor in placed]),
+    shape = tuple(max(target.pixels.shape[axis] for target in placed) for axis in (-2, -1))
+    return ScatteredTarget(
+        pixels=torch.stack([_filled_up(target.pixels, shape, 0.0) for target in placed]),
+        places=torch.stack([_filled_up(target.places, shape, torch.nan) for target in placed]),
+        under=torch.stack([target.under for target in placed]),
         pitch=placed[0].pitch,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssdiff_models.consistency.target import Anchor, anchor_of
+from ssdiff_models.consistency.target import Target, target_of
 from ssdiff_models.scene.source import BoolArray, Patch
 from ssdiff_models.scene.windows import Window
 
@@ -43,7 +43,7 @@ class InputTile:
     """``(rows, cols)``."""
     blank: bool
     """True where no pixel is valid: nothing need be computed."""
-    given: Anchor | None = None
+    native_ms: Target | None = None
     """The MS pixels as they were given, where those of `ms` were interpolated."""
 
     @classmethod
@@ -56,7 +56,7 @@ class InputTile:
             ms=torch.from_numpy(patch.ms),
             valid=patch.valid,
             blank=blank,
-            given=None if blank or patch.given is None else anchor_of(patch.given),
+            native_ms=None if blank or patch.native_ms is None else target_of(patch.native_ms),
         )
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency.clipping import CutTally, Limits
+from ssdiff_models.consistency.clipping import ClipCounter, Limits
 from ssdiff_models.consistency.project import project_on
-from ssdiff_models.consistency.target import Anchor, GridAnchor
+from ssdiff_models.consistency.target import GridTarget, Target
 from ssdiff_models.diffusion.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import sample
@@ -53,7 +53,7 @@ class ModelFuser:
     settings: FusionSettings
     precision: torch.dtype = torch.float32
     """Autocast dtype of the network."""
-    cut: CutTally = field(default_factory=CutTally, compare=False, repr=False)
+    cut: ClipCounter = field(default_factory=ClipCounter, compare=False, repr=False)
     """What projecting has cut off so far."""
     pan_range: BandRange = field(init=False)
     ms_range: BandRange = field(init=False)
@@ -88,7 +88,7 @@ class ModelFuser:
             scale = torch.full((len(bands), 1, 1), float(self.checkpoint.full_scale or 1))
         object.__setattr__(self, "pan_range", BandRange(centre=centre[:1], scale=scale[:1]))
         object.__setattr__(self, "ms_range", BandRange(centre=centre[1:], scale=scale[1:]))
-        # The order that convolutions like best, and one order for all callers: another one rounds otherwise.
+        # The order that convolutions like best, and one order for all callers: another one iterations otherwise.
         self.checkpoint.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         multiple = self.multiple
         if self.settings.tile % multiple or self.settings.overlap % multiple:
@@ -123,7 +123,7 @@ class ModelFuser:
         return self.bands if self.settings.samples == 1 else 2 * self.bands
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Anchor | None = None
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Target | None = None
     ) -> Tensor:
         """Fuses a batch of tiles on the device that they are on.
 
@@ -141,13 +141,13 @@ class ModelFuser:
             CancelledError: After `stop` was set.
         """
         images = self.images(pan, ms)
-        own = GridAnchor(pixels=images.ms, phase=(self.checkpoint.ms_phase,) * 2)
-        anchor = own if given is None else given.mapped(self.ms_range.normalise)
+        own = GridTarget(pixels=images.ms, phase=(self.checkpoint.ms_phase,) * 2)
+        target = own if given is None else given.mapped(self.ms_range.normalise)
         total = torch.zeros_like(images.lms)
         spread = torch.zeros_like(total) if self.settings.samples > 1 else None
         counts = [sum(group.count(band) for group in self.groups) for band in range(self.bands)]
         for group in self.groups:
-            mean, deviation = self._sample_group(images, anchor, group, windows, stop)
+            mean, deviation = self._sample_group(images, target, group, windows, stop)
             for place, band in enumerate(group):
                 total[:, band] += mean[:, place] / counts[band]
                 if spread is not None and deviation is not None:
@@ -165,22 +165,22 @@ class ModelFuser:
             lms = self.ms_range.normalise(prior.image(self.ms_range.restore(lms), pan))
         return NetworkImages(pan=self.pan_range.normalise(pan), lms=lms, ms=halo_ms[:, :, inner, inner])
 
-    def _consistent(self, fused: Tensor, anchor: Anchor, bands: Sequence[int]) -> Tensor:
+    def _consistent(self, fused: Tensor, target: Target, bands: Sequence[int]) -> Tensor:
         """Projects one sample on what gives the MS back, where that was asked for; the spread is then that of what is shipped."""
-        rounds = self.settings.consistency
-        if not rounds:
+        iterations = self.settings.consistency
+        if not iterations:
             return fused
         gains = self.settings.gains or get("generic").gains(self.bands)
         low, high = self._limits(bands)
         limits = None
         if low is not None and high is not None:
-            limits = Limits(low=_column(low, fused), high=_column(high, fused), clippings=self.settings.clippings)
+            limits = Limits(low=_column(low, fused), high=_column(high, fused), clip_iterations=self.settings.clip_iterations)
         projected = project_on(
             fused,
-            anchor.mapped(lambda pixels: pixels[:, list(bands)]),
+            target.mapped(lambda pixels: pixels[:, list(bands)]),
             gains=[gains[band] for band in bands],
             ratio=self.checkpoint.ratio,
-            rounds=rounds,
+            iterations=iterations,
             limits=limits,
         )
         if limits is not None:
@@ -188,7 +188,7 @@ class ModelFuser:
         return projected
 
     def _sample_group(
-        self, images: NetworkImages, anchor: Anchor, group: Sequence[int], windows: Sequence[Window], stop: Event | None
+        self, images: NetworkImages, target: Target, group: Sequence[int], windows: Sequence[Window], stop: Event | None
     ) -> tuple[Tensor, Tensor | None]:
         """Returns mean and standard deviation of the samples of one band group, in the network's range."""
         bands, settings, schedule = list(group), self.settings, self.checkpoint.schedule
@@ -207,7 +207,7 @@ class ModelFuser:
         for k in range(settings.samples):
             noise = gaussian_batch(windows, bands=self.bands, seed=settings.seed, sample=k, device=images.lms.device)
             steps = sample(_until(stop, denoiser), noise[:, bands], schedule, steps=settings.steps, sampler=settings.sampler)
-            results.append(self._consistent(denoiser.fuse(steps), anchor, bands))
+            results.append(self._consistent(denoiser.fuse(steps), target, bands))
         if len(results) == 1:
             return results[0], None
         stack = torch.stack(results)

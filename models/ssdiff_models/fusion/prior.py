@@ -20,7 +20,7 @@ from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import RatioPrior, SceneStatistics
 from ssdiff_models.scene.windows import Window
-from ssdiff_models.scene.zero_signal import above, zeros
+from ssdiff_models.scene.zero_signal import above_zero, zero_levels
 
 __all__ = ["measure_images", "measure_prior", "measure_set"]
 
@@ -42,14 +42,14 @@ def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) 
     Raises:
         InputError: When the windows have no two valid pixels.
     """
-    black = zeros(statistics)
+    black = zero_levels(statistics)
     geometry = Geometry(ratio=source.ratio, phase=phase)
     ranges = tuple((band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms)
     reach = BroveyHaze().reach(geometry)
 
     def blocks() -> Iterator[Block]:
         for window in _sample(source):
-            patch = above(source.read(window.expand(reach)), black)
+            patch = above_zero(source.read(window.expand(reach)), black)
             yield WindowBlock(patch, window, reach, geometry)
 
     return _solve(blocks(), geometry, ranges, black)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.consistency.target import Anchor, stacked
+from ssdiff_models.consistency.target import Target, stacked_targets
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
-from ssdiff_models.parallel.memory_budget import Room, is_out_of_memory
+from ssdiff_models.parallel.memory_budget import WorkerLimit, is_out_of_memory
 from ssdiff_models.parallel.threads import ordered_map, single_threaded
 from ssdiff_models.scene.source import FloatArray
 
@@ -44,7 +44,7 @@ class ThreadRunner:
         Raises:
             ResourceError: When memory does not suffice for one tile alone.
         """
-        stop, room = Event(), Room(self.workers)
+        stop, room = Event(), WorkerLimit(self.workers)
 
         def fuse(tile: InputTile) -> Fused:
             while (fused := _try_one(fuser, tile, stop, room)) is None:
@@ -54,9 +54,9 @@ class ThreadRunner:
         yield from ordered_map(fuse, tiles, workers=self.workers, initializer=single_threaded, stop=stop)
 
 
-def _try_one(fuser: ModelFuser, tile: InputTile, stop: Event, room: Room) -> Fused | None:
+def _try_one(fuser: ModelFuser, tile: InputTile, stop: Event, room: WorkerLimit) -> Fused | None:
     """Fuses a tile, or makes room when there was too little memory."""
-    with room.place() as places:
+    with room.slot() as places:
         try:
             return _fuse_one(fuser, tile, stop)
         except (MemoryError, RuntimeError) as error:
@@ -64,7 +64,7 @@ def _try_one(fuser: ModelFuser, tile: InputTile, stop: Event, room: Room) -> Fus
                 raise
             if places == 1:
                 raise _no_room(torch.device("cpu"), tile, "choose a smaller --tile or fewer --num-threads") from error
-    if room.narrow(places):
+    if room.halve(places):
         _log.warning("too little memory for %d tiles at a time: %d from now on", places, room.places)
     return None
 
@@ -81,9 +81,9 @@ def _fuse_one(fuser: ModelFuser, tile: InputTile, stop: Event) -> Fused:
     return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop, _given([tile]))[0].numpy()
 
 
-def _given(tiles: Sequence[InputTile]) -> Anchor | None:
+def _given(tiles: Sequence[InputTile]) -> Target | None:
     """Returns the MS of a batch as it was given."""
-    return stacked([tile.given for tile in tiles if tile.given is not None])
+    return stacked_targets([tile.native_ms for tile in tiles if tile.native_ms is not None])
 
 
 def _blank(fuser: ModelFuser, tile: InputTile) -> FloatArray:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency.clipping import CLIPPINGS
+from ssdiff_models.consistency.clipping import CLIP_ITERATIONS
 from ssdiff_models.diffusion.sampler import SamplerName
 from ssdiff_models.errors import UsageError
 
@@ -28,7 +28,7 @@ class FusionSettings:
     """Least and greatest DN of a fused pixel; None: no bound."""
     consistency: int = 0
     """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
-    clippings: int = CLIPPINGS
+    clip_iterations: int = CLIP_ITERATIONS
     """How often what the limits cut off the projected image is given back."""
     order: tuple[int, ...] = ()
     """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""

@@ -11,7 +11,7 @@ from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.blending import Blender, needed, row_major
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.fusion.runners import Runner
-from ssdiff_models.parallel.threads import ahead, ordered_map, single_threaded
+from ssdiff_models.parallel.threads import ordered_map, prefetch, single_threaded
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
 from ssdiff_models.scene.windows import TileGrid, Window
 
@@ -75,7 +75,7 @@ def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | 
     all_rows = range(all_rows.start, wanted_rows.stop)
     places = row_major(all_rows, all_cols)
     blender = Blender(grid, all_cols)
-    with closing(ahead(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)) as tiles:
+    with closing(prefetch(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)) as tiles:
         for (i, j), (tile, pixels) in zip(places, runner.run(fuser, tiles), strict=True):
             _check_finite(pixels, fuser, grid.tile(i, j))
             if j == all_cols.start:
@@ -151,7 +151,7 @@ def fuse_blocks(
         fused = fuser(patch, window) if inner.any() else _zeros(patch, window)
         return FusedBlock(window=part, fused=fused[:, cut[0], cut[1]], spread=None, valid=inner[cut])
 
-    with closing(ahead(read(), READ_AHEAD)) as patches:
+    with closing(prefetch(read(), READ_AHEAD)) as patches:
         yield from ordered_map(compute, patches, workers=workers, initializer=single_threaded)
 
 

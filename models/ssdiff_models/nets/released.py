@@ -17,11 +17,11 @@ from ssdiff_models.errors import ModelError
 from ssdiff_models.nets.released_blocks import (
     GROUPS,
     TIME_WIDTH,
-    Down,
     Fusformer,
     MsSkip,
+    ReleasedDown,
+    ReleasedUp,
     ResBlock,
-    Up,
     in_windows,
     normalised_out,
     scale_low_bins,
@@ -100,10 +100,10 @@ class ReleasedSSDiff(nn.Module):
         self.conv_lms2x_t = nn.Conv2d(2 * bands, dim, 3, padding=1)
         self.conv_pan2x_t = nn.Conv2d(bands + 1, dim, 3, padding=1)
         self.conv_x_t = nn.Conv2d(bands, dim, 3, padding=1)  # never used
-        self.fusformer0, self.down0, self.resblock0 = Fusformer(dim), Down(dim), ResBlock(dim)
-        self.fusformer1, self.down1, self.resblock1 = Fusformer(2 * dim), Down(2 * dim), ResBlock(2 * dim)
-        self.fusformer2, self.up0, self.resblock2 = Fusformer(4 * dim), Up(4 * dim), ResBlock(4 * dim)
-        self.fusformer3, self.up1, self.resblock3 = Fusformer(2 * dim), Up(2 * dim), ResBlock(2 * dim)
+        self.fusformer0, self.down0, self.resblock0 = Fusformer(dim), ReleasedDown(dim), ResBlock(dim)
+        self.fusformer1, self.down1, self.resblock1 = Fusformer(2 * dim), ReleasedDown(2 * dim), ResBlock(2 * dim)
+        self.fusformer2, self.up0, self.resblock2 = Fusformer(4 * dim), ReleasedUp(4 * dim), ResBlock(4 * dim)
+        self.fusformer3, self.up1, self.resblock3 = Fusformer(2 * dim), ReleasedUp(2 * dim), ResBlock(2 * dim)
         self.fusformer4 = Fusformer(dim)
         self.out_layers_pan = normalised_out(nn.BatchNorm2d(dim), dim)
         self.out_layers_lms = normalised_out(nn.BatchNorm2d(dim), dim)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, scaled_dot_product_attention
 
-__all__ = ["Down", "Fusformer", "MsSkip", "ResBlock", "Up", "in_windows", "normalised_out", "scale_low_bins"]
+__all__ = ["Fusformer", "MsSkip", "ReleasedDown", "ReleasedUp", "ResBlock", "in_windows", "normalised_out", "scale_low_bins"]
 
 GROUPS = 32
 HEAD_WIDTH = 16
@@ -160,7 +160,7 @@ def _widen(width: int, out: int) -> list[nn.Module]:
     return [nn.Conv2d(width, out, 1), nn.Conv2d(out, out, 3, padding=1, groups=out), nn.LeakyReLU()]
 
 
-class Down(nn.Module):
+class ReleasedDown(nn.Module):
     """Halves the resolution and doubles the channels."""
 
     def __init__(self, width: int) -> None:
@@ -174,7 +174,7 @@ class Down(nn.Module):
         return out
 
 
-class Up(nn.Module):
+class ReleasedUp(nn.Module):
     """Doubles the resolution, halves the channels, and adds the encoder's stream of that level."""
 
     def __init__(self, width: int) -> None:

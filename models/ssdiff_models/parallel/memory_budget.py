@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Room", "is_out_of_memory"]
+__all__ = ["WorkerLimit", "is_out_of_memory"]
 
 NAMES = {"MemoryError", "OutOfMemoryError"}
 TEXTS = (
@@ -25,7 +25,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and (str(error) in SENTENCES or any(text in str(error) for text in TEXTS))
 
 
-class Room:
+class WorkerLimit:
     """How many threads may be at work at a time."""
 
     def __init__(self, places: int) -> None:
@@ -39,7 +39,7 @@ class Room:
         return self._places
 
     @contextmanager
-    def place(self) -> Iterator[int]:
+    def slot(self) -> Iterator[int]:
         """Waits for a place; gives how many there are, this one included."""
         with self._change:
             self._change.wait_for(lambda: self._busy < self._places)
@@ -52,7 +52,7 @@ class Room:
                 self._busy -= 1
                 self._change.notify_all()
 
-    def narrow(self, places: int) -> bool:
+    def halve(self, places: int) -> bool:
         """Halves the places, once for all those who found that so many are too many; returns whether it was this time."""
         with self._change:
             before, self._places = self._places, max(min(self._places, places // 2), 1)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["ahead", "ordered_map", "single_threaded"]
+__all__ = ["ordered_map", "prefetch", "single_threaded"]
 
 
 def single_threaded() -> None:
@@ -23,7 +23,7 @@ _POLL = 0.1
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+def prefetch(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     """Yields the items of an iterable that a thread runs up to `depth` items ahead; its exception is raised here.
 
     Whoever starts it closes it: until then the thread reads on, even after an error elsewhere, from files that may be closed by then.

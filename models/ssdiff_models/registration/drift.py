@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ssdiff_models.registration.surface import Lattice, Surface
 
-__all__ = ["Drift", "Followed", "Sightings", "follow", "steady"]
+__all__ = ["Drift", "ShiftFit", "ShiftSamples", "fit_constant", "fit_smooth"]
 
 Vector = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -59,7 +59,7 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sightings:
+class ShiftSamples:
     """What n windows say."""
 
     places: Vector
@@ -73,7 +73,7 @@ class Sightings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class ShiftFit:
     """A shift that changes over a scene."""
 
     shift: tuple[float, float]
@@ -108,7 +108,7 @@ class _Model:
         return np.asarray(np.linalg.solve(normal + ridge * np.eye(len(normal)), weighted))
 
 
-def steady(seen: Sightings) -> Followed:
+def fit_constant(seen: ShiftSamples) -> ShiftFit:
     """Fits one shift for the whole scene, by least squares weighted by the errors, leaving out what lies far off (at first: the median)."""
     kept = np.ones(len(seen.shifts), bool)
     fit = np.median(seen.shifts, axis=0)
@@ -120,7 +120,7 @@ def steady(seen: Sightings) -> Followed:
         kept = fresh
     row, col = seen.places.mean(0)
     drift = Drift(row=float(row), col=float(col))
-    return Followed(shift=(float(fit[0]), float(fit[1])), drift=drift, surface=None, kept=kept, left=seen.shifts - fit)
+    return ShiftFit(shift=(float(fit[0]), float(fit[1])), drift=drift, surface=None, kept=kept, left=seen.shifts - fit)
 
 
 def _near(left: Vector, kept: Flags) -> Flags:
@@ -129,7 +129,7 @@ def _near(left: Vector, kept: Flags) -> Flags:
     return np.asarray((np.abs(left) <= limit).all(1))
 
 
-def follow(seen: Sightings) -> Followed:
+def fit_smooth(seen: ShiftSamples) -> ShiftFit:
     """Fits the model that predicts best, leaving out windows that contradict their neighbours."""
     kept = _plausible(seen)
     centre = seen.places[kept].mean(0)
@@ -139,7 +139,7 @@ def follow(seen: Sightings) -> Followed:
     return _followed(model, seen, kept, centre)
 
 
-def _settled(model: _Model, seen: Sightings, kept: Flags) -> Flags:
+def _settled(model: _Model, seen: ShiftSamples, kept: Flags) -> Flags:
     """Returns the windows that do not lie far off a model which is fitted to them."""
     for _ in range(10):
         left = seen.shifts - model.basis @ (model.solver(_weights(seen, kept)) @ seen.shifts)
@@ -150,13 +150,13 @@ def _settled(model: _Model, seen: Sightings, kept: Flags) -> Flags:
     return kept
 
 
-def _weights(seen: Sightings, kept: Flags) -> Vector:
+def _weights(seen: ShiftSamples, kept: Flags) -> Vector:
     """Weights of least squares, of mean 1; windows that do not count have none."""
     weights = kept / np.maximum(seen.errors, LEAST_MISFIT) ** 2
     return np.asarray(weights / weights[kept].mean())
 
 
-def _plausible(seen: Sightings) -> Flags:
+def _plausible(seen: ShiftSamples) -> Flags:
     """Windows that differ from the median of their neighbours no more than these do among themselves.
 
     The normalised median test of Westerweel and Scarano (2005), on what is left of a plane.
@@ -186,7 +186,7 @@ def _least_deviations(design: Vector, values: Vector) -> Vector:
     return found
 
 
-def _models(seen: Sightings, count: int, centre: Vector) -> Iterator[_Model]:
+def _models(seen: ShiftSamples, count: int, centre: Vector) -> Iterator[_Model]:
     """Yields what `count` windows support, from stiff to soft: polynomials, then surfaces."""
     lattice = _lattice(seen)
     for degree, enough in enumerate(ENOUGH):
@@ -199,7 +199,7 @@ def _models(seen: Sightings, count: int, centre: Vector) -> Iterator[_Model]:
         yield _Model(basis=basis, penalty=stiffness * bending, lattice=lattice, controls=np.eye(basis.shape[1]))
 
 
-def _lattice(seen: Sightings) -> Lattice:
+def _lattice(seen: ShiftSamples) -> Lattice:
     low, high = seen.places.min(0) - seen.reach, seen.places.max(0) + seen.reach
     across = max(len(np.unique(axis)) for axis in seen.places.T)
     return Lattice.over((float(low[0]), float(low[1])), (float(high[0]), float(high[1])), cells=min(across, CELLS))
@@ -221,7 +221,7 @@ def _polynomial(degree: int, places: Vector, lattice: Lattice, centre: Vector) -
     return _Model(basis=basis, penalty=penalty, lattice=lattice, controls=controls)
 
 
-def _chosen(models: Iterator[_Model], seen: Sightings, kept: Flags) -> _Model:
+def _chosen(models: Iterator[_Model], seen: ShiftSamples, kept: Flags) -> _Model:
     """Returns the first model that no later one improves on by enough."""
     candidates = [(model, _unseen_error(model, seen, kept)) for model in models]
     best, error = candidates[0]
@@ -231,7 +231,7 @@ def _chosen(models: Iterator[_Model], seen: Sightings, kept: Flags) -> _Model:
     return best
 
 
-def _unseen_error(model: _Model, seen: Sightings, kept: Flags) -> float:
+def _unseen_error(model: _Model, seen: ShiftSamples, kept: Flags) -> float:
     """Mean weighted deviation of windows from what the others predict that have no pixels in common with them.
 
     For a linear smoother with hat matrix H, leaving out the set S turns its residuals e into ``(I - H[S, S])^-1 e[S]``.
@@ -249,7 +249,7 @@ def _unseen_error(model: _Model, seen: Sightings, kept: Flags) -> float:
     return total / int(kept.sum())
 
 
-def _followed(model: _Model, seen: Sightings, kept: Flags, centre: Vector) -> Followed:
+def _followed(model: _Model, seen: ShiftSamples, kept: Flags, centre: Vector) -> ShiftFit:
     """Takes the linear part out of a model, and what is left of it as a surface."""
     weights, lattice = _weights(seen, kept), _lattice(seen)
     flat = _polynomial(min(model.basis.shape[1] - 1, 1), seen.places, lattice, centre)
@@ -261,7 +261,7 @@ def _followed(model: _Model, seen: Sightings, kept: Flags, centre: Vector) -> Fo
         surface = Surface.of(model.lattice, model.controls @ (model.solver(weights) @ left))
         left = left - np.column_stack(surface.at(*seen.places.T))
     slopes = linear[1:] / lattice.spacing
-    return Followed(
+    return ShiftFit(
         shift=(float(linear[0, 0]), float(linear[0, 1])),
         drift=Drift(
             row=float(centre[0]),

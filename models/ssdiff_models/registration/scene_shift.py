@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.registration.drift import Drift, Sightings, follow, steady
+from ssdiff_models.registration.drift import Drift, ShiftSamples, fit_constant, fit_smooth
 from ssdiff_models.registration.surface import Surface
 from ssdiff_models.registration.window_shift import WindowShift
 
@@ -80,7 +80,7 @@ def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneS
     if not windows:
         return NoShift(windows=0, correlation=correlation)
     seen = _sightings(windows)
-    fit = follow(seen) if local else steady(seen)
+    fit = fit_smooth(seen) if local else fit_constant(seen)
     spread = _spread(fit.left[fit.kept])
     if spread > CONTRADICTION or fit.kept.sum() < len(windows) / 2:
         return NoShift(windows=len(windows), spread=_spread(fit.left), correlation=correlation)
@@ -100,8 +100,8 @@ def _spread(left: npt.NDArray[np.float64]) -> float:
     return 1.4826 * float(np.median(np.abs(left), axis=0).max())
 
 
-def _sightings(windows: list[WindowShift]) -> Sightings:
-    return Sightings(
+def _sightings(windows: list[WindowShift]) -> ShiftSamples:
+    return ShiftSamples(
         places=np.array([(window.row, window.col) for window in windows]),
         shifts=np.array([(window.shift.rows, window.shift.cols) for window in windows]),
         errors=np.array([window.shift.error for window in windows]),

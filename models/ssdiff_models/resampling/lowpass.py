@@ -10,7 +10,7 @@ from torch import Tensor
 from ssdiff_models.resampling.separable import Filter, resample
 from ssdiff_models.resampling.taps import lowpass_kernel, mtf_kernel
 
-__all__ = ["Lowpass", "bicubic_down", "bicubic_up", "binomial", "gaussian", "mtf"]
+__all__ = ["Lowpass", "bicubic_down", "bicubic_up", "binomial", "gaussian_lowpass", "mtf"]
 
 _RANK_ERROR = 1e-12
 """Largest singular value left out of a kernel, of the largest: far below the rounding of double precision sums."""
@@ -58,7 +58,7 @@ def mtf(gain: float, ratio: int, phase: float, step: int) -> Lowpass:
 
 
 @lru_cache(maxsize=16)
-def gaussian(ratio: int) -> Lowpass:
+def gaussian_lowpass(ratio: int) -> Lowpass:
     """Returns the generic low-pass (LPfilterGauss) at every pixel."""
     kernel = lowpass_kernel(ratio)
     return _separated(kernel, -(kernel.shape[0] // 2), 1)
@@ -93,7 +93,7 @@ def bicubic_down(ratio: int) -> Lowpass:
     """Returns Matlab's antialiased bicubic reduction, centred on the middle of each group of `ratio` pixels."""
     centre = (ratio - 1) / 2
     first = math.floor(centre) - 2 * ratio
-    taps = cubic((np.arange(4 * ratio + 2) + first - centre) / ratio)
+    taps = cubic_lowpass((np.arange(4 * ratio + 2) + first - centre) / ratio)
     kernel = Filter.of(taps / taps.sum(), ratio)
     return Lowpass(((kernel, kernel),), first)
 
@@ -102,12 +102,12 @@ def bicubic_down(ratio: int) -> Lowpass:
 def bicubic_up(ratio: int) -> Lowpass:
     """Returns Matlab's bicubic enlargement: output pixels ``ratio*i ..`` from input pixels around i."""
     position = (np.arange(ratio) + 0.5) / ratio - 0.5
-    taps = np.stack([cubic(np.arange(-2, 3) - u) for u in position])
+    taps = np.stack([cubic_lowpass(np.arange(-2, 3) - u) for u in position])
     kernel = Filter.of(taps / taps.sum(1, keepdims=True), 1)
     return Lowpass(((kernel, kernel),), -2)
 
 
-def cubic(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def cubic_lowpass(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Keys' cubic with a = -0.5."""
     x = np.abs(x)
     outer = np.where(x <= 2, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2, 0.0)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.sampling import describe, sample_windows
+from ssdiff_models.scene.sampling import band_statistics, sample_windows
 from ssdiff_models.scene.source import FloatArray, Patch, ms_window
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
@@ -69,7 +69,9 @@ class ArraySource:
 
 def _sampled(bands: FloatArray) -> Any:  # noqa: ANN401
     whole = Window(row=0, col=0, rows=bands.shape[1], cols=bands.shape[2])
-    return describe([bands[(slice(None), *window.within(whole))].reshape(len(bands), -1) for window in sample_windows(whole)])
+    return band_statistics(
+        [bands[(slice(None), *window.within(whole))].reshape(len(bands), -1) for window in sample_windows(whole)]
+    )
 
 
 def _mirrored(bands: FloatArray, window: Window) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["band_groups", "partners", "spectral_order"]
+__all__ = ["band_groups", "closest_bands", "spectral_order"]
 
 _ORDER = (
     ("coastal", "coastal blue", "coastal aerosol", "aerosol"),
@@ -33,7 +33,7 @@ def spectral_order(names: Sequence[str | None]) -> tuple[int, ...]:
     return tuple(sorted(range(len(known)), key=known.__getitem__))
 
 
-def partners(wanted: Sequence[str | None], available: Sequence[str | None]) -> tuple[int, ...]:
+def closest_bands(wanted: Sequence[str | None], available: Sequence[str | None]) -> tuple[int, ...]:
     """Returns for each wanted band the available one that is most like it: of its name, else the nearest in the spectrum.
 
     Where names do not tell, bands count as spread over the same part of the spectrum, in their order.

@@ -8,7 +8,7 @@ from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.statistics import BandStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["describe", "sample_windows"]
+__all__ = ["band_statistics", "sample_windows"]
 
 LATTICE = 32
 """Patches on each axis of the sample."""
@@ -33,7 +33,7 @@ def _patches(start: int, size: int) -> list[tuple[int, int]]:
     return [(start + (2 * k + 1) * size // (2 * LATTICE) - PATCH // 2, PATCH) for k in range(LATTICE)]
 
 
-def describe(pieces: Sequence[FloatArray], blacks: Sequence[float] | None = None) -> tuple[BandStatistics, ...]:
+def band_statistics(pieces: Sequence[FloatArray], blacks: Sequence[float] | None = None) -> tuple[BandStatistics, ...]:
     """Returns the statistics of each band of valid pixels.
 
     Args:

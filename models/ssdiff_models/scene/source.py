@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["MS_HALO", "BoolArray", "FloatArray", "GivenMs", "Patch", "PlacedMs", "Sink", "Source", "ms_window"]
+__all__ = ["MS_HALO", "BoolArray", "FloatArray", "NativeMs", "Patch", "ScatteredMs", "Sink", "Source", "ms_window"]
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -19,7 +19,7 @@ MS_HALO = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenMs:
+class NativeMs:
     """MS pixels as they were given, where they are as large as model pixels but lie between them."""
 
     pixels: FloatArray
@@ -29,7 +29,7 @@ class GivenMs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedMs:
+class ScatteredMs:
     """MS pixels as they were given, where they are turned against the model's or not as large."""
 
     pixels: FloatArray
@@ -53,7 +53,7 @@ class Patch:
     """``(bands, rows, cols)`` of ``ms_window(window, ratio)`` on the MS model grid: `MS_HALO` pixels more on every side."""
     valid: BoolArray
     """``(rows, cols)``: True where PAN and all MS bands under the pixel are valid; False outside the scene."""
-    given: GivenMs | PlacedMs | None = None
+    native_ms: NativeMs | ScatteredMs | None = None
     """What `ms` was interpolated from; None where it was not, or from something as fine as the PAN."""
 
 

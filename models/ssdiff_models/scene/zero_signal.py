@@ -12,32 +12,32 @@ from ssdiff_models.scene.source import FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["AboveBlack", "above", "blacks", "column", "zeros"]
+__all__ = ["AboveZero", "above_zero", "black_levels", "per_band", "zero_levels"]
 
-Blacks = tuple[float, ...]
+ZeroLevels = tuple[float, ...]
 """DN of each MS band, then of the PAN."""
 
 
-def blacks(statistics: SceneStatistics) -> Blacks:
+def black_levels(statistics: SceneStatistics) -> ZeroLevels:
     """Returns the DN of no signal of each MS band and of the PAN, as metadata have them."""
     return (*(band.black for band in statistics.ms), statistics.pan.black)
 
 
-def zeros(statistics: SceneStatistics) -> Blacks:
+def zero_levels(statistics: SceneStatistics) -> ZeroLevels:
     """Returns what a network takes for zero in each MS band and the PAN: their black, or where that cannot be, one below the data."""
     return (*(band.offset for band in statistics.ms), statistics.pan.offset)
 
 
-def column(black: Blacks) -> FloatArray:
+def per_band(black: ZeroLevels) -> FloatArray:
     """Returns that of the MS bands, ``(bands, 1, 1)``."""
     return np.array(black[:-1], np.float32)[:, None, None]
 
 
-def above(patch: Patch, black: Blacks) -> Patch:
+def above_zero(patch: Patch, black: ZeroLevels) -> Patch:
     """Takes black off a patch; the MS pixels as they were given are left out where it is not 0, which it is in most scenes."""
     if not any(black):
         return patch
-    return Patch(pan=patch.pan - np.float32(black[-1]), ms=patch.ms - column(black), valid=patch.valid)
+    return Patch(pan=patch.pan - np.float32(black[-1]), ms=patch.ms - per_band(black), valid=patch.valid)
 
 
 def _shifted(band: BandStatistics, black: float) -> BandStatistics:
@@ -47,11 +47,11 @@ def _shifted(band: BandStatistics, black: float) -> BandStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AboveBlack:
+class AboveZero:
     """A `Source` without its black."""
 
     source: Source
-    black: Blacks
+    black: ZeroLevels
 
     @property
     def rows(self) -> int:
@@ -86,4 +86,4 @@ class AboveBlack:
 
     def read(self, window: Window) -> Patch:
         """Reads one window; it may overhang the scene."""
-        return above(self.source.read(window), self.black)
+        return above_zero(self.source.read(window), self.black)

@@ -1,5 +1,5 @@
 """Simulated scenes: a procedural landscape seen by a PAN and an MS instrument, with the truth at PAN resolution."""
 
-from ssdiff_models.simulation.acquisition import SceneSpec, SimulatedPair, simulate
+from ssdiff_models.simulation.acquisition import SceneSpec, SimulatedPair, simulate_pair
 
-__all__ = ["SceneSpec", "SimulatedPair", "simulate"]
+__all__ = ["SceneSpec", "SimulatedPair", "simulate_pair"]

@@ -12,7 +12,7 @@ from ssdiff_models.simulation.responses import channel_weights
 from ssdiff_models.simulation.spectra import MATERIALS, WAVELENGTHS, reflectance
 from ssdiff_models.simulation.texture import FloatArray
 
-__all__ = ["SceneSpec", "SimulatedPair", "simulate"]
+__all__ = ["SceneSpec", "SimulatedPair", "simulate_pair"]
 
 _EXPOSURE = 0.9
 _ELECTRONS = {"pan": 24000.0, "ms": 60000.0}
@@ -62,7 +62,7 @@ class SimulatedPair:
     """PAN index (row, col), fractional, of the centre of MS pixel (0, 0); PAN pixel (0, 0) has its centre at (0, 0)."""
 
 
-def simulate(spec: SceneSpec) -> SimulatedPair:
+def simulate_pair(spec: SceneSpec) -> SimulatedPair:
     """Draws a landscape and takes its picture; the same `spec` gives the same pixels.
 
     The truth is the radiance through the PAN's optics in the MS bands. The MS is that truth through a Gaussian whose response

@@ -9,7 +9,7 @@ from ssdiff_models.simulation.buildings import flat, gable, hall, hip, parked_ca
 from ssdiff_models.simulation.canvas import Canvas, Frame
 from ssdiff_models.simulation.places import park, parking, sports
 
-__all__ = ["STREET", "Block", "blocks", "build_block", "pave"]
+__all__ = ["STREET", "CityBlock", "blocks", "build_block", "pave"]
 
 STREET = 6.5
 """Width of a street in metres."""
@@ -21,7 +21,7 @@ _SHARES = (0.46, 0.14, 0.14, 0.12, 0.06, 0.08)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class CityBlock:
     """A block of the town: the land between four streets."""
 
     frame: Frame
@@ -32,7 +32,7 @@ class Block:
     """Half its width in metres."""
 
 
-def blocks(frame: Frame, reach: float, zone: Callable[[float, float], int], rng: np.random.Generator) -> Iterator[Block]:
+def blocks(frame: Frame, reach: float, zone: Callable[[float, float], int], rng: np.random.Generator) -> Iterator[CityBlock]:
     """Yields the blocks of a grid that lie wholly inside a region.
 
     Args:
@@ -55,24 +55,24 @@ def blocks(frame: Frame, reach: float, zone: Callable[[float, float], int], rng:
             v += 2 * (depth + gap)
 
 
-def _fitting(at: Frame, depth: float, width: float, zone: Callable[[float, float], int]) -> Block | None:
+def _fitting(at: Frame, depth: float, width: float, zone: Callable[[float, float], int]) -> CityBlock | None:
     """Returns the widest block that starts at a position and lies in one zone, or None."""
     for share in (1.0, 0.72, 0.5):
-        block = Block(frame=at.at(0, share * width), half_v=depth, half_u=share * width)
+        block = CityBlock(frame=at.at(0, share * width), half_v=depth, half_u=share * width)
         zones = {zone(*corner) for corner in _outline(block)}
         if len(zones) == 1 and 0 not in zones:
             return block
     return None
 
 
-def _outline(block: Block) -> Iterator[tuple[float, float]]:
+def _outline(block: CityBlock) -> Iterator[tuple[float, float]]:
     gap = STREET + _SIDEWALK
     for v in (-block.half_v - gap, 0, block.half_v + gap):
         for u in (-block.half_u - gap, 0, block.half_u + gap):
             yield block.frame.to_canvas(v, u)
 
 
-def pave(canvas: Canvas, block: Block) -> None:
+def pave(canvas: Canvas, block: CityBlock) -> None:
     """Draws the streets and sidewalks around a block; call it for every block before any is built."""
     for margin, material, fine in ((_SIDEWALK + STREET, "asphalt", 0.04), (_SIDEWALK, "paving", 0.05)):
         stamp = canvas.box(block.frame, block.half_v + margin, block.half_u + margin)
@@ -81,7 +81,7 @@ def pave(canvas: Canvas, block: Block) -> None:
             canvas.plant(stamp, 0)
 
 
-def build_block(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
+def build_block(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
     """Fills a block with what its kind has."""
     kind = str(rng.choice(_KINDS, p=_SHARES))
     ground = canvas.box(block.frame, block.half_v, block.half_u)
@@ -92,7 +92,7 @@ def build_block(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
     _kerb_cars(canvas, block, rng)
 
 
-def _kerb_cars(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
+def _kerb_cars(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
     v = block.half_v + _SIDEWALK + 1.2
     for side in (-1, 1):
         u = -block.half_u
@@ -102,7 +102,7 @@ def _kerb_cars(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
             u += rng.uniform(6, 9)
 
 
-def _homes(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
+def _homes(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
     """Two rows of lots, back to back, with houses near the street."""
     setback = rng.uniform(9.5, 12)
     for angle in (0.0, np.pi):
@@ -178,7 +178,7 @@ def _garden(canvas: Canvas, at: Frame, half: tuple[float, float], rng: np.random
         gable(canvas, at.at(-half[0] * 0.35, half[1] - 2.4), (1.3, 1.7), rng, eaves=2.0)
 
 
-def _terraces(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
+def _terraces(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
     """Two long rows of joined houses, each roof its own."""
     for angle in (0.0, np.pi):
         row = block.frame.at(0, 0, angle)
@@ -200,7 +200,7 @@ def _terraces(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
             canvas.build(fence, 1.3)
 
 
-def _apartments(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
+def _apartments(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
     """Slabs across the block, with lawns, paths and a parking strip between them."""
     slabs = int(block.half_u * 2 // 26)
     for k in range(slabs):
@@ -219,7 +219,7 @@ def _apartments(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
             parking(canvas, block.frame.at(0, u + 9.5, np.pi / 2), block.half_v - 2, rng, rows=1)
 
 
-def _commerce(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
+def _commerce(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
     """A paved yard with one or two halls and a car park in front."""
     yard = canvas.box(block.frame, block.half_v, block.half_u)
     if yard is not None:
@@ -236,14 +236,14 @@ def _commerce(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
 
 def _on_land(
     draw: Callable[[Canvas, Frame, tuple[float, float], np.random.Generator], None],
-) -> Callable[[Canvas, Block, np.random.Generator], None]:
-    def build(canvas: Canvas, block: Block, rng: np.random.Generator) -> None:
+) -> Callable[[Canvas, CityBlock, np.random.Generator], None]:
+    def build(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
         draw(canvas, block.frame, (block.half_v, block.half_u), rng)
 
     return build
 
 
-_BUILDERS: dict[str, Callable[[Canvas, Block, np.random.Generator], None]] = {
+_BUILDERS: dict[str, Callable[[Canvas, CityBlock, np.random.Generator], None]] = {
     "homes": _homes,
     "terraces": _terraces,
     "apartments": _apartments,

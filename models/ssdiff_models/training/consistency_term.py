@@ -83,7 +83,7 @@ class ConsistencyTerm:
         t = torch.full((1,), self.schedule.steps - 1, device=device)
         noise = torch.randn(prior.shape, generator=generator).to(device)
         fused = prior + network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t) / self.residual_scale
-        nearest = project(fused, ms, gains=scene.gains, ratio=ratio, phase=scene.phase, rounds=1)
+        nearest = project(fused, ms, gains=scene.gains, ratio=ratio, phase=scene.phase, iterations=1)
         term: Tensor = self.weight * (nearest - fused).abs().mean()
         return term
 

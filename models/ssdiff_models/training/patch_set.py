@@ -15,7 +15,7 @@ from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
-__all__ = ["PatchSet", "from_patches", "moved", "patches_shift", "sample", "stray_patches"]
+__all__ = ["PatchSet", "augmented", "from_patches", "patches_shift", "sample_patches", "stray_patches"]
 
 SAMPLE = 64
 """Patches that the shift, the prior and the check of the MS are taken from."""
@@ -57,7 +57,7 @@ def from_patches(patches: PatchSet, *, prior: PriorName) -> Iterator[WaldScene]:
         gt, pan = patches.gt[index] / scale[:-1] - 1, patches.pan[index][None] / scale[-1:] - 1
         return gt, pan, reduce_ms(gt.double(), patches.gains, ratio, phase).float()
 
-    some = [] if prior == "lms" else [degraded(index)[1:] for index in sample(len(patches.names))]
+    some = [] if prior == "lms" else [degraded(index)[1:] for index in sample_patches(len(patches.names))]
     numbers = measure_set([(pan[0] + 1, ms + 1) for pan, ms in some], ratio=ratio, phase=phase) if some else None
     for index, name in enumerate(patches.names):
         gt, pan, ms = degraded(index)
@@ -75,7 +75,7 @@ def from_patches(patches: PatchSet, *, prior: PriorName) -> Iterator[WaldScene]:
         )
 
 
-def sample(count: int, size: int = SAMPLE) -> Sequence[int]:
+def sample_patches(count: int, size: int = SAMPLE) -> Sequence[int]:
     """Returns at most `size` of `count` indexes, evenly spread."""
     return range(count) if count <= size else [index * count // size for index in range(size)]
 
@@ -84,7 +84,7 @@ def patches_shift(patches: PatchSet) -> Shift:
     """Returns the median shift of the PAN against the reference over a sample of the patches, in PAN pixels."""
     found = [
         estimate_shift(patches.pan[index], patches.gt[index], 1, first=(0.0, 0.0))
-        for index in sample(len(patches.names))
+        for index in sample_patches(len(patches.names))
         if float(patches.pan[index].std()) > 0
     ]
     if not found:
@@ -97,7 +97,7 @@ def patches_shift(patches: PatchSet) -> Shift:
     )
 
 
-def moved(pan: Tensor, shift: Shift) -> Tensor:
+def augmented(pan: Tensor, shift: Shift) -> Tensor:
     """Returns the PANs ``(patches, rows, cols)`` with the shift taken away."""
     return torch.stack([shift_image(image, (shift.rows, shift.cols)) for image in pan])
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
-__all__ = ["SceneSet", "load_scenes", "read_settings", "save_scenes"]
+__all__ = ["SceneSet", "load_scenes", "read_cached_settings", "save_scenes"]
 
 SCHEMA = 1
 KEY = "ssdiff-scenes"
@@ -109,7 +109,7 @@ def _decode(codes: npt.NDArray[np.uint16], ranges: Sequence[Sequence[float]]) ->
     return torch.from_numpy(values)
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_cached_settings(path: Path) -> dict[str, Any]:
     """Returns what the scenes of a file were made of and how.
 
     Raises:

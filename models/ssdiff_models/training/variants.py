@@ -16,7 +16,7 @@ from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.simulation import SceneSpec, simulate
+from ssdiff_models.simulation import SceneSpec, simulate_pair
 from ssdiff_models.training.wald_scene import WaldScene, from_pair, from_reference, noisy
 
 __all__ = ["Making", "simulated", "variants"]
@@ -133,7 +133,7 @@ def simulated(sensor: Sensor, bands: tuple[int, ...], making: Making) -> Iterato
     gains = tuple(sensor.gains(len(sensor.bands))[band] for band in bands)
     middle = slice(SIDE // 6, SIDE // 2)
     for number, gamma in enumerate(GAMMAS):
-        pair = simulate(SceneSpec(sensor=sensor, size=SIDE, seed=making.seed + number))
+        pair = simulate_pair(SceneSpec(sensor=sensor, size=SIDE, seed=making.seed + number))
         pan = _contrasted(torch.from_numpy(pair.pan.astype("float32"))[None], gamma)[0]
         ms, truth = (
             _contrasted(torch.from_numpy(image.astype("float32"))[list(bands)], gamma) for image in (pair.ms, pair.truth)

@@ -26,7 +26,7 @@ from ssdiff_models.training.scene_parts import Parts
 from ssdiff_models.training.validation import errors
 from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
-__all__ = ["CLASSICAL", "SHARES", "FullResolution", "MaskedSource", "furthest", "unseen_scores"]
+__all__ = ["CLASSICAL", "SHARES", "FullResolutionJudge", "MaskedSource", "furthest", "unseen_scores"]
 
 CLASSICAL = ("gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm")
 SHARES = (1.0, 0.5, 0.25)
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FullResolution:
+class FullResolutionJudge:
     """The upper left of a scene at full resolution, fused and judged as ``ssdiff sharpen`` would be."""
 
     sample: AdaptSample
@@ -90,7 +90,7 @@ class MaskedSource(ArraySource):
 
 
 def furthest(
-    base: Checkpoint, trained: nn.Module, full: FullResolution, fall: float
+    base: Checkpoint, trained: nn.Module, full: FullResolutionJudge, fall: float
 ) -> tuple[Checkpoint, float, dict[str, float]]:
     """Returns the model on the way from the first weights to the trained ones, as far as HQNR allows, its share of it, and HQNR."""
     before = full.hqnr(base)

@@ -12,7 +12,7 @@ import torch
 
 from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.adapt.job import AdaptJob, AdaptResult
-from ssdiff_cli.jobs.adapt.quality import FullResolution, furthest, unseen_scores
+from ssdiff_cli.jobs.adapt.quality import FullResolutionJudge, furthest, unseen_scores
 from ssdiff_cli.jobs.adapt.windows import AdaptSample, base_model, samples
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import mtf_gains
@@ -114,7 +114,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     kept = _train(adapter, parts, job, progress, started)
     base.network.cpu()
     adapter.best.cpu()
-    full = FullResolution.of(found[0], job.sharpen.sensor, gains)
+    full = FullResolutionJudge.of(found[0], job.sharpen.sensor, gains)
     adapted, share, quality = furthest(base, adapter.best, full, job.hqnr_fall)
     result = AdaptResult(
         output=job.output,

@@ -14,12 +14,12 @@ from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.transplant import transplant
-from ssdiff_models.scene.band_matching import partners
+from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.scene.dtypes import default_limits
 from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
-from ssdiff_models.scene.zero_signal import AboveBlack, zeros
+from ssdiff_models.scene.zero_signal import AboveZero, zero_levels
 from ssdiff_models.training.consistency_term import FullScene, full_scene
 from ssdiff_models.training.wald_scene import WaldScene, from_pair
 
@@ -74,7 +74,7 @@ def base_model(job: SharpenJob) -> Checkpoint:
         "model %s has %d bands at ratio %d, the scene %d at ratio %d: its first and last layers begin anew",
         checkpoint.name, checkpoint.band_count, checkpoint.ratio, bands, ratio,
     )  # fmt: skip
-    network = transplant(checkpoint.network, partners(names, _known(checkpoint)), ratio)
+    network = transplant(checkpoint.network, closest_bands(names, _known(checkpoint)), ratio)
     phase = (ratio - 1) / 2
     known = tuple(name or f"band {number}" for number, name in enumerate(names, start=1))
     return replace(checkpoint, network=network.eval(), bands=known, ratio=ratio, ms_phase=phase)
@@ -92,7 +92,7 @@ def samples(pair: ScenePair, gains: tuple[float, ...], base: Checkpoint) -> Iter
     """
     found = False
     # Whatever counts as zero, the degraded scene is in units of what is above it, as the network will see it.
-    whole = AboveBlack(source=pair, black=zeros(pair.statistics()))
+    whole = AboveZero(source=pair, black=zero_levels(pair.statistics()))
     for window in _windows(pair):
         patch = whole.read(window)
         if float(patch.valid.mean()) >= LEAST_VALID:
@@ -125,7 +125,7 @@ def _aligned(window: Window, ratio: int) -> Window:
     return replace(window, rows=window.rows // ratio * ratio, cols=window.cols // ratio * ratio)
 
 
-def _sample(pair: ScenePair, whole: AboveBlack, patch: Patch, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
+def _sample(pair: ScenePair, whole: AboveZero, patch: Patch, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
     ratio, phase = base.ratio, base.ms_phase
     rows, cols = (size // ratio for size in patch.valid.shape)
     ms = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO]

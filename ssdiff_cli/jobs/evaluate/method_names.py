@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models import classical
-from ssdiff_models.consistency.project import ROUNDS
+from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.errors import UsageError
 from ssdiff_models.fusion.model_fuser import FusionSettings
 
@@ -36,7 +36,7 @@ def needs_model(methods: Iterable[str]) -> bool:
 
 def row_settings(method: str, settings: FusionSettings) -> FusionSettings:
     """Returns the settings of a row of the model's, given those of the fusion that the user would get."""
-    return replace(settings, consistency=ROUNDS) if method == CONSISTENT_METHOD else settings
+    return replace(settings, consistency=ITERATIONS) if method == CONSISTENT_METHOD else settings
 
 
 def method_notes(methods: Iterable[str]) -> tuple[str, ...]:

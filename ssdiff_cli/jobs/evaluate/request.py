@@ -13,7 +13,7 @@ from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
-__all__ = ["ModelChoice", "Request", "full_scale"]
+__all__ = ["EvaluationRequest", "ModelChoice", "full_scale"]
 
 CROP = 21
 """Border cut of the DLPan toolbox where there is a reference."""
@@ -32,7 +32,7 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class EvaluationRequest:
     """What to score, and how. Exactly one of the four sources is given."""
 
     reduced: tuple[str, str] | None = None

@@ -11,7 +11,7 @@ from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.plans.reference import reference_plan
 from ssdiff_cli.jobs.evaluate.plans.test_set import dataset_plan
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
-from ssdiff_cli.jobs.evaluate.request import Request
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.samples.sample import Scored
 from ssdiff_cli.jobs.evaluate.scores import metric_names
@@ -23,7 +23,7 @@ __all__ = ["Outputs", "open_plan", "run_evaluation"]
 
 
 @contextmanager
-def open_plan(request: Request) -> Iterator[Plan]:
+def open_plan(request: EvaluationRequest) -> Iterator[Plan]:
     """Opens what is to be scored and decides everything before the first pixel.
 
     Raises:
@@ -71,7 +71,7 @@ class Outputs:
                 raise UsageError(f"{path}: its folder does not exist: make it first")
 
 
-def run_evaluation(request: Request, outputs: Outputs, progress: Progress) -> tuple[Evaluation, Conditions]:
+def run_evaluation(request: EvaluationRequest, outputs: Outputs, progress: Progress) -> tuple[Evaluation, Conditions]:
     """Scores what was asked for and writes the files.
 
     Returns:

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models import metrics
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene.sensors import Sensor
@@ -16,7 +17,6 @@ from ssdiff_models.scene.source import BoolArray
 __all__ = [
     "METRICS",
     "Metric",
-    "Pixels",
     "ProtocolName",
     "Scores",
     "Summary",
@@ -30,8 +30,6 @@ __all__ = [
 ProtocolName = Literal["reduced-resolution", "full-resolution", "reference"]
 UnitName = Literal["scene", "window", "image"]
 Scores = dict[str, float]
-Pixels = npt.NDArray[np.floating[Any]]
-"""Images in DN: float32, or float64 where a test set is stored so (a rounded half is another integer for Q2n)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fused, Fuser, Sample, Scored, Settings
-from ssdiff_cli.jobs.evaluate.scores import Pixels, Scores, score_full, score_reduced
+from ssdiff_cli.jobs.evaluate.scores import Scores, score_full, score_reduced
+from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import FullResolution
 

@@ -11,7 +11,7 @@ from ssdiff_cli.jobs.sharpen.method import Fusion, bind
 from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
 from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_needless
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
-from ssdiff_cli.jobs.sharpen.shift import explain
+from ssdiff_cli.jobs.sharpen.shift import explain_shift
 from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.geometry.area_of_interest import parse_crs
@@ -71,7 +71,7 @@ def _look(job: SharpenJob) -> dict[str, Any]:
             "same_crs": pair.pan.dataset.crs == pair.ms.dataset.crs,
             "grid_phase": _grid_phase(pair),
             "shift": _shift(scene),
-            "no_shift": scene.no_shift and explain(scene.no_shift),
+            "no_shift": scene.no_shift and explain_shift(scene.no_shift),
             "nodata_share": _invalid(pair),
             "statistics": statistics_record(
                 fusion.fuser.statistics if isinstance(fusion.fuser, ModelFuser) else pair.statistics()

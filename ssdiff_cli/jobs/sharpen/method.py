@@ -8,11 +8,11 @@ from ssdiff_cli.device import DeviceChoice, choose
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.consistency.project import ROUNDS
+from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.stream import FusedBlock, LocalFuser, fuse_blocks, fuse_tiles
 from ssdiff_models.scene import sensors
-from ssdiff_models.scene.band_matching import partners, spectral_order
+from ssdiff_models.scene.band_matching import closest_bands, spectral_order
 from ssdiff_models.scene.dtypes import default_limits
 from ssdiff_models.scene.windows import TileGrid
 
@@ -78,10 +78,10 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         tile=options.tile,
         overlap=options.overlap,
         limits=default_limits(pair.ms.dtype),
-        consistency=ROUNDS if job.consistency else 0,
+        consistency=ITERATIONS if job.consistency else 0,
         gains=mtf_gains(job.sensor, pair),
         order=spectral_order(band_names(pair)),
-        partners=_partners(checkpoint, pair),
+        closest_bands=_partners(checkpoint, pair),
     )
     device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     fuser = _fuser(checkpoint, pair, settings, device)
@@ -106,7 +106,7 @@ def _partners(checkpoint: Checkpoint, pair: ScenePair) -> tuple[int, ...]:
     """Returns which of the scene's bands stands in for each of the model's, where the scene has fewer and each finds a place."""
     if checkpoint.bands is None or pair.bands >= checkpoint.band_count:
         return ()
-    found = partners(checkpoint.bands, band_names(pair))
+    found = closest_bands(checkpoint.bands, band_names(pair))
     return found if set(found) == set(range(pair.bands)) else ()
 
 
@@ -168,7 +168,7 @@ def _fusion_tags(fuser: ModelFuser) -> dict[str, str]:
         "TILE": str(settings.tile),
         "OVERLAP": str(settings.overlap),
         "CONSISTENCY": str(settings.consistency),
-        "CLIPPINGS": str(settings.clippings),
+        "CLIPPINGS": str(settings.clip_iterations),
         "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
         "PAN_MEAN": f"{statistics.pan.mean:.6g}",
         "MS_MEANS": means,

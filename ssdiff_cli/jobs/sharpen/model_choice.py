@@ -29,7 +29,7 @@ class ModelShelf:
 
     def _fitting(self, job: SharpenJob) -> Path:
         with open_pair(job.pan, job.ms, options=job.pair) as pair:
-            return zoo.find(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor).path
+            return zoo.find_model(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor).path
 
     def _load(self, path: Path) -> Checkpoint:
         if path not in self._loaded:

@@ -9,7 +9,7 @@ from typing import Protocol
 from ssdiff_cli.jobs.sharpen import shift as shifts
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
-from ssdiff_cli.jobs.sharpen.warnings import doubts
+from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
 from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
@@ -58,11 +58,11 @@ def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
             _log.info(note)
         if job.statistics is not None:
             pair.use_statistics(read_statistics(job.statistics, pair.bands))
-        for doubt in doubts(pair, job.sink.dtype):
+        for doubt in pair_warnings(pair, job.sink.dtype):
             _log.warning(doubt)
-        found = measured or shifts.look(pair)
+        found = measured or shifts.measure_shift(pair)
         if measured is None:
-            shifts.warn(pair, found)
+            shifts.warn_of_shift(pair, found)
         shift, no_shift = (found, None) if isinstance(found, SceneShift) else (None, found)
         if checkpoint is not None:
             _check_content(pair)

@@ -18,7 +18,7 @@ from ssdiff_models.registration.window_shift import WindowShift, lattice, window
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["WORTH_A_WARNING", "explain", "look", "register", "warn"]
+__all__ = ["WORTH_A_WARNING", "explain_shift", "measure_shift", "register", "warn_of_shift"]
 
 WORTH_A_WARNING = 0.5
 """PAN pixels of shift that a run without ``--register`` warns about, and of spread that one with it does."""
@@ -27,7 +27,7 @@ PASSES = 2
 _log = logging.getLogger(__name__)
 
 
-def look(pair: ScenePair) -> SceneShift | NoShift:
+def measure_shift(pair: ScenePair) -> SceneShift | NoShift:
     """Returns a quick estimate from a few windows, in a fraction of a second, or why they tell nothing."""
     return agree(_windows(pair, count=3, size=48))
 
@@ -128,12 +128,12 @@ def _moved(options: PairOptions, shift: SceneShift) -> PairOptions:
     )
 
 
-def warn(pair: ScenePair, shift: SceneShift | NoShift) -> None:
+def warn_of_shift(pair: ScenePair, shift: SceneShift | NoShift) -> None:
     """Warns where a shift should have been corrected; clouds, which lie elsewhere in every band, are nobody's mistake."""
     if isinstance(shift, NoShift) and shift.strangers:
         _log.warning("%s: correlates with the PAN by %.2f only: do both show the same place?", pair.ms.path, shift.correlation)
     elif isinstance(shift, NoShift):
-        _log.info("%s: its shift against the PAN is unknown: %s", pair.ms.path, explain(shift))
+        _log.info("%s: its shift against the PAN is unknown: %s", pair.ms.path, explain_shift(shift))
     elif shift.size > WORTH_A_WARNING:
         _log.warning(
             "%s: fits the PAN better when moved by %+.2f rows and %+.2f columns (PAN pixels): --register does that",
@@ -141,7 +141,7 @@ def warn(pair: ScenePair, shift: SceneShift | NoShift) -> None:
         )  # fmt: skip
 
 
-def explain(found: NoShift) -> str:
+def explain_shift(found: NoShift) -> str:
     """Returns why a shift is unknown, and where windows disagree what that may come from."""
     if not found.windows:
         return found.reason

@@ -9,13 +9,13 @@ from ssdiff_cli.rasters.geometry.elevation import without_heights
 from ssdiff_cli.rasters.reading.bands import alpha_with_data
 from ssdiff_cli.rasters.reading.pair import ScenePair
 
-__all__ = ["doubts"]
+__all__ = ["pair_warnings"]
 
 FINER = 0.9
 """Size in PAN pixels below which an MS pixel is smaller than the PAN's."""
 
 
-def doubts(pair: ScenePair, dtype: str | None) -> Iterator[str]:
+def pair_warnings(pair: ScenePair, dtype: str | None) -> Iterator[str]:
     """Yields a sentence for each thing that a user should think over; `dtype` is the output's, None: the MS's."""
     for bands, option in ((pair.pan, "--pan-bidx"), (pair.ms, "--bidx")):
         every = ",".join(map(str, range(1, bands.dataset.count + 1)))

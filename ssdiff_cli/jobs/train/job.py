@@ -15,7 +15,7 @@ from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.transplant import transplant
-from ssdiff_models.scene.band_matching import partners
+from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.training.execution import ALONE, Execution
 from ssdiff_models.training.loop import Trainer
 
@@ -107,7 +107,7 @@ def _start_from(job: TrainingJob, network: nn.Module) -> None:
     if (found.bands, found.ratio) != (data.bands, data.ratio):
         known = found.bands or (None,) * found.band_count
         _log.warning("%s: has other bands or another ratio: its first and last layers begin anew", job.init)
-        found = replace(found, network=transplant(found.network, partners(data.bands, known), data.ratio))
+        found = replace(found, network=transplant(found.network, closest_bands(data.bands, known), data.ratio))
     if found.prior != data.prior:
         _log.warning("%s: was trained with prior %s, training goes on with %s", job.init, found.prior, data.prior)
     wanted = asdict(job.settings.network_config())

@@ -14,7 +14,7 @@ from ssdiff_cli.jobs.train.sources import PatchFile
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.patch_set import PatchSet, from_patches, moved, patches_shift, sample, stray_patches
+from ssdiff_models.training.patch_set import PatchSet, augmented, from_patches, patches_shift, sample_patches, stray_patches
 from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["read_patches"]
@@ -37,10 +37,10 @@ def read_patches(file: PatchFile, bands: Sequence[int], *, prior: PriorName, lim
         InputError: When it cannot be read, has values out of range, or PAN and reference lie too far apart.
     """
     with open_dataset(file.path) as dataset:
-        indexes = sample(dataset.count, limit or dataset.count)
+        indexes = sample_patches(dataset.count, limit or dataset.count)
         factor = _factor(dataset, file)
         patches = _read(dataset, file, bands, indexes, factor)
-        checked = sample(len(indexes))
+        checked = sample_patches(len(indexes))
         ms = torch.stack([_image(dataset, "ms", indexes[place], bands) for place in checked]) * factor
     stray = stray_patches(patches, ms, checked)
     told = "%s: %.0f %% of its MS patches are not the reference seen through the MTF of %s at phase ratio/2; all are made anew"
@@ -51,7 +51,7 @@ def read_patches(file: PatchFile, bands: Sequence[int], *, prior: PriorName, lim
 def _factor(dataset: Dataset, file: PatchFile) -> float:
     """Returns what makes DN of the file's values: 1, or the full-scale value where they are from 0 to 1."""
     full_scale = sensors.get(file.sensor).full_scale
-    largest = max(float(dataset.read["gt"](index).max()) for index in sample(dataset.count, 16))
+    largest = max(float(dataset.read["gt"](index).max()) for index in sample_patches(dataset.count, 16))
     if largest > 1.5 * full_scale:
         raise InputError(
             f"{file.path}: has values up to {largest:g}, {file.sensor} has at most {full_scale:g}: name its sensor, as {file.path}@SENSOR"
@@ -87,4 +87,4 @@ def _registered(patches: PatchSet, file: PatchFile) -> PatchSet:
             f"{file.path}: PAN and reference are {shift.rows:.2f} rows, {shift.cols:.2f} columns apart, over {LARGEST_SHIFT:g}: "
             "register them first"
         )
-    return replace(patches, pan=moved(patches.pan, shift))
+    return replace(patches, pan=augmented(patches.pan, shift))

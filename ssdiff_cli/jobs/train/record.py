@@ -12,7 +12,7 @@ import torch
 
 from ssdiff_cli.jobs.train.log import LogRow
 from ssdiff_cli.jobs.train.settings import TrainSettings
-from ssdiff_models.training.patch_set import sample
+from ssdiff_models.training.patch_set import sample_patches
 from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["changed_settings", "describe_training", "pooled", "stages"]
@@ -88,7 +88,7 @@ def pooled(scenes: Sequence[WaldScene]) -> tuple[WaldScene, ...]:
         files.setdefault(_file_of(scene), []).append(scene)
     alone = files.pop("", [])
     for members in files.values():
-        some = [members[index] for index in sample(len(members), POOLED)]
+        some = [members[index] for index in sample_patches(len(members), POOLED)]
         gt, pan = torch.cat([one.gt for one in some], 1), torch.cat([one.pan for one in some], 1)
         alone.append(replace(some[0], gt=gt, pan=pan, valid=torch.cat([one.valid for one in some])))
     return tuple(alone)

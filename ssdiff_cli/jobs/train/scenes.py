@@ -13,7 +13,7 @@ from ssdiff_cli.jobs.train.settings import DataConfig
 from ssdiff_cli.jobs.train.sources import Item, PatchFile, band_indexes, files_of, find_items, settle
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_settings, save_scenes
+from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_cached_settings, save_scenes
 from ssdiff_models.training.variants import Making, simulated, variants
 from ssdiff_models.training.wald_scene import WaldScene
 
@@ -38,7 +38,7 @@ def load_data(config: DataConfig, cache: Path | None) -> SceneSet:
     if not any(item.split == "val" for item in items):
         raise InputError(f"{', '.join(config.sources)}: {NO_VALIDATION}")
     key = _key(config, items)
-    if cache is not None and cache.exists() and read_settings(cache).get("key") == key:
+    if cache is not None and cache.exists() and read_cached_settings(cache).get("key") == key:
         _log.info("%s: made of the same sources, used", cache)
         return load_scenes(cache)
     scenes = SceneSet(

@@ -19,9 +19,9 @@ from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import InputError, ModelError, ResourceError, UsageError
 from ssdiff_models.training.batches import patch_origins
 from ssdiff_models.training.scene_cache import SceneSet, load_scenes
-from ssdiff_models.training.scene_cache import read_settings as read_cache
+from ssdiff_models.training.scene_cache import read_cached_settings as read_cache
 
-__all__ = ["Request", "prepared", "usable"]
+__all__ = ["TrainingRequest", "prepared", "usable"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def usable(scenes: SceneSet, job: TrainingJob) -> SceneSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class TrainingRequest:
     """The command line."""
 
     output: Path
@@ -72,7 +72,7 @@ class Request:
 
 
 @contextmanager
-def prepared(request: Request, environ: Mapping[str, str]) -> Iterator[tuple[TrainingJob, SceneSet]]:
+def prepared(request: TrainingRequest, environ: Mapping[str, str]) -> Iterator[tuple[TrainingJob, SceneSet]]:
     """Yields the job and its scenes, connected with the other processes for as long as it trains.
 
     Raises:
@@ -116,14 +116,14 @@ def _network_of(init: Path | None) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if name not in {"bands", "ratio"}}
 
 
-def _choice(request: Request, settings: TrainSettings, ranks: Ranks) -> DeviceChoice:
+def _choice(request: TrainingRequest, settings: TrainSettings, ranks: Ranks) -> DeviceChoice:
     options = replace(request.device, precision=settings.run.precision, compile=settings.run.compile)
     if ranks.world > 1 and options.device == "auto" and torch.cuda.is_available():
         options = replace(options, device=f"cuda:{ranks.local}")
     return choose(options, tile_pixels=settings.training.size**2)
 
 
-def _prepare(request: Request, settings: TrainSettings) -> SceneSet:
+def _prepare(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
     """Makes room for the results, then loads the data."""
     output = request.output
     if output.suffix != ".safetensors":
@@ -142,7 +142,7 @@ def _prepare(request: Request, settings: TrainSettings) -> SceneSet:
     return scenes
 
 
-def _scenes(request: Request, settings: TrainSettings) -> SceneSet:
+def _scenes(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
     cache = request.cache_path
     if settings.data.sources:
         # Only here, so that a machine without rasterio can train from a cache.

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap, Vector
-from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
-from ssdiff_models.scene.source import MS_HALO, FloatArray, GivenMs, PlacedMs
+from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
+from ssdiff_models.scene.source import MS_HALO, FloatArray, NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["MsWindow"]
@@ -22,7 +22,7 @@ class MsWindow:
     window: Window
     """Absolute MS pixels."""
 
-    def gridded(self, mapping: SeparableMap, model: Window, phase: float, size: tuple[int, int], ratio: int) -> GivenMs | None:
+    def gridded(self, mapping: SeparableMap, model: Window, phase: float, size: tuple[int, int], ratio: int) -> NativeMs | None:
         """Returns the pixels nearest to the model pixels inside the halo of `model`; None where they are not as large as those.
 
         Args:
@@ -37,10 +37,10 @@ class MsWindow:
             return None
         down = _steps(mapping.rows, rows[0], model.row + MS_HALO, model.rows - 2 * MS_HALO) - self.window.row
         right = _steps(mapping.cols, cols[0], model.col + MS_HALO, model.cols - 2 * MS_HALO) - self.window.col
-        return GivenMs(pixels=self.values[:, down[:, None], right], phase=(rows[1], cols[1]))
+        return NativeMs(pixels=self.values[:, down[:, None], right], phase=(rows[1], cols[1]))
 
-    def placed(self, rows: Vector, cols: Vector, pitch: float) -> PlacedMs:
-        """Returns the pixels under the PAN's window, `PLACED_MARGIN` more on every side, and how they lie.
+    def placed(self, rows: Vector, cols: Vector, pitch: float) -> ScatteredMs:
+        """Returns the pixels under the PAN's window, `SCATTERED_MARGIN` more on every side, and how they lie.
 
         Args:
             rows: ``(rows, cols)``: MS row coordinates of the centres of the PAN pixels (edge of the first MS pixel = 0); they may lie
@@ -50,7 +50,7 @@ class MsWindow:
         """
         first_row, stop_row = _span(rows, self.window.row, self.window.rows)
         first_col, stop_col = _span(cols, self.window.col, self.window.cols)
-        return PlacedMs(
+        return ScatteredMs(
             pixels=self.values[:, first_row:stop_row, first_col:stop_col],
             rows=rows - 0.5 - (self.window.row + first_row),
             cols=cols - 0.5 - (self.window.col + first_col),
@@ -69,7 +69,7 @@ def _span(coordinates: Vector, origin: int, size: int) -> tuple[int, int]:
     known = coordinates[np.isfinite(coordinates)]
     if not known.size:
         return 0, size
-    first = int(np.floor(known.min() - 0.5)) - origin - PLACED_MARGIN
-    stop = int(np.ceil(known.max() - 0.5)) - origin + PLACED_MARGIN + 1
-    first = min(max(first, 0), max(size - 2 * PLACED_MARGIN, 0))
-    return first, min(max(stop, first + 2 * PLACED_MARGIN), size)
+    first = int(np.floor(known.min() - 0.5)) - origin - SCATTERED_MARGIN
+    stop = int(np.ceil(known.max() - 0.5)) - origin + SCATTERED_MARGIN + 1
+    first = min(max(first, 0), max(size - 2 * SCATTERED_MARGIN, 0))
+    return first, min(max(stop, first + 2 * SCATTERED_MARGIN), size)

@@ -25,7 +25,7 @@ from ssdiff_cli.rasters.reading.native_ms import MsWindow
 from ssdiff_cli.rasters.reading.pair_geometry import RESAMPLED_RATIO, PairOptions, Prepared, prepare_pair
 from ssdiff_cli.rasters.reading.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
 from ssdiff_cli.rasters.reading.statistics import sample_statistics
-from ssdiff_models.scene.source import BoolArray, FloatArray, GivenMs, Patch, PlacedMs, ms_window
+from ssdiff_models.scene.source import BoolArray, FloatArray, NativeMs, Patch, ScatteredMs, ms_window
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
@@ -38,7 +38,7 @@ CLAMP = 64.0
 """MS pixels beyond the MS where positions stop to count; only invalid pixels lie there."""
 
 
-_Read = tuple[FloatArray, BoolArray, GivenMs | PlacedMs | None]
+_Read = tuple[FloatArray, BoolArray, NativeMs | ScatteredMs | None]
 """The MS on the model grid, the validity of the MS pixels under the PAN pixels, and these MS pixels where they are no model pixels."""
 
 EDGE = 1e-6
@@ -184,7 +184,7 @@ class ScenePair:
         valid = pan.valid & covered
         if self.region is not None:
             valid &= self.region.mask(window)
-        return Patch(pan=pan.values[0], ms=ms, valid=valid, given=given)
+        return Patch(pan=pan.values[0], ms=ms, valid=valid, native_ms=given)
 
     def _pan_means(self) -> FloatArray:
         return np.array([self.statistics().pan.mean], np.float32)
@@ -201,7 +201,7 @@ class ScenePair:
         resampled = resample_axis(resample_axis(filled.values, rows, native.row, 1), cols, native.col, 2)
         down = mapping.rows.at(np.arange(window.row, window.row_stop) + 0.5)
         right = mapping.cols.at(np.arange(window.col, window.col_stop) + 0.5)
-        given: GivenMs | PlacedMs | None = None
+        given: NativeMs | ScatteredMs | None = None
         if not self._coincident(mapping):
             around = MsWindow(values=filled.values, window=native)
             given = around.gridded(mapping, model, self.ms_phase, (self.rows, self.cols), self.ratio)
@@ -216,7 +216,7 @@ class ScenePair:
     def _coincident(self, mapping: SeparableMap) -> bool:
         return mapping.rows.coincides(self.ratio, self.ms_phase) and mapping.cols.coincides(self.ratio, self.ms_phase)
 
-    def _placed(self, around: MsWindow, rows: Vector, cols: Vector) -> PlacedMs | None:
+    def _placed(self, around: MsWindow, rows: Vector, cols: Vector) -> ScatteredMs | None:
         """Returns MS pixels with their places; None where somebody interpolated them before: the sensor has seen none of them."""
         if max(self.measured_ratio) <= RESAMPLED_RATIO:
             return None

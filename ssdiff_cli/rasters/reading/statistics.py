@@ -2,7 +2,7 @@
 
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.sampling import describe, sample_windows
+from ssdiff_models.scene.sampling import band_statistics, sample_windows
 from ssdiff_models.scene.statistics import BandStatistics
 from ssdiff_models.scene.windows import Window
 
@@ -21,4 +21,4 @@ def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...
         pieces.append(values[:, valid])
     if not any(piece.shape[1] for piece in pieces):
         raise InputError(f"{bands.path}: has no valid pixel where PAN and MS overlap: check its nodata value and mask")
-    return describe(pieces, bands.black)
+    return band_statistics(pieces, bands.black)

@@ -25,7 +25,7 @@ from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_cli.rasters.writing.profile import OutputProfile, SinkOptions, output_profile
 from ssdiff_cli.rasters.writing.shards import ShardNote, own_path
 from ssdiff_cli.rasters.writing.tile_assembler import Assembler, TileRun
-from ssdiff_cli.rasters.writing.tile_encoder import EncodedRun, encode_run, make_template, settle, try_encoding
+from ssdiff_cli.rasters.writing.tile_encoder import EncodedRun, encode_run, make_template, round_to_dtype, try_encoding
 from ssdiff_cli.rasters.writing.tile_file import TileFile, disk_errors, lock_part
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import TileGrid, Window
@@ -87,7 +87,7 @@ class RasterSink:
 
     def _write(self, part: Window, fused: FloatArray, valid: BoolArray) -> None:
         self._missing -= part.rows * part.cols
-        for run in self._assembler.add(part, settle(fused, valid, self._profile), valid):
+        for run in self._assembler.add(part, round_to_dtype(fused, valid, self._profile), valid):
             self._submit(run)
 
     def _submit(self, run: TileRun) -> None:

@@ -20,10 +20,10 @@ from ssdiff_cli.rasters.writing.tile_file import TilePlanes
 from ssdiff_models.scene.dtypes import cast
 from ssdiff_models.scene.source import BoolArray, FloatArray
 
-__all__ = ["EncodedRun", "encode_run", "encode_with_gdal", "make_template", "settle", "try_encoding"]
+__all__ = ["EncodedRun", "encode_run", "encode_with_gdal", "make_template", "round_to_dtype", "try_encoding"]
 
 
-def settle(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> Pixels:
+def round_to_dtype(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> Pixels:
     """Converts DN to stored pixels: rounded, clipped, invalid ones at nodata, and no valid one there.
 
     Args:

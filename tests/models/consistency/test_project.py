@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.consistency.clipping import CLIPPINGS, Limits
+from ssdiff_models.consistency.clipping import CLIP_ITERATIONS, Limits
 from ssdiff_models.consistency.project import project
 from ssdiff_models.errors import UsageError
 from ssdiff_models.fusion.runners import ThreadRunner
@@ -71,7 +71,7 @@ def test_interpolation_plus_detail_keeps_its_detail() -> None:
 def test_the_correction_is_interpolated_ms_pixels_and_nothing_finer() -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
-    change = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, rounds=1) - truth * 1.1
+    change = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, iterations=1) - truth * 1.1
     halo = 10
     left = torch.nn.functional.pad(ms - reduce_ms(truth * 1.1, GAINS, 4, 1.5), (halo,) * 4)
     inner = slice(4 * 14, -4 * 10)
@@ -82,7 +82,7 @@ def test_the_correction_is_interpolated_ms_pixels_and_nothing_finer() -> None:
 def test_no_rounds_no_change_and_a_batch_is_its_tiles() -> None:
     truth = scene(64, 64)
     ms = reduce_ms(truth * 0.9, GAINS, 4, 1.5)
-    assert project(truth, ms, gains=GAINS, ratio=4, phase=1.5, rounds=0) is truth
+    assert project(truth, ms, gains=GAINS, ratio=4, phase=1.5, iterations=0) is truth
     single = project(truth, ms, gains=GAINS, ratio=4, phase=1.5)
     batch = project(torch.stack([truth, truth + 9]), torch.stack([ms, ms]), gains=GAINS, ratio=4, phase=1.5)
     assert torch.allclose(batch[0], single, rtol=1e-5)
@@ -112,7 +112,7 @@ def test_fused_tile_by_tile_the_whole_scene_is_consistent() -> None:
     truth = scene(144, 144)
     pan, ms = truth.mean(0), reduce_ms(truth, GAINS, 4, 1.5)
     source = ArraySource(pan=pan.numpy(), ms=(ms + torch.randn(ms.shape, generator=generator)).numpy(), ratio=4)
-    plain, consistent = (whole(source, consistency=rounds) for rounds in (0, 10))
+    plain, consistent = (whole(source, consistency=iterations) for iterations in (0, 10))
     given = torch.from_numpy(source.ms)
     assert inconsistency(plain, given, GAINS, 1.5) > 2 * BOUND
     assert inconsistency(consistent, given, GAINS, 1.5) < BOUND
@@ -127,8 +127,8 @@ def whole(source: ArraySource, *, consistency: int) -> Tensor:
     return result
 
 
-def limits(low: float, high: float, *, clippings: int = CLIPPINGS) -> Limits:
-    return Limits(low=torch.full((4, 1, 1), low), high=torch.full((4, 1, 1), high), clippings=clippings)
+def limits(low: float, high: float, *, clip_iterations: int = CLIP_ITERATIONS) -> Limits:
+    return Limits(low=torch.full((4, 1, 1), low), high=torch.full((4, 1, 1), high), clip_iterations=clip_iterations)
 
 
 def test_what_limits_cut_off_is_made_up_for() -> None:
@@ -163,8 +163,8 @@ def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_
     ms[0, 12, 12] = 400
     image = torch.full((1, 96, 96), 20.0)
     lost = []
-    for clippings in (0, 12, CLIPPINGS):
-        some = Limits(low=torch.zeros(1, 1, 1), high=torch.full((1, 1, 1), 1e4), clippings=clippings)
+    for clip_iterations in (0, 12, CLIP_ITERATIONS):
+        some = Limits(low=torch.zeros(1, 1, 1), high=torch.full((1, 1, 1), 1e4), clip_iterations=clip_iterations)
         within = project(image, ms, gains=(0.22,), ratio=4, phase=1.5, limits=some)
         assert torch.equal(within, some.clip(within))
         lost.append(float((reduce_ms(within, (0.22,), 4, 1.5) - ms).square().sum().sqrt()))
@@ -189,7 +189,7 @@ def test_what_is_clipped_in_one_corner_does_not_move_the_other() -> None:
     darker = ms.clone()
     darker[:, :8, :8] -= 250
     one, other = (
-        project(truth * 1.1, given, gains=GAINS, ratio=4, phase=1.5, limits=limits(low, 1e4, clippings=12))
+        project(truth * 1.1, given, gains=GAINS, ratio=4, phase=1.5, limits=limits(low, 1e4, clip_iterations=12))
         for given in (ms, darker)
     )
     far = (slice(None), slice(128, None), slice(128, None))

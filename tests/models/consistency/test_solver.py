@@ -8,9 +8,9 @@ from ssdiff_models.consistency.solver import FEW, LEAST, solve
 EIGENVALUES = torch.linspace(0, 1, 2001, dtype=torch.float64)
 
 
-def left(rounds: int) -> torch.Tensor:
+def left(iterations: int) -> torch.Tensor:
     """What is not yet given back, for each eigenvalue."""
-    found = solve(lambda x: EIGENVALUES * x, torch.ones_like(EIGENVALUES), rounds)
+    found = solve(lambda x: EIGENVALUES * x, torch.ones_like(EIGENVALUES), iterations)
     return 1 - EIGENVALUES * found
 
 
@@ -21,14 +21,14 @@ def test_ten_rounds_leave_a_percent_where_plain_ones_leave_half() -> None:
 
 
 def test_nothing_is_left_of_the_mean() -> None:
-    for rounds in (1, 2, 5, 10, 30):
-        assert left(rounds)[-1].abs() < 1e-12
+    for iterations in (1, 2, 5, 10, 30):
+        assert left(iterations)[-1].abs() < 1e-12
 
 
 def test_what_an_operator_hardly_shows_is_not_blown_up() -> None:
     """Whatever lies below `LEAST` is approached from below, so noise there is never amplified more than by the true inverse."""
-    for rounds in (5, 10, 30):
-        low = left(rounds)[EIGENVALUES < LEAST]
+    for iterations in (5, 10, 30):
+        low = left(iterations)[EIGENVALUES < LEAST]
         assert low.max() <= 1
         assert low.min() >= -1e-12
         assert (low.diff() <= 0).all()
@@ -36,14 +36,14 @@ def test_what_an_operator_hardly_shows_is_not_blown_up() -> None:
 
 def test_each_round_leaves_less() -> None:
     inside = EIGENVALUES >= LEAST
-    most = [left(rounds)[inside].abs().max() for rounds in range(1, 21)]
+    most = [left(iterations)[inside].abs().max() for iterations in range(1, 21)]
     assert all(more > less for more, less in zip(most[FEW:], most[FEW + 1 :], strict=False))
     assert most[FEW] < most[FEW - 1]
 
 
-@pytest.mark.parametrize("rounds", range(1, FEW + 1))
-def test_few_rounds_are_back_projection(rounds: int) -> None:
-    assert torch.allclose(left(rounds), (1 - EIGENVALUES) ** rounds, atol=1e-12)
+@pytest.mark.parametrize("iterations", range(1, FEW + 1))
+def test_few_rounds_are_back_projection(iterations: int) -> None:
+    assert torch.allclose(left(iterations), (1 - EIGENVALUES) ** iterations, atol=1e-12)
 
 
 def test_the_operator_is_applied_once_less_than_there_are_rounds() -> None:

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.consistency.target import Anchor, anchor_of
+from ssdiff_models.consistency.target import Target, target_of
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
 from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.fusion.stream import model_grid
-from ssdiff_models.scene.source import PlacedMs
+from ssdiff_models.scene.source import ScatteredMs
 from ssdiff_models.scene.windows import Window
 from tests.models.tiny import ArraySource, fuser_of, scene_source
 
@@ -33,7 +33,7 @@ class CountingFuser:
         self.batches: list[int] = []
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Anchor | None = None
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Target | None = None
     ) -> Tensor:
         self.batches.append(len(windows))
         if len(windows) > self.room:
@@ -117,7 +117,7 @@ class CrowdedFuser(CountingFuser):
         self.lock = threading.Lock()
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Anchor | None = None
+        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Target | None = None
     ) -> Tensor:
         with self.lock:
             self.busy += len(windows)
@@ -218,13 +218,13 @@ def turned(tile: InputTile, degrees: float) -> InputTile:
     rows, cols = (y * cosine - x * sine) / 4, (y * sine + x * cosine) / 4
     rows, cols = rows - rows.min() + 6, cols - cols.min() + 6
     pixels = np.full((4, int(rows.max()) + 8, int(cols.max()) + 8), 700, np.float32)
-    return replace(tile, given=anchor_of(PlacedMs(pixels=pixels, rows=rows, cols=cols, pitch=4.0)))
+    return replace(tile, native_ms=target_of(ScatteredMs(pixels=pixels, rows=rows, cols=cols, pitch=4.0)))
 
 
 def test_batches_of_ms_windows_that_differ_in_size_change_no_more_than_others() -> None:
     source = scene_source(64, 80)
     each = [turned(tile, 5.0 * number) for number, tile in enumerate(tiles(source, 12))]
-    shapes = {tile.given.pixels.shape for tile in each if tile.given is not None}
+    shapes = {tile.native_ms.pixels.shape for tile in each if tile.native_ms is not None}
     assert len(shapes) > 4
     fuser = fuser_of(source, steps=2, consistency=10)
     alone, batched = ([pixels for _, pixels in runner.run(fuser, each)] for runner in (ThreadRunner(workers=1), batches(4)))

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from ssdiff_models.parallel.memory_budget import Room, is_out_of_memory
+from ssdiff_models.parallel.memory_budget import WorkerLimit, is_out_of_memory
 
 
 def test_the_real_error_of_the_processors_allocator_is_known() -> None:
@@ -43,19 +43,19 @@ def test_other_errors_are_other_errors(error: Exception) -> None:
 
 
 def test_several_that_fail_at_once_halve_once() -> None:
-    room = Room(8)
-    assert [room.narrow(8), room.narrow(8), room.places] == [True, False, 4]
-    assert [room.narrow(4), room.narrow(2), room.narrow(1), room.places] == [True, True, False, 1]
+    room = WorkerLimit(8)
+    assert [room.halve(8), room.halve(8), room.places] == [True, False, 4]
+    assert [room.halve(4), room.halve(2), room.halve(1), room.places] == [True, True, False, 1]
 
 
 def test_no_more_than_there_are_places_are_at_work() -> None:
-    room, lock, busy, most = Room(6), threading.Lock(), 0, {6: 0, 2: 0}
-    room.narrow(5)
+    room, lock, busy, most = WorkerLimit(6), threading.Lock(), 0, {6: 0, 2: 0}
+    room.halve(5)
 
     def work() -> None:
         nonlocal busy
         for _ in range(50):
-            with room.place() as places:
+            with room.slot() as places:
                 with lock:
                     busy += 1
                     most[places] = max(most[places], busy)
@@ -72,8 +72,8 @@ def test_no_more_than_there_are_places_are_at_work() -> None:
 
 
 def test_a_place_is_free_again_after_an_error() -> None:
-    room = Room(1)
-    with pytest.raises(KeyError), room.place():
+    room = WorkerLimit(1)
+    with pytest.raises(KeyError), room.slot():
         raise KeyError
-    with room.place() as places:
+    with room.slot() as places:
         assert places == 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ssdiff_models.parallel.threads import ahead, ordered_map
+from ssdiff_models.parallel.threads import ordered_map, prefetch
 
 
 @pytest.fixture(autouse=True)
@@ -19,12 +19,12 @@ def test_order_is_kept_whatever_takes_longest() -> None:
         time.sleep(0.002 * (item % 3 == 0))
         return item * item
 
-    assert list(ordered_map(slow, ahead(range(40), 3), workers=4)) == [item * item for item in range(40)]
+    assert list(ordered_map(slow, prefetch(range(40), 3), workers=4)) == [item * item for item in range(40)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_short_inputs(count: int) -> None:
-    assert list(ordered_map(str, ahead(range(count), 8), workers=3)) == [str(item) for item in range(count)]
+    assert list(ordered_map(str, prefetch(range(count), 8), workers=3)) == [str(item) for item in range(count)]
 
 
 def test_reading_ahead_is_bounded() -> None:
@@ -35,7 +35,7 @@ def test_reading_ahead_is_bounded() -> None:
             read.append(item)
             yield item
 
-    stream = ahead(items(), 3)
+    stream = prefetch(items(), 3)
     next(stream)
     time.sleep(0.05)
     # One taken, three waiting, one in the reader's hands.
@@ -72,11 +72,11 @@ def taken_until_error(stream: Iterator[int]) -> list[int]:
 
 
 def test_an_error_of_the_reader_arrives_after_what_was_read() -> None:
-    assert taken_until_error(ahead(map(failing, range(20)), 2)) == list(range(7))
+    assert taken_until_error(prefetch(map(failing, range(20)), 2)) == list(range(7))
 
 
 def test_an_error_of_a_worker_arrives_in_its_place() -> None:
-    assert taken_until_error(ordered_map(failing, ahead(range(20), 2), workers=3)) == list(range(7))
+    assert taken_until_error(ordered_map(failing, prefetch(range(20), 2), workers=3)) == list(range(7))
 
 
 def test_an_early_stop_ends_both_threads_and_closes_the_source() -> None:
@@ -88,7 +88,7 @@ def test_an_early_stop_ends_both_threads_and_closes_the_source() -> None:
         finally:
             closed.set()
 
-    stream = ordered_map(str, ahead(items(), 2), workers=2)
+    stream = ordered_map(str, prefetch(items(), 2), workers=2)
     assert next(stream) == "0"
     stream.close()  # type: ignore[attr-defined]
     assert closed.wait(2)
@@ -96,7 +96,7 @@ def test_an_early_stop_ends_both_threads_and_closes_the_source() -> None:
 
 def test_the_consumers_own_error_leaves_no_thread() -> None:
     def consume() -> None:
-        for item in ordered_map(str, ahead(range(1000), 2), workers=2):
+        for item in ordered_map(str, prefetch(range(1000), 2), workers=2):
             if item == "5":
                 raise KeyError(item)
 

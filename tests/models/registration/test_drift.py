@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ssdiff_models.registration.drift import Followed, Sightings, follow, steady
+from ssdiff_models.registration.drift import ShiftFit, ShiftSamples, fit_constant, fit_smooth
 
 Points = npt.NDArray[np.float64]
 Field = Callable[[Points], Points]
@@ -41,7 +41,7 @@ def lattice(count: int, *, low: float = 0, high: float = 1) -> Points:
     return np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
 
 
-def sightings(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -> Sightings:
+def sightings(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -> ShiftSamples:
     """Windows in `count` rows and columns, some of which tell anything up to six pixels off."""
     rng = np.random.default_rng(seed)
     places = lattice(count, low=WINDOW / 2 / SIDE, high=1 - WINDOW / 2 / SIDE)
@@ -49,17 +49,17 @@ def sightings(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -
     wrong = rng.random(len(places)) < outliers
     shifts[wrong] += rng.choice([-1, 1], (wrong.sum(), 2)) * rng.uniform(1, 6, (wrong.sum(), 2))
     errors = NOISE * rng.uniform(0.7, 1.4, len(places))
-    return Sightings(places=places * SIDE, shifts=shifts, errors=errors, reach=WINDOW / 2)
+    return ShiftSamples(places=places * SIDE, shifts=shifts, errors=errors, reach=WINDOW / 2)
 
 
-def told(found: Followed, at: Points) -> Points:
+def told(found: ShiftFit, at: Points) -> Points:
     """The shift at places."""
     rows, cols = (at * SIDE).T
     total = np.column_stack([found.drift.at(row, col) for row, col in zip(rows, cols, strict=True)]).T + found.shift
     return total if found.surface is None else total + np.column_stack(found.surface.at(rows, cols))
 
 
-def missed(found: Followed, field: Field) -> float:
+def missed(found: ShiftFit, field: Field) -> float:
     """Root mean square of what is left all over the scene, in PAN pixels."""
     everywhere = lattice(30)
     return float(np.sqrt((np.hypot(*(told(found, everywhere) - field(everywhere)).T) ** 2).mean()))
@@ -78,7 +78,7 @@ def linear_misses(field: Field) -> float:
     ("field", "count", "share"), [(quadratic, 8, 0.1), (wave, 8, 0.2), (quadratic, 12, 0.1), (waves, 12, 0.2)]
 )
 def test_a_bent_drift_is_followed(field: Field, count: int, share: float, outliers: float) -> None:
-    found = follow(sightings(field, count, outliers=outliers))
+    found = fit_smooth(sightings(field, count, outliers=outliers))
     assert found.surface is not None
     assert missed(found, field) < share * linear_misses(field)
 
@@ -86,7 +86,7 @@ def test_a_bent_drift_is_followed(field: Field, count: int, share: float, outlie
 @pytest.mark.parametrize("outliers", [0, 0.08])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_simple_stays_simple(outliers: float, seed: int) -> None:
-    one, plane = (follow(sightings(field, 8, outliers=outliers, seed=seed)) for field in (constant, linear))
+    one, plane = (fit_smooth(sightings(field, 8, outliers=outliers, seed=seed)) for field in (constant, linear))
     assert one.surface is None
     assert (one.drift.rows_per_row, one.drift.cols_per_row) == (0, 0)
     assert missed(one, constant) < NOISE / 3
@@ -95,22 +95,22 @@ def test_what_is_simple_stays_simple(outliers: float, seed: int) -> None:
 
 
 def test_few_windows_tell_a_polynomial_of_low_degree() -> None:
-    assert missed(follow(sightings(quadratic, 4)), quadratic) < 0.3 * linear_misses(quadratic)
-    few = follow(sightings(linear, 2))
+    assert missed(fit_smooth(sightings(quadratic, 4)), quadratic) < 0.3 * linear_misses(quadratic)
+    few = fit_smooth(sightings(linear, 2))
     assert few.surface is None
     assert few.drift.rows_per_row == 0
 
 
 def test_waves_that_windows_are_too_few_for_are_not_made_up() -> None:
     """Between no two windows is the wave shorter than they can tell; all that may happen is that it is taken for noise."""
-    found = follow(sightings(lambda at: waves(3 * at), 6))
+    found = fit_smooth(sightings(lambda at: waves(3 * at), 6))
     assert missed(found, lambda at: waves(3 * at)) < 1.5 * linear_misses(lambda at: waves(3 * at))
 
 
 def test_outliers_do_not_count() -> None:
     seen = sightings(wave, 12)
     seen.shifts[[5, 40, 77]] += 1.0
-    found = follow(seen)
+    found = fit_smooth(seen)
     assert not found.kept[[5, 40, 77]].any()
     assert found.kept.sum() > 130
 
@@ -123,15 +123,15 @@ def test_windows_that_overlap_do_not_vouch_for_each_other() -> None:
         shared = (noise[1:, 1:] + noise[1:, :-1] + noise[:-1, 1:] + noise[:-1, :-1]) / 2
         places = 64 + 64 * np.argwhere(np.ones((9, 9))).astype(np.float64)
         for reach in bent:
-            seen = Sightings(places=places, shifts=1 + shared.reshape(-1, 2), errors=np.full(81, 0.1), reach=reach)
-            bent[reach] += follow(seen).surface is not None
+            seen = ShiftSamples(places=places, shifts=1 + shared.reshape(-1, 2), errors=np.full(81, 0.1), reach=reach)
+            bent[reach] += fit_smooth(seen).surface is not None
     assert 2 * bent[64.0] < bent[0.0]
 
 
 def test_a_single_column_of_windows() -> None:
     places = np.column_stack([np.linspace(64, 2000, 14), np.full(14, 64.0)])
     shifts = np.column_stack([places[:, 0] / 1000, np.ones(14)])
-    found = follow(Sightings(places=places, shifts=shifts, errors=np.full(14, 0.05), reach=64))
+    found = fit_smooth(ShiftSamples(places=places, shifts=shifts, errors=np.full(14, 0.05), reach=64))
     assert found.left == pytest.approx(0, abs=1e-3)
     assert found.drift.rows_per_row == pytest.approx(1e-3, rel=1e-3)
     assert found.drift.rows_per_col == pytest.approx(0, abs=1e-6)
@@ -139,6 +139,6 @@ def test_a_single_column_of_windows() -> None:
 
 def test_one_shift_for_the_whole_scene() -> None:
     seen = sightings(constant, 5, outliers=0.2)
-    found = steady(seen)
+    found = fit_constant(seen)
     assert found.shift == pytest.approx((1.2, -0.7), abs=0.03)
     assert found.kept.sum() < 25

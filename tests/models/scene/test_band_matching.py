@@ -1,6 +1,6 @@
 import pytest
 
-from ssdiff_models.scene.band_matching import partners, spectral_order
+from ssdiff_models.scene.band_matching import closest_bands, spectral_order
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_names_tell_the_order(names: tuple[str | None, ...], order: tuple[int, .
 def test_partners_are_the_nearest_in_the_spectrum(
     wanted: tuple[str | None, ...], available: tuple[str | None, ...], expected: tuple[int, ...]
 ) -> None:
-    assert partners(wanted, available) == expected
+    assert closest_bands(wanted, available) == expected

@@ -14,7 +14,7 @@ import torch
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.scene.sensors import get
-from ssdiff_models.simulation import SceneSpec, SimulatedPair, simulate
+from ssdiff_models.simulation import SceneSpec, SimulatedPair, simulate_pair
 from tests.scenes import simulated
 
 QB = get("qb")
@@ -35,15 +35,15 @@ def same(one: SimulatedPair, other: SimulatedPair) -> bool:
 
 def test_a_seed_means_one_scene() -> None:
     spec = SceneSpec(sensor=QB, size=64, seed=3)
-    assert same(simulate(spec), simulate(spec))
-    assert not same(simulate(spec), simulate(replace(spec, seed=4)))
+    assert same(simulate_pair(spec), simulate_pair(spec))
+    assert not same(simulate_pair(spec), simulate_pair(replace(spec, seed=4)))
 
 
 @pytest.mark.slow
 def test_threads_do_not_change_a_scene() -> None:
     code = (
         "import hashlib; from ssdiff_models.sensors import get; from ssdiff_models.simulation import *;"
-        "pair = simulate(SceneSpec(sensor=get('qb'), size=128));"
+        "pair = simulate_pair(SceneSpec(sensor=get('qb'), size=128));"
         "print(hashlib.sha256(pair.pan.tobytes() + pair.ms.tobytes() + pair.truth.tobytes()).hexdigest())"
     )
     source = str(Path(__file__).resolve().parents[3] / "models")
@@ -64,7 +64,7 @@ def test_the_global_generator_is_left_alone() -> None:
     np.random.seed(1)  # noqa: NPY002 (the legacy generator is what must not move)
     expected = np.random.random(3)  # noqa: NPY002
     np.random.seed(1)  # noqa: NPY002
-    simulate(SceneSpec(sensor=QB, size=64))
+    simulate_pair(SceneSpec(sensor=QB, size=64))
     assert np.array_equal(expected, np.random.random(3))  # noqa: NPY002
 
 
@@ -216,4 +216,4 @@ def test_what_cannot_be_simulated_is_refused(changes: dict[str, object], message
 
 def test_a_sensor_with_unknown_bands_is_refused() -> None:
     with pytest.raises(UsageError, match="thermal"):
-        simulate(SceneSpec(sensor=replace(QB, bands=("blue", "green", "red", "thermal")), size=64))
+        simulate_pair(SceneSpec(sensor=replace(QB, bands=("blue", "green", "red", "thermal")), size=64))

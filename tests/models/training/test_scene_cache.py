@@ -6,7 +6,7 @@ import torch
 
 from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.training.patch_set import PatchSet, from_patches, patches_shift, stray_patches
-from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_settings, save_scenes
+from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_cached_settings, save_scenes
 from ssdiff_models.training.wald_scene import WaldScene, from_reference, interpolate
 from tests.models.training.pieces import landscape, wald_scene
 
@@ -33,7 +33,7 @@ def test_a_set_comes_back_within_a_code_of_its_range(tmp_path: Path) -> None:
     save_scenes(path, scenes)
     back = load_scenes(path)
     assert [scene.name for scene in back.train] == ["scene", "ratio", "other"]
-    assert read_settings(path) == back.settings == {"bands": ["a", "b"]}
+    assert read_cached_settings(path) == back.settings == {"bands": ["a", "b"]}
     for old, new in zip((*scenes.train, *scenes.validation), (*back.train, *back.validation), strict=True):
         assert (new.name, new.sensor, new.means) == (old.name, old.sensor, old.means)
         assert torch.equal(new.valid, old.valid)

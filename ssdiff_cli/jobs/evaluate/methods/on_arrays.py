@@ -11,7 +11,7 @@ from ssdiff_cli.device import DeviceChoice, choose
 from ssdiff_cli.jobs.evaluate.method_names import MODEL_METHODS, row_settings
 from ssdiff_cli.jobs.evaluate.request import ModelChoice
 from ssdiff_cli.jobs.evaluate.samples.sample import Fuser, Sample
-from ssdiff_cli.jobs.evaluate.scores import Pixels
+from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models import classical, zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import ModelError
@@ -55,7 +55,7 @@ def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | 
         ModelError: When there is none, it cannot be loaded, or it is for another ratio.
     """
     name = sensor.name if sensor else None
-    path = zoo.locate(choice.model) if choice.model else zoo.find(bands=bands, ratio=ratio, sensor=name).path
+    path = zoo.locate(choice.model) if choice.model else zoo.find_model(bands=bands, ratio=ratio, sensor=name).path
     checkpoint = load_checkpoint(path)
     if checkpoint.ratio != ratio:
         raise ModelError(

@@ -18,7 +18,7 @@ from ssdiff_models.scene.dtypes import cast
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
-from ssdiff_models.scene.zero_signal import blacks, column
+from ssdiff_models.scene.zero_signal import black_levels, per_band
 
 __all__ = ["scene_fusers"]
 
@@ -82,7 +82,7 @@ def scene_fusers(
 
 def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
     # The samples carry EXP for the metrics, above black; only the product's rounding is missing.
-    black = column(blacks(pair.statistics()))
+    black = per_band(black_levels(pair.statistics()))
     return (cast(sample.lms / np.float32(scale) + black, pair.ms.dtype).astype(np.float32) - black) * np.float32(scale)
 
 
@@ -111,7 +111,7 @@ def _classical_blocks(method: str, pair: ScenePair, job: SharpenJob) -> Blocks:
 
 def _fuse(pair: ScenePair, scale: float, blocks: Blocks, sample: Sample) -> FloatArray:
     assert sample.window is not None
-    output, black = np.empty(sample.lms.shape, np.float32), column(blacks(pair.statistics()))
+    output, black = np.empty(sample.lms.shape, np.float32), per_band(black_levels(pair.statistics()))
     for block in blocks(_Part(pair=pair, area=sample.window)):
         written = cast(block.fused, pair.ms.dtype).astype(np.float32)
         output[(slice(None), *block.window.within(sample.window))] = (written - black) * np.float32(scale)

@@ -10,7 +10,7 @@ from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, MODEL_METHODS
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers
 from ssdiff_cli.jobs.evaluate.methods.on_scenes import scene_fusers
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
-from ssdiff_cli.jobs.evaluate.request import Request, full_scale
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
 from ssdiff_cli.jobs.evaluate.samples.pair import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_products
 from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fuser, Settings
@@ -41,7 +41,7 @@ class _Opened:
     notes: tuple[str, ...]
 
 
-def pair_plan(request: Request, stack: ExitStack) -> Plan:
+def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
     """Opens a pair, its products and its model until `stack` closes, and decides where and how it is scored.
 
     Raises:
@@ -76,7 +76,7 @@ def pair_plan(request: Request, stack: ExitStack) -> Plan:
     )
 
 
-def _open(request: Request, stack: ExitStack) -> _Opened:
+def _open(request: EvaluationRequest, stack: ExitStack) -> _Opened:
     methods = _methods(request)
     if not needs_model(methods):
         return _open_with(_job(request, "exp"), methods, stack)
@@ -90,17 +90,17 @@ def _open(request: Request, stack: ExitStack) -> _Opened:
         return replace(opened, notes=(*opened.notes, f"{NETWORK} is left out: {error}"))
 
 
-def _methods(request: Request) -> tuple[str, ...]:
+def _methods(request: EvaluationRequest) -> tuple[str, ...]:
     if request.methods is not None:
         return request.methods
     return ("exp",) if request.fused else DEFAULT_METHODS
 
 
-def _protocol(request: Request) -> ProtocolName:
+def _protocol(request: EvaluationRequest) -> ProtocolName:
     return "reduced-resolution" if request.reduced else "full-resolution"
 
 
-def _job(request: Request, method: str) -> SharpenJob:
+def _job(request: EvaluationRequest, method: str) -> SharpenJob:
     """Returns the sharpening that would make a row of the table."""
     names = request.reduced or request.full
     assert names is not None
@@ -133,7 +133,7 @@ def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _
     return _Opened(pair=opened.pair, model=model, methods=methods, notes=notes)
 
 
-def _settings(request: Request, opened: _Opened, scene: PairSamples) -> Settings:
+def _settings(request: EvaluationRequest, opened: _Opened, scene: PairSamples) -> Settings:
     pair = opened.pair
     names = request.reduced or request.full
     assert names is not None
@@ -150,7 +150,7 @@ def _settings(request: Request, opened: _Opened, scene: PairSamples) -> Settings
     )
 
 
-def _products(request: Request, pair: ScenePair, stack: ExitStack) -> dict[str, Product]:
+def _products(request: EvaluationRequest, pair: ScenePair, stack: ExitStack) -> dict[str, Product]:
     grid = Grid(path=pair.pan.path, bands=pair.pan, transform=pair.transform, count=pair.bands, count_path=pair.ms.path)
     return stack.enter_context(open_products(request.fused, grid))
 
@@ -173,7 +173,7 @@ def _validity(products: dict[str, Product]) -> Validity | None:
     return valid if products else None
 
 
-def _scene_notes(scene: PairSamples, request: Request) -> Iterator[str]:
+def _scene_notes(scene: PairSamples, request: EvaluationRequest) -> Iterator[str]:
     if scene.scale != 1:
         yield f"values are reflectances: scored as DN, multiplied by {scene.scale}"
     if any(scene.signal.black):

@@ -9,10 +9,10 @@ from itertools import islice
 import numpy as np
 
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
-from ssdiff_cli.jobs.evaluate.request import Request, full_scale
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_bands, open_products
 from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Event, Fused, Sample, Scored, Settings, crop_slices
-from ssdiff_cli.jobs.evaluate.samples.windows import has_block, sample_windows, window_count, window_side
+from ssdiff_cli.jobs.evaluate.samples.windows import has_block, random_windows, window_count, window_side
 from ssdiff_cli.jobs.evaluate.scores import Scores, UnitName
 from ssdiff_cli.rasters.reading.statistics import sample_statistics
 from ssdiff_models import metrics
@@ -54,7 +54,7 @@ def reference_windows(products: dict[str, Product], reference: Product, asked: i
     whole = Window(row=0, col=0, rows=reference.bands.rows, cols=reference.bands.cols)
     usable = (
         w
-        for w in sample_windows(whole, 1, window_side(whole, asked))
+        for w in random_windows(whole, 1, window_side(whole, asked))
         if has_block(_shared([reference, *products.values()], w), BLOCK)
     )
     return islice(usable, asked)
@@ -118,7 +118,7 @@ def _picture(reference: Product, window: Window) -> Sample:
     )
 
 
-def reference_plan(request: Request, path: str, stack: ExitStack) -> Plan:
+def reference_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> Plan:
     """Opens a reference and the products on its grid until `stack` closes.
 
     Raises:
@@ -140,13 +140,13 @@ def reference_plan(request: Request, path: str, stack: ExitStack) -> Plan:
     return Plan(
         settings=settings,
         methods=tuple(products),
-        count=1 if asked is None else min(asked, sum(1 for _ in sample_windows(whole, 1, window_side(whole, asked)))),
+        count=1 if asked is None else min(asked, sum(1 for _ in random_windows(whole, 1, window_side(whole, asked)))),
         run=lambda: score_products(products, reference, settings, windows() if windows else None),
         products=tuple(products),
     )
 
 
-def _reference_settings(request: Request, reference: Product, path: str, unit: UnitName) -> Settings:
+def _reference_settings(request: EvaluationRequest, reference: Product, path: str, unit: UnitName) -> Settings:
     sensor = request.known_sensor or sensors.get("generic")
     ratio = request.ratio or sensor.ratio
     largest = max(band.maximum for band in sample_statistics(reference.bands, reference.window))

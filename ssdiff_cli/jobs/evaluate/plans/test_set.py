@@ -9,7 +9,7 @@ import numpy as np
 from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, MODEL_METHODS, method_notes, needs_model
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
-from ssdiff_cli.jobs.evaluate.request import Request, full_scale
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
 from ssdiff_cli.jobs.evaluate.samples.sample import Sample, Settings, crop_slices
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName
 from ssdiff_cli.jobs.evaluate.scoring import score_samples
@@ -40,7 +40,7 @@ def dataset_samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
         )
 
 
-def dataset_plan(request: Request, path: str, stack: ExitStack) -> Plan:
+def dataset_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> Plan:
     """Opens a test set until `stack` closes.
 
     Raises:
@@ -75,7 +75,9 @@ def dataset_plan(request: Request, path: str, stack: ExitStack) -> Plan:
     )
 
 
-def _models(request: Request, dataset: Dataset, sensor: Sensor | None) -> tuple[tuple[str, ...], Model | None, tuple[str, ...]]:
+def _models(
+    request: EvaluationRequest, dataset: Dataset, sensor: Sensor | None
+) -> tuple[tuple[str, ...], Model | None, tuple[str, ...]]:
     """Returns the methods to fuse with, the model if one of them is its, and what the user should know."""
     methods = DEFAULT_METHODS if request.methods is None else request.methods
     if not needs_model(methods):

@@ -34,7 +34,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ReportView:
     """How images become pictures; the same for all of them."""
 
     bands: tuple[int, ...]
@@ -109,15 +109,15 @@ def _box(spot: tuple[slice, slice], shape: tuple[int, ...]) -> str:
     return ";".join(f"{name}:{100 * value:.2f}%" for name, value in sides.items())
 
 
-def _view(gallery: Gallery, shown: Shown) -> View:
+def _view(gallery: Gallery, shown: Shown) -> ReportView:
     truth = truth_of(shown)
     names = gallery.settings.sensor.bands
     bands = colour_bands(names if len(names) == len(truth) else (), len(truth))
     seen = np.where(shown.valid, truth[list(bands)], np.nan)
-    return View(bands=bands, stretch=stretch_of(seen))
+    return ReportView(bands=bands, stretch=stretch_of(seen))
 
 
-def _inputs(gallery: Gallery, shown: Shown, view: View) -> list[Tile]:
+def _inputs(gallery: Gallery, shown: Shown, view: ReportView) -> list[Tile]:
     tiles = []
     if shown.pan.size:
         tiles.append(Tile(title="PAN", url=_grey(shown.pan, shown)))
@@ -137,7 +137,7 @@ def _error_tile(name: str, error: FloatArray, largest: float) -> Tile:
     return Tile(title=name, url=embed(heat(error, largest)), caption=f"mean {error.mean():.1f} %")
 
 
-def _zoom(gallery: Gallery, shown: Shown, view: View, spot: tuple[slice, slice]) -> list[Tile]:
+def _zoom(gallery: Gallery, shown: Shown, view: ReportView, spot: tuple[slice, slice]) -> list[Tile]:
     tiles = []
     if shown.pan.size:
         tiles.append(Tile(title="PAN", url=_grey(shown.pan[spot], shown)))
@@ -157,7 +157,7 @@ def _band_names(gallery: Gallery, count: int) -> Sequence[str]:
     return names if len(names) == count else [str(k) for k in range(1, count + 1)]
 
 
-def _sequence(gallery: Gallery, view: View) -> Mapping[str, list[Tile]]:
+def _sequence(gallery: Gallery, view: ReportView) -> Mapping[str, list[Tile]]:
     """Returns the rows of the denoising sequence; none without a model."""
     if gallery.model is None:
         return {}

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Sample, crop_slices, interpolate
-from ssdiff_cli.jobs.evaluate.samples.windows import aligned, has_block, pieces, sample_windows, window_count, window_side
+from ssdiff_cli.jobs.evaluate.samples.windows import aligned, has_block, pieces, random_windows, window_count, window_side
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
@@ -16,7 +16,7 @@ from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.scene.windows import Window
-from ssdiff_models.scene.zero_signal import AboveBlack, blacks
+from ssdiff_models.scene.zero_signal import AboveZero, black_levels
 
 __all__ = ["PairSamples", "Validity", "full_samples", "pair_sensor", "reduced_samples"]
 
@@ -68,7 +68,7 @@ class PairSamples:
         self.asked = window_count(self.area, windows)
         self.in_pieces = in_pieces
         self.scale = dn_scale(pair)
-        self.signal = AboveBlack(source=pair, black=blacks(pair.statistics()))
+        self.signal = AboveZero(source=pair, black=black_levels(pair.statistics()))
 
     @property
     def count(self) -> int:
@@ -92,7 +92,7 @@ class PairSamples:
         return aligned(window.expand(MARGIN).intersection(self.area) or window, self.pair.ratio, self.multiple)
 
     def _sampled(self, asked: int) -> Iterator[Window]:
-        return sample_windows(self.area, self.multiple, window_side(self.area, asked))
+        return random_windows(self.area, self.multiple, window_side(self.area, asked))
 
     def patch(self, window: Window) -> Patch:
         """Reads a window in DN above black."""

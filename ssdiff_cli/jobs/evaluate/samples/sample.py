@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ssdiff_cli.jobs.evaluate.scores import Pixels, ProtocolName, Scores, UnitName
+from ssdiff_cli.jobs.evaluate.scores import ProtocolName, Scores, UnitName
+from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.sensors import Sensor

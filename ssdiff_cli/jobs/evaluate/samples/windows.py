@@ -10,7 +10,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["LARGE", "WINDOWS", "aligned", "has_block", "pieces", "sample_windows", "window_count", "window_side"]
+__all__ = ["LARGE", "WINDOWS", "aligned", "has_block", "pieces", "random_windows", "window_count", "window_side"]
 
 LARGE = 64_000_000
 """PAN pixels from which a scene is scored by windows unless told otherwise."""
@@ -47,7 +47,7 @@ def aligned(area: Window, start: int, size: int) -> Window:
     return Window(row=row, col=col, rows=rows, cols=cols)
 
 
-def sample_windows(area: Window, multiple: int, side: int) -> Iterator[Window]:
+def random_windows(area: Window, multiple: int, side: int) -> Iterator[Window]:
     """Yields disjoint windows of a lattice centred in `area`, in an order that is random but always the same.
 
     Any first N of them are a simple random sample without replacement, so their mean estimates the scene's.

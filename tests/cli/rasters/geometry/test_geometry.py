@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
-from ssdiff_models.consistency.scattered_view import PLACED_MARGIN
-from ssdiff_models.consistency.target import PlacedAnchor, anchor_of
-from ssdiff_models.scene.source import GivenMs, PlacedMs, ms_window
+from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
+from ssdiff_models.consistency.target import ScatteredTarget, target_of
+from ssdiff_models.scene.source import NativeMs, ScatteredMs, ms_window
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
 from tests.cli.rasters.placement import PAN, check_everywhere, turned
@@ -60,19 +60,19 @@ NOT_PLACED = {"aligned", "MS on the PAN grid", "MS on a shifted PAN grid", "turn
 """Cases whose MS pixels are the model's, or were interpolated by somebody else."""
 
 
-def check_placed(given: PlacedMs, pan: Affine, window: Window) -> None:
+def check_placed(given: ScatteredMs, pan: Affine, window: Window) -> None:
     """MS pixels show the plane where they are said to lie, those under the window among them, with a margin."""
-    anchor = anchor_of(given)
-    assert isinstance(anchor, PlacedAnchor)
-    rows, cols = (place.numpy().astype(float) + 0.5 for place in anchor.places)
+    target = target_of(given)
+    assert isinstance(target, ScatteredTarget)
+    rows, cols = (place.numpy().astype(float) + 0.5 for place in target.places)
     a, b, c, d, e, f = tuple(pan)[:6]
     cols, rows = cols + window.col, rows + window.row
     expected = plane(a * cols + b * rows + c, d * cols + e * rows + f)
     assert np.abs(given.pixels[0] - expected).max() < 0.02
     for under, size in zip((given.rows, given.cols), given.pixels.shape[1:], strict=True):
         assert under.shape == window.shape
-        assert under.min() >= PLACED_MARGIN
-        assert under.max() <= size - 1 - PLACED_MARGIN
+        assert under.min() >= SCATTERED_MARGIN
+        assert under.max() <= size - 1 - SCATTERED_MARGIN
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -82,12 +82,12 @@ def test_ms_pixels_between_those_of_the_model_come_along_untouched(case: str, ra
     paths = rasters.sample("pan.tif", pan, (400, 400), plane), rasters.sample("ms.tif", ms, (size, size), plane)
     with open_pair(*paths, options=PairOptions(**options)) as pair:
         window = Window(row=96, col=112, rows=60, cols=100)
-        given = pair.read(window).given
+        given = pair.read(window).native_ms
         assert (given is None) == (case in NOT_PLACED)
-        assert isinstance(given, GivenMs) == (case in SAME_SIZE)
-        if isinstance(given, PlacedMs):
+        assert isinstance(given, NativeMs) == (case in SAME_SIZE)
+        if isinstance(given, ScatteredMs):
             check_placed(given, pan, window)
-        if not isinstance(given, GivenMs):
+        if not isinstance(given, NativeMs):
             return
         shape = window.rows // pair.ratio, window.cols // pair.ratio
         rows, cols = (
