@@ -1,5 +1,6 @@
 """Streamed fusion: the same numbers and pixels for any blocks, masks respected, equal to the array form inside."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssdiff_models import classical
-from ssdiff_models.classical import fuse
 from ssdiff_models.classical.component_substitution import LinearRule
 from ssdiff_models.classical.pracs import PracsRule
 from ssdiff_models.errors import InputError
@@ -22,6 +22,7 @@ from ssdiff_models.scene.windows import Window
 from tests.models.classical.conftest import Holed, textured
 
 Pixels = npt.NDArray[np.float32]
+STREAM = sys.modules[classical.stream.__module__]
 BORDER = 80
 """PAN pixels from the border in which the whole image's borders, not the scene's mirror, may show."""
 
@@ -58,7 +59,7 @@ def test_the_array_form_agrees_with_the_stream_inside(scene: ArraySource, method
 def test_the_numbers_do_not_depend_on_workers_or_threads(
     scene: ArraySource, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fuse, "LATTICE", 160)
+    monkeypatch.setattr(STREAM, "LATTICE", 160)
     found = [classical.stream(method, scene, "qb", workers=workers).rule for workers in (1, 3)]
     torch.set_num_threads(2)
     found.append(classical.stream(method, scene, "qb").rule)
@@ -69,14 +70,14 @@ def test_the_numbers_do_not_depend_on_workers_or_threads(
 @pytest.mark.parametrize("method", [name for name in classical.METHODS if name != "exp"])
 def test_the_lattice_only_rounds(scene: ArraySource, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one = whole(scene, classical.stream(method, scene, "qb"), block=512)
-    monkeypatch.setattr(fuse, "LATTICE", 160)
+    monkeypatch.setattr(STREAM, "LATTICE", 160)
     many = whole(scene, classical.stream(method, scene, "qb"), block=512)
     assert np.abs(one - many).max() < 0.02
 
 
 @pytest.mark.parametrize("method", [name for name in classical.METHODS if name != "exp"])
 def test_invalid_pixels_have_no_say(scene: ArraySource, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "LATTICE", 160)
+    monkeypatch.setattr(STREAM, "LATTICE", 160)
     left = ArraySource(pan=scene.pan[:, :160].copy(), ms=scene.ms[:, :, :40].copy(), ratio=4)
     pan, ms = scene.pan.copy(), scene.ms.copy()
     pan[:, 160:] = pan[:, 159:31:-1]  # mirrored, as beyond a border
@@ -119,7 +120,7 @@ def test_other_ratios_and_band_counts_stay_in_range(ratio: int, bands: int, meth
 
 
 def test_the_pass_reports_its_progress(scene: ArraySource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "LATTICE", 160)
+    monkeypatch.setattr(STREAM, "LATTICE", 160)
     told: list[tuple[int, int]] = []
     classical.stream("gsa", scene, "qb", progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
