@@ -19,16 +19,16 @@ TRAIN = (
 )
 CLASSICAL = '{{"pan": "{qb:0}", "ms": "{qb:1}", "out": "METHOD.tif", "method": "METHOD"}}'
 BOX = "--bbox=448015,5411900,448080,5411985"
-REFUSALS = (
-    "sharpen {qb} -o out.tif --method nothing",
-    "sharpen {qb} -o out.tif --model nothing",
-    "sharpen {qb:0} missing.tif -o out.tif",
-    "sharpen {landsat} -o out.tif --model bgrn",
-    "sharpen {qb} -o out.tif --bidx 9",
-    "sharpen {qb} -o out.tif --bbox=0,0,1,1",
-    "merge {qb} -o out.tif",
-    "check {qb} --sensor nothing",
-)
+REFUSED = """
+{{"pan": "{qb:0}", "ms": "{qb:1}", "out": "1.tif", "method": "nothing"}}
+{{"pan": "{qb:0}", "ms": "{qb:1}", "out": "2.tif", "model": "nothing"}}
+{{"pan": "{qb:0}", "ms": "{qb:1}", "out": "3.tif", "sensor": "nothing"}}
+{{"pan": "{qb:0}", "ms": "missing.tif", "out": "4.tif"}}
+{{"pan": "{landsat:0}", "ms": "{landsat:1}", "out": "5.tif", "model": "bgrn"}}
+{{"pan": "{qb:0}", "ms": "{landsat:1}", "out": "6.tif"}}
+{{"pan": "{qb:0}", "ms": "{qb:1}", "out": "7.tif", "method": "gsa", "steps": 3}}
+{{"pan": "{qb:1}", "ms": "{qb:0}", "out": "8.tif"}}
+""".strip()
 COMMANDS = (
     *("", "sharpen", "eval", "check", "train", "adapt", "simulate", "merge", "batch"),
     *("models", "models list", "models show", "models import"),
@@ -38,7 +38,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate . --sensor wv3 --size 64 --seed 4 --json",),
     "models": ("models list", "models list --json", *(f"models show {name} --json" for name in ("bgrn", "wv8", "landsat"))),
     "help": tuple(f"{command} --help" for command in COMMANDS),
-    "refusals": REFUSALS,
+    "refusals": ("batch ../scenes/refused.jsonl", "sharpen {qb} -o out.tif --bbox=0,0,1,1", "merge {qb} -o out.tif"),
     "check": (
         "check {qb} --json",
         "check {holes} --json --method gsa --register",
@@ -117,4 +117,4 @@ def lists() -> dict[str, str]:
     """Returns the lists of the ``batch`` runs by file name, with scenes in braces."""
     classical = "\n".join(CLASSICAL.replace("METHOD", method) for method in METHODS)
     network = "pan,ms,out\n{qb:,},one.tif\nmissing.tif,{qb:1},two.tif\n{wv2:,},three.tif"
-    return {"classical.jsonl": classical, "network.csv": network}
+    return {"classical.jsonl": classical, "refused.jsonl": REFUSED, "network.csv": network}
