@@ -64,7 +64,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "sharpen {qb} -o plain.tif --consistency --json",
         "sharpen {qb} -o sensor.tif --consistency --sensor qb --json",
         "sharpen {uint8} -o none.tif --no-consistency --sensor qb --json",
-        "sharpen {holes} -o gsa.tif --method gsa --consistency --sensor qb --json",
+        "sharpen {holes} -o holes.tif --consistency --sensor qb --json",
     ),
     "sensor": ("sharpen {qb} -o out.tif --sensor qb --json",),
     "other-crs": ("sharpen {other-crs} -o out.tif --json", "sharpen {other-crs} -o pan.tif --extent pan --method gsa --json"),

@@ -100,7 +100,9 @@ def _drifting(pixels: Pixels, profile: Profile) -> tuple[Pixels, Profile]:
 
 
 def _bytes(pixels: Pixels, profile: Profile) -> tuple[Pixels, Profile]:
-    return np.rint(pixels * (255 / 2047)).clip(1, 255).astype("uint8"), profile | {"dtype": "uint8"}
+    # Without it GDAL takes the last of four bands for alpha.
+    kind = {"dtype": "uint8", "photometric": "minisblack"}
+    return np.rint(pixels * (255 / 2047)).clip(1, 255).astype("uint8"), profile | kind
 
 
 def _control_points(pixels: Pixels, profile: Profile) -> tuple[Pixels, Profile]:
