@@ -56,13 +56,17 @@ def _full_scale(sensor: str, scene: WaldScene) -> WaldScene:
     def ranged(image: Tensor, scale: Tensor) -> Tensor:
         return (image + 1) * scale
 
-    gt, lms, prior, ms = (ranged(image, means[:-1]) for image in (scene.gt, scene.lms, scene.prior, scene.ms))
+    gt, lms, prior, ms = (
+        ranged(image, means[:-1]) for image in (scene.gt, scene.lms, scene.prior, scene.ms)
+    )
     pan, tops = ranged(scene.pan, means[-1:]), (max(top, *scene.means),) * len(scene.means)
     return replace(scene, pan=pan, gt=gt, lms=lms, prior=prior, ms=ms, means=tops)
 
 
 def _smooth(image: Tensor) -> Tensor:
-    smoothed: Tensor = avg_pool2d(image[None], LOCAL, stride=1, padding=LOCAL // 2, count_include_pad=False)[0]
+    smoothed: Tensor = avg_pool2d(
+        image[None], LOCAL, stride=1, padding=LOCAL // 2, count_include_pad=False
+    )[0]
     return smoothed
 
 
@@ -70,13 +74,17 @@ def _local_mean(sensor: str, scene: WaldScene) -> WaldScene:
     """The local mean of every image taken off; the reference loses what the prior loses, so the residual stays."""
     del sensor
     low = _smooth(scene.prior)
-    return replace(scene, gt=scene.gt - low, prior=scene.prior - low, pan=scene.pan - _smooth(scene.pan))
+    return replace(
+        scene, gt=scene.gt - low, prior=scene.prior - low, pan=scene.pan - _smooth(scene.pan)
+    )
 
 
 def _high_pass_pan(sensor: str, scene: WaldScene) -> WaldScene:
     """The PAN without what the MS has already (as PanNet)."""
     del sensor
-    low = avg_pool2d(scene.pan[None], 2 * RATIO + 1, stride=1, padding=RATIO, count_include_pad=False)[0]
+    low = avg_pool2d(
+        scene.pan[None], 2 * RATIO + 1, stride=1, padding=RATIO, count_include_pad=False
+    )[0]
     return replace(scene, pan=scene.pan - low)
 
 
@@ -89,10 +97,21 @@ def cases(spread: float) -> Iterator[Case]:
     yield Case(group="normalisation", name="scene mean, no gain jitter", training=steady)
     yield Case(group="normalisation", name="full scale", view=_full_scale, training=steady)
     yield Case(group="normalisation", name="local mean", view=_local_mean, training=steady)
-    yield Case(group="normalisation", name="scene mean, high-pass PAN", view=_high_pass_pan, training=steady)
-    yield Case(group="scale", name=f"residual scale 1/std = {1 / spread:.3g}", training={"residual_scale": 1 / spread})
+    yield Case(
+        group="normalisation",
+        name="scene mean, high-pass PAN",
+        view=_high_pass_pan,
+        training=steady,
+    )
+    yield Case(
+        group="scale",
+        name=f"residual scale 1/std = {1 / spread:.3g}",
+        training={"residual_scale": 1 / spread},
+    )
     yield Case(group="window", name="window 32", network={"window": 32})
-    yield Case(group="window", name="window 64", network={"window": 64}, training={"size": 64, "batch": 3})
+    yield Case(
+        group="window", name="window 64", network={"window": 64}, training={"size": 64, "batch": 3}
+    )
     yield Case(group="loss", name="L2", training={"loss": "l2"})
     yield Case(group="width", name="dim 16", network={"dim": 16})
     yield Case(group="skip", name="MS skip", network={"ms_skip": True})
@@ -105,9 +124,16 @@ def main(arguments: Sequence[str]) -> None:
     """Runs the cases and prints a row for each as it ends."""
     options = _parse(arguments)
     torch.set_num_threads(options.threads)
-    data = {prior: {split: _load(options, split, prior) for split in ("train", "val")} for prior in ("bt-h", "lms")}
-    residuals = [(scene.gt - scene.prior)[:, scene.valid].std() for _, scene in data["bt-h"]["train"]]
-    sys.stdout.write("| group | change | parameters | seconds | SAM | ERGAS |\n|---|---|---|---|---|---|\n")
+    data = {
+        prior: {split: _load(options, split, prior) for split in ("train", "val")}
+        for prior in ("bt-h", "lms")
+    }
+    residuals = [
+        (scene.gt - scene.prior)[:, scene.valid].std() for _, scene in data["bt-h"]["train"]
+    ]
+    sys.stdout.write(
+        "| group | change | parameters | seconds | SAM | ERGAS |\n|---|---|---|---|---|---|\n"
+    )
     for case in cases(float(torch.stack(residuals).mean())):
         if not options.only or case.group in options.only:
             trainer, seconds = _train(case, data[case.prior]["train"], options.steps)
@@ -125,7 +151,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _load(options: argparse.Namespace, split: str, prior: PriorName) -> Scenes:
-    found = split_scenes(options.folder, split=split, bands=BANDS, ratio=RATIO, prior=prior, without=options.without)
+    found = split_scenes(
+        options.folder, split=split, bands=BANDS, ratio=RATIO, prior=prior, without=options.without
+    )
     return [
         (record.sensor, replace(scene, sensor=record.sensor))
         for record, scene in found
@@ -165,12 +193,19 @@ def _row(case: Case, trainer: Trainer, seconds: float, scenes: Scenes) -> None:
     """Scores by the differences to the truth that the network saw, put back into DN."""
     config, found = trainer.config, []
     for (_, plain), scene in zip(scenes, _seen(case, scenes), strict=True):
-        fused = fuse_scene(trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale)
-        scale = torch.tensor(scene.means[:-1])[:, None, None] / torch.tensor(plain.means[:-1])[:, None, None]
+        fused = fuse_scene(
+            trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale
+        )
+        scale = (
+            torch.tensor(scene.means[:-1])[:, None, None]
+            / torch.tensor(plain.means[:-1])[:, None, None]
+        )
         found.append(score(plain, plain.gt + (fused - scene.gt) * scale))
     count = sum(parameter.numel() for parameter in trainer.network.parameters())
     means = fmean(one.sam for one in found), fmean(one.ergas for one in found)
-    sys.stdout.write(f"| {case.group} | {case.name} | {count:,} | {seconds:.0f} | {means[0]:.3f} | {means[1]:.3f} |\n")
+    sys.stdout.write(
+        f"| {case.group} | {case.name} | {count:,} | {seconds:.0f} | {means[0]:.3f} | {means[1]:.3f} |\n"
+    )
     sys.stdout.flush()
 
 
@@ -181,11 +216,17 @@ def _fine_tune(data: dict[str, Scenes], steps: int) -> None:
     for name in ("none", "all parameters", *share):
         extra: dict[str, Any] = {}
         if name in share:
-            extra = {"lbaf_steps": more, "lbaf_block": max(more // 10, 1), "lbaf_share": share[name]}
+            extra = {
+                "lbaf_steps": more,
+                "lbaf_block": max(more // 10, 1),
+                "lbaf_share": share[name],
+            }
         case = Case(group="fine-tuning", name=name, training=extra)
         trainer, seconds = _train(case, data["train"], steps)
         if name == "all parameters":
-            trainer.config = replace(trainer.config, steps=steps + more, learning_rate=1e-4, decay=more // 4)
+            trainer.config = replace(
+                trainer.config, steps=steps + more, learning_rate=1e-4, decay=more // 4
+            )
             _run(trainer, _seen(case, data["train"]))
         _row(case, trainer, seconds, data["val"])
 

@@ -34,7 +34,11 @@ class NaiveAPFM(APFM):
 
 def _network(window: int, *, kind: type[APFM]) -> SSDiff:
     torch.manual_seed(0)
-    network = SSDiff(SSDiffConfig(bands=BANDS, ratio=RATIO, window=window)).eval().requires_grad_(requires_grad=False)
+    network = (
+        SSDiff(SSDiffConfig(bands=BANDS, ratio=RATIO, window=window))
+        .eval()
+        .requires_grad_(requires_grad=False)
+    )
     for parameter in network.parameters():
         parameter.add_(torch.randn_like(parameter), alpha=0.01)
     for module in network.modules():
@@ -45,8 +49,15 @@ def _network(window: int, *, kind: type[APFM]) -> SSDiff:
 
 def _inputs() -> dict[str, Tensor]:
     coarse = SIDE // RATIO
-    shapes = {"lms": (BANDS, SIDE, SIDE), "pan": (1, SIDE, SIDE), "ms": (BANDS, coarse, coarse), "x_t": (BANDS, SIDE, SIDE)}
-    return {name: torch.randn(1, *shape) for name, shape in shapes.items()} | {"t": torch.tensor([999])}
+    shapes = {
+        "lms": (BANDS, SIDE, SIDE),
+        "pan": (1, SIDE, SIDE),
+        "ms": (BANDS, coarse, coarse),
+        "x_t": (BANDS, SIDE, SIDE),
+    }
+    return {name: torch.randn(1, *shape) for name, shape in shapes.items()} | {
+        "t": torch.tensor([999])
+    }
 
 
 def _seconds(steps: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
@@ -71,8 +82,12 @@ def run(*, repeats: int) -> None:
     }
     ours, windowed, _ = networks
     assert torch.allclose(networks[ours](**inputs), networks[windowed](**inputs), atol=1e-4)
-    seconds = _seconds({name: lambda net=net: net(**inputs) for name, net in networks.items()}, repeats)  # type: ignore[misc]
+    seconds = _seconds(
+        {name: lambda net=net: net(**inputs) for name, net in networks.items()}, repeats
+    )  # type: ignore[misc]
     print(f"one network step on {SIDE} x {SIDE} pixels, {torch.get_num_threads()} threads")
     for name, value in seconds.items():
         print(f"  {name:24} {value * 1e3:8.1f} ms   {value / seconds[ours]:6.2f} x ours")
-    print(f"  target: naive attention over the tile, as released, takes at least {TARGET:g} times as long")
+    print(
+        f"  target: naive attention over the tile, as released, takes at least {TARGET:g} times as long"
+    )

@@ -38,7 +38,9 @@ class Cost:
 
 def texture(side: int, seed: int) -> npt.NDArray[np.float32]:
     """Returns `BANDS` correlated bands of smooth texture around 600."""
-    noise: npt.NDArray[np.float32] = np.random.default_rng(seed).normal(size=(BANDS + 1, side, side)).astype(np.float32)
+    noise: npt.NDArray[np.float32] = (
+        np.random.default_rng(seed).normal(size=(BANDS + 1, side, side)).astype(np.float32)
+    )
     for axis in (1, 2):
         noise = (noise + np.roll(noise, 1, axis) + np.roll(noise, 2, axis)) * np.float32(3**-0.5)
     return np.float32(600) + np.float32(80) * (noise[1:] + np.float32(2) * noise[:1])
@@ -56,9 +58,18 @@ def make_pair(folder: Path, side: int) -> tuple[Path, Path]:
 
 def write(path: Path, tile: npt.NDArray[np.float32], side: int, pixel: float) -> None:
     values, step = np.clip(tile, 1, 2047).astype(np.uint16), tile.shape[1]
-    keywords = {"driver": "GTiff", "count": len(tile), "dtype": "uint16", "tiled": True, "blockxsize": 256, "blockysize": 256}
+    keywords = {
+        "driver": "GTiff",
+        "count": len(tile),
+        "dtype": "uint16",
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+    }
     place = from_origin(500_000, 5_000_000, pixel, pixel)
-    with rasterio.open(path, "w", width=side, height=side, crs="EPSG:32632", transform=place, **keywords) as output:
+    with rasterio.open(
+        path, "w", width=side, height=side, crs="EPSG:32632", transform=place, **keywords
+    ) as output:
         for row in range(0, side, step):
             for col in range(0, side, step):
                 rows, cols = min(step, side - row), min(step, side - col)
@@ -81,7 +92,18 @@ def measure(command: list[str], output: Path) -> Cost:
 
 def commands(pan: Path, ms: Path, output: Path, creation: list[str]) -> dict[str, list[str]]:
     options = [part for option in creation for part in ("--co", option)]
-    ours = [sys.executable, "-m", "ssdiff_cli", "sharpen", str(pan), str(ms), "-o", str(output), "-q", *options]
+    ours = [
+        sys.executable,
+        "-m",
+        "ssdiff_cli",
+        "sharpen",
+        str(pan),
+        str(ms),
+        "-o",
+        str(output),
+        "-q",
+        *options,
+    ]
     found = shutil.which(GDAL)
     if found is None:
         sys.exit(f"no {GDAL}: apt-get install gdal-bin python3-gdal")
@@ -99,9 +121,13 @@ def commands(pan: Path, ms: Path, output: Path, creation: list[str]) -> dict[str
 def report(costs: dict[str, list[Cost]]) -> None:
     best = {name: min(runs, key=lambda cost: cost.wall) for name, runs in costs.items()}
     gdal = [best[name] for name in best if name.startswith("gdal")]
-    print(f"{'':36}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}   time and memory over GDAL's 1 thread, all threads")
+    print(
+        f"{'':36}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}   time and memory over GDAL's 1 thread, all threads"
+    )
     for name, cost in best.items():
-        ratios = "".join(f"{cost.wall / other.wall:8.2f} {cost.peak / other.peak:.2f}" for other in gdal)
+        ratios = "".join(
+            f"{cost.wall / other.wall:8.2f} {cost.peak / other.peak:.2f}" for other in gdal
+        )
         print(f"{name:36}{cost.wall:9.2f}{cost.cpu:9.2f}{cost.peak / 1e6:9.0f}{ratios}")
 
 
@@ -112,11 +138,21 @@ def workplace(given: Path | None) -> Iterator[Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", type=int, nargs="?", default=16384, help="PAN pixels on a side, a multiple of 4")
-    parser.add_argument("--repeat", type=int, default=2, help="runs of each program; the fastest counts")
-    parser.add_argument("--co", action="append", help="creation options for all, COMPRESS=NONE by default")
-    parser.add_argument("--folder", type=Path, help="where to work; 11 bytes a PAN pixel are needed")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "side", type=int, nargs="?", default=16384, help="PAN pixels on a side, a multiple of 4"
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=2, help="runs of each program; the fastest counts"
+    )
+    parser.add_argument(
+        "--co", action="append", help="creation options for all, COMPRESS=NONE by default"
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where to work; 11 bytes a PAN pixel are needed"
+    )
     given = parser.parse_args()
     with workplace(given.folder) as folder:
         pan, ms = make_pair(folder, given.side)
@@ -125,7 +161,9 @@ def main() -> None:
         for _ in range(given.repeat):
             for name, command in runs.items():
                 costs[name].append(measure(command, folder / "fused.tif"))
-        print(f"{given.side} x {given.side}, {BANDS} bands, {len(os.sched_getaffinity(0))} cores, best of {given.repeat}")
+        print(
+            f"{given.side} x {given.side}, {BANDS} bands, {len(os.sched_getaffinity(0))} cores, best of {given.repeat}"
+        )
         report(costs)
 
 

@@ -19,11 +19,23 @@ BATCHES = 20
 
 def _bare(checkpoint: Checkpoint, options: DeviceOptions) -> tuple[float, int]:
     """Returns megapixels of output per second, overlaps not counted, and the batch size."""
-    side, bands, ratio = checkpoint.tile + checkpoint.overlap, checkpoint.band_count, checkpoint.ratio
+    side, bands, ratio = (
+        checkpoint.tile + checkpoint.overlap,
+        checkpoint.band_count,
+        checkpoint.ratio,
+    )
     device = choose(options, tile_pixels=side**2)
     network = device.place(checkpoint.network)
-    shapes = {"lms": (bands, side), "pan": (1, side), "ms": (bands, side // ratio), "x_t": (bands, side)}
-    call = {name: torch.randn(device.batch, count, size, size, device=device.device) for name, (count, size) in shapes.items()}
+    shapes = {
+        "lms": (bands, side),
+        "pan": (1, side),
+        "ms": (bands, side // ratio),
+        "x_t": (bands, side),
+    }
+    call = {
+        name: torch.randn(device.batch, count, size, size, device=device.device)
+        for name, (count, size) in shapes.items()
+    }
     call["t"] = torch.full((device.batch,), checkpoint.schedule.steps - 1, device=device.device)
     with torch.inference_mode(), torch.autocast("cuda", dtype=device.precision):
         for _ in range(3):
@@ -33,7 +45,9 @@ def _bare(checkpoint: Checkpoint, options: DeviceOptions) -> tuple[float, int]:
         for _ in range(BATCHES):
             network(**call)
         torch.cuda.synchronize()
-    return BATCHES * device.batch * checkpoint.tile**2 / 1e6 / (time.perf_counter() - started), device.batch
+    return BATCHES * device.batch * checkpoint.tile**2 / 1e6 / (
+        time.perf_counter() - started
+    ), device.batch
 
 
 def run(*, side: int, model: str | None) -> None:
@@ -59,4 +73,6 @@ def run(*, side: int, model: str | None) -> None:
         # The first run warms up libraries and caches.
         command = max(sharpen(job, lambda *_: None).megapixels_per_second for _ in range(2))
     print(f"{torch.cuda.get_device_name()}, {side} x {side} PAN, one step, batches of {batch}")
-    print(f"  bare network {bare:8.1f} MP/s\n  command      {command:8.1f} MP/s, {command / bare:.1%}; goal: 50 MP/s")
+    print(
+        f"  bare network {bare:8.1f} MP/s\n  command      {command:8.1f} MP/s, {command / bare:.1%}; goal: 50 MP/s"
+    )

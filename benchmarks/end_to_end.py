@@ -26,7 +26,10 @@ Call = dict[str, torch.Tensor]
 def _calls(pan: Path, ms: Path, model: Path) -> tuple[ModelFuser, list[Call]]:
     """Returns the arguments of every network call that the command makes."""
     checkpoint = load_checkpoint(model)
-    with raster_env(), open_pair(str(pan), str(ms), options=PairOptions(ratio=checkpoint.ratio)) as pair:
+    with (
+        raster_env(),
+        open_pair(str(pan), str(ms), options=PairOptions(ratio=checkpoint.ratio)) as pair,
+    ):
         fuser = ModelFuser.for_scene(checkpoint, pair, FusionSettings.of(checkpoint))
         grid = model_grid(pair, fuser)
         return fuser, [_call(fuser, *grid.tile(i, j).shape) for i, j in grid.blocks(pair.area)]
@@ -84,4 +87,6 @@ def run(*, side: int, model: str | None) -> None:
     print(f"end to end, {side} x {side} PAN, {len(calls)} tiles, {threads} threads, one step")
     print(f"  bare network calls {min(bare):8.2f} s   {speed / min(bare):7.3f} MP/s")
     print(f"  command            {min(command):8.2f} s   {speed / min(command):7.3f} MP/s")
-    print(f"  share of the bare speed {min(bare) / min(command):.1%}; target: at least {TARGET:.0%}")
+    print(
+        f"  share of the bare speed {min(bare) / min(command):.1%}; target: at least {TARGET:.0%}"
+    )

@@ -15,8 +15,20 @@ TARGET = 1.15
 
 def _peak_megabytes(folder: Path, side: int, *options: str) -> float:
     pan, ms = write_pair(folder, side)
-    command = [sys.executable, "-m", "ssdiff_cli", "sharpen", str(pan), str(ms), "-o", str(folder / "out.tif"), "--overwrite"]
-    process = subprocess.Popen([*command, "--device", "cpu", "-q", *options], stdout=subprocess.DEVNULL, env=_environment())
+    command = [
+        sys.executable,
+        "-m",
+        "ssdiff_cli",
+        "sharpen",
+        str(pan),
+        str(ms),
+        "-o",
+        str(folder / "out.tif"),
+        "--overwrite",
+    ]
+    process = subprocess.Popen(
+        [*command, "--device", "cpu", "-q", *options], stdout=subprocess.DEVNULL, env=_environment()
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"{' '.join(options)} on {side} x {side} failed")

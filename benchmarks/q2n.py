@@ -19,7 +19,9 @@ def main() -> None:
     accumulator = metrics.Q2nAccumulator()
     for row in range(0, side, 100):
         accumulator.update(fused[:, row : row + 100], reference[:, row : row + 100])
-    print(f"{side} x {side} x {bands}: Q2n {whole:.9f} in {seconds:.2f} s; streamed {accumulator.result() - whole:+.1e}")
+    print(
+        f"{side} x {side} x {bands}: Q2n {whole:.9f} in {seconds:.2f} s; streamed {accumulator.result() - whole:+.1e}"
+    )
 
 
 if __name__ == "__main__":

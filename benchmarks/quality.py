@@ -61,11 +61,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--sampler", default="ddim")
     parser.add_argument("--samples", type=int, default=1)
     parser.add_argument("--consistency", type=int, default=0)
-    parser.add_argument("--methods", default=",".join(METHODS), help="classical methods beside the network")
+    parser.add_argument(
+        "--methods", default=",".join(METHODS), help="classical methods beside the network"
+    )
     return parser.parse_args(arguments)
 
 
-def _score(record: PairRecord, scene: WaldScene, checkpoint: Checkpoint, options: argparse.Namespace) -> Iterator[Row]:
+def _score(
+    record: PairRecord, scene: WaldScene, checkpoint: Checkpoint, options: argparse.Namespace
+) -> Iterator[Row]:
     sensor, ratio = sensors.get(record.sensor), checkpoint.ratio
     truth, valid = scene.denormalise(scene.gt).numpy(), scene.valid.numpy()
     for method, fused in _fused(scene, checkpoint, sensor, options):
@@ -85,10 +89,17 @@ def _fused(
 ) -> Iterator[tuple[str, Tensor]]:
     yield "ssdiff", scene.denormalise(network_image(scene, checkpoint, sensor, options))
     for method in filter(None, options.methods.split(",")):
-        yield method, classical_image(method, scene, sensor=sensor, ratio=checkpoint.ratio, phase=checkpoint.ms_phase)
+        yield (
+            method,
+            classical_image(
+                method, scene, sensor=sensor, ratio=checkpoint.ratio, phase=checkpoint.ms_phase
+            ),
+        )
 
 
-def network_image(scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, options: argparse.Namespace) -> Tensor:
+def network_image(
+    scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sensor, options: argparse.Namespace
+) -> Tensor:
     """Returns the mean of the samples, normalised, each projected on images that give the MS back."""
     gains = sensor.gains(len(scene.gt), checkpoint.bands)
     total = torch.zeros_like(scene.gt)
@@ -103,7 +114,13 @@ def network_image(scene: WaldScene, checkpoint: Checkpoint, sensor: sensors.Sens
             sampler=options.sampler,
             seed=seed,
         )
-        total += project(fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, rounds=rounds) if rounds else fused
+        total += (
+            project(
+                fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, rounds=rounds
+            )
+            if rounds
+            else fused
+        )
     mean: Tensor = total / options.samples
     return mean
 

@@ -72,19 +72,32 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _all_changed(scene: WaldScene, sensor: sensors.Sensor, checkpoint: Checkpoint) -> Iterator[tuple[str, WaldScene]]:
+def _all_changed(
+    scene: WaldScene, sensor: sensors.Sensor, checkpoint: Checkpoint
+) -> Iterator[tuple[str, WaldScene]]:
     for name, change in CHANGES.items():
         yield name, _changed(scene, change, sensor, checkpoint)
     plain = _changed(scene, CHANGES["as it is"], sensor, checkpoint)
     for name, (pan, ms) in NOISES.items():
-        yield name, noisy(plain, pan=pan, ms=ms, ratio=checkpoint.ratio, prior=checkpoint.prior, seed=1)
+        yield (
+            name,
+            noisy(plain, pan=pan, ms=ms, ratio=checkpoint.ratio, prior=checkpoint.prior, seed=1),
+        )
 
 
-def _changed(scene: WaldScene, change: Change, sensor: sensors.Sensor, checkpoint: Checkpoint) -> WaldScene:
+def _changed(
+    scene: WaldScene, change: Change, sensor: sensors.Sensor, checkpoint: Checkpoint
+) -> WaldScene:
     pan, gt = change(pan_of(scene), scene.denormalise(scene.gt))
     gains = sensor.gains(len(gt), checkpoint.bands)
     return from_reference(
-        scene.name, pan=pan, gt=gt, gains=gains, ratio=checkpoint.ratio, valid=scene.valid, prior=checkpoint.prior
+        scene.name,
+        pan=pan,
+        gt=gt,
+        gains=gains,
+        ratio=checkpoint.ratio,
+        valid=scene.valid,
+        prior=checkpoint.prior,
     )
 
 
@@ -92,7 +105,9 @@ def _scores(
     scene: WaldScene, sensor: sensors.Sensor, checkpoint: Checkpoint, options: argparse.Namespace
 ) -> list[tuple[str, float]]:
     ratio = checkpoint.ratio
-    rows = [("ssdiff", score(scene, network_image(scene, checkpoint, sensor, options), ratio).ergas)]
+    rows = [
+        ("ssdiff", score(scene, network_image(scene, checkpoint, sensor, options), ratio).ergas)
+    ]
     means = torch.tensor(scene.means[:-1])[:, None, None]
     for method in METHODS[1:]:
         fused = classical_image(method, scene, sensor=sensor, ratio=ratio, phase=(ratio - 1) / 2)

@@ -53,11 +53,26 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.same_bytes", description=__doc__)
-    parser.add_argument("--only", action="append", choices=list(RUNS), metavar="NAME", help="run only this; repeatable")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="real pairs (default: ../shared/data)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(RUNS),
+        metavar="NAME",
+        help="run only this; repeatable",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("../shared/data"),
+        help="real pairs (default: ../shared/data)",
+    )
     parser.add_argument("--json", type=Path, help="write the checksums to this file")
-    parser.add_argument("--compare", type=Path, help="exit 1 and name the runs that differ from this file")
-    parser.add_argument("--keep", type=Path, help="new folder for what the runs write and print, to look at")
+    parser.add_argument(
+        "--compare", type=Path, help="exit 1 and name the runs that differ from this file"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="new folder for what the runs write and print, to look at"
+    )
     return parser.parse_args(arguments)
 
 
@@ -71,7 +86,9 @@ class Scene(str):
         return words[int(spec)] if spec.isdigit() else (spec or " ").join(words)
 
 
-def _chosen(only: Sequence[str] | None, scenes: Mapping[str, Scene]) -> Iterator[tuple[str, list[str]]]:
+def _chosen(
+    only: Sequence[str] | None, scenes: Mapping[str, Scene]
+) -> Iterator[tuple[str, list[str]]]:
     """Yields name and command lines; a run whose real scene is not there is left out."""
     for name in only or RUNS:
         try:
@@ -82,7 +99,13 @@ def _chosen(only: Sequence[str] | None, scenes: Mapping[str, Scene]) -> Iterator
 
 def _simulate(folder: Path) -> Callable[..., None]:
     def simulate(*words: str) -> None:
-        subprocess.run(_command("simulate", *words), cwd=folder, env=_environment(), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            _command("simulate", *words),
+            cwd=folder,
+            env=_environment(),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
     return simulate
 
@@ -103,7 +126,13 @@ def _sums(folder: Path, command_lines: Sequence[str]) -> Sums:
 def _output(folder: Path, words: Sequence[str]) -> list[str]:
     """Runs a command line; returns its exit code, stdout and stderr."""
     done = subprocess.run(
-        _command(*words), cwd=folder, env=_environment(), check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        _command(*words),
+        cwd=folder,
+        env=_environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     if "Traceback" in done.stderr:
         raise SystemExit(f"ssdiff {shlex.join(words)}\n{done.stderr}")
@@ -112,10 +141,14 @@ def _output(folder: Path, words: Sequence[str]) -> list[str]:
 
 def _kill_half_way(folder: Path, words: Sequence[str]) -> None:
     """Kills a run as soon as its journal tells of more than its first entry did."""
-    with subprocess.Popen(_command(*words), cwd=folder, env=_environment(), stdout=subprocess.DEVNULL) as run:
+    with subprocess.Popen(
+        _command(*words), cwd=folder, env=_environment(), stdout=subprocess.DEVNULL
+    ) as run:
         first = ""
         while run.poll() is None:
-            now = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.journal.json"))
+            now = "".join(
+                path.read_text(encoding="utf-8") for path in folder.glob("*.journal.json")
+            )
             if first and now not in {"", first}:
                 run.kill()
                 return
@@ -135,7 +168,9 @@ def _environment() -> dict[str, str]:
     return os.environ | fixed | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'models'}"}
 
 
-def _compare(found: Mapping[str, Mapping[str, str]], before: Mapping[str, Mapping[str, str]]) -> int:
+def _compare(
+    found: Mapping[str, Mapping[str, str]], before: Mapping[str, Mapping[str, str]]
+) -> int:
     """Names the runs of `found` that differ."""
     differences = 0
     for name, sums in found.items():

@@ -45,7 +45,9 @@ def sums_of(folder: Path, printed: Iterable[str]) -> Sums:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     rasters = [path for path in paths if path.suffix == ".tif"]
     models = [path for path in paths if path.suffix == ".safetensors"]
-    texts = [_without_changes(path.read_text(encoding="utf-8")) for path in paths if path.suffix in TEXTS]
+    texts = [
+        _without_changes(path.read_text(encoding="utf-8")) for path in paths if path.suffix in TEXTS
+    ]
     return Sums(
         pixels=_sum([*map(_pixels, rasters), *map(_tensors, models)]),
         tags=_sum([*map(_tags, rasters), *map(_metadata, models)]),
@@ -67,8 +69,20 @@ def _sum(parts: Iterable[str | bytes]) -> str:
 def _pixels(path: Path) -> bytes:
     with rasterio.open(path) as file:
         grid = (file.dtypes, file.nodatavals, tuple(file.transform), file.crs, _points(file))
-        layout = (file.block_shapes, file.compression, file.interleaving, [file.overviews(band) for band in file.indexes])
-        bands = (file.descriptions, file.units, file.scales, file.offsets, file.colorinterp, file.mask_flag_enums)
+        layout = (
+            file.block_shapes,
+            file.compression,
+            file.interleaving,
+            [file.overviews(band) for band in file.indexes],
+        )
+        bands = (
+            file.descriptions,
+            file.units,
+            file.scales,
+            file.offsets,
+            file.colorinterp,
+            file.mask_flag_enums,
+        )
         head = repr((path.name, file.shape, grid, layout, bands)).encode()
         return head + file.read().tobytes() + file.read_masks().tobytes()
 
@@ -90,7 +104,10 @@ def _tags(path: Path) -> str:
 def _tensors(path: Path) -> bytes:
     with safe_open(path, "np") as file:
         tensors = {name: np.asarray(file.get_tensor(name)) for name in sorted(file.keys())}
-    parts = [repr((name, str(value.dtype), value.shape)).encode() + value.tobytes() for name, value in tensors.items()]
+    parts = [
+        repr((name, str(value.dtype), value.shape)).encode() + value.tobytes()
+        for name, value in tensors.items()
+    ]
     return path.name.encode() + b"".join(parts)
 
 
@@ -113,7 +130,7 @@ def _steady_line(line: str) -> str:
     return json.dumps(_steady(found), sort_keys=True)
 
 
-def _steady(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _steady(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _steady(item) for key, item in value.items() if not CHANGING.search(key)}
     if isinstance(value, list):

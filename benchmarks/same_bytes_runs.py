@@ -8,7 +8,18 @@ KILLED = "killed "
 """Begins a command line that is to be killed half-way."""
 
 METHODS = (
-    *("exp", "brovey", "gs", "gsa", "bt-h", "bdsd", "bdsd-pc", "mtf-glp", "mtf-glp-fs", "mtf-glp-hpm"),
+    *(
+        "exp",
+        "brovey",
+        "gs",
+        "gsa",
+        "bt-h",
+        "bdsd",
+        "bdsd-pc",
+        "mtf-glp",
+        "mtf-glp-fs",
+        "mtf-glp-hpm",
+    ),
     *("mtf-glp-hpm-r", "mtf-glp-hpm-h", "mtf-glp-cbd", "pracs", "awlp"),
 )
 TILES = "--tile 64 --overlap 16"
@@ -36,9 +47,17 @@ COMMANDS = (
 
 RUNS: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate . --sensor wv3 --size 64 --seed 4 --json",),
-    "models": ("models list", "models list --json", *(f"models show {name} --json" for name in ("bgrn", "wv8", "landsat"))),
+    "models": (
+        "models list",
+        "models list --json",
+        *(f"models show {name} --json" for name in ("bgrn", "wv8", "landsat")),
+    ),
     "help": tuple(f"{command} --help" for command in COMMANDS),
-    "refusals": ("batch ../scenes/refused.jsonl", "sharpen {qb} -o out.tif --bbox=0,0,1,1", "merge {qb} -o out.tif"),
+    "refusals": (
+        "batch ../scenes/refused.jsonl",
+        "sharpen {qb} -o out.tif --bbox=0,0,1,1",
+        "merge {qb} -o out.tif",
+    ),
     "check": (
         "check {qb} --json",
         "check {holes} --json --method gsa --register",
@@ -52,9 +71,14 @@ RUNS: dict[str, tuple[str, ...]] = {
     "network": (f"sharpen {{qb}} -o out.tif {TILES} --json",),
     "wv8": ("sharpen {wv2} -o out.tif --model wv8 --steps 2 --json",),
     "landsat": ("sharpen {landsat} -o out.tif --model landsat --json",),
-    "samples": (f"sharpen {{qb}} -o out.tif --steps 3 --samples 2 --uncertainty spread.tif {TILES} --json",),
+    "samples": (
+        f"sharpen {{qb}} -o out.tif --steps 3 --samples 2 --uncertainty spread.tif {TILES} --json",
+    ),
     "dpmpp": ("sharpen {qb} -o out.tif --steps 3 --sampler dpmpp --seed 5 --json",),
-    "cog": (f"sharpen {{qb}} -o out.tif -f COG {TILES} --json", "sharpen {holes} -o gsa.tif -f COG --method gsa --json"),
+    "cog": (
+        f"sharpen {{qb}} -o out.tif -f COG {TILES} --json",
+        "sharpen {holes} -o gsa.tif -f COG --method gsa --json",
+    ),
     "shards": (
         f"sharpen {{qb}} -o out.tif --shard 1/2 {TILES} {BLOCKS}",
         f"sharpen {{qb}} -o out.tif --shard 2/2 {TILES} {BLOCKS}",
@@ -67,13 +91,22 @@ RUNS: dict[str, tuple[str, ...]] = {
         "sharpen {holes} -o holes.tif --consistency --sensor qb --json",
     ),
     "sensor": ("sharpen {qb} -o out.tif --sensor qb --json",),
-    "other-crs": ("sharpen {other-crs} -o out.tif --json", "sharpen {other-crs} -o pan.tif --extent pan --method gsa --json"),
-    "rotated": ("sharpen {rotated} -o out.tif --json", "sharpen {pan-rotated} -o pan.tif --method gsa --json"),
+    "other-crs": (
+        "sharpen {other-crs} -o out.tif --json",
+        "sharpen {other-crs} -o pan.tif --extent pan --method gsa --json",
+    ),
+    "rotated": (
+        "sharpen {rotated} -o out.tif --json",
+        "sharpen {pan-rotated} -o pan.tif --method gsa --json",
+    ),
     "holes": (
         f"sharpen {{holes}} -o out.tif {TILES} --json",
         "sharpen {holes} -o nan.tif --method bdsd --dtype float32 --nodata nan --json",
     ),
-    "gcps": ("sharpen {gcps} -o out.tif --json", "sharpen {both-gcps} -o both.tif --method mtf-glp-fs --json"),
+    "gcps": (
+        "sharpen {gcps} -o out.tif --json",
+        "sharpen {both-gcps} -o both.tif --method mtf-glp-fs --json",
+    ),
     "resume": (
         f"{KILLED}sharpen {{qb}} -o out.tif {TILES} {BLOCKS} --steps 4",
         f"sharpen {{qb}} -o out.tif {TILES} {BLOCKS} --steps 4 --json",
@@ -88,14 +121,22 @@ RUNS: dict[str, tuple[str, ...]] = {
         "sharpen {qb} -o aoi.tif --aoi ../scenes/aoi.json --json",
         "sharpen {qb} -o like.tif --like box.tif --method exp --json",
     ),
-    "bidx": ("sharpen {qb} -o out.tif --bidx 3,2,1 --method gsa --json", "sharpen {wv2} -o four.tif --bidx 2,3,5,7 --json"),
-    "dtype": ("sharpen {uint8} -o out.tif --json", "sharpen {qb} -o float.tif --dtype float32 --co COMPRESS=ZSTD --json"),
+    "bidx": (
+        "sharpen {qb} -o out.tif --bidx 3,2,1 --method gsa --json",
+        "sharpen {wv2} -o four.tif --bidx 2,3,5,7 --json",
+    ),
+    "dtype": (
+        "sharpen {uint8} -o out.tif --json",
+        "sharpen {qb} -o float.tif --dtype float32 --co COMPRESS=ZSTD --json",
+    ),
     "adapt": (
         "adapt {large} -o model.safetensors --steps 4 --json",
         f"sharpen {{large}} -o out.tif --model model.safetensors {BOX} --json",
     ),
     "train": (f"{TRAIN} 2", f"{TRAIN} 4", "models show model.safetensors --json"),
-    "eval-reduced": ("eval --reduced-res {large} --methods exp,gsa,ssdiff --sensor qb --csv scores.csv --json",),
+    "eval-reduced": (
+        "eval --reduced-res {large} --methods exp,gsa,ssdiff --sensor qb --csv scores.csv --json",
+    ),
     "eval-full": ("eval --full-res {large} --methods exp,bt-h,ssdiff --csv scores.csv",),
     "eval-reference": (
         "sharpen {qb} -o out.tif --method gsa",
@@ -105,7 +146,10 @@ RUNS: dict[str, tuple[str, ...]] = {
         f"real-{name}": (f"sharpen {{{name}}} -o out.tif --method gsa --sensor {sensor} --json",)
         for name, (_, sensor) in REAL.items()
     },
-    "real-network": ("sharpen {gaofen2} -o out.tif --sensor gf2 --json", "eval --full-res {spot67} --methods exp,gsa --json"),
+    "real-network": (
+        "sharpen {gaofen2} -o out.tif --sensor gf2 --json",
+        "eval --full-res {spot67} --methods exp,gsa --json",
+    ),
 }
 """A name in braces is a scene of `benchmarks.same_bytes_scenes`.
 

@@ -19,7 +19,12 @@ Pixels = npt.NDArray[Any]
 Profile = dict[str, Any]
 Change = Callable[[Pixels, Profile], tuple[Pixels, Profile]]
 
-SIMULATED = {"qb": ("qb", 192, 1), "large": ("qb", 512, 5), "wv2": ("wv2", 128, 2), "landsat": ("landsat8", 128, 3)}
+SIMULATED = {
+    "qb": ("qb", 192, 1),
+    "large": ("qb", 512, 5),
+    "wv2": ("wv2", 128, 2),
+    "landsat": ("landsat8", 128, 3),
+}
 """By folder: the sensor, the PAN's side in pixels, the seed."""
 REAL = {
     "gaofen2": ("gaofen2/ucgan-fr-0", "gf2"),
@@ -151,6 +156,9 @@ def _write_area(folder: Path) -> None:
     """Writes a triangle inside ``qb`` as GeoJSON."""
     with rasterio.open(folder / "qb" / "pan.tif") as file:
         corners = [file.transform @ corner for corner in ((20, 20), (170, 60), (60, 180), (20, 20))]
-        crs = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{file.crs.to_epsg()}"}}
+        crs = {
+            "type": "name",
+            "properties": {"name": f"urn:ogc:def:crs:EPSG::{file.crs.to_epsg()}"},
+        }
     area = {"type": "Polygon", "coordinates": [corners], "crs": crs}
     (folder / "aoi.json").write_text(json.dumps(area), encoding="utf-8")

@@ -67,14 +67,25 @@ def run(*, sides: tuple[int, ...], area: int, threads: int, repeats: int) -> Non
         costs = [_cheapest(folder, side, (*common, "--method", "exp"), repeats) for side in sides]
         _print_memory(costs)
         _print_prices(
-            (f"{small.side} to {large.side}", small.price(large, (large.side**2 - small.side**2) / 1e6))
+            (
+                f"{small.side} to {large.side}",
+                small.price(large, (large.side**2 - small.side**2) / 1e6),
+            )
             for small, large in pairwise(costs)
         )
-        print(f"scale: network, {area} x {area} pixels of the scene, and {2 * area} x {2 * area}", flush=True)
+        print(
+            f"scale: network, {area} x {area} pixels of the scene, and {2 * area} x {2 * area}",
+            flush=True,
+        )
         network = (*common, "--model", str(model))
-        pairs = [[_cheapest(folder, side, (*network, _box(part)), repeats) for part in (area, 2 * area)] for side in sides]
+        pairs = [
+            [_cheapest(folder, side, (*network, _box(part)), repeats) for part in (area, 2 * area)]
+            for side in sides
+        ]
         _print_memory([pair[0] for pair in pairs])
-        _print_prices((str(small.side), small.price(large, 3 * area**2 / 1e6)) for small, large in pairs)
+        _print_prices(
+            (str(small.side), small.price(large, 3 * area**2 / 1e6)) for small, large in pairs
+        )
 
 
 def _box(side: int) -> str:
@@ -98,8 +109,13 @@ def _cheapest(folder: Path, side: int, options: tuple[str, ...], repeats: int) -
 
 def _print_memory(costs: list[Cost]) -> None:
     first, last = costs[0], costs[-1]
-    for what, ratio in (("peak", last.peak / first.peak), ("anonymous", last.anonymous / first.anonymous)):
-        print(f"  {what:9} {last.side} / {first.side}: {ratio:.3f}; target: at most {MEMORY_TARGET:g}")
+    for what, ratio in (
+        ("peak", last.peak / first.peak),
+        ("anonymous", last.anonymous / first.anonymous),
+    ):
+        print(
+            f"  {what:9} {last.side} / {first.side}: {ratio:.3f}; target: at most {MEMORY_TARGET:g}"
+        )
 
 
 def _print_prices(named: Iterable[tuple[str, float]]) -> None:
@@ -108,7 +124,10 @@ def _print_prices(named: Iterable[tuple[str, float]]) -> None:
         prices.append(price)
         print(f"  {name}: {1e3 * price:.1f} ms of processor time per megapixel more")
     if prices:
-        print(f"  dearest / cheapest: {max(prices) / min(prices):.3f}; target: at most {COST_TARGET:g}", flush=True)
+        print(
+            f"  dearest / cheapest: {max(prices) / min(prices):.3f}; target: at most {COST_TARGET:g}",
+            flush=True,
+        )
 
 
 def _line(cost: Cost) -> str:
@@ -124,10 +143,20 @@ def _measure(folder: Path, side: int, options: tuple[str, ...]) -> Cost:
     results, scratch = folder / "results", folder / "scratch"
     results.mkdir()
     scratch.mkdir()
-    command = [sys.executable, "-m", "ssdiff_cli", "sharpen", *map(str, inputs), "-o", str(results / "out.tif")]
+    command = [
+        sys.executable,
+        "-m",
+        "ssdiff_cli",
+        "sharpen",
+        *map(str, inputs),
+        "-o",
+        str(results / "out.tif"),
+    ]
     started = time.perf_counter()
     process = subprocess.Popen(
-        [*command, "--device", "cpu", "-q", *options], stdout=subprocess.DEVNULL, env=_environment() | {"TMPDIR": str(scratch)}
+        [*command, "--device", "cpu", "-q", *options],
+        stdout=subprocess.DEVNULL,
+        env=_environment() | {"TMPDIR": str(scratch)},
     )
     peak = anonymous = most = 0.0
     while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:

@@ -12,7 +12,17 @@ from rasterio.windows import Window
 from ssdiff_models.checkpoint import Checkpoint, save_checkpoint
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 
-__all__ = ["BLOCK", "GSD", "RATIO", "fresh_model", "pair_paths", "pair_profile", "pixels", "write_model", "write_pair"]
+__all__ = [
+    "BLOCK",
+    "GSD",
+    "RATIO",
+    "fresh_model",
+    "pair_paths",
+    "pair_profile",
+    "pixels",
+    "write_model",
+    "write_pair",
+]
 
 RATIO, BANDS, PIECE = 4, 4, 512
 BLOCK = 256
@@ -23,7 +33,10 @@ GSD = 0.5
 
 def pixels(
     side: int,
-) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.uint16]]", "np.ndarray[tuple[int, ...], np.dtype[np.uint16]]"]:
+) -> tuple[
+    "np.ndarray[tuple[int, int], np.dtype[np.uint16]]",
+    "np.ndarray[tuple[int, ...], np.dtype[np.uint16]]",
+]:
     """Returns a PAN ``(side, side)`` and its MS with waves and noise, which compress like a scene."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side]
@@ -62,11 +75,24 @@ def write_pair(folder: Path, side: int) -> tuple[Path, Path]:
     return paths
 
 
-def fresh_model(*, dim: int = 32, window: int = 16, tile: int = 256, overlap: int = 32) -> Checkpoint:
+def fresh_model(
+    *, dim: int = 32, window: int = 16, tile: int = 256, overlap: int = 32
+) -> Checkpoint:
     """Returns an untrained model; by default of the shipped size. What it predicts costs what a trained one's does."""
     torch.manual_seed(0)
-    network = SSDiff(SSDiffConfig(bands=BANDS, ratio=RATIO, dim=dim, window=window)).eval().requires_grad_(requires_grad=False)
-    return Checkpoint(network=network, bands=None, ratio=RATIO, tile=tile, overlap=overlap, metadata={"name": "fresh"})
+    network = (
+        SSDiff(SSDiffConfig(bands=BANDS, ratio=RATIO, dim=dim, window=window))
+        .eval()
+        .requires_grad_(requires_grad=False)
+    )
+    return Checkpoint(
+        network=network,
+        bands=None,
+        ratio=RATIO,
+        tile=tile,
+        overlap=overlap,
+        metadata={"name": "fresh"},
+    )
 
 
 def write_model(folder: Path, checkpoint: Checkpoint) -> Path:

@@ -21,7 +21,10 @@ def write_repeated_pair(folder: Path, side: int) -> tuple[Path, Path]:
     paths = pair_paths(folder, side)
     for path, piece, gsd in ((paths[0], pan[None], GSD), (paths[1], ms, GSD * RATIO)):
         count, size, _ = piece.shape
-        profile = pair_profile(side * size // PIECE, count, gsd) | {"BIGTIFF": "YES", "SPARSE_OK": "TRUE"}
+        profile = pair_profile(side * size // PIECE, count, gsd) | {
+            "BIGTIFF": "YES",
+            "SPARSE_OK": "TRUE",
+        }
         with rasterio.open(path, "w", **profile) as file:
             file.write(piece, window=Window(0, 0, size, size))
         _repeat(path, size // BLOCK)
@@ -38,7 +41,9 @@ def _repeat(path: Path, tiles: int) -> None:
                 _copy_entry(data, file.fileno(), page, (row % tiles, col % tiles), (row, col))
 
 
-def _copy_entry(data: bytes, file: int, page: Page, source: tuple[int, int], target: tuple[int, int]) -> None:
+def _copy_entry(
+    data: bytes, file: int, page: Page, source: tuple[int, int], target: tuple[int, int]
+) -> None:
     (here,), (there,) = page.indexes(*source), page.indexes(*target)
     for tag in (page.offsets, page.counts):
         os.pwrite(file, tag.pack(tag.read(data, here)), tag.place(there))

@@ -18,7 +18,9 @@ from ssdiff_models.training.wald_scene import WaldScene
 __all__ = ["classical_image", "model_scenes", "pan_of", "scene_parser", "split_scenes"]
 
 
-def scene_parser(description: str | None, *, split: str | None, without: Sequence[str] = ()) -> argparse.ArgumentParser:
+def scene_parser(
+    description: str | None, *, split: str | None, without: Sequence[str] = ()
+) -> argparse.ArgumentParser:
     """Returns a parser of what chooses the scenes: the folder, the split unless it is None, and sensors to leave out."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("folder", type=Path)
@@ -29,7 +31,13 @@ def scene_parser(description: str | None, *, split: str | None, without: Sequenc
 
 
 def split_scenes(
-    folder: Path, *, split: str, bands: Sequence[str], ratio: int, prior: PriorName, without: Collection[str]
+    folder: Path,
+    *,
+    split: str,
+    bands: Sequence[str],
+    ratio: int,
+    prior: PriorName,
+    without: Collection[str],
 ) -> Iterator[tuple[PairRecord, WaldScene]]:
     """Yields the scenes of a split that have the bands; those that cannot be read are told on stderr."""
     for record in select(read_index(folder), split=split, bands=bands, ratio=ratio):
@@ -43,10 +51,19 @@ def split_scenes(
         yield record, scene
 
 
-def model_scenes(checkpoint: Checkpoint, options: argparse.Namespace) -> Iterator[tuple[PairRecord, WaldScene]]:
+def model_scenes(
+    checkpoint: Checkpoint, options: argparse.Namespace
+) -> Iterator[tuple[PairRecord, WaldScene]]:
     """Yields the scenes that suit a model, as the options of `scene_parser` choose them."""
     bands, ratio, prior = checkpoint.bands or (), checkpoint.ratio, checkpoint.prior
-    yield from split_scenes(options.folder, split=options.split, bands=bands, ratio=ratio, prior=prior, without=options.without)
+    yield from split_scenes(
+        options.folder,
+        split=options.split,
+        bands=bands,
+        ratio=ratio,
+        prior=prior,
+        without=options.without,
+    )
 
 
 def pan_of(scene: WaldScene) -> Tensor:
@@ -54,8 +71,13 @@ def pan_of(scene: WaldScene) -> Tensor:
     return (scene.pan[0] + 1) * scene.means[-1]
 
 
-def classical_image(method: str, scene: WaldScene, *, sensor: Sensor, ratio: int, phase: float) -> Tensor:
+def classical_image(
+    method: str, scene: WaldScene, *, sensor: Sensor, ratio: int, phase: float
+) -> Tensor:
     """Returns what a classical method makes of a scene, ``(bands, rows, cols)`` in DN."""
-    pan, ms, lms = (image.numpy() for image in (pan_of(scene), scene.denormalise(scene.ms), scene.denormalise(scene.lms)))
+    pan, ms, lms = (
+        image.numpy()
+        for image in (pan_of(scene), scene.denormalise(scene.ms), scene.denormalise(scene.lms))
+    )
     fused = fuse(method, pan=pan, ms=ms, lms=lms, sensor=sensor, ratio=ratio, phase=phase)
     return torch.as_tensor(fused).float()

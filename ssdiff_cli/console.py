@@ -83,7 +83,9 @@ def collected_warnings() -> Iterator[list[str]]:
 
 def fail(message: str, error: BaseException | None = None) -> None:
     """Writes the one line an error gets, however quiet the run; at ``-vv`` its traceback follows."""
-    _talk.handle(_log.makeRecord(_log.name, logging.ERROR, __file__, 0, _one_line(message), (), None))
+    _talk.handle(
+        _log.makeRecord(_log.name, logging.ERROR, __file__, 0, _one_line(message), (), None)
+    )
     if error and _talk.level <= logging.DEBUG:
         _log.debug("traceback", exc_info=error)
 
@@ -115,12 +117,21 @@ def tile_progress(title: str) -> Iterator[TileUpdate]:
         return
     with _tile_bar() as bar:
         task = bar.add_task(title, total=None, pixels=0)
-        yield lambda done, total, pixels: bar.update(task, completed=done, total=total, pixels=pixels)
+        yield lambda done, total, pixels: bar.update(
+            task, completed=done, total=total, pixels=pixels
+        )
 
 
 def _tile_bar() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class Speed(ProgressColumn):
@@ -128,7 +139,9 @@ def _tile_bar() -> "Progress":
 
         def render(self, task: "Task") -> "Text":
             elapsed = task.finished_time or task.elapsed
-            return Text(f"{task.fields['pixels'] / 1e6 / elapsed:.2f} MP/s" if elapsed else "- MP/s")
+            return Text(
+                f"{task.fields['pixels'] / 1e6 / elapsed:.2f} MP/s" if elapsed else "- MP/s"
+            )
 
     return Progress(
         TextColumn("{task.description}"),

@@ -25,8 +25,13 @@ def show(
     ms: Ms,
     fused: Annotated[str, typer.Argument(help="The fusion of both.", show_default=False)],
     *,
-    png: Annotated[str, typer.Option("--png", help="Picture to write: PAN, MS, result.", show_default=False)],
-    truth: Annotated[str | None, typer.Option("--truth", help="What a perfect fusion would give.", show_default=False)] = None,
+    png: Annotated[
+        str, typer.Option("--png", help="Picture to write: PAN, MS, result.", show_default=False)
+    ],
+    truth: Annotated[
+        str | None,
+        typer.Option("--truth", help="What a perfect fusion would give.", show_default=False),
+    ] = None,
 ) -> None:
     """Print the quality of a fusion against a truth, and draw PAN, MS and result side by side."""
     from ssdiff_cli.jobs.evaluate.report.side_by_side import Comparison, measure, picture
@@ -35,7 +40,9 @@ def show(
     if truth is not None:
         console.result(f"{'':8}{'SAM':>8}{'ERGAS':>8}{'PSNR':>8}")
         for name, quality in measure(comparison, truth).items():
-            console.result(f"{name:8}" + "".join(f"{value:8.3f}" for value in asdict(quality).values()))
+            console.result(
+                f"{name:8}" + "".join(f"{value:8.3f}" for value in asdict(quality).values())
+            )
     picture(comparison, png)
     console.result(png)
 

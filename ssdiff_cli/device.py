@@ -86,7 +86,11 @@ def choose(options: DeviceOptions, *, tile_pixels: int) -> DeviceChoice:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False
     return DeviceChoice(
-        device=device, precision=precision, batch=batch, threads=options.threads or processor_threads(), compile=options.compile
+        device=device,
+        precision=precision,
+        batch=batch,
+        threads=options.threads or processor_threads(),
+        compile=options.compile,
     )
 
 
@@ -103,7 +107,9 @@ def _device(name: str) -> "torch.device":
             f"--device {name}: no CUDA device is usable (torch {torch.__version__}): choose --device cpu, or install a CUDA torch"
         )
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise ResourceError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, numbered from 0")
+        raise ResourceError(
+            f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, numbered from 0"
+        )
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ResourceError(f"--device {name}: Metal is not usable here: choose --device cpu")
     return torch.device(name)

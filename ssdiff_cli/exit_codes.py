@@ -22,9 +22,15 @@ def explain(error: BaseException) -> tuple[int, str]:
     if hasattr(error, "format_message"):
         return USAGE, _usage(error)
     if is_out_of_memory(error):
-        return RESOURCES, f"out of memory: choose a smaller --batch-size or --tile, or --device cpu ({_summary(error)})"
+        return (
+            RESOURCES,
+            f"out of memory: choose a smaller --batch-size or --tile, or --device cpu ({_summary(error)})",
+        )
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return RESOURCES, f"the disk is full{_at(error)}: free some space, or write to another folder"
+        return (
+            RESOURCES,
+            f"the disk is full{_at(error)}: free some space, or write to another folder",
+        )
     advice = "please report it together with what the same command says with -vv"
     return BUG, f"this is a bug in ssdiff ({_summary(error)}): {advice}"
 

@@ -12,7 +12,9 @@ __all__ = ["number_of", "read_shard"]
 FORM = "give i/N, such as 2/4"
 
 
-def number_of(environ: Mapping[str, str], name: str, default: int | None = None, *, advice: str) -> int:
+def number_of(
+    environ: Mapping[str, str], name: str, default: int | None = None, *, advice: str
+) -> int:
     """Returns a number among the variables of a process.
 
     Args:
@@ -26,7 +28,9 @@ def number_of(environ: Mapping[str, str], name: str, default: int | None = None,
     """
     text = environ.get(name, "" if default is None else str(default))
     if not text.isdecimal():
-        raise UsageError(f"the variable {name} is {f'{text}, no number' if text else 'not set'}: {advice}")
+        raise UsageError(
+            f"the variable {name} is {f'{text}, no number' if text else 'not set'}: {advice}"
+        )
     return int(text)
 
 
@@ -57,14 +61,21 @@ def _launched(environ: Mapping[str, str]) -> Shard:
     tasks, arrays = "SLURM_NTASKS" in environ, "SLURM_ARRAY_TASK_COUNT" in environ
     if not (tasks or arrays):
         raise UsageError(f"--shard auto: neither WORLD_SIZE nor Slurm's variables are set; {FORM}")
-    task, per_element = (_number(environ, "SLURM_PROCID"), _number(environ, "SLURM_NTASKS")) if tasks else (0, 1)
+    task, per_element = (
+        (_number(environ, "SLURM_PROCID"), _number(environ, "SLURM_NTASKS")) if tasks else (0, 1)
+    )
     element, elements = _array_place(environ) if arrays else (0, 1)
     return Shard(index=element * per_element + task + 1, count=elements * per_element)
 
 
 def _array_place(environ: Mapping[str, str]) -> tuple[int, int]:
-    first, step = _number(environ, "SLURM_ARRAY_TASK_MIN"), _number(environ, "SLURM_ARRAY_TASK_STEP", 1)
-    return (_number(environ, "SLURM_ARRAY_TASK_ID") - first) // max(step, 1), _number(environ, "SLURM_ARRAY_TASK_COUNT")
+    first, step = (
+        _number(environ, "SLURM_ARRAY_TASK_MIN"),
+        _number(environ, "SLURM_ARRAY_TASK_STEP", 1),
+    )
+    return (_number(environ, "SLURM_ARRAY_TASK_ID") - first) // max(step, 1), _number(
+        environ, "SLURM_ARRAY_TASK_COUNT"
+    )
 
 
 _number = partial(number_of, advice=f"--shard auto needs it; {FORM}")

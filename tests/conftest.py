@@ -42,5 +42,7 @@ def golden() -> Path:
 def _beside(name: str) -> Path:
     folder = Path(os.environ.get("SSDIFF_SHARED", ROOT.parent / "shared")) / name
     if not folder.is_dir():
-        pytest.skip(f"no folder {folder} with the {name} that this test needs (SSDIFF_SHARED names another place)")
+        pytest.skip(
+            f"no folder {folder} with the {name} that this test needs (SSDIFF_SHARED names another place)"
+        )
     return folder

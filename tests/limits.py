@@ -11,7 +11,10 @@ __all__ = ["file_size_limit"]
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
     """The nearest thing to a full disk that needs no disk: no file may grow beyond `size` bytes."""
-    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before, handler = (
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+    )
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield

@@ -96,16 +96,30 @@ class SceneFactory:
             crs: None writes transforms without a CRS.
         """
         device = instrument(sensor, ratio, bands)
-        pair = simulated(SceneSpec(sensor=device, size=size, seed=seed, offset=offset, margin=margin))
+        pair = simulated(
+            SceneSpec(sensor=device, size=size, seed=seed, offset=offset, margin=margin)
+        )
         folder = next(self._folders)
         folder.mkdir(parents=True)
-        pan_valid, ms_valid = _corner(pair.pan.shape, pan_nodata), _corner(pair.ms.shape[1:], ms_nodata)[::-1, ::-1]
-        fine = GeoTiff(transform=pan_transform(device.pan_gsd), crs=crs, names=("pan",), nodata=pan_nodata)
-        coarse = replace(
-            fine, transform=ms_transform(fine.transform, pair.first, device.ratio), names=device.bands, nodata=ms_nodata
+        pan_valid, ms_valid = (
+            _corner(pair.pan.shape, pan_nodata),
+            _corner(pair.ms.shape[1:], ms_nodata)[::-1, ::-1],
         )
-        write_geotiff(folder / "pan.tif", _stored(pair.pan, dtype, pan_valid, pan_nodata, device), fine)
-        write_geotiff(folder / "ms.tif", _stored(pair.ms, dtype, ms_valid, ms_nodata, device), coarse)
+        fine = GeoTiff(
+            transform=pan_transform(device.pan_gsd), crs=crs, names=("pan",), nodata=pan_nodata
+        )
+        coarse = replace(
+            fine,
+            transform=ms_transform(fine.transform, pair.first, device.ratio),
+            names=device.bands,
+            nodata=ms_nodata,
+        )
+        write_geotiff(
+            folder / "pan.tif", _stored(pair.pan, dtype, pan_valid, pan_nodata, device), fine
+        )
+        write_geotiff(
+            folder / "ms.tif", _stored(pair.ms, dtype, ms_valid, ms_nodata, device), coarse
+        )
         truth = _stored(pair.truth, dtype, np.ones_like(pan_valid), None, device)
         write_geotiff(folder / "truth.tif", truth, replace(fine, names=device.bands, nodata=None))
         return Scene(
@@ -125,7 +139,9 @@ def _corner(shape: tuple[int, ...], nodata: float | None) -> Mask:
     return np.asarray(distance >= (shape[0] // 4 if nodata is not None else 0))
 
 
-def _stored(image: npt.NDArray[np.uint16], dtype: str, valid: Mask, nodata: float | None, sensor: Sensor) -> Pixels:
+def _stored(
+    image: npt.NDArray[np.uint16], dtype: str, valid: Mask, nodata: float | None, sensor: Sensor
+) -> Pixels:
     scale = 255 / sensor.full_scale if dtype == "uint8" else 1.0
     stored: Pixels = np.rint(image * scale).astype(dtype)
     if nodata is not None:

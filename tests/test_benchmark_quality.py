@@ -19,7 +19,9 @@ def rows(printed: str, start: str) -> list[list[str]]:
     return [line.split() for line in printed.splitlines() if line.startswith(start)]
 
 
-def test_quality_prints_every_scene_and_the_means(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quality_prints_every_scene_and_the_means(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     quality.main([str(folder), "--model", str(save_tiny(tmp_path)), "--methods", "exp,gsa"])
     printed = capsys.readouterr().out
     titles = [line for line in printed.splitlines() if not line.startswith(" ")]
@@ -29,7 +31,9 @@ def test_quality_prints_every_scene_and_the_means(folder: Path, tmp_path: Path, 
     assert 0 < float(scene[2]) < 100
 
 
-def test_sensors_are_left_out(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sensors_are_left_out(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [str(folder), "--split", "val", "--model", str(save_tiny(tmp_path))]
     robustness.main(arguments)
     kept = capsys.readouterr().out
@@ -38,14 +42,18 @@ def test_sensors_are_left_out(folder: Path, tmp_path: Path, capsys: pytest.Captu
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_robustness_is_about_what_a_change_costs(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_robustness_is_about_what_a_change_costs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     robustness.main([str(folder), "--split", "val", "--model", str(save_tiny(tmp_path))])
     (gsa,) = rows(capsys.readouterr().out, "| gsa")
     # A shift costs every method something; a calibration error that MS and reference share costs GSA nothing.
     assert float(gsa[5].strip("+%")) > float(gsa[7].strip("+-%"))
 
 
-def test_ablation_trains_what_it_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ablation_trains_what_it_is_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.rmtree(folder / "train")
     pair(folder / "train", side=256)
     ablation.main([str(folder), "--steps", "3", "--only", "width"])

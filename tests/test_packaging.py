@@ -24,7 +24,16 @@ PACKAGES = {"ssdiff_cli": ROOT / "ssdiff_cli", "ssdiff_models": ROOT / "models/s
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    ]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = folder.glob("*.whl")
@@ -50,7 +59,9 @@ def readme() -> str:
 
 def examples() -> list[str]:
     """The `ssdiff …` lines of README's code blocks, continuation lines joined."""
-    blocks = re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```", readme(), flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```(?:sh|bash|console)?\n(.*?)^```", readme(), flags=re.MULTILINE | re.DOTALL
+    )
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [line.strip() for line in lines if line.strip().startswith("ssdiff ")]
 
@@ -68,7 +79,11 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: zipfile.ZipFil
 def test_the_wheel_holds_every_module_marker_and_weight(wheel: zipfile.ZipFile) -> None:
     shipped = set(wheel.namelist())
     for package, folder in PACKAGES.items():
-        files = {path for suffix in ("*.py", "py.typed", "*.safetensors") for path in folder.rglob(suffix)}
+        files = {
+            path
+            for suffix in ("*.py", "py.typed", "*.safetensors")
+            for path in folder.rglob(suffix)
+        }
         assert {f"{package}/{path.relative_to(folder).as_posix()}" for path in files} <= shipped
         assert f"{package}/py.typed" in shipped
 
@@ -82,15 +97,24 @@ def test_the_wheel_carries_its_licence_and_the_command(wheel: zipfile.ZipFile) -
 def test_every_requirement_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     table = project["project"]
-    required = [*table["dependencies"], *(one for extra in table["optional-dependencies"].values() for one in extra)]
+    required = [
+        *table["dependencies"],
+        *(one for extra in table["optional-dependencies"].values() for one in extra),
+    ]
     names = {re.split(r"[\[<>=~! ]", one)[0] for one in required} - {table["name"]}
-    pins = re.findall(r"^([a-z0-9-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    pins = re.findall(
+        r"^([a-z0-9-]+)==",
+        (ROOT / "constraints.txt").read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
     assert names <= set(pins)
 
 
 def test_every_command_has_an_example_in_the_readme() -> None:
     shown = [" ".join(shlex.split(line, comments=True)[1:]) for line in examples()]
-    missing = [name for name in commands() if not any(f"{line} ".startswith(f"{name} ") for line in shown)]
+    missing = [
+        name for name in commands() if not any(f"{line} ".startswith(f"{name} ") for line in shown)
+    ]
     assert not missing
 
 
@@ -99,8 +123,14 @@ def test_every_example_in_the_readme_is_a_command_with_these_options() -> None:
     assert examples()
     for line in examples():
         words = shlex.split(line, comments=True)[1:]
-        name = next((" ".join(words[:size]) for size in (2, 1) if " ".join(words[:size]) in known), None)
-        accepted = {option for parameter in (known[name].params if name else []) for option in parameter.opts}
+        name = next(
+            (" ".join(words[:size]) for size in (2, 1) if " ".join(words[:size]) in known), None
+        )
+        accepted = {
+            option
+            for parameter in (known[name].params if name else [])
+            for option in parameter.opts
+        }
         used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert name or used == {"--version"}, line
         assert used <= accepted | {"--help", "-h", "--version", "-vv"}, line

@@ -34,7 +34,9 @@ def test_types(scene_factory: SceneFactory, dtype: str) -> None:
     assert np.abs(read(scene.ms).astype(np.float64) - scene.pair.ms * scale).max() <= 0.5
 
 
-@pytest.mark.parametrize(("dtype", "nodata"), [("uint16", 0), ("int16", -1), ("float32", float("nan")), ("uint16", 300)])
+@pytest.mark.parametrize(
+    ("dtype", "nodata"), [("uint16", 0), ("int16", -1), ("float32", float("nan")), ("uint16", 300)]
+)
 def test_holes(scene_factory: SceneFactory, dtype: str, nodata: float) -> None:
     scene = scene_factory(size=64, dtype=dtype, pan_nodata=nodata, ms_nodata=nodata)
     for path, valid in ((scene.pan, scene.pan_valid), (scene.ms, scene.ms_valid)):
@@ -46,7 +48,9 @@ def test_holes(scene_factory: SceneFactory, dtype: str, nodata: float) -> None:
 
 
 def test_ratio_bands_and_grid(scene_factory: SceneFactory) -> None:
-    scene = scene_factory(size=96, sensor="wv3", ratio=3, bands=("red", "nir1"), offset=(0, 0), margin=0, crs=None)
+    scene = scene_factory(
+        size=96, sensor="wv3", ratio=3, bands=("red", "nir1"), offset=(0, 0), margin=0, crs=None
+    )
     with rasterio.open(scene.pan) as pan, rasterio.open(scene.ms) as ms:
         assert (ms.count, ms.width, ms.descriptions) == (2, 32, ("red", "nir1"))
         assert ms.bounds == pytest.approx(pan.bounds)

@@ -54,7 +54,11 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
         ModelError: When the model does not fit their ratio.
         ResourceError: When the device's memory does not suffice.
     """
-    source = ArraySource(pan=pan.astype(np.float32), ms=ms.astype(np.float32), ratio=_ratio(pan, ms, checkpoint.ratio))
+    source = ArraySource(
+        pan=pan.astype(np.float32),
+        ms=ms.astype(np.float32),
+        ratio=_ratio(pan, ms, checkpoint.ratio),
+    )
     settings = settings or FusionSettings.of(checkpoint, limits=default_limits(ms.dtype))
     runner: Runner
     if device == "cpu":

@@ -19,7 +19,14 @@ from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from ssdiff_models.nets.ssdiff import SSDiffConfig
 
-__all__ = ["Checkpoint", "Normalisation", "PriorName", "load_checkpoint", "read_header", "save_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "Normalisation",
+    "PriorName",
+    "load_checkpoint",
+    "read_header",
+    "save_checkpoint",
+]
 
 PriorName = Literal["lms", "bt-h"]
 
@@ -66,9 +73,13 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         if self.normalisation not in ("scene-mean", "full-scale"):
-            raise ModelError(f"unknown normalisation {self.normalisation!r}: the model needs another version of ssdiff")
+            raise ModelError(
+                f"unknown normalisation {self.normalisation!r}: the model needs another version of ssdiff"
+            )
         if self.prior not in ("lms", "bt-h"):
-            raise ModelError(f"unknown prior {self.prior!r}: the model needs another version of ssdiff")
+            raise ModelError(
+                f"unknown prior {self.prior!r}: the model needs another version of ssdiff"
+            )
         if self.normalisation == "full-scale" and not (self.full_scale and self.full_scale > 0):
             raise ModelError(
                 f"a full-scale model needs its full-scale value, got {self.full_scale}: import it again with --full-scale"
@@ -98,7 +109,10 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         ResourceError: When the file cannot be written.
     """
     path = Path(path)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.network.state_dict().items()}
+    weights = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in checkpoint.network.state_dict().items()
+    }
     header = {KEY: json.dumps(_describe(checkpoint) | {"digest": _digest(weights)}, sort_keys=True)}
     part = path.with_name(path.name + ".part")
     try:
@@ -107,7 +121,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         part.replace(path)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
-        raise ResourceError(f"{path}: cannot write the model ({error}): choose a writable folder with space") from error
+        raise ResourceError(
+            f"{path}: cannot write the model ({error}): choose a writable folder with space"
+        ) from error
 
 
 def _digest(weights: Mapping[str, torch.Tensor]) -> str:
@@ -120,7 +136,9 @@ def _digest(weights: Mapping[str, torch.Tensor]) -> str:
 
 
 def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    kinds = [name for name, (config, _) in _NETWORKS.items() if isinstance(checkpoint.config, config)]
+    kinds = [
+        name for name, (config, _) in _NETWORKS.items() if isinstance(checkpoint.config, config)
+    ]
     if not kinds:
         raise ModelError(
             f"a network of type {type(checkpoint.network).__name__} cannot be stored: known are {', '.join(_NETWORKS)}"
@@ -156,13 +174,17 @@ def read_header(path: str | Path) -> dict[str, Any]:
             raw = (file.metadata() or {}).get(KEY)
         header = json.loads(raw) if raw else None
     except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such model; `ssdiff models` lists the shipped ones") from error
+        raise ModelError(
+            f"{path}: no such model; `ssdiff models` lists the shipped ones"
+        ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(
             f"{path}: not a readable safetensors file ({error}): copy it again, or convert a released one with `ssdiff models import`"
         ) from error
     if not isinstance(header, dict):
-        raise ModelError(f"{path}: a safetensors file, but not an ssdiff checkpoint (no {KEY!r} entry in its header)")
+        raise ModelError(
+            f"{path}: a safetensors file, but not an ssdiff checkpoint (no {KEY!r} entry in its header)"
+        )
     if header.get("schema") != SCHEMA:
         raise ModelError(
             f"{path}: checkpoint schema {header.get('schema')!r}, this version reads {SCHEMA}: use the ssdiff that wrote it"
@@ -180,14 +202,25 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         config_type, network_type = _NETWORKS[header["network"]]
         config = config_type(
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in header["config"].items()
+            }
         )
         network = network_type(config)
         network.load_state_dict(_weights(path, header.get("digest")), strict=True)
         return _assemble(network, header)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    except (AttributeError, KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        OSError,
+        RuntimeError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ModelError(
             f"{path}: the weights or the header do not fit together ({reason:.200}): get the file again"
@@ -205,10 +238,15 @@ def _weights(path: str | Path, digest: str | None) -> dict[str, torch.Tensor]:
         raise ModelError(
             "the weights are not those that were stored (their checksum differs): the file is damaged, get it again"
         )
-    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
+    weights = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in stored.items()
+    }
     spoilt = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if spoilt:
-        raise ModelError(f"the weights {spoilt[0]} are not finite: the file is damaged, get it again")
+        raise ModelError(
+            f"the weights {spoilt[0]} are not finite: the file is damaged, get it again"
+        )
     return weights
 
 

@@ -1,6 +1,13 @@
 """The errors users meet; each carries the exit code of the command that raises it."""
 
-__all__ = ["InputError", "ModelError", "ResourceError", "SsdiffError", "ThresholdError", "UsageError"]
+__all__ = [
+    "InputError",
+    "ModelError",
+    "ResourceError",
+    "SsdiffError",
+    "ThresholdError",
+    "UsageError",
+]
 
 
 class SsdiffError(Exception):

@@ -50,7 +50,10 @@ class Entry:
 @cache
 def shipped() -> tuple[Entry, ...]:
     """Returns the models that come with the package."""
-    return tuple(Entry(name=path.stem, path=path, header=read_header(path)) for path in sorted(FOLDER.glob("*.safetensors")))
+    return tuple(
+        Entry(name=path.stem, path=path, header=read_header(path))
+        for path in sorted(FOLDER.glob("*.safetensors"))
+    )
 
 
 def locate(name: str) -> Path:
@@ -77,7 +80,9 @@ def nearest(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
     Raises:
         ModelError: When no model is shipped.
     """
-    ratios = sorted({entry.ratio for entry in shipped()}, key=lambda known: (abs(known - ratio), known))
+    ratios = sorted(
+        {entry.ratio for entry in shipped()}, key=lambda known: (abs(known - ratio), known)
+    )
     return find_model(bands=bands, ratio=ratios[0] if ratios else ratio, sensor=sensor)
 
 
@@ -98,6 +103,11 @@ def find_model(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
     name = get(sensor).name if sensor else None
 
     def rank(entry: Entry) -> tuple[bool, bool, int, bool]:
-        return entry.bands != bands, entry.bands > bands, abs(entry.bands - bands), name not in entry.sensors
+        return (
+            entry.bands != bands,
+            entry.bands > bands,
+            abs(entry.bands - bands),
+            name not in entry.sensors,
+        )
 
     return min(fitting, key=rank)

@@ -50,14 +50,29 @@ def adapt(
     rpc_dem: RpcDem = None,
     register: Register = False,
     register_local: RegisterLocal = False,
-    steps: Annotated[int, typer.Option("--steps", min=0, help="Most training steps; 0: only the last layer is fitted.")] = 1500,
-    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time after which training ends.")] = 9.0,
+    steps: Annotated[
+        int,
+        typer.Option(
+            "--steps", min=0, help="Most training steps; 0: only the last layer is fitted."
+        ),
+    ] = 1500,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0.01, help="Time after which training ends.")
+    ] = 9.0,
     rate: Annotated[float, typer.Option("--learning-rate", help="Learning rate.")] = 3e-4,
     weight: Annotated[
-        float, typer.Option("--full-res-weight", min=0.0, help="Weight of the consistency with the MS at full resolution.")
+        float,
+        typer.Option(
+            "--full-res-weight",
+            min=0.0,
+            help="Weight of the consistency with the MS at full resolution.",
+        ),
     ] = 0.0,
     hqnr_fall: Annotated[
-        float, typer.Option("--hqnr-fall", min=0.0, help="Fall of HQNR at full resolution that the gain may cost.")
+        float,
+        typer.Option(
+            "--hqnr-fall", min=0.0, help="Fall of HQNR at full resolution that the gain may cost."
+        ),
     ] = 0.002,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 1,
     device: Device = "auto",
@@ -111,7 +126,11 @@ def adapt(
 
 def _lines(result: "AdaptResult") -> Iterator[str]:
     yield result.output
-    how = {"start": "nothing gained", "last layer": "a new last layer", "training": f"{result.steps} steps"}[result.stage]
+    how = {
+        "start": "nothing gained",
+        "last layer": "a new last layer",
+        "training": f"{result.steps} steps",
+    }[result.stage]
     yield f"{how}, from {result.base}, in {result.seconds:.0f} s; the unseen quarter at reduced resolution:"
     for name, scores in result.unseen.items():
         yield f"  {name:12}  SAM {scores['sam']:7.3f}   ERGAS {scores['ergas']:7.3f}"

@@ -57,7 +57,9 @@ def batch(
     pairs: Annotated[
         str,
         typer.Argument(
-            metavar="LIST", help="CSV with the header pan,ms,out, or a JSON object a line; - is stdin.", show_default=False
+            metavar="LIST",
+            help="CSV with the header pan,ms,out, or a JSON object a line; - is stdin.",
+            show_default=False,
         ),
     ],
     *,
@@ -127,8 +129,12 @@ def batch(
         sensor=sensor,
         register=registration(register=register, local=register_local),
         consistency=consistency,
-        fusion=FusionOptions(steps=steps, sampler=sampler, seed=seed, samples=samples, tile=tile, overlap=overlap),
-        device=DeviceOptions(device=device, precision=precision, batch=batch_size, threads=num_threads),
+        fusion=FusionOptions(
+            steps=steps, sampler=sampler, seed=seed, samples=samples, tile=tile, overlap=overlap
+        ),
+        device=DeviceOptions(
+            device=device, precision=precision, batch=batch_size, threads=num_threads
+        ),
     )
     text, what = _listed(pairs)
     if "failed" in _run(read_jobs(text, what, base)):
@@ -141,7 +147,9 @@ def _listed(pairs: str) -> tuple[str, str]:
     try:
         return Path(pairs).read_text(encoding="utf-8"), pairs
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{pairs}: cannot read the list: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError(
+            f"{pairs}: cannot read the list: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def _run(jobs: Sequence["SharpenJob"]) -> set[Literal["done", "skipped", "failed"]]:
@@ -151,7 +159,10 @@ def _run(jobs: Sequence["SharpenJob"]) -> set[Literal["done", "skipped", "failed
 
     models, seen = ModelShelf(), set()
     for number, job in enumerate(jobs, 1):
-        with console.collected_warnings() as warnings, console.tile_progress(f"{number}/{len(jobs)}") as progress:
+        with (
+            console.collected_warnings() as warnings,
+            console.tile_progress(f"{number}/{len(jobs)}") as progress,
+        ):
             outcome = attempt(job, progress, models)
         seen.add(outcome.status)
         console.emit_json(_line(job, outcome) | {"warnings": warnings})
@@ -159,7 +170,12 @@ def _run(jobs: Sequence["SharpenJob"]) -> set[Literal["done", "skipped", "failed
 
 
 def _line(job: "SharpenJob", outcome: "Outcome") -> dict[str, Any]:
-    line: dict[str, Any] = {"pan": job.pan, "ms": job.ms, "output": job.output, "status": outcome.status}
+    line: dict[str, Any] = {
+        "pan": job.pan,
+        "ms": job.ms,
+        "output": job.output,
+        "status": outcome.status,
+    }
     if outcome.report is not None:
         line |= asdict(outcome.report)
     if outcome.error is not None:

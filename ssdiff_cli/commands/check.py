@@ -107,14 +107,23 @@ def check(
         statistics=stats,
         consistency=consistency,
         fusion=FusionOptions(steps=steps, samples=samples, tile=tile, overlap=overlap),
-        device=DeviceOptions(device=device, precision=precision, batch=batch_size, threads=num_threads),
+        device=DeviceOptions(
+            device=device, precision=precision, batch=batch_size, threads=num_threads
+        ),
     )
     with console.collected_warnings() as warnings:
         try:
             found = look(job)
         except SsdiffError as error:
             if json:
-                console.emit_json({"ok": False, "error": str(error), "exit_code": error.exit_code, "warnings": warnings})
+                console.emit_json(
+                    {
+                        "ok": False,
+                        "error": str(error),
+                        "exit_code": error.exit_code,
+                        "warnings": warnings,
+                    }
+                )
             raise
     if json:
         console.emit_json(found | {"warnings": warnings})
@@ -128,7 +137,10 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         raster = found[name]
         size = f"{raster['width']} x {raster['height']}, {_count(len(raster['bands']), 'band')}, {raster['dtype']}"
         yield f"{name.upper():9}{raster['path']}: {size}, {raster['crs'] or 'no CRS'}"
-    overlap, measured = found["overlap"], " x ".join(f"{value:.4g}" for value in found["measured_ratio"])
+    overlap, measured = (
+        found["overlap"],
+        " x ".join(f"{value:.4g}" for value in found["measured_ratio"]),
+    )
     yield f"overlap  {overlap['share_of_pan']:.1%} of the PAN"
     yield f"output   {_size(found['output'])}, {found['output']['dtype']}, {found['nodata_share']:.1%} nodata"
     yield f"ratio    {found['ratio']} (measured: {measured})"
@@ -137,8 +149,15 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _values(found)
     yield f"model    {_model(found['model'])}"
     needs = found["estimate"]
-    on_device = f" (+ {needs['device_memory_bytes'] / 1e9:.1f} GB there)" if needs["device_memory_bytes"] else ""
-    memory, disk = f"{needs['memory_bytes'] / 1e9:.1f} GB of memory", f"{needs['disk_bytes'] / 1e6:.1f} MB of disk at most"
+    on_device = (
+        f" (+ {needs['device_memory_bytes'] / 1e9:.1f} GB there)"
+        if needs["device_memory_bytes"]
+        else ""
+    )
+    memory, disk = (
+        f"{needs['memory_bytes'] / 1e9:.1f} GB of memory",
+        f"{needs['disk_bytes'] / 1e6:.1f} MB of disk at most",
+    )
     yield f"needs    about {needs['seconds']:.0f} s on {found['model']['device']}{on_device}, {memory}, {disk}"
     for note in found["notes"]:
         yield f"note     {note}"
@@ -180,7 +199,9 @@ def _model(model: Mapping[str, Any]) -> str:
     groups = len(model["band_groups"])
     parts = f", bands in {groups} groups" if groups > 1 else ""
     counts = ", ".join(_count(model[name], name.removesuffix("s")) for name in ("steps", "tiles"))
-    return f"{model['name']}, {counts}{parts}, consistency in {_count(model['consistency'], 'round')}"
+    return (
+        f"{model['name']}, {counts}{parts}, consistency in {_count(model['consistency'], 'round')}"
+    )
 
 
 def _count(number: int, what: str) -> str:

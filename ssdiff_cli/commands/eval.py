@@ -46,20 +46,38 @@ Pair = Annotated[
 FullPair = Annotated[
     tuple[str, str] | None,
     typer.Option(
-        "--full-res", metavar="PAN MS", help="Score at the PAN's resolution, without a reference.", show_default=False
+        "--full-res",
+        metavar="PAN MS",
+        help="Score at the PAN's resolution, without a reference.",
+        show_default=False,
     ),
 ]
 Fused = Annotated[
-    list[str] | None, typer.Option("--fused", metavar="FILE", help="Product to score; repeatable.", show_default=False)
+    list[str] | None,
+    typer.Option(
+        "--fused", metavar="FILE", help="Product to score; repeatable.", show_default=False
+    ),
 ]
 More = Annotated[
-    list[str] | None, typer.Argument(metavar="[FUSED]...", help="More products, as after --fused.", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="[FUSED]...", help="More products, as after --fused.", show_default=False
+    ),
 ]
 Reference = Annotated[
-    str | None, typer.Option("--reference", metavar="FILE", help="Truth on the grid of --fused.", show_default=False)
+    str | None,
+    typer.Option(
+        "--reference", metavar="FILE", help="Truth on the grid of --fused.", show_default=False
+    ),
 ]
 Dataset = Annotated[
-    str | None, typer.Option("--dataset", metavar="FILE", help="PanCollection .h5 or DLPan .mat test set.", show_default=False)
+    str | None,
+    typer.Option(
+        "--dataset",
+        metavar="FILE",
+        help="PanCollection .h5 or DLPan .mat test set.",
+        show_default=False,
+    ),
 ]
 Methods = Annotated[
     str | None,
@@ -73,18 +91,37 @@ Methods = Annotated[
 ]
 Crop = Annotated[
     int | None,
-    typer.Option("--crop", min=0, help="Border cut in pixels. (default: 21 where there is a reference)", show_default=False),
+    typer.Option(
+        "--crop",
+        min=0,
+        help="Border cut in pixels. (default: 21 where there is a reference)",
+        show_default=False,
+    ),
 ]
 Windows = Annotated[
     int | None,
-    typer.Option("--windows", min=1, help="Score this many random windows. (default: all, 24 above 64 MP)", show_default=False),
+    typer.Option(
+        "--windows",
+        min=1,
+        help="Score this many random windows. (default: all, 24 above 64 MP)",
+        show_default=False,
+    ),
 ]
 Ratio = Annotated[
-    int | None, typer.Option("--ratio", min=2, help="PAN pixels per MS pixel. (default: measured)", show_default=False)
+    int | None,
+    typer.Option(
+        "--ratio", min=2, help="PAN pixels per MS pixel. (default: measured)", show_default=False
+    ),
 ]
-Csv = Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write all figures as CSV.", show_default=False)]
+Csv = Annotated[
+    str | None,
+    typer.Option("--csv", metavar="FILE", help="Write all figures as CSV.", show_default=False),
+]
 Report = Annotated[
-    str | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with pictures.", show_default=False)
+    str | None,
+    typer.Option(
+        "--report", metavar="FILE", help="Write an HTML page with pictures.", show_default=False
+    ),
 ]
 FailIf = Annotated[
     list[str] | None,
@@ -159,7 +196,9 @@ def evaluate(
             model=model,
             steps=steps,
             seed=seed,
-            device=DeviceOptions(device=device, precision=precision, batch=batch_size, threads=num_threads),
+            device=DeviceOptions(
+                device=device, precision=precision, batch=batch_size, threads=num_threads
+            ),
         ),
         pair=pair_options(
             bidx=bidx,

@@ -24,7 +24,10 @@ def render_table(evaluation: Evaluation) -> str:
         arrow = "↓" if METRICS[name].best == "low" else "↑"
         table.add_column(escape(f"{METRICS[name].title} {arrow}"), justify="right")
     for method, cells in evaluation.table().items():
-        table.add_row(escape(method), *(f"[bold green]{cell.text}*[/]" if cell.best else f"{cell.text} " for cell in cells))
+        table.add_row(
+            escape(method),
+            *(f"[bold green]{cell.text}*[/]" if cell.best else f"{cell.text} " for cell in cells),
+        )
     terminal = sys.stdout.isatty()
     text = io.StringIO()
     width = shutil.get_terminal_size().columns if terminal else WIDE

@@ -11,7 +11,12 @@ __all__ = ["merge"]
 
 
 def merge(
-    shards: Annotated[list[str], typer.Argument(help="The files that sharpen --shard made, all of them.", show_default=False)],
+    shards: Annotated[
+        list[str],
+        typer.Argument(
+            help="The files that sharpen --shard made, all of them.", show_default=False
+        ),
+    ],
     output: Output,
     *,
     overwrite: Overwrite = False,

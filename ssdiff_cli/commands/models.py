@@ -44,7 +44,10 @@ def list_models(*, as_json: Json = False, verbose: Verbose = 0, quiet: Quiet = 0
 @app.command("show")
 def show_model(
     model: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="Shipped model, or a .safetensors file.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="NAME|FILE", help="Shipped model, or a .safetensors file.", show_default=False
+        ),
     ],
     *,
     as_json: Json = False,
@@ -56,7 +59,12 @@ def show_model(
     from ssdiff_cli.jobs.models import describe
 
     summary, header = describe(model)
-    record = {"path": summary.path, "size_bytes": summary.size_bytes, "parameters": summary.parameters, **header}
+    record = {
+        "path": summary.path,
+        "size_bytes": summary.size_bytes,
+        "parameters": summary.parameters,
+        **header,
+    }
     if as_json:
         console.emit_json(record)
         return
@@ -67,17 +75,30 @@ def show_model(
 @app.command("import")
 def import_model(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE.pt", help="State dict that SSDiff's released code saved.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE.pt",
+            help="State dict that SSDiff's released code saved.",
+            show_default=False,
+        ),
     ],
     output: Output,
     *,
     sensor: Annotated[
         str | None,
-        typer.Option("--sensor", help="Sensor it was trained on: names the bands, gives full scale.", show_default=False),
+        typer.Option(
+            "--sensor",
+            help="Sensor it was trained on: names the bands, gives full scale.",
+            show_default=False,
+        ),
     ] = None,
     full_scale: Annotated[
         float | None,
-        typer.Option("--full-scale", help="DN that training divided by (default: the sensor's, or 2047).", show_default=False),
+        typer.Option(
+            "--full-scale",
+            help="DN that training divided by (default: the sensor's, or 2047).",
+            show_default=False,
+        ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -90,7 +111,9 @@ def import_model(
     from ssdiff_models.scene.sensors import get
 
     known = None if sensor is None else get(sensor)
-    summary = import_released(source, Path(output), sensor=known, full_scale=full_scale, overwrite=overwrite)
+    summary = import_released(
+        source, Path(output), sensor=known, full_scale=full_scale, overwrite=overwrite
+    )
     if as_json:
         console.emit_json({"output": output, **asdict(summary)})
     else:
@@ -100,7 +123,14 @@ def import_model(
 def _row(summary: "ModelSummary") -> tuple[str, ...]:
     sensors = ", ".join(summary.sensors) or "-"
     size = f"{summary.size_bytes / 1e6:.1f} MB"
-    return (summary.name, str(summary.bands), str(summary.ratio), sensors, f"{summary.parameters:,}", size)
+    return (
+        summary.name,
+        str(summary.bands),
+        str(summary.ratio),
+        sensors,
+        f"{summary.parameters:,}",
+        size,
+    )
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

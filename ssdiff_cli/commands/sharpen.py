@@ -84,7 +84,12 @@ def sharpen(
     samples: Samples = 1,
     uncertainty: Annotated[
         str | None,
-        typer.Option("--uncertainty", metavar="FILE", help="Standard deviation of the samples, in DN.", show_default=False),
+        typer.Option(
+            "--uncertainty",
+            metavar="FILE",
+            help="Standard deviation of the samples, in DN.",
+            show_default=False,
+        ),
     ] = None,
     tile: Tile = None,
     overlap: Overlap = None,
@@ -97,12 +102,23 @@ def sharpen(
     ] = False,
     shard: Annotated[
         str | None,
-        typer.Option("--shard", metavar="I/N|auto", help="Make part I of N only; merge joins the parts.", show_default=False),
+        typer.Option(
+            "--shard",
+            metavar="I/N|auto",
+            help="Make part I of N only; merge joins the parts.",
+            show_default=False,
+        ),
     ] = None,
     adapt: Annotated[
-        bool, typer.Option("--adapt", help="Fine-tune the model on this scene first (OUT.model.safetensors; minutes).")
+        bool,
+        typer.Option(
+            "--adapt",
+            help="Fine-tune the model on this scene first (OUT.model.safetensors; minutes).",
+        ),
     ] = False,
-    adapt_minutes: Annotated[float, typer.Option("--adapt-minutes", min=0.01, help="Time after which --adapt ends.")] = 9.0,
+    adapt_minutes: Annotated[
+        float, typer.Option("--adapt-minutes", min=0.01, help="Time after which --adapt ends.")
+    ] = 9.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     json: Json = False,
     verbose: Verbose = 0,
@@ -145,10 +161,16 @@ def sharpen(
         register=registration(register=register, local=register_local),
         statistics=stats,
         consistency=consistency,
-        fusion=jobs.FusionOptions(steps=steps, sampler=sampler, seed=seed, samples=samples, tile=tile, overlap=overlap),
+        fusion=jobs.FusionOptions(
+            steps=steps, sampler=sampler, seed=seed, samples=samples, tile=tile, overlap=overlap
+        ),
         uncertainty=uncertainty,
         device=DeviceOptions(
-            device=device, precision=precision, batch=batch_size, threads=num_threads, compile=compile_network
+            device=device,
+            precision=precision,
+            batch=batch_size,
+            threads=num_threads,
+            compile=compile_network,
         ),
     )
     check_needless(job)

@@ -11,9 +11,17 @@ __all__ = ["simulate"]
 
 
 def simulate(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder for pan.tif, ms.tif and truth.tif.", show_default=False)],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help="Folder for pan.tif, ms.tif and truth.tif.", show_default=False
+        ),
+    ],
     *,
-    sensor: Annotated[str, typer.Option("--sensor", help="Sensor to simulate: qb, ge1, gf2, wv2, wv3, landsat8, ...")] = "qb",
+    sensor: Annotated[
+        str,
+        typer.Option("--sensor", help="Sensor to simulate: qb, ge1, gf2, wv2, wv3, landsat8, ..."),
+    ] = "qb",
     size: Annotated[int, typer.Option("--size", help="Rows and columns of the PAN.")] = 1024,
     seed: Seed = 0,
     overwrite: Overwrite = False,

@@ -80,7 +80,12 @@ def describe(model: str) -> tuple[ModelSummary, dict[str, Any]]:
 
 
 def import_released(
-    source: Path, output: Path, *, sensor: Sensor | None = None, full_scale: float | None = None, overwrite: bool = False
+    source: Path,
+    output: Path,
+    *,
+    sensor: Sensor | None = None,
+    full_scale: float | None = None,
+    overwrite: bool = False,
 ) -> ModelSummary:
     """Turns a state dict that the released code saved into a checkpoint; nothing but tensors is ever unpickled.
 
@@ -97,13 +102,19 @@ def import_released(
         ResourceError: When the output cannot be written.
     """
     if output.exists() and not overwrite:
-        raise UsageError(f"{output}: exists already: choose another --output, or replace it with --overwrite")
+        raise UsageError(
+            f"{output}: exists already: choose another --output, or replace it with --overwrite"
+        )
     if full_scale is None:
         full_scale = RELEASED_FULL_SCALE if sensor is None else float(sensor.full_scale)
     if not full_scale > 0:
-        raise UsageError(f"the full-scale value must be positive, got {full_scale:g}: give the largest DN with --full-scale")
+        raise UsageError(
+            f"the full-scale value must be positive, got {full_scale:g}: give the largest DN with --full-scale"
+        )
     network = _load_network(source)
-    save_checkpoint(output, _checkpoint(network, source, name=output.stem, sensor=sensor, full_scale=full_scale))
+    save_checkpoint(
+        output, _checkpoint(network, source, name=output.stem, sensor=sensor, full_scale=full_scale)
+    )
     _log.info("%s: imported from %s", output, source)
     return _summarise(output)
 
@@ -113,7 +124,9 @@ def _load_network(source: Path) -> ReleasedSSDiff:
     try:
         network = ReleasedSSDiff(config_from_state_dict(state))
     except ModelError as error:
-        raise ModelError(f"{source}: {error}: give a file that SSDiff's released code saved") from error
+        raise ModelError(
+            f"{source}: {error}: give a file that SSDiff's released code saved"
+        ) from error
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
         raise ModelError(
@@ -129,7 +142,9 @@ def _load_state(source: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # torch's talk of its own formats helps nobody here
             state = torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise ModelError(f"{source}: cannot be read ({error.strerror or error}): check the path") from error
+        raise ModelError(
+            f"{source}: cannot be read ({error.strerror or error}): check the path"
+        ) from error
     # What torch raises on foreign or damaged bytes depends on where it stumbles.
     except (
         pickle.UnpicklingError,
@@ -142,7 +157,9 @@ def _load_state(source: Path) -> dict[str, Tensor]:
         TypeError,
     ) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise ModelError(f"{source}: not a file of plain PyTorch weights ({reason}): nothing else is unpickled") from error
+        raise ModelError(
+            f"{source}: not a file of plain PyTorch weights ({reason}): nothing else is unpickled"
+        ) from error
     if not isinstance(state, dict):
         raise ModelError(
             f"{source}: holds a {type(state).__name__}, not a state dict: give the file with the network's weights"
@@ -150,7 +167,9 @@ def _load_state(source: Path) -> dict[str, Tensor]:
     return state
 
 
-def _checkpoint(network: ReleasedSSDiff, source: Path, *, name: str, sensor: Sensor | None, full_scale: float) -> Checkpoint:
+def _checkpoint(
+    network: ReleasedSSDiff, source: Path, *, name: str, sensor: Sensor | None, full_scale: float
+) -> Checkpoint:
     bands = network.config.bands
     if sensor is not None and len(sensor.bands) != bands:
         raise UsageError(
@@ -169,7 +188,10 @@ def _checkpoint(network: ReleasedSSDiff, source: Path, *, name: str, sensor: Sen
         metadata={
             "name": name,
             "sensors": [] if sensor is None else [sensor.name],
-            "training": {"imported_from": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+            "training": {
+                "imported_from": source.name,
+                "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            },
             "licence": LICENCE,
         },
     )

@@ -47,16 +47,27 @@ def simulate_scene(job: SimulationJob) -> SceneFiles:
         UsageError: When the folder cannot be used, or a file exists and is not to be replaced.
         ResourceError: When a file cannot be written.
     """
-    files = SceneFiles(pan=job.folder / "pan.tif", ms=job.folder / "ms.tif", truth=job.folder / "truth.tif")
+    files = SceneFiles(
+        pan=job.folder / "pan.tif", ms=job.folder / "ms.tif", truth=job.folder / "truth.tif"
+    )
     _prepare(job, files)
     spec, sensor = job.spec, job.spec.sensor
     pair = simulate_pair(spec)
     place = pan_transform(sensor.pan_gsd)
-    tags = {"SENSOR": sensor.name, "SSDIFF_SIMULATED": f"{sensor.title}, size {spec.size}, seed {spec.seed}"}
-    write_geotiff(files.pan, pair.pan, GeoTiff(transform=place, crs=_CRS, names=("pan",), tags=tags))
+    tags = {
+        "SENSOR": sensor.name,
+        "SSDIFF_SIMULATED": f"{sensor.title}, size {spec.size}, seed {spec.seed}",
+    }
+    write_geotiff(
+        files.pan, pair.pan, GeoTiff(transform=place, crs=_CRS, names=("pan",), tags=tags)
+    )
     coarse = ms_transform(place, pair.first, sensor.ratio)
-    write_geotiff(files.ms, pair.ms, GeoTiff(transform=coarse, crs=_CRS, names=sensor.bands, tags=tags))
-    write_geotiff(files.truth, pair.truth, GeoTiff(transform=place, crs=_CRS, names=sensor.bands, tags=tags))
+    write_geotiff(
+        files.ms, pair.ms, GeoTiff(transform=coarse, crs=_CRS, names=sensor.bands, tags=tags)
+    )
+    write_geotiff(
+        files.truth, pair.truth, GeoTiff(transform=place, crs=_CRS, names=sensor.bands, tags=tags)
+    )
     return files
 
 
@@ -64,7 +75,9 @@ def _prepare(job: SimulationJob, files: SceneFiles) -> None:
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{job.folder}: cannot be made a folder ({error.strerror}): choose another one") from error
+        raise UsageError(
+            f"{job.folder}: cannot be made a folder ({error.strerror}): choose another one"
+        ) from error
     for path in (files.pan, files.ms, files.truth):
         check_output(str(path), overwrite=job.overwrite)
 

@@ -20,7 +20,12 @@ Pixels = npt.NDArray[np.floating[Any]]
 """Images in DN: float32, or float64 where a test set is stored so (a rounded half is another integer for Q2n)."""
 
 
-_NAMES = {"ms": ("ms", "I_MS_LR"), "lms": ("lms", "I_MS"), "pan": ("pan", "I_PAN"), "gt": ("gt", "I_GT")}
+_NAMES = {
+    "ms": ("ms", "I_MS_LR"),
+    "lms": ("lms", "I_MS"),
+    "pan": ("pan", "I_PAN"),
+    "gt": ("gt", "I_GT"),
+}
 """What each array is called by PanCollection and by the DLPan toolbox."""
 
 Read = Callable[[int], Pixels]
@@ -68,7 +73,9 @@ def open_dataset(path: str) -> Iterator[Dataset]:
         elif matlab:
             yield _matlab(path, _load_matlab(path))
         else:
-            raise InputError(f"{path}: neither HDF5 nor a .mat file: give a PanCollection or DLPan test set")
+            raise InputError(
+                f"{path}: neither HDF5 nor a .mat file: give a PanCollection or DLPan test set"
+            )
 
 
 def _library(name: str, path: str) -> ModuleType:
@@ -77,7 +84,9 @@ def _library(name: str, path: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise UsageError(f"{path}: reading it needs {name.partition('.')[0]}: pip install 'ssdiff-cli[eval]'") from error
+        raise UsageError(
+            f"{path}: reading it needs {name.partition('.')[0]}: pip install 'ssdiff-cli[eval]'"
+        ) from error
 
 
 def _load_matlab(path: str) -> Mapping[str, Any]:
@@ -95,7 +104,9 @@ def _find(path: str, keys: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         InputError: When one that is needed is missing.
     """
-    found = {name: next((key for key in names if key in keys), None) for name, names in _NAMES.items()}
+    found = {
+        name: next((key for key in names if key in keys), None) for name, names in _NAMES.items()
+    }
     missing = [name for name, key in found.items() if key is None and name != "gt"]
     if missing:
         there = ", ".join(sorted(key for key in keys if not key.startswith("_"))) or "nothing"
@@ -111,7 +122,9 @@ def _hdf5(path: str, file: Mapping[str, Any]) -> Dataset:
     arrays = {name: file[key] for name, key in keys.items()}
     wrong = next((name for name, array in arrays.items() if array.ndim != 4), None)
     if wrong:
-        raise InputError(f"{path}: {wrong} has shape {arrays[wrong].shape}, not (images, bands, rows, cols)")
+        raise InputError(
+            f"{path}: {wrong} has shape {arrays[wrong].shape}, not (images, bands, rows, cols)"
+        )
     reads = {name: _reader(path, name, array) for name, array in arrays.items()}
     return _dataset(path, {name: array.shape for name, array in arrays.items()}, reads, {})
 
@@ -127,16 +140,22 @@ def _hdf5_matlab(path: str, file: Mapping[str, Any]) -> Dataset:
 def _matlab(path: str, values: Mapping[str, Any]) -> Dataset:
     keys = _find(path, values)
     extra = {key: values[key] for key in ("ratio", "L", "sensor") if key in values}
-    return _matlab_dataset(path, {name: np.asarray(values[key]) for name, key in keys.items()}, extra)
+    return _matlab_dataset(
+        path, {name: np.asarray(values[key]) for name, key in keys.items()}, extra
+    )
 
 
-def _matlab_dataset(path: str, arrays: Mapping[str, npt.NDArray[Any]], extra: Mapping[str, Any]) -> Dataset:
+def _matlab_dataset(
+    path: str, arrays: Mapping[str, npt.NDArray[Any]], extra: Mapping[str, Any]
+) -> Dataset:
     """Matlab: ``(rows, cols, bands)``, or ``(images, rows, cols, bands)``; a PAN has no bands."""
     many = arrays["ms"].ndim == 4
     first = {name: _channels_first(array, many=many) for name, array in arrays.items()}
     wrong = next((name for name, array in first.items() if array.ndim != 4), None)
     if wrong:
-        raise InputError(f"{path}: {wrong} has shape {arrays[wrong].shape}, not (rows, cols, bands)")
+        raise InputError(
+            f"{path}: {wrong} has shape {arrays[wrong].shape}, not (rows, cols, bands)"
+        )
     reads = {name: _reader(path, name, array) for name, array in first.items()}
     return _dataset(path, {name: array.shape for name, array in first.items()}, reads, extra)
 
@@ -161,14 +180,21 @@ def _reader(path: str, name: str, array: Any) -> Read:  # noqa: ANN401 (a NumPy 
     return read
 
 
-def _dataset(path: str, shapes: Mapping[str, tuple[int, ...]], reads: Mapping[str, Read], extra: Mapping[str, Any]) -> Dataset:
+def _dataset(
+    path: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    reads: Mapping[str, Read],
+    extra: Mapping[str, Any],
+) -> Dataset:
     count, bands, rows, cols = shapes["ms"]
     ratio = round(shapes["pan"][2] / max(rows, 1))
     grid = (ratio * rows, ratio * cols)
     expected = {"lms": (count, bands, *grid), "pan": (count, 1, *grid), "gt": (count, bands, *grid)}
     for name, shape in shapes.items():
         if name in expected and tuple(shape) != expected[name]:
-            raise InputError(f"{path}: {name} has shape {tuple(shape)}, with ms {shapes['ms']} it must be {expected[name]}")
+            raise InputError(
+                f"{path}: {name} has shape {tuple(shape)}, with ms {shapes['ms']} it must be {expected[name]}"
+            )
     if not count or ratio < 2:
         raise InputError(f"{path}: holds {count} images at ratio {ratio}: nothing to fuse")
     bits = extra.get("L")
@@ -185,7 +211,10 @@ def _dataset(path: str, shapes: Mapping[str, tuple[int, ...]], reads: Mapping[st
 
 def guess_sensor(dataset: Dataset) -> Sensor | None:
     """Returns the sensor that the file, or else its name (``test_wv3_multiExm1.h5``), tells."""
-    words = [dataset.sensor or "", *Path(dataset.path).stem.lower().replace("-", "_").replace("(", "_").split("_")]
+    words = [
+        dataset.sensor or "",
+        *Path(dataset.path).stem.lower().replace("-", "_").replace("(", "_").split("_"),
+    ]
     for word in words:
         try:
             found = sensors.get(word)

@@ -61,7 +61,9 @@ def _band_list(text: str | None) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
-        raise UsageError(f"--bidx {text}: give band numbers from 1, separated by commas, such as 1,2,3") from None
+        raise UsageError(
+            f"--bidx {text}: give band numbers from 1, separated by commas, such as 1,2,3"
+        ) from None
 
 
 def _box(text: str | None) -> tuple[float, float, float, float] | None:
@@ -127,7 +129,10 @@ def _source_nodata(text: str | None) -> tuple[float | None, float | None]:
     if text is None:
         return None, None
     first, _, second = text.partition(",")
-    values = [_number(part, "--src-nodata") if part else None for part in (first, second or ("" if "," in text else first))]
+    values = [
+        _number(part, "--src-nodata") if part else None
+        for part in (first, second or ("" if "," in text else first))
+    ]
     return values[0], values[1]
 
 

@@ -21,7 +21,9 @@ CACHE_MEGABYTES = 64
 
 
 @contextmanager
-def raster_env(*, cache_megabytes: int = CACHE_MEGABYTES, num_threads: int | str = 1) -> Iterator[None]:
+def raster_env(
+    *, cache_megabytes: int = CACHE_MEGABYTES, num_threads: int | str = 1
+) -> Iterator[None]:
     """Scopes the GDAL settings of a run.
 
     Args:
@@ -47,7 +49,10 @@ def open_raster(path: str) -> DatasetReader:
         InputError: When the file is missing, unreadable, no raster, or holds complex numbers.
     """
     dataset = _open(path)
-    if dataset.driver == "GTiff" and dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE") == "CMYK":
+    if (
+        dataset.driver == "GTiff"
+        and dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE") == "CMYK"
+    ):
         dataset.close()
         dataset = _open(f"GTIFF_RAW:{path}")
     problem = _problem(dataset)

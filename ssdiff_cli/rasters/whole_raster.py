@@ -18,7 +18,15 @@ from rasterio.io import MemoryFile
 from ssdiff_cli.rasters.reading.bands import zero_signal
 from ssdiff_models.errors import InputError, ResourceError
 
-__all__ = ["GeoTiff", "Outline", "WholeRaster", "read_outline", "read_whole", "write_geotiff", "write_png"]
+__all__ = [
+    "GeoTiff",
+    "Outline",
+    "WholeRaster",
+    "read_outline",
+    "read_whole",
+    "write_geotiff",
+    "write_png",
+]
 
 _COLOURS = {
     "blue": ColorInterp.blue,
@@ -71,7 +79,10 @@ def write_geotiff(path: str | Path, pixels: npt.NDArray[np.generic], header: Geo
         "alpha": "no",
     }
     with _complete(path) as part, rasterio.open(part, "w", **keywords) as file:
-        file.colorinterp = [_COLOURS.get(name, ColorInterp.undefined) for name in _named(header.names, image.shape[0])]
+        file.colorinterp = [
+            _COLOURS.get(name, ColorInterp.undefined)
+            for name in _named(header.names, image.shape[0])
+        ]
         file.write(image)
         file.update_tags(**header.tags)
         for band, name in enumerate(header.names, start=1):
@@ -104,8 +115,14 @@ def _complete(path: str | Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except (RasterioError, OSError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else " ".join(str(error).split())
-        raise ResourceError(f"{path}: cannot be written: {reason}; free some space or choose another folder") from error
+        reason = (
+            os.strerror(error.errno)
+            if isinstance(error, OSError) and error.errno
+            else " ".join(str(error).split())
+        )
+        raise ResourceError(
+            f"{path}: cannot be written: {reason}; free some space or choose another folder"
+        ) from error
     finally:
         for leftover in (part, Path(f"{part}.aux.xml")):
             with suppress(OSError):
@@ -160,7 +177,10 @@ def read_outline(path: str) -> Outline:
     with _opened(path) as data:
         crs = data.crs.to_string() if data.crs else None
         return Outline(
-            shape=(data.count, data.height, data.width), transform=data.transform, crs=crs, names=tuple(data.descriptions)
+            shape=(data.count, data.height, data.width),
+            transform=data.transform,
+            crs=crs,
+            names=tuple(data.descriptions),
         )
 
 
@@ -193,4 +213,6 @@ def _opened(path: str) -> Iterator[rasterio.DatasetReader]:
             with rasterio.open(path) as data:
                 yield data
     except rasterio.errors.RasterioError as error:
-        raise InputError(f"{path}: cannot be read as a raster ({error}): check the path and the file") from error
+        raise InputError(
+            f"{path}: cannot be read as a raster ({error}): check the path and the file"
+        ) from error

@@ -33,8 +33,11 @@ def refusal(done: Result, code: int) -> str:
     return line
 
 
-def save_tiny(folder: Path, **changes: Any) -> Path:  # noqa: ANN401 - fields of Checkpoint
+def save_tiny(folder: Path, **changes: Any) -> Path:
     """Writes a model of four bands with random weights."""
     path = folder / "tiny.safetensors"
-    save_checkpoint(path, model(bands=("blue", "green", "red", "nir"), **({"tile": 48, "overlap": 16} | changes)))
+    save_checkpoint(
+        path,
+        model(bands=("blue", "green", "red", "nir"), **({"tile": 48, "overlap": 16} | changes)),
+    )
     return path

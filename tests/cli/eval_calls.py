@@ -25,11 +25,13 @@ def scores(*words: str | Path) -> dict[str, Any]:
     return answer("eval", *words)
 
 
-def product(scene: Scene, path: Path, pixels: Any = None, **changes: Any) -> Path:  # noqa: ANN401
+def product(scene: Scene, path: Path, pixels: Any = None, **changes: Any) -> Path:
     """Writes a product on the scene's PAN grid: the truth with noise, unless other pixels are given."""
     truth = scene.pair.truth
     noisy = truth + np.random.default_rng(0).normal(0, 20, truth.shape)
     image = np.rint(noisy).clip(0, 65535).astype(np.uint16) if pixels is None else pixels
-    header = GeoTiff(transform=pan_transform(scene.sensor.pan_gsd), crs=UTM, names=scene.sensor.bands)
+    header = GeoTiff(
+        transform=pan_transform(scene.sensor.pan_gsd), crs=UTM, names=scene.sensor.bands
+    )
     write_geotiff(path, image, replace(header, **changes))
     return path

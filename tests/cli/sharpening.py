@@ -21,9 +21,13 @@ Run = Callable[..., Result]
 def runner(model: Path, folder: Path) -> Run:
     """Returns what sharpens a scene with a model into ``out.tif`` of a folder."""
 
-    def sharpen(scene: Scene, *options: str | Path, output: str = "out.tif", model: str | Path = model) -> Result:
+    def sharpen(
+        scene: Scene, *options: str | Path, output: str = "out.tif", model: str | Path = model
+    ) -> Result:
         chosen = () if "--method" in options or not model else ("--model", model)
-        return ssdiff("sharpen", "-j", 1, scene.pan, scene.ms, "-o", folder / output, *chosen, *options)
+        return ssdiff(
+            "sharpen", "-j", 1, scene.pan, scene.ms, "-o", folder / output, *chosen, *options
+        )
 
     return sharpen
 
@@ -46,7 +50,7 @@ def pixels(path: str | Path) -> Pixels:
         return np.asarray(file.read())
 
 
-def rewrite(source: Path, target: Path, **changes: Any) -> Path:  # noqa: ANN401 - rasterio's own
+def rewrite(source: Path, target: Path, **changes: Any) -> Path:
     """Copies a raster with another profile; a CRS or transform of None is left out."""
     with rasterio.open(source) as file:
         profile, data = file.profile | changes, file.read()

@@ -27,11 +27,33 @@ def scene(scene_factory: SceneFactory) -> Scene:
     return scene_factory(size=384)
 
 
-def test_an_adapted_model_is_reported_and_sharpens(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_an_adapted_model_is_reported_and_sharpens(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     model = tmp_path / "mine.safetensors"
-    report = answer("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny, "--steps", 50, "--num-threads", 1)
+    report = answer(
+        "adapt",
+        scene.pan,
+        scene.ms,
+        "-o",
+        model,
+        "--model",
+        tiny,
+        "--steps",
+        50,
+        "--num-threads",
+        1,
+    )
     assert report["base"] == "tiny"
-    assert set(report["unseen"]) == {"before", "after", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm"}
+    assert set(report["unseen"]) == {
+        "before",
+        "after",
+        "gsa",
+        "bt-h",
+        "bdsd-pc",
+        "mtf-glp-fs",
+        "mtf-glp-hpm",
+    }
     assert report["hqnr"]["after"] >= report["hqnr"]["before"] - 0.003
     assert report["unseen"]["after"]["ergas"] <= report["unseen"]["before"]["ergas"]
     loaded = load_checkpoint(model)
@@ -42,9 +64,25 @@ def test_an_adapted_model_is_reported_and_sharpens(scene: Scene, tiny: Path, tmp
     assert "--overwrite" in line
 
 
-def test_a_scene_of_other_bands_begins_from_the_nearest_model(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_a_scene_of_other_bands_begins_from_the_nearest_model(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     model = tmp_path / "three.safetensors"
-    words = ("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny, "--bidx", "3,2,1", "--steps", 10, "--num-threads", 1)
+    words = (
+        "adapt",
+        scene.pan,
+        scene.ms,
+        "-o",
+        model,
+        "--model",
+        tiny,
+        "--bidx",
+        "3,2,1",
+        "--steps",
+        10,
+        "--num-threads",
+        1,
+    )
     report = answer(*words)
     assert report["bands"] == 3
     assert any("begin anew" in warning for warning in report["warnings"])
@@ -57,7 +95,20 @@ def test_a_scene_of_other_bands_begins_from_the_nearest_model(scene: Scene, tiny
 
 def test_sharpen_adapts_in_one_go(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     out, plain = tmp_path / "out.tif", tmp_path / "plain.tif"
-    words = ("sharpen", scene.pan, scene.ms, "-o", out, "--model", tiny, "--adapt", "--adapt-minutes", 0.01, "--num-threads", 1)
+    words = (
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        out,
+        "--model",
+        tiny,
+        "--adapt",
+        "--adapt-minutes",
+        0.01,
+        "--num-threads",
+        1,
+    )
     report = answer(*words)
     model = tmp_path / "out.model.safetensors"
     assert report["model"] == "out.model"
@@ -69,27 +120,54 @@ def test_sharpen_adapts_in_one_go(scene: Scene, tiny: Path, tmp_path: Path) -> N
     answer(*words, "--overwrite")
     assert model.stat().st_mtime_ns == before
     assert "--adapt" in refusal(
-        ssdiff("sharpen", scene.pan, scene.ms, "-o", out, "--overwrite", "--method", "gsa", "--adapt"), 2
+        ssdiff(
+            "sharpen", scene.pan, scene.ms, "-o", out, "--overwrite", "--method", "gsa", "--adapt"
+        ),
+        2,
     )
 
 
-def test_scenes_too_small_to_adapt_to(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+def test_scenes_too_small_to_adapt_to(
+    scene_factory: SceneFactory, tiny: Path, tmp_path: Path
+) -> None:
     small = scene_factory(size=64)
     done = ssdiff("adapt", small.pan, small.ms, "-o", tmp_path / "m.safetensors", "--model", tiny)
     assert "too few" in refusal(done, 3)
     assert not list(tmp_path.glob("m.*"))
 
 
-def test_small_scenes_get_a_new_last_layer(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+def test_small_scenes_get_a_new_last_layer(
+    scene_factory: SceneFactory, tiny: Path, tmp_path: Path
+) -> None:
     small = scene_factory(size=128)
-    report = answer("adapt", small.pan, small.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--num-threads", 1)
+    report = answer(
+        "adapt",
+        small.pan,
+        small.ms,
+        "-o",
+        tmp_path / "m.safetensors",
+        "--model",
+        tiny,
+        "--num-threads",
+        1,
+    )
     assert report["stage"] == "last layer"
     assert report["steps"] == 0
     assert any("no room for training patches" in warning for warning in report["warnings"])
     # HQNR may forbid to go all the way, or to go at all.
     better = report["unseen"]["after"]["ergas"] < report["unseen"]["before"]["ergas"]
     assert better == (report["share"] > 0)
-    words = ("adapt", small.pan, small.ms, "-o", tmp_path / "n.safetensors", "--model", tiny, "--num-threads", 1)
+    words = (
+        "adapt",
+        small.pan,
+        small.ms,
+        "-o",
+        tmp_path / "n.safetensors",
+        "--model",
+        tiny,
+        "--num-threads",
+        1,
+    )
     report = answer(*words, "--hqnr-fall", 1)
     assert report["share"] == 1
     assert report["unseen"]["after"]["ergas"] < report["unseen"]["before"]["ergas"]
@@ -111,7 +189,17 @@ def test_invalid_pixels_do_not_count_at_full_resolution() -> None:
 
 def test_the_report_for_people(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     done = ssdiff(
-        "adapt", scene.pan, scene.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--steps", 1, "--num-threads", 1
+        "adapt",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "m.safetensors",
+        "--model",
+        tiny,
+        "--steps",
+        1,
+        "--num-threads",
+        1,
     )
     assert done.exit_code == 0, done.output
     first, *rest = done.stdout.splitlines()
@@ -130,7 +218,19 @@ def test_windows_without_pixels_are_left_out(
     # Small stand-ins for a scene that is sampled by windows.
     monkeypatch.setattr(windows, "WHOLE", 256)
     monkeypatch.setattr(windows, "SIDE", 256)
-    words = ("adapt", scene.pan, scene.ms, "-o", tmp_path / "m.safetensors", "--model", tiny, "--num-threads", 1, "--steps", 10)
+    words = (
+        "adapt",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "m.safetensors",
+        "--model",
+        tiny,
+        "--num-threads",
+        1,
+        "--steps",
+        10,
+    )
     report = answer(*words)
     assert report["stage"] in {"start", "last layer", "training"}
     assert np.isfinite(report["unseen"]["after"]["ergas"])

@@ -16,7 +16,14 @@ from ssdiff_cli import console
 from ssdiff_cli.app import ErrorGroup, app
 from ssdiff_cli.options.flags import Quiet, Verbose
 from ssdiff_models import __version__
-from ssdiff_models.errors import InputError, ModelError, ResourceError, SsdiffError, ThresholdError, UsageError
+from ssdiff_models.errors import (
+    InputError,
+    ModelError,
+    ResourceError,
+    SsdiffError,
+    ThresholdError,
+    UsageError,
+)
 
 HEAVY = {"torch", "rasterio", "numpy", "matplotlib", "shapely", "pyproj"}
 
@@ -61,7 +68,9 @@ def test_version() -> None:
 
 
 def test_runs_as_a_module() -> None:
-    done = subprocess.run([sys.executable, "-m", "ssdiff_cli", "--nope"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ssdiff_cli", "--nope"], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("ssdiff: No such option: --nope")
     assert done.stderr.endswith("Try 'ssdiff --help'.\n")
@@ -119,7 +128,9 @@ def allocation_error() -> RuntimeError:
     return caught.value
 
 
-@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), allocation_error()])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), allocation_error()]
+)
 def test_out_of_memory_is_5_and_says_what_helps(error: Exception) -> None:
     done = run_raising(error)
     assert done.exit_code == 5
@@ -218,9 +229,17 @@ def test_python_warnings_are_one_line_of_talk() -> None:
 
 
 def test_json_has_numbers_and_nulls(capsys: pytest.CaptureFixture[str]) -> None:
-    record = {"a": float("nan"), "b": [1, 2.5, float("inf")], "c": torch.tensor(3), "d": {"é": None, "t": True}}
+    record = {
+        "a": float("nan"),
+        "b": [1, 2.5, float("inf")],
+        "c": torch.tensor(3),
+        "d": {"é": None, "t": True},
+    }
     console.emit_json(record)
-    assert capsys.readouterr().out == '{"a": null, "b": [1, 2.5, null], "c": 3, "d": {"é": null, "t": true}}\n'
+    assert (
+        capsys.readouterr().out
+        == '{"a": null, "b": [1, 2.5, null], "c": 3, "d": {"é": null, "t": true}}\n'
+    )
 
 
 def test_json_refuses_what_has_no_form() -> None:
@@ -232,7 +251,10 @@ def test_json_refuses_what_has_no_form() -> None:
 def test_streams_that_the_caller_closed_are_no_error(closed: str) -> None:
     closing = " ".join(f"{number}>&-" for number in closed.split())
     done = subprocess.run(
-        ["sh", "-c", f'"$0" -m ssdiff_cli models list {closing}', sys.executable], capture_output=True, text=True, check=False
+        ["sh", "-c", f'"$0" -m ssdiff_cli models list {closing}', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -242,7 +264,10 @@ def test_a_closed_pipe_is_quiet() -> None:
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
         done = subprocess.run(
-            [sys.executable, "-m", "ssdiff_cli", "--version"], stdout=closed, stderr=subprocess.PIPE, check=False
+            [sys.executable, "-m", "ssdiff_cli", "--version"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (0, b"")
 

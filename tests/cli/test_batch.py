@@ -34,18 +34,27 @@ def csv(folder: Path, *rows: str, header: str = "pan,ms,out") -> Path:
     return path
 
 
-def test_one_failure_stops_nobody_and_the_second_run_does_only_what_is_left(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_one_failure_stops_nobody_and_the_second_run_does_only_what_is_left(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     outputs = [tmp_path / f"{number}.tif" for number in range(3)]
     missing = tmp_path / "missing.tif"
     pans = (scene.pan, missing, scene.pan)
-    pairs = csv(tmp_path, *(f"{pan},{scene.ms},{out}" for pan, out in zip(pans, outputs, strict=True)))
+    pairs = csv(
+        tmp_path, *(f"{pan},{scene.ms},{out}" for pan, out in zip(pans, outputs, strict=True))
+    )
 
     first = ssdiff("batch", pairs, "--model", tiny)
     assert first.exit_code == 1
     assert [line["status"] for line in lines(first)] == ["done", "failed", "done"]
     assert [line["output"] for line in lines(first)] == [str(path) for path in outputs]
     done, failed, _ = lines(first)
-    assert (done["pan"], done["ms"], done["width"], done["model"]) == (str(scene.pan), str(scene.ms), 64, "tiny")
+    assert (done["pan"], done["ms"], done["width"], done["model"]) == (
+        str(scene.pan),
+        str(scene.ms),
+        64,
+        "tiny",
+    )
     assert failed["exit_code"] == 3
     assert str(missing) in failed["error"]
     assert [path.exists() for path in outputs] == [True, False, True]
@@ -61,10 +70,23 @@ def test_one_failure_stops_nobody_and_the_second_run_does_only_what_is_left(scen
     assert [line["status"] for line in lines(third)] == ["done"] * 3
 
 
-def test_json_lines_from_stdin_with_settings_of_their_own(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_json_lines_from_stdin_with_settings_of_their_own(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     entries = [
-        {"pan": str(scene.pan), "ms": str(scene.ms), "out": str(tmp_path / "a.tif"), "sensor": "qb", "seed": 5},
-        {"pan": str(scene.pan), "ms": str(scene.ms), "out": str(tmp_path / "b.tif"), "dtype": "float32"},
+        {
+            "pan": str(scene.pan),
+            "ms": str(scene.ms),
+            "out": str(tmp_path / "a.tif"),
+            "sensor": "qb",
+            "seed": 5,
+        },
+        {
+            "pan": str(scene.pan),
+            "ms": str(scene.ms),
+            "out": str(tmp_path / "b.tif"),
+            "dtype": "float32",
+        },
     ]
     text = "\n\n".join(json.dumps(entry) for entry in entries)
     done = ssdiff("batch", "-", "--model", tiny, text=text)
@@ -76,8 +98,13 @@ def test_json_lines_from_stdin_with_settings_of_their_own(scene: Scene, tiny: Pa
         assert file.tags(ns="SSDIFF")["SENSOR"] == "qb"
 
 
-def test_statistics_that_a_pairs_method_has_no_use_for_are_its_failure(scene: Scene, tmp_path: Path) -> None:
-    rows = (f"{scene.pan},{scene.ms},{tmp_path / name},gsa,{stats}" for name, stats in (("a.tif", "any.json"), ("b.tif", "")))
+def test_statistics_that_a_pairs_method_has_no_use_for_are_its_failure(
+    scene: Scene, tmp_path: Path
+) -> None:
+    rows = (
+        f"{scene.pan},{scene.ms},{tmp_path / name},gsa,{stats}"
+        for name, stats in (("a.tif", "any.json"), ("b.tif", ""))
+    )
     done = ssdiff("batch", csv(tmp_path, *rows, header="pan,ms,out,method,stats"))
     assert done.exit_code == 1
     assert [line["status"] for line in lines(done)] == ["failed", "done"]
@@ -87,7 +114,12 @@ def test_statistics_that_a_pairs_method_has_no_use_for_are_its_failure(scene: Sc
 def test_the_output_is_that_of_sharpen(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     alone, listed = tmp_path / "alone.tif", tmp_path / "listed.tif"
     assert ssdiff("sharpen", scene.pan, scene.ms, "-o", alone, "--model", tiny).exit_code == 0
-    assert ssdiff("batch", csv(tmp_path, f"{scene.pan},{scene.ms},{listed}"), "--model", tiny).exit_code == 0
+    assert (
+        ssdiff(
+            "batch", csv(tmp_path, f"{scene.pan},{scene.ms},{listed}"), "--model", tiny
+        ).exit_code
+        == 0
+    )
     assert alone.read_bytes() == listed.read_bytes()
 
 
@@ -97,7 +129,9 @@ def test_a_model_is_loaded_once(tiny: Path) -> None:
     assert models.checkpoint(job) is models.checkpoint(job)
 
 
-def test_a_file_that_is_no_output_is_neither_skipped_nor_replaced(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_output_is_neither_skipped_nor_replaced(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "out.tif"
     for content in (scene.pan.read_bytes(), b"half a fi"):
         output.write_bytes(content)
@@ -114,7 +148,10 @@ def test_warnings_belong_to_their_pair(scene: Scene, tiny: Path, tmp_path: Path)
     extra = tmp_path / "six.tif"
     with rasterio.open(extra, "w", **{**profile, "count": 6}) as file:
         file.write(pixels[[0, 1, 2, 3, 2, 1]])
-    rows = (f"{scene.pan},{ms},{tmp_path / name}" for ms, name in ((extra, "a.tif"), (scene.ms, "b.tif")))
+    rows = (
+        f"{scene.pan},{ms},{tmp_path / name}"
+        for ms, name in ((extra, "a.tif"), (scene.ms, "b.tif"))
+    )
     six, four = lines(ssdiff("batch", csv(tmp_path, *rows), "--model", tiny))
     assert any("6" in warning and "bands" in warning for warning in six["warnings"])
     assert four["warnings"] == []
@@ -136,7 +173,9 @@ def test_warnings_belong_to_their_pair(scene: Scene, tiny: Path, tmp_path: Path)
         ('{"pan": "a.tif", "ms": "b.tif", "out": "c.tif"}\n["a.tif"]\n', "line 2: list"),
     ],
 )
-def test_a_list_that_cannot_be_understood_is_refused_before_anything_runs(text: str, said: str) -> None:
+def test_a_list_that_cannot_be_understood_is_refused_before_anything_runs(
+    text: str, said: str
+) -> None:
     done = ssdiff("batch", "-", text=text)
     assert said in refusal(done, 3)
     assert done.stdout == ""
@@ -147,13 +186,17 @@ def test_a_list_that_is_not_there() -> None:
 
 
 def test_a_byte_order_mark_and_spaces_do_no_harm(scene: Scene, tiny: Path, tmp_path: Path) -> None:
-    pairs = csv(tmp_path, f"{scene.pan}, {scene.ms}, {tmp_path / 'out.tif'}", header="\ufeffpan, ms, out")
+    pairs = csv(
+        tmp_path, f"{scene.pan}, {scene.ms}, {tmp_path / 'out.tif'}", header="\ufeffpan, ms, out"
+    )
     (line,) = lines(ssdiff("batch", pairs, "--model", tiny))
     assert line["status"] == "done"
 
 
 def test_blank_lines_in_a_list(scene: Scene, tmp_path: Path) -> None:
-    pairs = csv(tmp_path, "", f"{scene.pan},{scene.ms},{tmp_path / 'a.tif'}", "", header="\n\npan,ms,out")
+    pairs = csv(
+        tmp_path, "", f"{scene.pan},{scene.ms},{tmp_path / 'a.tif'}", "", header="\n\npan,ms,out"
+    )
     done = ssdiff("batch", pairs, "--method", "exp")
     assert [line["status"] for line in lines(done)] == ["done"], done.output
     short = csv(tmp_path, "", "one,two", header="\npan,ms,out")

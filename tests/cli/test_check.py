@@ -29,9 +29,22 @@ def test_what_is_known_of_a_pair(scene: Scene, tiny: Path) -> None:
     assert found["ok"] is True
     assert (found["ratio"], found["same_crs"]) == (4, True)
     assert found["measured_ratio"] == pytest.approx([4, 4])
-    assert (found["pan"]["width"], found["pan"]["dtype"], found["pan"]["crs"]) == (128, "uint16", "EPSG:32631")
-    assert (found["ms"]["bands"], found["ms"]["nodata"]) == (["blue", "green", "red", "nir"], [0, 0, 0, 0])
-    assert found["overlap"] == {"col_off": 0, "row_off": 0, "width": 128, "height": 128, "share_of_pan": 1.0}
+    assert (found["pan"]["width"], found["pan"]["dtype"], found["pan"]["crs"]) == (
+        128,
+        "uint16",
+        "EPSG:32631",
+    )
+    assert (found["ms"]["bands"], found["ms"]["nodata"]) == (
+        ["blue", "green", "red", "nir"],
+        [0, 0, 0, 0],
+    )
+    assert found["overlap"] == {
+        "col_off": 0,
+        "row_off": 0,
+        "width": 128,
+        "height": 128,
+        "share_of_pan": 1.0,
+    }
     assert (found["output"]["count"], found["output"]["dtype"]) == (4, "uint16")
     # The factory's MS grid lies 0.62 rows and -0.87 columns off the PAN's corner.
     assert found["grid_phase"] == pytest.approx([0.62, -0.87], abs=1e-3)
@@ -42,7 +55,9 @@ def test_what_is_known_of_a_pair(scene: Scene, tiny: Path) -> None:
     assert found["warnings"] == []
 
 
-def test_the_share_of_nodata_is_that_of_the_output(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_the_share_of_nodata_is_that_of_the_output(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     share = answer("check", scene.pan, scene.ms, "--model", tiny)["nodata_share"]
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny)
     with rasterio.open(tmp_path / "out.tif") as file:
@@ -59,7 +74,17 @@ def test_statistics_are_those_of_the_pixels(scene_factory: SceneFactory, tiny: P
 
 def test_the_estimate_is_of_the_right_size(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     needs = answer("check", scene.pan, scene.ms, "--model", tiny, "--num-threads", 1)["estimate"]
-    report = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny, "--num-threads", 1)
+    report = answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--model",
+        tiny,
+        "--num-threads",
+        1,
+    )
     assert needs["disk_bytes"] == 128 * 128 * 4 * 2
     assert needs["device_memory_bytes"] is None
     assert 1e8 < needs["memory_bytes"] < 4e9
@@ -138,9 +163,13 @@ def test_models_devices_and_settings_are_refused_with_one_code(
     options: tuple[str, ...], code: int, scene: Scene, tiny: Path, tmp_path: Path
 ) -> None:
     given: tuple[str | Path, ...] = options if "--model" in options else ("--model", tiny, *options)
-    expected = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *given), code)
+    expected = refusal(
+        ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *given), code
+    )
     assert refusal(ssdiff("check", scene.pan, scene.ms, *given), 3) == expected
-    assert json.loads(ssdiff("check", scene.pan, scene.ms, "--json", *given).stdout)["exit_code"] == 3
+    assert (
+        json.loads(ssdiff("check", scene.pan, scene.ms, "--json", *given).stdout)["exit_code"] == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,9 +184,18 @@ def test_models_devices_and_settings_are_refused_with_one_code(
         ("--no-such-option",),
     ],
 )
-def test_a_command_line_that_suits_no_pair_keeps_its_own_code(options: tuple[str, ...], scene: Scene, tmp_path: Path) -> None:
-    expected = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *options), 2)
-    assert refusal(ssdiff("check", scene.pan, scene.ms, *options), 2).replace("check --help", "sharpen --help") == expected
+def test_a_command_line_that_suits_no_pair_keeps_its_own_code(
+    options: tuple[str, ...], scene: Scene, tmp_path: Path
+) -> None:
+    expected = refusal(
+        ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *options), 2
+    )
+    assert (
+        refusal(ssdiff("check", scene.pan, scene.ms, *options), 2).replace(
+            "check --help", "sharpen --help"
+        )
+        == expected
+    )
 
 
 def test_a_model_of_another_ratio(scene: Scene, tmp_path: Path) -> None:
@@ -193,14 +231,26 @@ def elevations(path: Path, cols: int) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_an_elevation_model_for_images_that_only_have_rpcs(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+def test_an_elevation_model_for_images_that_only_have_rpcs(
+    scene_factory: SceneFactory, tiny: Path, tmp_path: Path
+) -> None:
     scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
     rpc_only(scene.pan, 128)
     rpc_only(scene.ms, 32)
-    found = answer("check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", elevations(tmp_path / "dem.tif", 50))
+    found = answer(
+        "check",
+        scene.pan,
+        scene.ms,
+        "--model",
+        tiny,
+        "--rpc-dem",
+        elevations(tmp_path / "dem.tif", 50),
+    )
     assert found["ratio"] == 4
     assert not any("rpc-dem" in line for line in found["warnings"])
-    missing = ssdiff("check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", tmp_path / "none.tif")
+    missing = ssdiff(
+        "check", scene.pan, scene.ms, "--model", tiny, "--rpc-dem", tmp_path / "none.tif"
+    )
     assert "none.tif" in refusal(missing, 3)
 
 
@@ -213,8 +263,22 @@ def test_where_an_elevation_model_has_no_heights_the_rpcs_own_stands_in(
     rpc_only(scene.pan, 128)
     rpc_only(scene.ms, 32)
     dem = elevations(tmp_path / "dem.tif", cols)
-    found = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--rpc-dem", dem)
-    warnings = [line.split("has no heights for ")[1].split("%")[0] for line in found["warnings"] if "rpc-dem" in line]
+    found = answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--rpc-dem",
+        dem,
+    )
+    warnings = [
+        line.split("has no heights for ")[1].split("%")[0]
+        for line in found["warnings"]
+        if "rpc-dem" in line
+    ]
     assert [float(part) / 100 for part in warnings] == pytest.approx([share] * 2, abs=0.02)
     with rasterio.open(tmp_path / "out.tif") as file:
         assert min(file.shape) > 120
@@ -222,7 +286,9 @@ def test_where_an_elevation_model_has_no_heights_the_rpcs_own_stands_in(
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_heights_that_are_no_numbers_are_refused(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_heights_that_are_no_numbers_are_refused(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
     rpc_only(scene.pan, 128)
     rpc_only(scene.ms, 32)
@@ -243,4 +309,6 @@ def test_a_damaged_elevation_model_is_refused(scene_factory: SceneFactory, tmp_p
     rpc_only(scene.ms, 32)
     dem = elevations(tmp_path / "dem.tif", 50)
     dem.write_bytes(dem.read_bytes()[:5000])
-    assert "dem.tif" in refusal(ssdiff("check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", dem), 3)
+    assert "dem.tif" in refusal(
+        ssdiff("check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", dem), 3
+    )

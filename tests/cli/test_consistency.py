@@ -37,7 +37,14 @@ MARGIN = 3
 """MS pixels around the PAN of scenes whose grids do not coincide."""
 
 
-def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB, *, phase: float = 1.5, margin: int = 0) -> float:
+def inconsistency(
+    output: Path,
+    scene: Scene,
+    gains: tuple[float, ...] = QB,
+    *,
+    phase: float = 1.5,
+    margin: int = 0,
+) -> float:
     with rasterio.open(output) as fused, rasterio.open(scene.ms) as ms:
         image, given = (torch.from_numpy(file.read().astype(np.float32)) for file in (fused, ms))
     inner, under = slice(BORDER, -BORDER), slice(BORDER + margin, -BORDER - margin)
@@ -48,7 +55,18 @@ def inconsistency(output: Path, scene: Scene, gains: tuple[float, ...] = QB, *, 
 
 def test_the_output_gives_the_ms_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
-    report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--consistency")
+    report = answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        output,
+        "--model",
+        tiny,
+        "--sensor",
+        "qb",
+        "--consistency",
+    )
     assert report["consistency"] == ITERATIONS
     assert inconsistency(output, scene) < BOUND
     with rasterio.open(output) as file:
@@ -64,11 +82,24 @@ def test_ms_pixels_between_those_of_the_model_are_given_back_themselves(
     """Interpolated MS pixels lack what the given ones have near their Nyquist frequency: more than a percent."""
     scene = scene_factory(size=128, offset=(offset, offset), margin=MARGIN)
     output = tmp_path / "out.tif"
-    answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--sensor", "qb", "--consistency")
+    answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        output,
+        "--model",
+        tiny,
+        "--sensor",
+        "qb",
+        "--consistency",
+    )
     assert inconsistency(output, scene, phase=1.5 + offset, margin=MARGIN) < BOUND
 
 
-def test_a_flipped_ms_makes_no_difference(scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+def test_a_flipped_ms_makes_no_difference(
+    scene_factory: SceneFactory, tiny: Path, tmp_path: Path
+) -> None:
     scene = scene_factory(size=128)
     common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "--consistency", "-o")
     answer("sharpen", *common, tmp_path / "out.tif")
@@ -77,21 +108,30 @@ def test_a_flipped_ms_makes_no_difference(scene_factory: SceneFactory, tiny: Pat
         file.transform = file.transform @ Affine(1, 0, 0, 0, -1, file.height)
         file.write(pixels)
     answer("sharpen", *common, tmp_path / "flipped.tif")
-    with rasterio.open(tmp_path / "out.tif") as straight, rasterio.open(tmp_path / "flipped.tif") as flipped:
+    with (
+        rasterio.open(tmp_path / "out.tif") as straight,
+        rasterio.open(tmp_path / "flipped.tif") as flipped,
+    ):
         assert np.abs(straight.read().astype(int) - flipped.read()).max() <= 1
 
 
-def test_eval_shows_what_it_does_to_the_spectral_distortion(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_eval_shows_what_it_does_to_the_spectral_distortion(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "-o")
     answer("sharpen", *common, tmp_path / "before.tif")
     answer("sharpen", *common, tmp_path / "after.tif", "--consistency")
     products = ("--fused", tmp_path / "before.tif", "--fused", tmp_path / "after.tif")
-    rows = answer("eval", "--full-res", scene.pan, scene.ms, "--sensor", "qb", "--methods", "exp", *products)["methods"]
+    rows = answer(
+        "eval", "--full-res", scene.pan, scene.ms, "--sensor", "qb", "--methods", "exp", *products
+    )["methods"]
     assert rows["after"]["d_lambda_khan"] < 0.01 < rows["before"]["d_lambda_khan"]
 
 
 @pytest.mark.parametrize("sensor", [("--sensor", "qb"), ()])
-def test_without_it_nothing_is_projected(scene: Scene, tiny: Path, tmp_path: Path, sensor: tuple[str, ...]) -> None:
+def test_without_it_nothing_is_projected(
+    scene: Scene, tiny: Path, tmp_path: Path, sensor: tuple[str, ...]
+) -> None:
     output = tmp_path / "out.tif"
     report = answer("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, *sensor)
     assert report["consistency"] == 0
@@ -112,7 +152,10 @@ def test_a_part_of_the_scene_has_the_same_pixels(scene: Scene, tiny: Path, tmp_p
     common = (scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "--consistency", "-o")
     answer("sharpen", *common, tmp_path / "whole.tif")
     answer("sharpen", *common, tmp_path / "part.tif", f"--bbox={left},{bottom},{right},{top}")
-    with rasterio.open(tmp_path / "whole.tif") as whole, rasterio.open(tmp_path / "part.tif") as part:
+    with (
+        rasterio.open(tmp_path / "whole.tif") as whole,
+        rasterio.open(tmp_path / "part.tif") as part,
+    ):
         assert np.array_equal(whole.read()[:, 40:100, 60:120], part.read())
 
 
@@ -131,11 +174,26 @@ def test_tiles_that_share_nothing_are_a_warning(scene: Scene, tiny: Path, tmp_pa
         "64",
         "--overwrite",
     )
-    assert any("--overlap 0" in line for line in answer(*common, "--overlap", "0", "--consistency")["warnings"])
-    assert not any("--overlap" in line for line in answer(*common, "--overlap", "16", "--consistency")["warnings"])
+    assert any(
+        "--overlap 0" in line
+        for line in answer(*common, "--overlap", "0", "--consistency")["warnings"]
+    )
+    assert not any(
+        "--overlap" in line
+        for line in answer(*common, "--overlap", "16", "--consistency")["warnings"]
+    )
     assert not any("--overlap" in line for line in answer(*common, "--overlap", "0")["warnings"])
 
 
 def test_classical_methods_have_none(scene: Scene, tmp_path: Path) -> None:
-    done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--consistency")
+    done = ssdiff(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--consistency",
+    )
     assert "--consistency" in refusal(done, 2)

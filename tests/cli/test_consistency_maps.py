@@ -57,7 +57,14 @@ class Lie:
             x, y = pyproj.Transformer.from_crs(PAN_CRS, self.crs, always_xy=True).transform(x, y)
         size, angle = self.ratio * pan.a, np.deg2rad(self.degrees)
         # A third of a pixel off, so that no pixel lies where one of the model does.
-        turned = Affine(size * np.cos(angle), size * np.sin(angle), x, size * np.sin(angle), -size * np.cos(angle), y)
+        turned = Affine(
+            size * np.cos(angle),
+            size * np.sin(angle),
+            x,
+            size * np.sin(angle),
+            -size * np.cos(angle),
+            y,
+        )
         return compose(turned, Affine.translation(-self.count / 2 + 0.3, -self.count / 2 - 0.4))
 
 
@@ -77,8 +84,12 @@ def places(ms: Path, pan: Affine, moved: Affine | None = None) -> tuple[Array, A
 def seen(image: Array, rows: Array, cols: Array, ratio: float) -> Array:
     """What the sensor sees of ``(bands, rows, cols)`` at any places."""
     kernels = [mtf_kernel(gain, ratio) for gain in QB]
-    filtered = correlate(torch.from_numpy(image.astype(np.float64)), [kernel / kernel.sum() for kernel in kernels]).numpy()
-    return np.stack([map_coordinates(band, [rows, cols], order=5, mode="nearest") for band in filtered])
+    filtered = correlate(
+        torch.from_numpy(image.astype(np.float64)), [kernel / kernel.sum() for kernel in kernels]
+    ).numpy()
+    return np.stack(
+        [map_coordinates(band, [rows, cols], order=5, mode="nearest") for band in filtered]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +103,17 @@ class Pair:
     out: dict[str, Any] = field(default_factory=dict)
 
     def sharpen(self, output: Path, *options: str) -> Path:
-        common = (self.pan, self.ms, "--model", self.model, "--sensor", "qb", "--consistency", "-o", output)
+        common = (
+            self.pan,
+            self.ms,
+            "--model",
+            self.model,
+            "--sensor",
+            "qb",
+            "--consistency",
+            "-o",
+            output,
+        )
         self.out.update(answer("sharpen", *common, *self.lie.options, *options))
         return output
 
@@ -116,7 +137,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("model"), residual_scale=4.0, tile=64, overlap=32)
 
 
-def make(factory: SceneFactory, folder: Path, model: Path, lie: Lie, *, saturated: float = 0.0) -> Pair:
+def make(
+    factory: SceneFactory, folder: Path, model: Path, lie: Lie, *, saturated: float = 0.0
+) -> Pair:
     """Makes an MS of a scene's truth that lies otherwise; 8 bits with so many percent at the limit where any."""
     scene = factory(size=SIZE, offset=(0.0, 0.0), margin=0)
     truth, dtype = scene.pair.truth.astype(float), "uint16"
@@ -125,14 +148,25 @@ def make(factory: SceneFactory, folder: Path, model: Path, lie: Lie, *, saturate
     if saturated:
         dtype = "uint8"
         truth, pan = (
-            np.clip(image / np.percentile(image, 100 - saturated, axis=(1, 2), keepdims=True) * 255, 0, 255)
+            np.clip(
+                image / np.percentile(image, 100 - saturated, axis=(1, 2), keepdims=True) * 255,
+                0,
+                255,
+            )
             for image in (truth, pan)
         )
     given = Pair(pan=folder / "pan.tif", ms=folder / "ms.tif", model=model, lie=lie)
     with rasterio.open(given.pan, "w", **(profile | {"dtype": dtype})) as file:
         file.write(np.rint(pan).astype(dtype))
-    shape = {"width": lie.count, "height": lie.count, "transform": lie.transform(profile["transform"]), "crs": lie.crs}
-    with rasterio.open(given.ms, "w", **(profile | shape | {"count": 4, "dtype": dtype, "alpha": "no"})) as file:
+    shape = {
+        "width": lie.count,
+        "height": lie.count,
+        "transform": lie.transform(profile["transform"]),
+        "crs": lie.crs,
+    }
+    with rasterio.open(
+        given.ms, "w", **(profile | shape | {"count": 4, "dtype": dtype, "alpha": "no"})
+    ) as file:
         file.write(np.zeros((4, lie.count, lie.count), dtype))
     pixels = seen(truth, *places(given.ms, profile["transform"]), lie.ratio)
     with rasterio.open(given.ms, "r+") as file:
@@ -151,15 +185,21 @@ LIES = {
 
 
 @pytest.mark.parametrize("case", LIES)
-def test_an_ms_on_any_grid_is_given_back(case: str, scene_factory: SceneFactory, model: Path, tmp_path: Path) -> None:
+def test_an_ms_on_any_grid_is_given_back(
+    case: str, scene_factory: SceneFactory, model: Path, tmp_path: Path
+) -> None:
     pair = make(scene_factory, tmp_path, model, LIES[case])
     output = pair.sharpen(tmp_path / "out.tif")
     assert pair.out["consistency"] == ITERATIONS
     assert pair.inconsistency(output) < BOUND
-    assert pair.inconsistency(pair.sharpen(tmp_path / "without.tif", "--no-consistency")) > 3 * BOUND
+    assert (
+        pair.inconsistency(pair.sharpen(tmp_path / "without.tif", "--no-consistency")) > 3 * BOUND
+    )
 
 
-def test_an_ms_that_only_control_points_place_is_given_back(scene_factory: SceneFactory, model: Path, tmp_path: Path) -> None:
+def test_an_ms_that_only_control_points_place_is_given_back(
+    scene_factory: SceneFactory, model: Path, tmp_path: Path
+) -> None:
     pair = make(scene_factory, tmp_path, model, LIES["turned"])
     with rasterio.open(pair.ms) as file:
         pixels, profile, transform = file.read(), file.profile, file.transform
@@ -173,7 +213,9 @@ def test_an_ms_that_only_control_points_place_is_given_back(scene_factory: Scene
     assert pair.inconsistency(output) < BOUND
 
 
-def test_a_part_of_the_scene_has_the_same_pixels(scene_factory: SceneFactory, model: Path, tmp_path: Path) -> None:
+def test_a_part_of_the_scene_has_the_same_pixels(
+    scene_factory: SceneFactory, model: Path, tmp_path: Path
+) -> None:
     pair = make(scene_factory, tmp_path, model, LIES["turned"])
     with rasterio.open(pair.pan) as file:
         (left, top), (right, bottom) = file.transform @ (60, 40), file.transform @ (120, 100)
@@ -184,7 +226,9 @@ def test_a_part_of_the_scene_has_the_same_pixels(scene_factory: SceneFactory, mo
 
 
 @pytest.mark.parametrize("case", ["aligned", "turned"])
-def test_pixels_at_their_limit_are_made_up_for(case: str, scene_factory: SceneFactory, model: Path, tmp_path: Path) -> None:
+def test_pixels_at_their_limit_are_made_up_for(
+    case: str, scene_factory: SceneFactory, model: Path, tmp_path: Path
+) -> None:
     pair = make(scene_factory, tmp_path, model, {**LIES, "aligned": Lie()}[case], saturated=15.0)
     output = pair.sharpen(tmp_path / "out.tif")
     with rasterio.open(output) as file:

@@ -22,7 +22,16 @@ BOUND = 0.005
 def test_the_near_infrared_of_quickbird(name: str, shared_data: Path, tmp_path: Path) -> None:
     """The lowest MTF gain of all sensors, 0.22; plain back-projection leaves up to 1.4 % here."""
     folder = shared_data / "quickbird" / name
-    answer("sharpen", folder / "pan.tif", folder / "ms.tif", "-o", tmp_path / "out.tif", "--sensor", "qb", "--consistency")
+    answer(
+        "sharpen",
+        folder / "pan.tif",
+        folder / "ms.tif",
+        "-o",
+        tmp_path / "out.tif",
+        "--sensor",
+        "qb",
+        "--consistency",
+    )
     left = inconsistency(tmp_path / "out.tif", folder / "ms.tif", "qb", inner=0)
     assert left.max() < BOUND, left
 
@@ -30,12 +39,18 @@ def test_the_near_infrared_of_quickbird(name: str, shared_data: Path, tmp_path: 
 def test_pixels_that_end_at_zero(shared_data: Path, tmp_path: Path) -> None:
     """Dark eight-band pixels beside bright ones: what the projection alone asks for is negative. Only the projection gives the MS back."""
     folder = shared_data / "worldview2/vitale-wv2"
-    pan, ms = (cut(folder / f"{part}.tif", tmp_path, side) for part, side in (("pan", 384), ("ms", 96)))
+    pan, ms = (
+        cut(folder / f"{part}.tif", tmp_path, side) for part, side in (("pan", 384), ("ms", 96))
+    )
     left = {}
     for option in ("--no-consistency", "--consistency"):
-        report = answer("sharpen", pan, ms, "-o", tmp_path / "out.tif", "--sensor", "wv2", option, "--overwrite")
+        report = answer(
+            "sharpen", pan, ms, "-o", tmp_path / "out.tif", "--sensor", "wv2", option, "--overwrite"
+        )
         left[option] = inconsistency(tmp_path / "out.tif", ms, "wv2", inner=4).max()
-        assert any("at the limits of the data type" in line for line in report["warnings"]) == (option != "--no-consistency")
+        assert any("at the limits of the data type" in line for line in report["warnings"]) == (
+            option != "--no-consistency"
+        )
     with rasterio.open(tmp_path / "out.tif") as fused:
         assert (fused.read() == 0).any()
     assert left["--consistency"] < BOUND < 0.015 < left["--no-consistency"]
@@ -60,6 +75,11 @@ def inconsistency(output: Path, ms: Path, sensor: str, *, inner: int) -> npt.NDA
         rows, cols = np.mgrid[inner : given.height - inner, inner : given.width - inner]
         places = (~fused.transform @ given.transform) @ (cols + 0.5, rows + 0.5)
     filtered = mtf_filter(torch.from_numpy(image), get(sensor).gains(len(image)), 4).numpy()
-    seen = np.stack([map_coordinates(band, [places[1] - 0.5, places[0] - 0.5], order=5, mode="nearest") for band in filtered])
+    seen = np.stack(
+        [
+            map_coordinates(band, [places[1] - 0.5, places[0] - 0.5], order=5, mode="nearest")
+            for band in filtered
+        ]
+    )
     own = pixels[:, inner : pixels.shape[1] - inner, inner : pixels.shape[2] - inner]
     return np.asarray(np.sqrt(np.square(seen - own).mean((1, 2)) / np.square(own).mean((1, 2))))

@@ -15,7 +15,9 @@ from tests.scenes import Scene, SceneFactory
 
 
 def show(scene: Scene, fused: Path, png: Path, *words: str | Path) -> Result:
-    return CliRunner().invoke(app, ["show", *map(str, (scene.pan, scene.ms, fused, "--png", png, *words))])
+    return CliRunner().invoke(
+        app, ["show", *map(str, (scene.pan, scene.ms, fused, "--png", png, *words))]
+    )
 
 
 def read_picture(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -32,7 +34,9 @@ def scores(done: Result) -> dict[str, list[float]]:
     return {line[0]: [float(value) for value in line[1:]] for line in lines[1:3]}
 
 
-def test_the_truth_itself_is_perfect_and_interpolation_is_not(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_the_truth_itself_is_perfect_and_interpolation_is_not(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory()
     done = show(scene, scene.truth, tmp_path / "q.png", "--truth", scene.truth)
     assert done.exit_code == 0, done.stderr
@@ -45,13 +49,17 @@ def test_the_truth_itself_is_perfect_and_interpolation_is_not(scene_factory: Sce
     assert done.stdout.splitlines()[-1] == str(tmp_path / "q.png")
 
 
-def test_the_picture_shows_pan_ms_and_result_with_a_zoom(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_the_picture_shows_pan_ms_and_result_with_a_zoom(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=192)
     done = show(scene, scene.truth, tmp_path / "q.png")
     assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'q.png'}\n")
     picture = read_picture(tmp_path / "q.png")
     assert picture.shape == (3, 2 * 480 + 6, 3 * 480 + 2 * 6)
-    pan, ms, result = (picture[:, 486:, start : start + 480].astype(float) for start in (0, 486, 972))
+    pan, ms, result = (
+        picture[:, 486:, start : start + 480].astype(float) for start in (0, 486, 972)
+    )
     assert np.array_equal(pan[0], pan[1])
     assert not np.array_equal(result[0], result[1])
     # The MS is shown as it comes: flat squares; the result has detail inside of them, and the same colours.
@@ -60,7 +68,9 @@ def test_the_picture_shows_pan_ms_and_result_with_a_zoom(scene_factory: SceneFac
     assert np.abs(ms.mean((1, 2)) - result.mean((1, 2))).max() < 8
 
 
-def test_a_result_of_a_part_of_the_scene_is_put_in_its_place(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_a_result_of_a_part_of_the_scene_is_put_in_its_place(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory()
     place = Affine(0.6, 0, 448000 + 24 * 0.6, 0, -0.6, 5412000 - 40 * 0.6)
     header = GeoTiff(transform=place, crs="EPSG:32631", names=scene.sensor.bands)
@@ -80,7 +90,9 @@ def test_files_of_different_scenes_are_refused(scene_factory: SceneFactory, tmp_
     assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
 
 
-def test_a_picture_that_cannot_be_written_is_an_error(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_written_is_an_error(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=64)
     done = show(scene, scene.truth, tmp_path / "nowhere" / "q.png")
     assert (done.exit_code, done.stderr.count("\n")) == (5, 1)

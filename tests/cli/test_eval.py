@@ -29,10 +29,17 @@ def scene(scene_factory: SceneFactory) -> Scene:
 
 def test_reduced_resolution_is_walds_protocol_with_the_sensors_mtf(scene: Scene) -> None:
     found = scores("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--sensor", "qb")
-    assert (found["protocol"], found["sensor"], found["ratio"], found["crop"]) == ("reduced-resolution", "qb", 4, 21)
+    assert (found["protocol"], found["sensor"], found["ratio"], found["crop"]) == (
+        "reduced-resolution",
+        "qb",
+        4,
+        21,
+    )
     gains = get("qb").ms_gains
     reference = torch.from_numpy(np.rint(scene.pair.ms).astype(np.float64))
-    low = np.pad(reduce_ms(reference, gains, 4, 1.5).numpy(), ((0, 0), (10, 10), (10, 10)), mode="symmetric")
+    low = np.pad(
+        reduce_ms(reference, gains, 4, 1.5).numpy(), ((0, 0), (10, 10), (10, 10)), mode="symmetric"
+    )
     lms = upsample(torch.from_numpy(low), 4, 1.5, 10).numpy()
     inner = (slice(None), slice(20, -21), slice(20, -21))
     fused, truth = lms[inner], reference.numpy()[inner]
@@ -59,12 +66,19 @@ def test_full_resolution_registers_the_low_pass_pan(scene: Scene) -> None:
     found = scores("--full-res", scene.pan, scene.ms, "--methods", "exp", "--sensor", "qb")
     assert (found["protocol"], found["crop"]) == ("full-resolution", 0)
 
-    def expand(image: Any) -> Any:  # noqa: ANN401
-        return upsample(torch.from_numpy(np.pad(image, ((0, 0), (10, 10), (10, 10)), mode="symmetric")), 4, 1.5, 10).numpy()
+    def expand(image: Any) -> Any:
+        return upsample(
+            torch.from_numpy(np.pad(image, ((0, 0), (10, 10), (10, 10)), mode="symmetric")),
+            4,
+            1.5,
+            10,
+        ).numpy()
 
     ms, pan = np.rint(scene.pair.ms), np.rint(scene.pair.pan)
     lms = expand(ms)
-    low = expand(reduce_pan(torch.from_numpy(pan), 4, first=(1.5, 1.5), shape=(80, 80)).numpy()[None])
+    low = expand(
+        reduce_pan(torch.from_numpy(pan), 4, first=(1.5, 1.5), shape=(80, 80)).numpy()[None]
+    )
     fused = np.rint(lms)
     khan = metrics.d_lambda_khan(fused, lms, sensor="qb", ratio=4)
     spatial = metrics.d_s(fused, lms, pan, ratio=4, pan_low=low)
@@ -98,8 +112,17 @@ def test_two_rasters_on_one_grid(scene: Scene, tmp_path: Path) -> None:
     found = scores("--fused", fused, "--reference", scene.truth, "--crop", "0", "--sensor", "qb")
     assert found["protocol"] == "reference"
     a, b = read_whole(str(fused)).pixels, read_whole(str(scene.truth)).pixels
-    want = {"sam": metrics.sam(a, b), "ergas": metrics.ergas(a, b, ratio=4), "q2n": metrics.q2n(a, b), "uqi": metrics.uqi(a, b)}
-    want |= {"scc": metrics.scc(a, b), "psnr": metrics.psnr(a, b, peak=2047), "ssim": metrics.ssim(a, b, peak=2047)}
+    want = {
+        "sam": metrics.sam(a, b),
+        "ergas": metrics.ergas(a, b, ratio=4),
+        "q2n": metrics.q2n(a, b),
+        "uqi": metrics.uqi(a, b),
+    }
+    want |= {
+        "scc": metrics.scc(a, b),
+        "psnr": metrics.psnr(a, b, peak=2047),
+        "ssim": metrics.ssim(a, b, peak=2047),
+    }
     assert found["methods"]["fused"] == pytest.approx(want, rel=1e-9)
     same = scores("--fused", scene.truth, "--reference", scene.truth)["methods"]["truth"]
     assert (same["sam"], same["q2n"], same["psnr"]) == (0, pytest.approx(1), None)
@@ -107,7 +130,9 @@ def test_two_rasters_on_one_grid(scene: Scene, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["--reduced-res", "--full-res"])
 def test_every_classical_method_has_a_row(scene: Scene, mode: str) -> None:
-    rows = scores(mode, scene.pan, scene.ms, "--methods", ",".join(METHODS), "--sensor", "qb")["methods"]
+    rows = scores(mode, scene.pan, scene.ms, "--methods", ",".join(METHODS), "--sensor", "qb")[
+        "methods"
+    ]
     assert tuple(rows) == METHODS
     assert all(math.isfinite(value) for row in rows.values() for value in row.values())
     if mode == "--reduced-res":
@@ -129,7 +154,9 @@ def test_reflectances_are_scored_as_digital_numbers(scene: Scene, tmp_path: Path
     fine = pan_transform(scene.sensor.pan_gsd)
     coarse = ms_transform(fine, scene.pair.first, 4)
     for name, image, transform in (("pan", scene.pair.pan, fine), ("ms", scene.pair.ms, coarse)):
-        header = GeoTiff(transform=transform, crs=UTM, names=("pan",) if name == "pan" else scene.sensor.bands)
+        header = GeoTiff(
+            transform=transform, crs=UTM, names=("pan",) if name == "pan" else scene.sensor.bands
+        )
         write_geotiff(tmp_path / f"{name}.tif", (np.rint(image) / 1e4).astype(np.float32), header)
     pair = (tmp_path / "pan.tif", tmp_path / "ms.tif")
     found = scores("--full-res", *pair, "--methods", "exp")
@@ -138,7 +165,8 @@ def test_reflectances_are_scored_as_digital_numbers(scene: Scene, tmp_path: Path
     assert found["methods"]["exp"]["hqnr"] == pytest.approx(want["hqnr"], rel=1e-3)
     reduced = scores("--reduced-res", *pair, "--methods", "exp")["methods"]["exp"]
     assert reduced["q2n"] == pytest.approx(
-        scores("--reduced-res", scene.pan, scene.ms, "--methods", "exp")["methods"]["exp"]["q2n"], rel=1e-4
+        scores("--reduced-res", scene.pan, scene.ms, "--methods", "exp")["methods"]["exp"]["q2n"],
+        rel=1e-4,
     )
 
 
@@ -151,7 +179,10 @@ def test_windows_estimate_the_scene(scene_factory: SceneFactory) -> None:
         metric = "q2n" if mode == "--reduced-res" else "hqnr"
         interval = sampled["ci95"]["exp"][metric]
         assert 0 < interval < 0.5
-        assert abs(sampled["methods"]["exp"][metric] - scores(*pair)["methods"]["exp"][metric]) < 3 * interval
+        assert (
+            abs(sampled["methods"]["exp"][metric] - scores(*pair)["methods"]["exp"][metric])
+            < 3 * interval
+        )
         assert sampled["methods"] == scores(*pair, "--windows", "3")["methods"]
 
 
@@ -166,8 +197,15 @@ def test_the_table_marks_the_best_and_names_the_protocol(scene: Scene, tmp_path:
     far = product(scene, tmp_path / "far.tif", np.rint(scene.pair.truth * 0.8).astype(np.uint16))
     result = evaluate("--fused", near, "--fused", far, "--reference", scene.truth, "--sensor", "qb")
     assert result.exit_code == 0
-    rows = {line.split("│")[1].strip(): line for line in result.stdout.splitlines() if line.startswith("│")}
-    marked = {name: [cell.strip().endswith("*") for cell in row.split("│")[2:-1]] for name, row in rows.items()}
+    rows = {
+        line.split("│")[1].strip(): line
+        for line in result.stdout.splitlines()
+        if line.startswith("│")
+    }
+    marked = {
+        name: [cell.strip().endswith("*") for cell in row.split("│")[2:-1]]
+        for name, row in rows.items()
+    }
     # The dark one has the better angles, the noisy one the better brightness.
     assert marked == {"near": [not best for best in marked["far"]], "far": marked["far"]}
     assert (marked["far"][0], marked["near"][1]) == (True, True)
@@ -185,15 +223,29 @@ def test_csv_holds_what_json_does(scene: Scene, tmp_path: Path) -> None:
     assert {name: float(row[name]) for name in found["methods"]["exp"]} == found["methods"]["exp"]
     again = evaluate("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table)
     assert "exists already" in refusal(again, 2)
-    assert evaluate("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table, "--overwrite").exit_code == 0
+    assert (
+        evaluate(
+            "--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table, "--overwrite"
+        ).exit_code
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
     ("condition", "code"),
-    [("sam>0.001", 6), ("exp:sam>0.001", 6), ("SAM < 90", 6), ("sam>90", 0), ("q2n<=0", 0), ("exp:q2n>=2", 0)],
+    [
+        ("sam>0.001", 6),
+        ("exp:sam>0.001", 6),
+        ("SAM < 90", 6),
+        ("sam>90", 0),
+        ("q2n<=0", 0),
+        ("exp:q2n>=2", 0),
+    ],
 )
 def test_thresholds(scene: Scene, condition: str, code: int) -> None:
-    result = evaluate("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--fail-if", condition)
+    result = evaluate(
+        "--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--fail-if", condition
+    )
     assert result.exit_code == code
     assert "exp" in result.stdout, "the figures are printed in any case"
     assert (f"({condition})" in result.stderr) == (code == 6)

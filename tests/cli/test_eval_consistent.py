@@ -36,7 +36,10 @@ def test_full_resolution_shows_the_spectral_distortion_before_and_after(
     rows = found["methods"]
     assert list(rows) == ["ssdiff", "ssdiff-consistent"]
     assert rows["ssdiff-consistent"]["d_lambda_khan"] < rows["ssdiff"]["d_lambda_khan"] / 5
-    assert "ssdiff-consistent is ssdiff after the projection that makes it give the MS back" in found["notes"]
+    assert (
+        "ssdiff-consistent is ssdiff after the projection that makes it give the MS back"
+        in found["notes"]
+    )
     with table.open() as file:
         assert [row["method"] for row in csv.DictReader(file)] == list(rows)
 
@@ -69,20 +72,37 @@ def test_each_row_is_what_sharpen_writes(scene: Scene, tiny: Path, tmp_path: Pat
     answer("sharpen", *common, "-o", plain)
     answer("sharpen", *common, "-o", projected, "--consistency")
     products = ("--fused", plain, "--fused", projected)
-    rows = answer("eval", "--full-res", *common, "--methods", "ssdiff,ssdiff-consistent", *products)["methods"]
+    rows = answer(
+        "eval", "--full-res", *common, "--methods", "ssdiff,ssdiff-consistent", *products
+    )["methods"]
     assert rows["plain"] == rows["ssdiff"]
     assert rows["projected"] == rows["ssdiff-consistent"]
 
 
-def test_there_is_no_second_row_unless_it_is_asked_for(scene_factory: SceneFactory, tiny: Path) -> None:
+def test_there_is_no_second_row_unless_it_is_asked_for(
+    scene_factory: SceneFactory, tiny: Path
+) -> None:
     scene = scene_factory(size=320, offset=(0.0, 0.0), margin=0)
-    pair = ("eval", "--reduced-res", scene.pan, scene.ms, "--model", tiny, "--sensor", "qb", "--crop", "0")
+    pair = (
+        "eval",
+        "--reduced-res",
+        scene.pan,
+        scene.ms,
+        "--model",
+        tiny,
+        "--sensor",
+        "qb",
+        "--crop",
+        "0",
+    )
     assert list(answer(*pair)["methods"]) == ["ssdiff", *CLASSICAL]
     rows = answer(*pair, "--methods", "ssdiff,ssdiff-consistent")["methods"]
     assert rows["ssdiff-consistent"]["ergas"] < rows["ssdiff"]["ergas"]
 
 
-def test_test_sets_without_a_reference_have_the_same_rows(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_test_sets_without_a_reference_have_the_same_rows(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "test_qb_OrigScale_multiExm1.h5"
     with h5py.File(path, "w") as file:
         file["ms"], file["pan"] = scene.pair.ms[None], scene.pair.pan[None, None]

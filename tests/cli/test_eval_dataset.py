@@ -50,13 +50,27 @@ def write_hdf5(path: Path, arrays: Arrays) -> Path:
 def test_a_reduced_set_gives_mean_and_standard_deviation(tmp_path: Path) -> None:
     arrays = images()
     found = scores(write_hdf5(tmp_path / "test_gf2_multiExm1.h5", arrays))
-    assert (found["protocol"], found["sensor"], found["ratio"], found["crop"]) == ("reduced-resolution", "gf2", 4, 21)
-    assert (found["unit"], found["count"], found["psnr"]) == ("image", 3, "pooled over bands, peak 1023")
+    assert (found["protocol"], found["sensor"], found["ratio"], found["crop"]) == (
+        "reduced-resolution",
+        "gf2",
+        4,
+        21,
+    )
+    assert (found["unit"], found["count"], found["psnr"]) == (
+        "image",
+        3,
+        "pooled over bands, peak 1023",
+    )
     inner = (slice(None), slice(20, -21), slice(20, -21))
-    values = [metrics.ergas(lms[inner], gt[inner], ratio=4) for lms, gt in zip(arrays["lms"], arrays["gt"], strict=True)]
+    values = [
+        metrics.ergas(lms[inner], gt[inner], ratio=4)
+        for lms, gt in zip(arrays["lms"], arrays["gt"], strict=True)
+    ]
     assert found["methods"]["exp"]["ergas"] == pytest.approx(np.mean(values), rel=1e-6)
     assert found["std"]["exp"]["ergas"] == pytest.approx(np.std(values, ddof=1), rel=1e-4)
-    assert found["ci95"]["exp"]["ergas"] == pytest.approx(4.302653 * np.std(values, ddof=1) / 3**0.5, rel=1e-4)
+    assert found["ci95"]["exp"]["ergas"] == pytest.approx(
+        4.302653 * np.std(values, ddof=1) / 3**0.5, rel=1e-4
+    )
 
 
 def test_the_table_prints_mean_and_deviation(tmp_path: Path) -> None:
@@ -74,17 +88,23 @@ def test_a_set_without_a_reference_is_scored_at_full_resolution(tmp_path: Path) 
     assert (found["protocol"], found["sensor"], found["crop"]) == ("full-resolution", "generic", 0)
     assert any("does not tell its sensor" in note for note in found["notes"])
     want = [
-        metrics.hqnr(lms, lms, pan, sensor="generic", ratio=4) for lms, pan in zip(arrays["lms"], arrays["pan"], strict=True)
+        metrics.hqnr(lms, lms, pan, sensor="generic", ratio=4)
+        for lms, pan in zip(arrays["lms"], arrays["pan"], strict=True)
     ]
     assert found["methods"]["exp"]["hqnr"] == pytest.approx(np.mean(want), rel=1e-6)
 
 
-@pytest.mark.parametrize("names", [("ms", "lms", "pan", "gt"), ("I_MS_LR", "I_MS", "I_PAN", "I_GT")])
+@pytest.mark.parametrize(
+    "names", [("ms", "lms", "pan", "gt"), ("I_MS_LR", "I_MS", "I_PAN", "I_GT")]
+)
 @pytest.mark.parametrize("version", ["5", "7.3"])
 def test_matlab_files_score_like_hdf5(tmp_path: Path, names: tuple[str, ...], version: str) -> None:
     arrays = images(count=1)
     want = scores(write_hdf5(tmp_path / "test_gf2_multiExm1.h5", arrays))["methods"]
-    matlab = {new: arrays[old][0].transpose(1, 2, 0) for new, old in zip(names, ("ms", "lms", "pan", "gt"), strict=True)}
+    matlab = {
+        new: arrays[old][0].transpose(1, 2, 0)
+        for new, old in zip(names, ("ms", "lms", "pan", "gt"), strict=True)
+    }
     matlab[names[2]] = matlab[names[2]][..., 0]
     path = tmp_path / "gf2_data1.mat"
     if version == "5":
@@ -96,7 +116,12 @@ def test_matlab_files_score_like_hdf5(tmp_path: Path, names: tuple[str, ...], ve
 
 def test_dlpan_files_tell_their_sensor_and_bits(tmp_path: Path) -> None:
     arrays = {name: array[0].transpose(1, 2, 0) for name, array in images(count=1).items()}
-    named = {"I_MS_LR": arrays["ms"], "I_MS": arrays["lms"], "I_PAN": arrays["pan"][..., 0], "I_GT": arrays["gt"]}
+    named = {
+        "I_MS_LR": arrays["ms"],
+        "I_MS": arrays["lms"],
+        "I_PAN": arrays["pan"][..., 0],
+        "I_GT": arrays["gt"],
+    }
     path = tmp_path / "scene.mat"
     scipy.io.savemat(path, {**named, "sensor": "QB", "ratio": 4.0, "L": 10.0})
     found = scores(path)
@@ -107,7 +132,12 @@ def test_dlpan_files_tell_their_sensor_and_bits(tmp_path: Path) -> None:
 def test_golden_scores_come_out_of_a_file(golden: Path, tmp_path: Path) -> None:
     values = json.loads((golden / "values.json").read_text())
     with np.load(golden / "inputs" / "ge1_sv.npz") as arrays:
-        named = {"I_MS_LR": arrays["MS_LR"], "I_MS": arrays["EXP"], "I_PAN": arrays["PAN"], "I_GT": arrays["GT"]}
+        named = {
+            "I_MS_LR": arrays["MS_LR"],
+            "I_MS": arrays["EXP"],
+            "I_PAN": arrays["PAN"],
+            "I_GT": arrays["GT"],
+        }
         scipy.io.savemat(tmp_path / "ge1.mat", {**named, "sensor": "GeoEye1"})
     for crop, key in (("21", "cut21"), ("0", "nocut")):
         found = scores(tmp_path / "ge1.mat", "--crop", crop)["methods"]["exp"]
@@ -125,10 +155,16 @@ def test_golden_full_resolution_scores_come_out_of_a_file(golden: Path, tmp_path
         ms = torch.from_numpy(arrays["MS_LR"].astype(np.float64).transpose(2, 0, 1).copy())
         lms = interp23(ms, 4).numpy().transpose(1, 2, 0)
         scipy.io.savemat(
-            tmp_path / "ge1.mat", {"I_MS_LR": arrays["MS_LR"], "I_MS": lms, "I_PAN": arrays["PAN"], "sensor": "GeoEye1"}
+            tmp_path / "ge1.mat",
+            {"I_MS_LR": arrays["MS_LR"], "I_MS": lms, "I_PAN": arrays["PAN"], "sensor": "GeoEye1"},
         )
     found = scores(tmp_path / "ge1.mat")["methods"]["exp"]
-    want = {"d_lambda_khan": values["D_lambda_K"], "d_s": values["D_s"], "hqnr": values["HQNR"], "qnr": values["QNR"]}
+    want = {
+        "d_lambda_khan": values["D_lambda_K"],
+        "d_s": values["D_s"],
+        "hqnr": values["HQNR"],
+        "qnr": values["QNR"],
+    }
     assert {name: found[name] for name in want} == pytest.approx(want, rel=1e-6)
 
 
@@ -142,11 +178,18 @@ def test_files_of_another_layout_are_refusal(tmp_path: Path) -> None:
     without = write_hdf5(tmp_path / "keys.h5", {"gt": arrays["gt"], "ms": arrays["ms"]})
     assert "has no lms or I_MS (it holds gt, ms)" in refusal(evaluate(without), 3)
     flat = write_hdf5(tmp_path / "flat.h5", arrays | {"pan": arrays["pan"][0]})
-    assert "pan has shape (1, 96, 96), not (images, bands, rows, cols)" in refusal(evaluate(flat), 3)
+    assert "pan has shape (1, 96, 96), not (images, bands, rows, cols)" in refusal(
+        evaluate(flat), 3
+    )
     other = write_hdf5(tmp_path / "other.h5", arrays | {"gt": arrays["gt"][:, :3]})
-    assert "gt has shape (1, 3, 96, 96), with ms (1, 4, 24, 24) it must be (1, 4, 96, 96)" in refusal(evaluate(other), 3)
+    assert (
+        "gt has shape (1, 3, 96, 96), with ms (1, 4, 24, 24) it must be (1, 4, 96, 96)"
+        in refusal(evaluate(other), 3)
+    )
     arrays["lms"][0, 0, 0, 0] = np.nan
-    assert "lms of image 0 has non-finite values" in refusal(evaluate(write_hdf5(tmp_path / "nan.h5", arrays)), 3)
+    assert "lms of image 0 has non-finite values" in refusal(
+        evaluate(write_hdf5(tmp_path / "nan.h5", arrays)), 3
+    )
 
 
 def test_images_smaller_than_a_block_are_refusal(tmp_path: Path) -> None:
@@ -158,5 +201,7 @@ def test_images_smaller_than_a_block_are_refusal(tmp_path: Path) -> None:
 
 
 def test_a_missing_library_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"reading it needs no_such_library: pip install 'ssdiff-cli\[eval\]'"):
+    with pytest.raises(
+        UsageError, match=r"reading it needs no_such_library: pip install 'ssdiff-cli\[eval\]'"
+    ):
         test_sets._library("no_such_library.io", str(tmp_path / "x.mat"))

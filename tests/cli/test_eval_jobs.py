@@ -50,15 +50,26 @@ sides = st.integers(64, 3000)
     ratio=st.sampled_from([2, 3, 4]),
     asked=st.integers(1, 30),
 )
-def test_windows_are_disjoint_aligned_and_inside(row: int, col: int, rows: int, cols: int, ratio: int, asked: int) -> None:
+def test_windows_are_disjoint_aligned_and_inside(
+    row: int, col: int, rows: int, cols: int, ratio: int, asked: int
+) -> None:
     area = aligned(Window(row=row, col=col, rows=rows, cols=cols), ratio, ratio * ratio)
-    assert (area.row % ratio, area.col % ratio, area.rows % ratio**2, area.cols % ratio**2) == (0, 0, 0, 0)
+    assert (area.row % ratio, area.col % ratio, area.rows % ratio**2, area.cols % ratio**2) == (
+        0,
+        0,
+        0,
+        0,
+    )
     windows = list(random_windows(area, ratio * ratio, window_side(area, asked)))
     assert windows
     assert len({(w.row, w.col) for w in windows}) == len(windows)
     for window in windows:
         assert window.intersection(area) == window
-        assert (window.row % ratio, window.rows % ratio**2, window.shape) == (0, 0, windows[0].shape)
+        assert (window.row % ratio, window.rows % ratio**2, window.shape) == (
+            0,
+            0,
+            windows[0].shape,
+        )
         assert (window.row - windows[0].row) % window.rows == 0, "a lattice"
     assert windows == list(random_windows(area, ratio * ratio, window_side(area, asked)))
 
@@ -80,9 +91,16 @@ def test_a_scene_without_one_whole_model_pixel_is_too_small() -> None:
 
 
 def test_large_scenes_are_sampled() -> None:
-    small, large = Window(row=0, col=0, rows=8000, cols=8000), Window(row=0, col=0, rows=8001, cols=8000)
+    small, large = (
+        Window(row=0, col=0, rows=8000, cols=8000),
+        Window(row=0, col=0, rows=8001, cols=8000),
+    )
     assert small.rows * small.cols == LARGE
-    assert (window_count(small, None), window_count(large, None), window_count(small, 5)) == (None, WINDOWS, 5)
+    assert (window_count(small, None), window_count(large, None), window_count(small, 5)) == (
+        None,
+        WINDOWS,
+        5,
+    )
 
 
 def test_blocks_are_anchored_at_the_first_pixel() -> None:
@@ -118,7 +136,13 @@ def test_summaries() -> None:
 
 @pytest.mark.parametrize(
     ("text", "fails"),
-    [("hqnr<0.9", ["b"]), ("hqnr<=0.95", ["a", "b"]), ("a:hqnr>0.9", ["a"]), ("b : hqnr > 0.9", []), ("d_s>1", ["a"])],
+    [
+        ("hqnr<0.9", ["b"]),
+        ("hqnr<=0.95", ["a", "b"]),
+        ("a:hqnr>0.9", ["a"]),
+        ("b : hqnr > 0.9", []),
+        ("d_s>1", ["a"]),
+    ],
 )
 def test_conditions(text: str, fails: list[str]) -> None:
     rows: dict[str, Scores] = {"a": {"hqnr": 0.95, "d_s": math.nan}, "b": {"hqnr": 0.8, "d_s": 0.1}}
@@ -170,16 +194,22 @@ def test_the_ms_moves_to_the_models_phase() -> None:
 
 
 @pytest.mark.parametrize("method", ["ssdiff", "gsa"])
-def test_a_row_is_what_sharpen_writes(scene_factory: SceneFactory, tmp_path: Path, method: str) -> None:
+def test_a_row_is_what_sharpen_writes(
+    scene_factory: SceneFactory, tmp_path: Path, method: str
+) -> None:
     scene = scene_factory(size=128)
     model, output = tmp_path / "tiny.safetensors", tmp_path / "fused.tif"
     save_checkpoint(model, tiny.model())
     pair = (str(scene.pan), str(scene.ms))
     named = ["--model", str(model)] if method == "ssdiff" else []
-    made = CliRunner().invoke(app, ["sharpen", *pair, "-o", str(output), "--method", method, "--sensor", "qb", *named])
+    made = CliRunner().invoke(
+        app, ["sharpen", *pair, "-o", str(output), "--method", method, "--sensor", "qb", *named]
+    )
     assert made.exit_code == 0, made.output
     choice = ModelChoice(model=str(model) if named else None)
-    request = EvaluationRequest(full=pair, fused=(str(output),), methods=(method, "exp"), sensor="qb", choice=choice)
+    request = EvaluationRequest(
+        full=pair, fused=(str(output),), methods=(method, "exp"), sensor="qb", choice=choice
+    )
     with raster_env(), open_plan(request) as plan:
         evaluation = Evaluation(settings=plan.settings)
         images = {}
@@ -194,11 +224,18 @@ def test_a_row_is_what_sharpen_writes(scene_factory: SceneFactory, tmp_path: Pat
     np.testing.assert_array_equal(images["fused"], read_whole(str(output)).pixels)
 
 
-def test_pieces_give_the_figures_of_the_scene(scene_factory: SceneFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_give_the_figures_of_the_scene(
+    scene_factory: SceneFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene = scene_factory(size=320, ms_nodata=0)
 
     def means() -> Scores:
-        with raster_env(), open_plan(EvaluationRequest(full=(str(scene.pan), str(scene.ms)), methods=("exp",))) as plan:
+        with (
+            raster_env(),
+            open_plan(
+                EvaluationRequest(full=(str(scene.pan), str(scene.ms)), methods=("exp",))
+            ) as plan,
+        ):
             evaluation = Evaluation(settings=plan.settings)
             for event in plan.run():
                 if isinstance(event, Scored):
@@ -213,6 +250,12 @@ def test_pieces_give_the_figures_of_the_scene(scene_factory: SceneFactory, monke
 
 def test_without_a_shipped_model_the_default_rows_say_so(scene_factory: SceneFactory) -> None:
     scene = scene_factory(size=324, ratio=3, sensor="qb", offset=(0.0, 0.0), margin=0)
-    with raster_env(), open_plan(EvaluationRequest(reduced=(str(scene.pan), str(scene.ms)), ratio=3)) as plan:
+    with (
+        raster_env(),
+        open_plan(EvaluationRequest(reduced=(str(scene.pan), str(scene.ms)), ratio=3)) as plan,
+    ):
         assert "ssdiff" not in plan.methods
-        assert any(note.startswith("ssdiff is left out: no shipped model serves") for note in plan.settings.notes)
+        assert any(
+            note.startswith("ssdiff is left out: no shipped model serves")
+            for note in plan.settings.notes
+        )

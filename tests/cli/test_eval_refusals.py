@@ -22,7 +22,10 @@ def scene(scene_factory: SceneFactory) -> Scene:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "exp,magic"], "unknown method 'magic': known are ssdiff, ssdiff-consistent, exp"),
+        (
+            ["--methods", "exp,magic"],
+            "unknown method 'magic': known are ssdiff, ssdiff-consistent, exp",
+        ),
         (["--methods", ","], "names no method"),
         (["--sensor", "hubble"], "unknown sensor 'hubble': known are qb"),
         (["--fail-if", "sam>=high"], "is not a condition"),
@@ -39,33 +42,58 @@ def test_requests_that_make_no_sense(scene: Scene, arguments: list[str], message
 def test_a_source_is_needed(scene: Scene) -> None:
     assert "give one of" in refusal(evaluate(), 2)
     assert "--reference needs the products" in refusal(evaluate("--reference", scene.truth), 2)
-    assert "no border cut" in refusal(evaluate("--full-res", scene.pan, scene.ms, "--crop", "21"), 2)
+    assert "no border cut" in refusal(
+        evaluate("--full-res", scene.pan, scene.ms, "--crop", "21"), 2
+    )
     only_given = evaluate("--fused", scene.truth, "--reference", scene.truth, "--methods", "exp")
     assert "only given products" in refusal(only_given, 2)
-    assert "given twice" in refusal(evaluate("--fused", scene.truth, scene.truth, "--reference", scene.truth), 2)
+    assert "given twice" in refusal(
+        evaluate("--fused", scene.truth, scene.truth, "--reference", scene.truth), 2
+    )
 
 
 def test_rasters_that_do_not_fit(scene: Scene, tmp_path: Path) -> None:
     three = product(
-        scene, tmp_path / "three.tif", np.rint(scene.pair.truth[:3]).astype(np.uint16), names=scene.sensor.bands[:3]
+        scene,
+        tmp_path / "three.tif",
+        np.rint(scene.pair.truth[:3]).astype(np.uint16),
+        names=scene.sensor.bands[:3],
     )
     assert "has 3 bands" in refusal(evaluate("--fused", three, "--reference", scene.truth), 3)
-    assert "has 3 bands" in refusal(evaluate("--full-res", scene.pan, scene.ms, "--fused", three), 3)
+    assert "has 3 bands" in refusal(
+        evaluate("--full-res", scene.pan, scene.ms, "--fused", three), 3
+    )
     shifted = pan_transform(scene.sensor.pan_gsd) @ Affine.translation(0.4, 0)
     moved = product(scene, tmp_path / "moved.tif", transform=shifted)
-    assert "is not on the grid of" in refusal(evaluate("--full-res", scene.pan, scene.ms, "--fused", moved), 3)
-    assert "is not on the grid of" in refusal(evaluate("--fused", moved, "--reference", scene.truth), 3)
-    small = product(scene, tmp_path / "small.tif", np.rint(scene.pair.truth[:, 32:, 32:]).astype(np.uint16))
-    assert "another part of the ground" in refusal(evaluate("--fused", small, "--reference", scene.truth), 3)
+    assert "is not on the grid of" in refusal(
+        evaluate("--full-res", scene.pan, scene.ms, "--fused", moved), 3
+    )
+    assert "is not on the grid of" in refusal(
+        evaluate("--fused", moved, "--reference", scene.truth), 3
+    )
+    small = product(
+        scene, tmp_path / "small.tif", np.rint(scene.pair.truth[:, 32:, 32:]).astype(np.uint16)
+    )
+    assert "another part of the ground" in refusal(
+        evaluate("--fused", small, "--reference", scene.truth), 3
+    )
     elsewhere = product(scene, tmp_path / "zone.tif", crs="EPSG:32633")
     assert "CRS" in refusal(evaluate("--fused", elsewhere, "--reference", scene.truth), 3)
-    assert "No such file" in refusal(evaluate("--fused", tmp_path / "no.tif", "--reference", scene.truth), 3)
+    assert "No such file" in refusal(
+        evaluate("--fused", tmp_path / "no.tif", "--reference", scene.truth), 3
+    )
 
 
-def test_nothing_valid_and_too_small(scene: Scene, tmp_path: Path, scene_factory: SceneFactory) -> None:
-    empty = product(scene, tmp_path / "empty.tif", np.zeros_like(scene.pair.truth, dtype=np.uint16), nodata=0)
+def test_nothing_valid_and_too_small(
+    scene: Scene, tmp_path: Path, scene_factory: SceneFactory
+) -> None:
+    empty = product(
+        scene, tmp_path / "empty.tif", np.zeros_like(scene.pair.truth, dtype=np.uint16), nodata=0
+    )
     assert "no valid pixel" in refusal(evaluate("--fused", empty, "--reference", scene.truth), 3)
-    assert "nothing can be scored" in refusal(evaluate("--full-res", scene.pan, scene.ms, "--fused", empty), 3)
+    assert "nothing can be scored" in refusal(
+        evaluate("--full-res", scene.pan, scene.ms, "--fused", empty), 3
+    )
     tiny = scene_factory(size=128, offset=(0.0, 0.0), margin=0)
     line = refusal(evaluate("--reduced-res", tiny.pan, tiny.ms, "--methods", "exp"), 3)
     assert "smaller than the metrics' 32 x 32 block" in line
@@ -81,7 +109,9 @@ def test_nothing_valid_and_too_small(scene: Scene, tmp_path: Path, scene_factory
 
 def test_settings_of_a_model_that_is_not_asked_for(scene: Scene) -> None:
     for option in (("--model", "bgrn"), ("--steps", "2")):
-        line = refusal(evaluate("--full-res", scene.pan, scene.ms, "--methods", "exp,gsa", *option), 2)
+        line = refusal(
+            evaluate("--full-res", scene.pan, scene.ms, "--methods", "exp,gsa", *option), 2
+        )
         assert "--model and --steps are for the method ssdiff" in line
         refusal(evaluate("--fused", scene.truth, "--reference", scene.truth, *option), 2)
 

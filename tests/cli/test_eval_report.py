@@ -54,13 +54,17 @@ class Page(HTMLParser):
         return self.picture_of(next(source for name, source in self.pictures if name == title))
 
     def picture_of(self, source: str) -> npt.NDArray[np.float32]:
-        pixels: npt.NDArray[np.float32] = imread(io.BytesIO(base64.b64decode(source.partition(",")[2])), format="png")
+        pixels: npt.NDArray[np.float32] = imread(
+            io.BytesIO(base64.b64decode(source.partition(",")[2])), format="png"
+        )
         return pixels
 
 
 def report(folder: Path, *arguments: str | Path) -> tuple[Page, dict[str, dict[str, float]]]:
     path = folder / "report.html"
-    result = CliRunner().invoke(app, ["eval", *map(str, arguments), "--json", "--report", str(path)])
+    result = CliRunner().invoke(
+        app, ["eval", *map(str, arguments), "--json", "--report", str(path)]
+    )
     assert result.exit_code == 0, result.output
     return Page(path.read_text(encoding="utf-8")), json.loads(result.stdout)["methods"]
 
@@ -77,13 +81,29 @@ def test_a_page_of_the_reduced_resolution(scene: Scene, tmp_path: Path) -> None:
     page, scores = report(tmp_path, "--reduced-res", scene.pan, scene.ms, *arguments)
     assert all(source.startswith("data:image/") for _, source in page.pictures)
     assert page.headings == [
-        *("Settings", "Images", "Errors", "Bands", "Worst spot", "Its errors, on the scale above", "How ssdiff denoises"),
-        *("state x_t (residual and noise)", "estimate of the image", "its low frequencies", "its high frequencies"),
+        *(
+            "Settings",
+            "Images",
+            "Errors",
+            "Bands",
+            "Worst spot",
+            "Its errors, on the scale above",
+            "How ssdiff denoises",
+        ),
+        *(
+            "state x_t (residual and noise)",
+            "estimate of the image",
+            "its low frequencies",
+            "its high frequencies",
+        ),
     ]
     titles = [title for title, _ in page.pictures]
     assert titles[:4] == ["PAN", "reference", "ssdiff", "exp (MS, interpolated)"]
     assert sum(title.startswith("t = ") for title in titles) == 4 * 6
-    assert [f"{scores[name]['sam']:.3f}" in page.cells for name in ("ssdiff", "exp")] == [True, True]
+    assert [f"{scores[name]['sam']:.3f}" in page.cells for name in ("ssdiff", "exp")] == [
+        True,
+        True,
+    ]
     # 96 MS pixels less the border cut.
     assert page.picture("reference").shape[:2] == (55, 55)
     states = [page.picture(f"t = {t}") for t in (999, 166)]
@@ -94,7 +114,18 @@ def test_eight_bands_through_a_model_of_four(scene_factory: SceneFactory, tmp_pa
     wide = scene_factory(size=384, sensor="wv2", offset=(0.0, 0.0), margin=0)
     model = tmp_path / "tiny.safetensors"
     save_checkpoint(model, tiny.model())
-    page, _ = report(tmp_path, "--reduced-res", wide.pan, wide.ms, "--methods", "ssdiff", "--model", model, "--sensor", "wv2")
+    page, _ = report(
+        tmp_path,
+        "--reduced-res",
+        wide.pan,
+        wide.ms,
+        "--methods",
+        "ssdiff",
+        "--model",
+        model,
+        "--sensor",
+        "wv2",
+    )
     # The last estimate is what the method gives (the projection on the MS aside), so the page shows the same bands.
     last = [picture for title, picture in page.pictures if title == "t = 166"][1]
     assert page.picture_of(last)[..., :3].std(axis=2).mean() > 0.005, "in colour"
@@ -126,7 +157,9 @@ def test_the_same_evaluation_gives_the_same_page(scene: Scene, tmp_path: Path) -
 def shown(truth: npt.NDArray[np.float32]) -> Shown:
     rows, cols = truth.shape[1:]
     empty = np.zeros((0, rows, cols), np.float32)
-    return Shown(name="x", pan=empty, lms=empty, valid=np.ones((rows, cols), np.bool_), reference=truth)
+    return Shown(
+        name="x", pan=empty, lms=empty, valid=np.ones((rows, cols), np.bool_), reference=truth
+    )
 
 
 def test_errors_are_relative_to_the_mean_of_each_band() -> None:
@@ -142,7 +175,9 @@ def test_errors_are_relative_to_the_mean_of_each_band() -> None:
     rows, cols = worst_spot(error, 4)
     assert (rows, cols) == (slice(10, 14), slice(20, 24))
     figures = band_figures(fused, evaluated, None)  # type: ignore[arg-type]
-    assert figures.rmse == pytest.approx([30 * np.sqrt(16 / 2000), 40 * np.sqrt(16 / 2000)], rel=1e-5)
+    assert figures.rmse == pytest.approx(
+        [30 * np.sqrt(16 / 2000), 40 * np.sqrt(16 / 2000)], rel=1e-5
+    )
     assert all(0.5 < value < 1 for value in figures.correlation)
 
 
@@ -150,7 +185,15 @@ def test_the_border_of_the_part_shown_has_no_error_without_a_reference() -> None
     lms = np.random.default_rng(0).uniform(100, 200, (4, 64, 80)).astype(np.float32)
     part = replace(shown(lms), lms=lms, reference=None)
     sensor = get("qb")
-    settings = Settings(protocol="full-resolution", inputs=(), sensor=sensor, ratio=4, crop=0, peak=255, unit="scene")
+    settings = Settings(
+        protocol="full-resolution",
+        inputs=(),
+        sensor=sensor,
+        ratio=4,
+        crop=0,
+        peak=255,
+        unit="scene",
+    )
     error = error_map(lms, part, settings)
     inside = np.zeros(error.shape, np.bool_)
     inside[20:-20, 20:-20] = True
@@ -159,8 +202,20 @@ def test_the_border_of_the_part_shown_has_no_error_without_a_reference() -> None
 
 
 def test_scales() -> None:
-    assert [plots.round_up(value) for value in (0, 0.13, 1, 3, 7.1, 20, 52)] == pytest.approx([1, 0.15, 1, 3, 8, 20, 60])
+    assert [plots.round_up(value) for value in (0, 0.13, 1, 3, 7.1, 20, 52)] == pytest.approx(
+        [1, 0.15, 1, 3, 8, 20, 60]
+    )
     ramp = np.linspace(-1, 1, 9, dtype=np.float32).reshape(1, 1, 9)
-    assert signed(np.broadcast_to(ramp, (3, 1, 9)), 1)[0, 0].tolist() == [0, 32, 64, 96, 128, 159, 191, 223, 255]
+    assert signed(np.broadcast_to(ramp, (3, 1, 9)), 1)[0, 0].tolist() == [
+        0,
+        32,
+        64,
+        96,
+        128,
+        159,
+        191,
+        223,
+        255,
+    ]
     heated = heat(np.array([[0.0, 5.0, 10.0, 99.0]], np.float32), 10).astype(int).sum(axis=0)[0]
     assert heated[0] < heated[1] < heated[2] == heated[3]

@@ -42,7 +42,11 @@ class Side:
 
 
 sides = st.builds(
-    Side, rows=st.integers(1, 150), cols=st.integers(1, 150), dtype=st.sampled_from(DTYPES), holes=st.sampled_from(HOLES)
+    Side,
+    rows=st.integers(1, 150),
+    cols=st.integers(1, 150),
+    dtype=st.sampled_from(DTYPES),
+    holes=st.sampled_from(HOLES),
 )
 placements = st.builds(
     lambda x, y, pixel, turn, flip: (
@@ -52,15 +56,23 @@ placements = st.builds(
     turn=st.sampled_from([0, 0, 0, 3, 180]), flip=st.sampled_from([-1, -1, 1, -1.3]),
 )  # fmt: skip
 plans = st.fixed_dictionaries(
-    {"--tile": st.integers(1, 8), "--overlap": st.integers(0, 4), "--num-threads": st.integers(1, 3)},
+    {
+        "--tile": st.integers(1, 8),
+        "--overlap": st.integers(0, 4),
+        "--num-threads": st.integers(1, 3),
+    },
 )
 
 
-def write(rasters: Rasters, name: str, side: Side, bands: int, transform: Affine, **profile: Any) -> str:  # noqa: ANN401
+def write(
+    rasters: Rasters, name: str, side: Side, bands: int, transform: Affine, **profile: Any
+) -> str:
     """Writes random pixels with a hole of the asked kind."""
     rng = np.random.default_rng(side.rows * 151 + side.cols)
     top = min(2000.0, float(np.iinfo(side.dtype).max)) if "int" in side.dtype else 1.0
-    pixels: npt.NDArray[Any] = (rng.uniform(0.05, 1, (bands, side.rows, side.cols)) * top).astype(side.dtype)
+    pixels: npt.NDArray[Any] = (rng.uniform(0.05, 1, (bands, side.rows, side.cols)) * top).astype(
+        side.dtype
+    )
     hole = np.zeros(pixels.shape[1:], bool)
     hole[: side.rows // 2, : side.cols // 3] = True
     hole |= side.holes == "everything"
@@ -72,7 +84,9 @@ def write(rasters: Rasters, name: str, side: Side, bands: int, transform: Affine
         pixels = np.concatenate([pixels, np.where(hole, 0, 255)[None].astype(side.dtype)])
     mask = ~hole if side.holes.endswith("mask") else None
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=side.holes == "internal mask"):
-        path = rasters.write(name, pixels, transform, mask=mask, photometric="minisblack", **profile)
+        path = rasters.write(
+            name, pixels, transform, mask=mask, photometric="minisblack", **profile
+        )
     if side.holes == "alpha":
         with rasterio.open(path, "r+") as file:
             file.colorinterp = [*file.colorinterp[:-1], ColorInterp.alpha]
@@ -114,11 +128,20 @@ def test_any_pair_gives_an_image_or_a_refusal(
 ) -> None:
     for old in tmp_path.glob("*.tif*"):
         old.unlink()
-    paths = write(rasters, "pan.tif", pan, 1, north_up(*ORIGIN, 1.0)), write(rasters, "ms.tif", ms, 4, place, crs=crs)
+    paths = (
+        write(rasters, "pan.tif", pan, 1, north_up(*ORIGIN, 1.0)),
+        write(rasters, "ms.tif", ms, 4, place, crs=crs),
+    )
     output = tmp_path / "out.tif"
     used = ("--model", save_tiny(tmp_path)) if method == "ssdiff" else ("--method", method)
-    tiles = [word for name, value in plan.items() for word in (name, value if "thread" in name else 8 * value)]
-    done = ssdiff("sharpen", *paths, "-o", output, *used, *(tiles if method == "ssdiff" else ()), "-q")
+    tiles = [
+        word
+        for name, value in plan.items()
+        for word in (name, value if "thread" in name else 8 * value)
+    ]
+    done = ssdiff(
+        "sharpen", *paths, "-o", output, *used, *(tiles if method == "ssdiff" else ()), "-q"
+    )
     if done.exit_code == 0:
         check_output(output, ms.dtype)
     else:
@@ -128,15 +151,27 @@ def test_any_pair_gives_an_image_or_a_refusal(
 
 
 @FEW
-@given(data=st.data(), which=st.sampled_from(["pan.tif", "ms.tif", "tiny.safetensors"]), cut=st.booleans())
-def test_damaged_files_give_an_image_or_a_refusal(data: st.DataObject, which: str, cut: bool, rasters: Rasters) -> None:
+@given(
+    data=st.data(),
+    which=st.sampled_from(["pan.tif", "ms.tif", "tiny.safetensors"]),
+    cut=st.booleans(),
+)
+def test_damaged_files_give_an_image_or_a_refusal(
+    data: st.DataObject, which: str, cut: bool, rasters: Rasters
+) -> None:
     folder = rasters.folder
     for old in folder.glob("*.tif*"):
         old.unlink()
     side = Side(rows=96, cols=96, dtype="uint16", holes="internal mask")
     paths = (
         write(rasters, "pan.tif", side, 1, north_up(*ORIGIN, 1.0)),
-        write(rasters, "ms.tif", Side(rows=30, cols=30, dtype="uint16", holes="none"), 4, north_up(*ORIGIN, 4.0)),
+        write(
+            rasters,
+            "ms.tif",
+            Side(rows=30, cols=30, dtype="uint16", holes="none"),
+            4,
+            north_up(*ORIGIN, 4.0),
+        ),
     )
     model, output = save_tiny(folder), folder / "out.tif"
     content = bytearray((folder / which).read_bytes())

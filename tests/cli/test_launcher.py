@@ -22,9 +22,18 @@ def test_torchruns_variables(environ: dict[str, str], ranks: Ranks) -> None:
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({"WORLD_SIZE": "two"}, "the variable WORLD_SIZE is two, no number: start several processes with torchrun"),
-        ({"WORLD_SIZE": "2"}, "the variable RANK is not set: start several processes with torchrun"),
-        ({"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "-1"}, "the variable LOCAL_RANK is -1, no number"),
+        (
+            {"WORLD_SIZE": "two"},
+            "the variable WORLD_SIZE is two, no number: start several processes with torchrun",
+        ),
+        (
+            {"WORLD_SIZE": "2"},
+            "the variable RANK is not set: start several processes with torchrun",
+        ),
+        (
+            {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "-1"},
+            "the variable LOCAL_RANK is -1, no number",
+        ),
     ],
 )
 def test_variables_that_are_no_numbers(environ: dict[str, str], message: str) -> None:

@@ -50,7 +50,11 @@ def sharpen(folder: Path, output: str, more: int) -> tuple[list[str], int]:
     ]
     options = ["--tile", "256", "--num-threads", "4", "--device", "cpu", "--json"]
     # Freed memory goes back to the system at once, as it does where tiles are larger.
-    allocator = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1"}
+    allocator = {
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_ARENA_MAX": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(more), *map(str, command), *options],
         capture_output=True,
@@ -68,9 +72,13 @@ def sharpen(folder: Path, output: str, more: int) -> tuple[list[str], int]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's limits and /proc")
 def test_a_run_with_too_little_memory_goes_on_with_fewer_tiles_at_a_time(tmp_path: Path) -> None:
     write_pair(tmp_path, 512)
-    save_checkpoint(tmp_path / "model.safetensors", fresh_model(dim=16, window=8, tile=128, overlap=16))
+    save_checkpoint(
+        tmp_path / "model.safetensors", fresh_model(dim=16, window=8, tile=128, overlap=16)
+    )
     free, took = sharpen(tmp_path, "free.tif", 0)
     assert free == []
     short, _ = sharpen(tmp_path, "short.tif", int(SHARE * took))
-    assert any("too little memory for 4 tiles at a time: 2 from now on" in line for line in short), short
+    assert any(
+        "too little memory for 4 tiles at a time: 2 from now on" in line for line in short
+    ), short
     assert (tmp_path / "short.tif").read_bytes() == (tmp_path / "free.tif").read_bytes()

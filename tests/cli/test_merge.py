@@ -25,8 +25,12 @@ def scene(scene_factory: SceneFactory) -> Scene:
     return scene_factory(size=640)
 
 
-@pytest.mark.parametrize("options", [(), ("--method", "gsa"), ("-f", "COG")], ids=["network", "gsa", "cog"])
-def test_merged_shards_are_the_file_of_one_run(options: tuple[str, ...], scene: Scene, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options", [(), ("--method", "gsa"), ("-f", "COG")], ids=["network", "gsa", "cog"]
+)
+def test_merged_shards_are_the_file_of_one_run(
+    options: tuple[str, ...], scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     model: list[Word] = [] if "--method" in options else ["--model", tiny]
     words: list[Word] = ["sharpen", scene.pan, scene.ms, *options, *model]
     answer(*words, "-o", tmp_path / "whole.tif")
@@ -39,20 +43,50 @@ def test_merged_shards_are_the_file_of_one_run(options: tuple[str, ...], scene: 
 
 
 def test_the_spread_is_sharded_like_the_image(scene: Scene, tiny: Path, tmp_path: Path) -> None:
-    words: list[Word] = ["sharpen", scene.pan, scene.ms, "--model", tiny, "--steps", 2, "--samples", 2]
+    words: list[Word] = [
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "--model",
+        tiny,
+        "--steps",
+        2,
+        "--samples",
+        2,
+    ]
     answer(*words, "-o", tmp_path / "whole.tif", "--uncertainty", tmp_path / "whole-sd.tif")
     for i in (1, 2, 3):
-        answer(*words, "-o", tmp_path / "out.tif", "--uncertainty", tmp_path / "sd.tif", "--shard", f"{i}/3")
+        answer(
+            *words,
+            "-o",
+            tmp_path / "out.tif",
+            "--uncertainty",
+            tmp_path / "sd.tif",
+            "--shard",
+            f"{i}/3",
+        )
     for name in ("out", "sd"):
         answer("merge", *sorted(tmp_path.glob(f"{name}.shard*")), "-o", tmp_path / f"{name}.tif")
     for name, whole in (("out", "whole"), ("sd", "whole-sd")):
         assert (tmp_path / f"{name}.tif").read_bytes() == (tmp_path / f"{whole}.tif").read_bytes()
 
 
-def test_a_run_that_its_launcher_numbers(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_its_launcher_numbers(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "3")
-    report = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--shard", "auto")
+    report = answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--shard",
+        "auto",
+    )
     assert str(report["output"]).endswith("out.shard2of3.tif")
     with rasterio.open(str(report["output"])) as shard:
         assert (shard.width, shard.height) == (640, 640)
@@ -63,7 +97,14 @@ def test_a_run_that_its_launcher_numbers(scene: Scene, tmp_path: Path, monkeypat
     [
         ({"RANK": "3", "WORLD_SIZE": "8"}, (4, 8)),
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}, (1, 2)),
-        ({"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "5", "SLURM_ARRAY_TASK_COUNT": "4"}, (3, 4)),
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "7",
+                "SLURM_ARRAY_TASK_MIN": "5",
+                "SLURM_ARRAY_TASK_COUNT": "4",
+            },
+            (3, 4),
+        ),
         (
             {
                 "SLURM_ARRAY_TASK_ID": "20",
@@ -101,9 +142,13 @@ def test_shards_that_cannot_be(text: str, environ: dict[str, str], message: str)
 def test_what_cannot_be_merged(scene: Scene, tmp_path: Path) -> None:
     words: list[Word] = ["sharpen", scene.pan, scene.ms, "--method", "exp"]
     first = str(answer(*words, "-o", tmp_path / "a.tif", "--shard", "1/2")["output"])
-    other = str(answer(*words, "-o", tmp_path / "b.tif", "--shard", "2/2", "--dtype", "float32")["output"])
+    other = str(
+        answer(*words, "-o", tmp_path / "b.tif", "--shard", "2/2", "--dtype", "float32")["output"]
+    )
     out = tmp_path / "out.tif"
-    assert "of 2 parts shard 2 is not there: make it with --shard 2/2" in refusal(ssdiff("merge", first, "-o", out), 3)
+    assert "of 2 parts shard 2 is not there: make it with --shard 2/2" in refusal(
+        ssdiff("merge", first, "-o", out), 3
+    )
     assert "another run" in refusal(ssdiff("merge", first, other, "-o", out), 3)
     assert "no finished shard" in refusal(ssdiff("merge", scene.pan, "-o", out), 3)
     assert "cannot be read" in refusal(ssdiff("merge", tmp_path / "none.tif", "-o", out), 3)

@@ -67,19 +67,29 @@ def test_import_records_what_the_released_code_assumes(released: Path, imported:
     assert checkpoint.metadata["training"] == {"imported_from": "ema.pt", "sha256": digest}
 
 
-def test_import_of_the_released_file_gives_the_released_outputs(golden: Path, tmp_path: Path) -> None:
+def test_import_of_the_released_file_gives_the_released_outputs(
+    golden: Path, tmp_path: Path
+) -> None:
     folder, output = golden / "released", tmp_path / "x.safetensors"
     done = ssdiff("import", folder / "released_8band.pt", "-o", output, "--sensor", "wv3")
     assert (done.exit_code, done.stdout) == (0, f"{output}\n")
     arrays = np.load(folder / "released_8band_io.npz")
-    inputs = {name: torch.from_numpy(arrays[f"{name}_1"]) for name in ("lms", "pan", "ms", "x_t", "t")}
+    inputs = {
+        name: torch.from_numpy(arrays[f"{name}_1"]) for name in ("lms", "pan", "ms", "x_t", "t")
+    }
     result, expected = load_checkpoint(output).network(**inputs).numpy(), arrays["out_1"]
     assert np.abs(result - expected).max() <= 1e-4 * np.ptp(expected)  # what the issue allows
 
 
-def test_full_scale_is_the_options_or_the_sensors_or_the_papers(released: Path, tmp_path: Path) -> None:
+def test_full_scale_is_the_options_or_the_sensors_or_the_papers(
+    released: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "x.safetensors"
-    for options, expected in [([], 2047), (["--sensor", "gf2"], 1023), (["--sensor", "gf2", "--full-scale", "4095"], 4095)]:
+    for options, expected in [
+        ([], 2047),
+        (["--sensor", "gf2"], 1023),
+        (["--sensor", "gf2", "--full-scale", "4095"], 4095),
+    ]:
         assert ssdiff("import", released, "-o", output, "--overwrite", *options).exit_code == 0
         assert load_checkpoint(output).full_scale == expected
     assert load_checkpoint(output).bands is not None
@@ -94,7 +104,10 @@ def test_without_a_sensor_the_bands_have_no_names(released: Path, tmp_path: Path
 
 
 def test_half_precision_weights_become_float32(released: Path, tmp_path: Path) -> None:
-    half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in torch.load(released).items()}
+    half = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in torch.load(released).items()
+    }
     torch.save(half, tmp_path / "half.pt")
     assert ssdiff("import", tmp_path / "half.pt", "-o", tmp_path / "x.safetensors").exit_code == 0
     network = load_checkpoint(tmp_path / "x.safetensors").network
@@ -122,7 +135,10 @@ class Payload:
         return Path.write_text, (self.path, "pwned")
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "truncated", "tensor", "other", "diverged", "module"])
+@pytest.mark.parametrize(
+    "kind",
+    ["missing", "folder", "text", "empty", "truncated", "tensor", "other", "diverged", "module"],
+)
 def test_wrong_files_are_refused(released: Path, tmp_path: Path, kind: str) -> None:
     source, output = tmp_path / "x.pt", tmp_path / "x.safetensors"
     state = torch.load(released, weights_only=True)
@@ -135,7 +151,11 @@ def test_wrong_files_are_refused(released: Path, tmp_path: Path, kind: str) -> N
     elif kind == "diverged":
         torch.save({**state, "to_hrms.0.bias": torch.full((32,), torch.nan)}, source)
     elif kind != "missing":
-        content = {"tensor": torch.zeros(3), "other": {"weight": torch.zeros(3)}, "module": torch.nn.Linear(2, 2)}
+        content = {
+            "tensor": torch.zeros(3),
+            "other": {"weight": torch.zeros(3)},
+            "module": torch.nn.Linear(2, 2),
+        }
         torch.save(content[kind], source)
     line = refused(ssdiff("import", source, "-o", output), 4)
     assert line.startswith(f"ssdiff: {source}: ")
@@ -158,8 +178,12 @@ def test_nothing_is_ever_unpickled(tmp_path: Path, writer: str) -> None:
 def test_impossible_options_are_refused(released: Path, tmp_path: Path) -> None:
     output = tmp_path / "x.safetensors"
     assert "got 0" in refused(ssdiff("import", released, "-o", output, "--full-scale", "0"), 2)
-    assert "unknown sensor 'sputnik'" in refused(ssdiff("import", released, "-o", output, "--sensor", "sputnik"), 2)
-    assert "4 bands, WorldView-3 has 8" in refused(ssdiff("import", released, "-o", output, "--sensor", "wv3"), 2)
+    assert "unknown sensor 'sputnik'" in refused(
+        ssdiff("import", released, "-o", output, "--sensor", "sputnik"), 2
+    )
+    assert "4 bands, WorldView-3 has 8" in refused(
+        ssdiff("import", released, "-o", output, "--sensor", "wv3"), 2
+    )
     assert not output.exists()
 
 

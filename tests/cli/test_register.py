@@ -53,7 +53,10 @@ def test_a_pan_of_another_place_is_a_warning(scene_factory: SceneFactory) -> Non
         file.write(file.read()[:, ::-1, ::-1])
     found = answer("check", scene.pan, scene.ms, "--method", "exp")
     (warning,) = found["warnings"]
-    assert re.search(r"ms\.tif: correlates with the PAN by 0\.[0-5]\d only: do both show the same place\?", warning)
+    assert re.search(
+        r"ms\.tif: correlates with the PAN by 0\.[0-5]\d only: do both show the same place\?",
+        warning,
+    )
     assert found["shift"] is None
 
 
@@ -62,12 +65,28 @@ def test_a_pair_that_fits_gets_no_warning(scene_factory: SceneFactory) -> None:
     assert answer("check", scene.pan, scene.ms, "--method", "exp")["warnings"] == []
 
 
-def test_registering_moves_the_ms_to_where_it_belongs(displaced: Scene, scene_factory: SceneFactory, tmp_path: Path) -> None:
-    report = answer("sharpen", displaced.pan, displaced.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register")
+def test_registering_moves_the_ms_to_where_it_belongs(
+    displaced: Scene, scene_factory: SceneFactory, tmp_path: Path
+) -> None:
+    report = answer(
+        "sharpen",
+        displaced.pan,
+        displaced.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--register",
+    )
     assert report["warnings"] == []
     assert np.abs(np.subtract(report["shift"], OFF)).max() < ACCURACY
     fits = scene_factory(size=384)
-    assert answer("sharpen", fits.pan, fits.ms, "-o", tmp_path / "true.tif", "--method", "exp")["shift"] is None
+    assert (
+        answer("sharpen", fits.pan, fits.ms, "-o", tmp_path / "true.tif", "--method", "exp")[
+            "shift"
+        ]
+        is None
+    )
     with rasterio.open(tmp_path / "out.tif") as moved, rasterio.open(tmp_path / "true.tif") as true:
         assert "REGISTRATION" in moved.tags(ns="SSDIFF")
         assert "REGISTRATION" not in true.tags(ns="SSDIFF")
@@ -83,12 +102,20 @@ def test_an_area_of_interest_is_registered_like_the_whole(displaced: Scene, tmp_
     whole = answer("sharpen", *common, tmp_path / "whole.tif")
     cut = answer("sharpen", *common, tmp_path / "cut.tif", f"--bbox={left},{bottom},{right},{top}")
     assert cut["shift"] == whole["shift"]
-    (tmp_path / "aoi.wkt").write_text(f"POLYGON (({left} {top}, {right} {top}, {left} {bottom}, {left} {top}))")
+    (tmp_path / "aoi.wkt").write_text(
+        f"POLYGON (({left} {top}, {right} {top}, {left} {bottom}, {left} {top}))"
+    )
     corner = answer("sharpen", *common, tmp_path / "corner.tif", "--aoi", tmp_path / "aoi.wkt")
     assert corner["shift"] == whole["shift"]
-    with rasterio.open(tmp_path / "whole.tif") as full, rasterio.open(tmp_path / "cut.tif") as piece:
+    with (
+        rasterio.open(tmp_path / "whole.tif") as full,
+        rasterio.open(tmp_path / "cut.tif") as piece,
+    ):
         assert np.array_equal(full.read()[:, 100:180, 100:200], piece.read())
-    with rasterio.open(tmp_path / "whole.tif") as full, rasterio.open(tmp_path / "corner.tif") as piece:
+    with (
+        rasterio.open(tmp_path / "whole.tif") as full,
+        rasterio.open(tmp_path / "corner.tif") as piece,
+    ):
         inside = piece.dataset_mask() > 0
         assert 0.4 < inside.mean() < 0.6
         assert np.array_equal(full.read()[:, 100:180, 100:200][:, inside], piece.read()[:, inside])
@@ -100,11 +127,22 @@ SLOPE_ACCURACY = 0.25
 """PAN pixels from one end of so small a scene to the other, where windows have little leverage."""
 
 
-def test_a_shift_that_grows_over_the_scene_is_followed(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_a_shift_that_grows_over_the_scene_is_followed(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=384)
     with rasterio.open(scene.ms, "r+") as file:
         file.transform = file.transform @ Affine.scale(1, 1 + STRETCH)
-    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--register-local",
+    )
     with rasterio.open(tmp_path / "out.tif") as file:
         assert "REGISTRATION_SURFACE" not in file.tags(ns="SSDIFF")
     # From the wrong place to the right one, (column, row).
@@ -120,14 +158,27 @@ LEFT_OVER = 0.2
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_a_slowly_varying_shift_leaves_little_at_the_corners(seed: int, scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_a_slowly_varying_shift_leaves_little_at_the_corners(
+    seed: int, scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     """From half a PAN pixel at one end to two at the other, down and to the left."""
     scene = scene_factory(size=384, seed=seed)
     grows = 1.5 / 384
     with rasterio.open(scene.pan) as pan, rasterio.open(scene.ms, "r+") as ms:
-        wrong = Affine(1, grows, 0.5, -grows, 1, -0.5)  # PAN (column, row) of the content to where the file says that it is
+        wrong = Affine(
+            1, grows, 0.5, -grows, 1, -0.5
+        )  # PAN (column, row) of the content to where the file says that it is
         ms.transform = pan.transform @ wrong @ ~pan.transform @ ms.transform
-    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--register-local",
+    )
     linear, surface = motion(tmp_path / "out.tif")
     assert surface is None
     for corner in CORNERS:
@@ -152,7 +203,9 @@ def wavy(scene_factory: SceneFactory) -> Scene:
     scene = scene_factory(size=SIDE, margin=5)
     rows, cols = np.mgrid[:SIDE, :SIDE]
     with rasterio.open(scene.pan, "r+") as file:
-        pan = map_coordinates(file.read(1).astype(float), (rows - bent()[0], cols - bent()[1]), order=5, mode="mirror")
+        pan = map_coordinates(
+            file.read(1).astype(float), (rows - bent()[0], cols - bent()[1]), order=5, mode="mirror"
+        )
         file.write(np.clip(np.rint(pan), 1, 65535).astype("uint16"), 1)
     return scene
 
@@ -173,7 +226,9 @@ def left_over(path: Path) -> float:
     """Root mean square of PAN pixels by which the MS of an output of `wavy` is still off."""
     rows, cols = np.mgrid[:SIDE, :SIDE] + 0.5
     from_cols, from_rows = unmoved(*motion(path))(cols, rows)
-    return float(np.sqrt(np.mean((rows - from_rows - bent()[0]) ** 2 + (cols - from_cols - bent()[1]) ** 2)))
+    return float(
+        np.sqrt(np.mean((rows - from_rows - bent()[0]) ** 2 + (cols - from_cols - bent()[1]) ** 2))
+    )
 
 
 def linear_leaves() -> float:
@@ -186,7 +241,16 @@ def linear_leaves() -> float:
 
 
 def test_a_shift_that_changes_as_a_curve_is_followed(wavy: Scene, tmp_path: Path) -> None:
-    answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    answer(
+        "sharpen",
+        wavy.pan,
+        wavy.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--register-local",
+    )
     assert linear_leaves() > 0.8
     assert left_over(tmp_path / "out.tif") < 0.15 * linear_leaves()
     # And the pixels lie where that says: those of the MS left where it is, seen through the bend; most of what is left is that
@@ -195,22 +259,45 @@ def test_a_shift_that_changes_as_a_curve_is_followed(wavy: Scene, tmp_path: Path
     rows, cols = np.mgrid[:SIDE, :SIDE]
     with rasterio.open(tmp_path / "out.tif") as file, rasterio.open(tmp_path / "flat.tif") as flat:
         for found, band in zip(file.read().astype(float), flat.read().astype(float), strict=True):
-            there = map_coordinates(band, (rows - bent()[0], cols - bent()[1]), order=5, mode="mirror")
-            off, unmoved_off = (np.abs(found - other)[16:-16, 16:-16].mean() for other in (there, band))
+            there = map_coordinates(
+                band, (rows - bent()[0], cols - bent()[1]), order=5, mode="mirror"
+            )
+            off, unmoved_off = (
+                np.abs(found - other)[16:-16, 16:-16].mean() for other in (there, band)
+            )
             assert off < 0.35 * unmoved_off
 
 
 def test_an_area_of_interest_is_bent_like_the_whole_and_the_way_back_is_the_inverse_of_the_way_there(
     wavy: Scene, tmp_path: Path
 ) -> None:
-    answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    answer(
+        "sharpen",
+        wavy.pan,
+        wavy.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--register-local",
+    )
     there = motion(tmp_path / "out.tif")
     assert there[1] is not None
     with rasterio.open(wavy.pan) as file:
         left, top = file.transform @ (90, 110)
         right, bottom = file.transform @ (190, 180)
     box = f"--bbox={left},{bottom},{right},{top}"
-    answer("sharpen", wavy.pan, wavy.ms, "-o", tmp_path / "cut.tif", "--method", "exp", "--register-local", box)
+    answer(
+        "sharpen",
+        wavy.pan,
+        wavy.ms,
+        "-o",
+        tmp_path / "cut.tif",
+        "--method",
+        "exp",
+        "--register-local",
+        box,
+    )
     assert motion(tmp_path / "cut.tif") == there
     with rasterio.open(tmp_path / "out.tif") as full, rasterio.open(tmp_path / "cut.tif") as piece:
         assert np.array_equal(full.read()[:, 110:180, 90:190], piece.read())
@@ -218,7 +305,9 @@ def test_an_area_of_interest_is_bent_like_the_whole_and_the_way_back_is_the_inve
     assert np.abs(np.subtract(moved(*there)(*unmoved(*there)(*points)), points)).max() < 1e-6
 
 
-def test_windows_that_contradict_each_other_are_told_from_windows_that_tell_nothing(scene_factory: SceneFactory) -> None:
+def test_windows_that_contradict_each_other_are_told_from_windows_that_tell_nothing(
+    scene_factory: SceneFactory,
+) -> None:
     scene = scene_factory(size=768, margin=8)
     with rasterio.open(scene.ms, "r+") as file:
         true = file.transform
@@ -228,7 +317,9 @@ def test_windows_that_contradict_each_other_are_told_from_windows_that_tell_noth
     with rasterio.open(scene.ms, "r+") as file:
         file.transform = true @ Affine.scale(1, 1 + 20 / 768)
     done = ssdiff("check", scene.pan, scene.ms, "--method", "exp")
-    assert re.search(r"shift +unknown: \d+ windows contradict each other \(spread \d", done.stdout), done.stdout
+    assert re.search(
+        r"shift +unknown: \d+ windows contradict each other \(spread \d", done.stdout
+    ), done.stdout
     assert "--register-local follows" in done.stdout
     line = refusal(ssdiff("check", scene.pan, scene.ms, "--method", "exp", "--register"), 3)
     assert "windows contradict each other" in line
@@ -251,10 +342,24 @@ def test_a_large_shift_is_found(scene_factory: SceneFactory) -> None:
     assert abs(shift["cols"] + 11.2) < 2 * ACCURACY
 
 
-def test_a_scene_that_does_not_tell_its_shift_is_refused(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_a_scene_that_does_not_tell_its_shift_is_refused(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=64)
     with rasterio.open(scene.ms, "r+") as file:
         file.write(np.random.default_rng(0).integers(100, 900, file.read().shape).astype("uint16"))
-    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register"), 3)
+    line = refusal(
+        ssdiff(
+            "sharpen",
+            scene.pan,
+            scene.ms,
+            "-o",
+            tmp_path / "out.tif",
+            "--method",
+            "exp",
+            "--register",
+        ),
+        3,
+    )
     assert "--register finds too little" in line
     assert not (tmp_path / "out.tif").exists()

@@ -28,8 +28,20 @@ def address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     # A process of its own: GDAL waits for the answer while it holds the interpreter.
-    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(scene.pan.parent)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "http.server",
+        "0",
+        "--bind",
+        "127.0.0.1",
+        "--directory",
+        str(scene.pan.parent),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
         assert server.stdout is not None
         told = re.search(r"port (\d+)", server.stdout.readline())
         try:
@@ -40,16 +52,37 @@ def address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             server.kill()
 
 
-def test_a_pair_on_a_web_server_gives_the_pixels_of_the_local_one(scene: Scene, address: str, tmp_path: Path) -> None:
+def test_a_pair_on_a_web_server_gives_the_pixels_of_the_local_one(
+    scene: Scene, address: str, tmp_path: Path
+) -> None:
     model = save_tiny(tmp_path)
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "local.tif", "--model", model)
-    report = answer("sharpen", f"{address}/pan.tif", f"{address}/ms.tif", "-o", tmp_path / "remote.tif", "--model", model)
+    report = answer(
+        "sharpen",
+        f"{address}/pan.tif",
+        f"{address}/ms.tif",
+        "-o",
+        tmp_path / "remote.tif",
+        "--model",
+        model,
+    )
     assert report["warnings"] == []
-    with rasterio.open(tmp_path / "local.tif") as local, rasterio.open(tmp_path / "remote.tif") as remote:
+    with (
+        rasterio.open(tmp_path / "local.tif") as local,
+        rasterio.open(tmp_path / "remote.tif") as remote,
+    ):
         assert np.array_equal(local.read(), remote.read())
         assert remote.tags(ns="SSDIFF")["PAN"] == "pan.tif"
 
 
 def test_what_the_server_does_not_have_is_named(address: str, tmp_path: Path) -> None:
-    done = ssdiff("sharpen", f"{address}/none.tif", f"{address}/ms.tif", "-o", tmp_path / "out.tif", "--method", "exp")
+    done = ssdiff(
+        "sharpen",
+        f"{address}/none.tif",
+        f"{address}/ms.tif",
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+    )
     assert "none.tif" in refusal(done, 3)

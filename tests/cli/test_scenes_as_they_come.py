@@ -45,32 +45,48 @@ def closeness(one: Pixels, other: Pixels, border: int = 24) -> float:
     return float(np.abs(one[inner].astype(float) - other[inner]).mean() / other[inner].mean())
 
 
-def test_every_way_to_name_a_part_gives_the_pixels_of_the_whole(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_every_way_to_name_a_part_gives_the_pixels_of_the_whole(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     whole = sharpened(scene, tmp_path / "whole.tif", "--model", tiny)
     rows, cols = slice(40, 90), slice(30, 101)
     with rasterio.open(scene.pan) as pan:
-        profile = pan.profile | {"width": 71, "height": 50, "transform": pan.transform @ Affine.translation(30, 40)}
+        profile = pan.profile | {
+            "width": 71,
+            "height": 50,
+            "transform": pan.transform @ Affine.translation(30, 40),
+        }
         (left, top), (right, bottom) = pan.transform @ (30, 40), pan.transform @ (101, 90)
     with rasterio.open(tmp_path / "like.tif", "w", **profile) as like:
         like.write(np.ones((1, 50, 71), "uint16"))
     ring = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32631"}}
-    (tmp_path / "aoi.json").write_text(json.dumps({"type": "Polygon", "coordinates": [ring], "crs": crs}))
+    (tmp_path / "aoi.json").write_text(
+        json.dumps({"type": "Polygon", "coordinates": [ring], "crs": crs})
+    )
     ways = {
         "like": ("--like", tmp_path / "like.tif"),
         "aoi": ("--aoi", tmp_path / "aoi.json"),
         "bbox": (f"--bbox={left},{bottom},{right},{top}",),
     }
     for name, way in ways.items():
-        assert np.array_equal(sharpened(scene, tmp_path / f"{name}.out.tif", "--model", tiny, *way), whole[:, rows, cols]), name
+        assert np.array_equal(
+            sharpened(scene, tmp_path / f"{name}.out.tif", "--model", tiny, *way),
+            whole[:, rows, cols],
+        ), name
 
 
-def test_an_ms_with_ground_control_points_only_is_placed_by_them(scene: Scene, tmp_path: Path) -> None:
+def test_an_ms_with_ground_control_points_only_is_placed_by_them(
+    scene: Scene, tmp_path: Path
+) -> None:
     expected = sharpened(scene, tmp_path / "affine.tif", "--method", "exp")
     with rasterio.open(scene.ms) as file:
         data, profile, place = file.read(), file.profile, file.transform
     ends = [(row, col) for row in (0, file.height) for col in (0, file.width)]
-    gcps = [GroundControlPoint(row=row, col=col, x=(place @ (col, row))[0], y=(place @ (col, row))[1]) for row, col in ends]
+    gcps = [
+        GroundControlPoint(row=row, col=col, x=(place @ (col, row))[0], y=(place @ (col, row))[1])
+        for row, col in ends
+    ]
     del profile["transform"]
     with rasterio.open(scene.ms, "w", **(profile | {"gcps": gcps})) as file:
         file.write(data)
@@ -78,14 +94,25 @@ def test_an_ms_with_ground_control_points_only_is_placed_by_them(scene: Scene, t
     assert closeness(sharpened(scene, tmp_path / "gcps.tif", "--method", "exp"), expected) < 0.01
 
 
-def test_an_ms_in_another_crs_lands_where_it_belongs(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_an_ms_in_another_crs_lands_where_it_belongs(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=256, margin=12)
     expected = sharpened(scene, tmp_path / "same.tif", "--method", "exp")
     with rasterio.open(scene.ms) as file:
         left, bottom, right, top = transform_bounds(file.crs, "EPSG:32632", *file.bounds)
         pixel = file.res[0]
-        width, height, turned = int((right - left) / pixel), int((top - bottom) / pixel), Affine(pixel, 0, left, 0, -pixel, top)
-        profile = file.profile | {"crs": "EPSG:32632", "transform": turned, "width": width, "height": height}
+        width, height, turned = (
+            int((right - left) / pixel),
+            int((top - bottom) / pixel),
+            Affine(pixel, 0, left, 0, -pixel, top),
+        )
+        profile = file.profile | {
+            "crs": "EPSG:32632",
+            "transform": turned,
+            "width": width,
+            "height": height,
+        }
         warped = np.zeros((file.count, height, width), "float32")
         reproject(
             file.read().astype("float32"), warped, src_transform=file.transform, src_crs=file.crs, dst_transform=turned,
@@ -100,7 +127,9 @@ def test_an_ms_in_another_crs_lands_where_it_belongs(scene_factory: SceneFactory
     assert closeness(sharpened(scene, tmp_path / "warped.tif", "--method", "exp"), expected) < 0.03
 
 
-def test_a_ratio_of_4_015_is_followed_over_the_scene(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_a_ratio_of_4_015_is_followed_over_the_scene(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=256)
     with rasterio.open(scene.ms, "r+") as file:
         file.transform = file.transform @ Affine.scale(4.015 / 4)
@@ -108,18 +137,32 @@ def test_a_ratio_of_4_015_is_followed_over_the_scene(scene_factory: SceneFactory
     assert found["measured_ratio"] == pytest.approx([4.015, 4.015], abs=1e-6)
     assert found["ratio"] == 4
     # Its true pixels are 4 wide, so that the content drifts away from where the file says that it is: by 0.9 of a pixel at the far end.
-    local = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "exp", "--register-local")
+    local = answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+        "--register-local",
+    )
     assert local["warnings"] == []
 
 
 def test_cmyk_inks_are_four_spectral_bands(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / RAW / "dgif-1-cmyk"
     common = ("--method", "exp", "--assume-same-crs")
-    assert "--assume-same-crs" in refusal(ssdiff("check", folder / "Pan1.tif", folder / "MS1.tif", *common[:2]), 3)
+    assert "--assume-same-crs" in refusal(
+        ssdiff("check", folder / "Pan1.tif", folder / "MS1.tif", *common[:2]), 3
+    )
     box = answer("check", folder / "Pan1.tif", folder / "MS1.tif", *common)
     assert len(box["ms"]["bands"]) == 4
     answer("sharpen", folder / "Pan1.tif", folder / "MS1.tif", "-o", tmp_path / "out.tif", *common)
-    with rasterio.open(tmp_path / "out.tif") as file, rasterio.open(shared_data / "worldview2/dgif-1/ms.tif") as plain:
+    with (
+        rasterio.open(tmp_path / "out.tif") as file,
+        rasterio.open(shared_data / "worldview2/dgif-1/ms.tif") as plain,
+    ):
         assert (file.count, file.dtypes[0]) == (4, "uint8")
         # The raw file runs red, green, blue, nir, the plain one blue, green, red, nir; interpolation keeps means.
         means = file.read().mean((1, 2))[[2, 1, 0, 3]]
@@ -133,14 +176,25 @@ def test_landsats_pixel_centres_coincide(shared_data: Path, tmp_path: Path) -> N
     assert found["grid_phase"] == pytest.approx([0.5, 0.5])
     # Clouds lie elsewhere in the two bands, the ground does not: no shift that most windows agree on.
     assert found["warnings"] == []
-    report = answer("sharpen", folder / "l8_B8.tif", folder / "l8_B4.tif", "-o", tmp_path / "out.tif", "--method", "exp")
+    report = answer(
+        "sharpen",
+        folder / "l8_B8.tif",
+        folder / "l8_B4.tif",
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "exp",
+    )
     assert (report["width"], report["height"]) == (found["pan"]["width"], found["pan"]["height"])
 
 
 def test_fill_that_no_tag_tells_of_is_told_by_an_option(shared_data: Path) -> None:
     folder = shared_data / RAW / "sn6-rotterdam"
     pair = (folder / "pan1.tif", folder / "ms1.tif", "--method", "exp")
-    assert answer("check", *pair, "--src-nodata", "0")["nodata_share"] >= answer("check", *pair)["nodata_share"]
+    assert (
+        answer("check", *pair, "--src-nodata", "0")["nodata_share"]
+        >= answer("check", *pair)["nodata_share"]
+    )
 
 
 def test_control_points_of_another_image_are_refused(shared_data: Path) -> None:

@@ -31,7 +31,12 @@ def test_the_output_lies_on_the_pans_grid_with_the_mss_radiometry(run: Run, scen
         assert out.descriptions == ms.descriptions == ("blue", "green", "red", "nir")
         assert out.profile["compress"] == "deflate"
         tags = out.tags(ns="SSDIFF")
-        assert (tags["MODEL"], tags["METHOD"], tags["PAN"], tags["STEPS"]) == ("tiny", "ssdiff", "pan.tif", "1")
+        assert (tags["MODEL"], tags["METHOD"], tags["PAN"], tags["STEPS"]) == (
+            "tiny",
+            "ssdiff",
+            "pan.tif",
+            "1",
+        )
         assert not any(str(scene.pan.parent) in value for value in tags.values())
         means = out.read().mean((1, 2)), ms.read().mean((1, 2))
     assert np.allclose(*means, rtol=0.3)
@@ -63,12 +68,16 @@ def test_json_is_one_object_with_stable_keys(run: Run, scene: Scene, tmp_path: P
     }  # fmt: skip
     assert expected.items() <= record.items()
     assert record["seconds"] > 0
-    assert record["megapixels_per_second"] == pytest.approx(96**2 / 1e6 / record["seconds"], rel=0.01)
+    assert record["megapixels_per_second"] == pytest.approx(
+        96**2 / 1e6 / record["seconds"], rel=0.01
+    )
     assert record["peak_memory_bytes"] > 50 * 2**20
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
-def test_arrays_in_memory_give_the_commands_pixels(run: Run, scene_factory: SceneFactory, tiny: Path, dtype: str) -> None:
+def test_arrays_in_memory_give_the_commands_pixels(
+    run: Run, scene_factory: SceneFactory, tiny: Path, dtype: str
+) -> None:
     scene = scene_factory(size=96, dtype=dtype, **ALIGNED)
     pan, ms = pixels(scene.pan)[0], pixels(scene.ms)
     assert np.array_equal(pixels(done(run(scene))), sharpen_arrays(pan, ms, load_checkpoint(tiny)))
@@ -100,10 +109,18 @@ def test_invalid_pixels_and_no_others_are_nodata(run: Run, scene_factory: SceneF
 
 def test_steps_samplers_seeds_and_tiles_count(run: Run, scene: Scene) -> None:
     base = pixels(done(run(scene)))
-    options = [("--steps", "3"), ("--steps", "3", "--sampler", "dpmpp"), ("--seed", "1"), ("--tile", "24"), ("--samples", "2")]
+    options = [
+        ("--steps", "3"),
+        ("--steps", "3", "--sampler", "dpmpp"),
+        ("--seed", "1"),
+        ("--tile", "24"),
+        ("--samples", "2"),
+    ]
     images = [base, *(pixels(done(run(scene, *option, "--overwrite"))) for option in options)]
     assert len({image.tobytes() for image in images}) == len(images)
-    assert np.array_equal(pixels(done(run(scene, "--seed", "0", "--steps", "1", "--overwrite"))), base)
+    assert np.array_equal(
+        pixels(done(run(scene, "--seed", "0", "--steps", "1", "--overwrite"))), base
+    )
 
 
 def test_uncertainty_is_the_spread_of_the_samples(run: Run, scene: Scene, tmp_path: Path) -> None:
@@ -148,10 +165,17 @@ def test_bands_are_chosen_and_ordered(run: Run, scene: Scene) -> None:
     assert "1 to 4" in refused(run(scene, "--bidx", "5", "--overwrite"), 3)
 
 
-def test_a_dry_run_tells_the_plan_and_writes_nothing(run: Run, scene: Scene, tmp_path: Path) -> None:
+def test_a_dry_run_tells_the_plan_and_writes_nothing(
+    run: Run, scene: Scene, tmp_path: Path
+) -> None:
     result = run(scene, "--dry-run", "--json")
     record = json.loads(result.stdout)
-    assert (record["width"], record["height"], record["tiles"], record["model"]) == (96, 96, 4, "tiny")
+    assert (record["width"], record["height"], record["tiles"], record["model"]) == (
+        96,
+        96,
+        4,
+        "tiny",
+    )
     assert record["uncompressed_bytes"] == 96 * 96 * 4 * 2
     assert "width: 96" in run(scene, "--dry-run").stdout.splitlines()
     assert list(tmp_path.glob("out*")) == []
@@ -163,9 +187,14 @@ def test_interpolation_needs_no_model(run: Run, scene: Scene) -> None:
     truth, out = scene.pair.truth.astype(float), pixels(record["output"]).astype(float)
     assert out.shape == truth.shape
     # In place: shifted by a pixel it is further from the truth.
-    inner, moved = (slice(None), slice(8, -8), slice(8, -8)), (slice(None), slice(9, -7), slice(8, -8))
+    inner, moved = (
+        (slice(None), slice(8, -8), slice(8, -8)),
+        (slice(None), slice(9, -7), slice(8, -8)),
+    )
     assert np.abs(out[inner] - truth[inner]).mean() < np.abs(out[moved] - truth[inner]).mean()
-    assert "leave --model out" in refused(run(scene, "--method", "exp", "--model", "tiny", "--overwrite"), 2)
+    assert "leave --model out" in refused(
+        run(scene, "--method", "exp", "--model", "tiny", "--overwrite"), 2
+    )
 
 
 def test_an_unknown_method_lists_the_known_ones(run: Run, scene: Scene) -> None:
@@ -187,7 +216,9 @@ def test_the_model_is_chosen_for_the_scene(shelf: None, run: Run, scene: Scene) 
     assert json.loads(run(scene, "--json", model="").stdout)["model"] == "tiny"
 
 
-def test_a_scene_that_no_model_serves_is_told_what_would(shelf: None, run: Run, scene_factory: SceneFactory) -> None:
+def test_a_scene_that_no_model_serves_is_told_what_would(
+    shelf: None, run: Run, scene_factory: SceneFactory
+) -> None:
     line = refused(run(scene_factory(size=64, ratio=2), model=""), 4)
     assert "ratio 2" in line
     assert "tiny (4 bands, ratio 4)" in line

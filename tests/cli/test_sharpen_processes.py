@@ -20,16 +20,31 @@ def scene(scene_factory: SceneFactory) -> Scene:
     return scene_factory(size=96)
 
 
-def start(scene: Scene, output: Path, *options: str | Path, limit: int | None = None) -> "subprocess.Popen[str]":
+def start(
+    scene: Scene, output: Path, *options: str | Path, limit: int | None = None
+) -> "subprocess.Popen[str]":
     """Starts the command as a process of its own."""
-    command = [sys.executable, "-m", "ssdiff_cli", "sharpen", scene.pan, scene.ms, "-o", output, "-j", "1", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "ssdiff_cli",
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        output,
+        "-j",
+        "1",
+        *options,
+    ]
     root = Path(__file__).parents[2]
     return subprocess.Popen(
         [str(part) for part in command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'models'}", "OMP_NUM_THREADS": "1"},
+        env=os.environ
+        | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'models'}", "OMP_NUM_THREADS": "1"},
         preexec_fn=partial(_prepare, limit),  # noqa: PLW1509
     )
 
@@ -56,7 +71,11 @@ def test_a_full_disk(scene: Scene, tiny: Path, tmp_path: Path) -> None:
 def test_an_interrupted_run(scene: Scene, tiny: Path, tmp_path: Path) -> None:
     process = start(scene, tmp_path / "out.tif", "--model", tiny, "--steps", "1000")
     deadline = time.monotonic() + 120
-    while not (tmp_path / "out.tif.part").exists() and process.poll() is None and time.monotonic() < deadline:
+    while (
+        not (tmp_path / "out.tif.part").exists()
+        and process.poll() is None
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     # The tiles at work have 1000 steps before them.

@@ -69,7 +69,9 @@ def test_no_overlap(run: Run, scene: Scene, tmp_path: Path) -> None:
 
 
 def test_a_crs_of_no_box(run: Run, scene: Scene, tmp_path: Path) -> None:
-    assert "--bbox-crs EPSG:4326 says what --bbox or --aoi is in" in refused(run(scene, "--bbox-crs", "EPSG:4326"), 2)
+    assert "--bbox-crs EPSG:4326 says what --bbox or --aoi is in" in refused(
+        run(scene, "--bbox-crs", "EPSG:4326"), 2
+    )
     assert nothing_left(tmp_path)
 
 
@@ -82,7 +84,9 @@ def test_a_ratio_out_of_reach(run: Run, scene_factory: SceneFactory, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["missing", "text", "truncated", "foreign"])
-def test_a_model_that_is_none(run: Run, scene: Scene, tiny: Path, tmp_path: Path, kind: str) -> None:
+def test_a_model_that_is_none(
+    run: Run, scene: Scene, tiny: Path, tmp_path: Path, kind: str
+) -> None:
     path = tmp_path / "broken.safetensors"
     if kind == "foreign":
         torch.save({"weight": torch.zeros(3)}, path)
@@ -134,7 +138,9 @@ def test_folders_that_cannot_be_written(run: Run, scene: Scene, tmp_path: Path) 
     ],
     ids=str,
 )
-def test_options_that_cannot_be_used(run: Run, scene: Scene, tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+def test_options_that_cannot_be_used(
+    run: Run, scene: Scene, tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
     assert told in refused(run(scene, *options), 2)
     assert nothing_left(tmp_path)
 
@@ -153,12 +159,18 @@ def test_a_network_whose_output_is_not_finite(scene: Scene, tmp_path: Path) -> N
     weights["head.0.weight"].mul_(1e10)
     broken.load_state_dict(weights)
     path = save_tiny(tmp_path, network=broken)
-    line = refusal(ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", path), 4)
+    line = refusal(
+        ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", path), 4
+    )
     assert "is not finite" in line
     assert not list(tmp_path.glob("out*"))
 
 
 @pytest.mark.parametrize("option", ["--steps", "--samples", "--tile", "--overlap"])
-def test_a_classical_method_has_none_of_the_networks_options(scene: Scene, tmp_path: Path, option: str) -> None:
-    done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "gsa", option, 2)
+def test_a_classical_method_has_none_of_the_networks_options(
+    scene: Scene, tmp_path: Path, option: str
+) -> None:
+    done = ssdiff(
+        "sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "gsa", option, 2
+    )
     assert option in refusal(done, 2)

@@ -55,7 +55,12 @@ def test_bands_are_named_and_coloured(folder: Path) -> None:
     for name in ("ms.tif", "truth.tif"):
         with rasterio.open(folder / name) as file:
             assert file.descriptions == ("blue", "green", "red", "nir")
-            assert [colour.name for colour in file.colorinterp] == ["blue", "green", "red", "undefined"]
+            assert [colour.name for colour in file.colorinterp] == [
+                "blue",
+                "green",
+                "red",
+                "undefined",
+            ]
     with rasterio.open(folder / "pan.tif") as file:
         assert [colour.name for colour in file.colorinterp] == ["gray"]
 
@@ -88,7 +93,10 @@ def test_honouring_both_transforms_registers_the_pair(folder: Path) -> None:
         scores = {}
         for shift in (-4.0, -2.0, 0.0, 2.0, 4.0):
             rows = np.arange(3, 35)
-            y, x = ms.transform.f + ms.transform.e * (rows + 0.5), ms.transform.c + ms.transform.a * (rows + 0.5)
+            y, x = (
+                ms.transform.f + ms.transform.e * (rows + 0.5),
+                ms.transform.c + ms.transform.a * (rows + 0.5),
+            )
             down = averaging((y - truth.transform.f) / truth.transform.e - 0.5 + shift)
             right = averaging((x - truth.transform.c) / truth.transform.a - 0.5 + shift)
             degraded = down @ fine @ right.T
@@ -102,7 +110,10 @@ def test_the_same_options_give_the_same_bytes_and_another_seed_other_ones(tmp_pa
     for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
         assert run_small(tmp_path / name, "--seed", seed).exit_code == 0
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
-    assert all(one != other for one, other in zip(digests(tmp_path / "a"), digests(tmp_path / "c"), strict=True))
+    assert all(
+        one != other
+        for one, other in zip(digests(tmp_path / "a"), digests(tmp_path / "c"), strict=True)
+    )
 
 
 @pytest.mark.parametrize(("sensor", "ratio"), [("WorldView-3", 4), ("gf2", 4), ("landsat8", 2)])
@@ -137,7 +148,9 @@ def test_existing_files_are_kept_unless_overwrite_is_given(tmp_path: Path) -> No
         (("--seed", "-1"), "--seed"),
     ],
 )
-def test_what_cannot_be_made_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...], named: str) -> None:
+def test_what_cannot_be_made_is_refused_in_one_line(
+    tmp_path: Path, words: tuple[str, ...], named: str
+) -> None:
     done = run(tmp_path / "scene", *words)
     assert (done.exit_code, done.stdout) == (2, "")
     assert named in done.stderr

@@ -30,12 +30,14 @@ def scene(scene_factory: SceneFactory) -> Scene:
     return scene_factory(size=64)
 
 
-def pixels(path: Path) -> Any:  # noqa: ANN401 - a NumPy array
+def pixels(path: Path) -> Any:
     with rasterio.open(path) as file:
         return file.read()
 
 
-def test_what_check_prints_gives_the_same_pixels_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_what_check_prints_gives_the_same_pixels_back(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     found = answer("check", scene.pan, scene.ms, "--model", tiny)
     whole, bare = tmp_path / "check.json", tmp_path / "stats.json"
     whole.write_text(json.dumps(found))
@@ -53,7 +55,17 @@ def test_other_statistics_count_and_are_recorded(scene: Scene, tiny: Path, tmp_p
     stats = tmp_path / "stats.json"
     stats.write_text(json.dumps(statistics))
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "own.tif", "--model", tiny)
-    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "other.tif", "--model", tiny, "--stats", stats)
+    answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "other.tif",
+        "--model",
+        tiny,
+        "--stats",
+        stats,
+    )
     assert not np.array_equal(pixels(tmp_path / "own.tif"), pixels(tmp_path / "other.tif"))
     with rasterio.open(tmp_path / "other.tif") as file:
         means = file.tags(ns="SSDIFF")["MS_MEANS"].split(",")
@@ -66,21 +78,49 @@ def test_other_statistics_count_and_are_recorded(scene: Scene, tiny: Path, tmp_p
         ("{", "not a file of scene statistics"),
         ("[]", "a JSON list instead of an object"),
         ('{"pan": {"mean": 1}, "ms": []}', "not a file of scene statistics"),
-        ('{"pan": {"mean": NaN, "std": 1, "minimum": 0, "maximum": 2}, "ms": []}', "no statistics of a band"),
-        ('{"pan": {"mean": 1, "std": 1, "minimum": 0, "maximum": 2}, "ms": []}', "statistics of 0 MS bands, the scene has 4"),
+        (
+            '{"pan": {"mean": NaN, "std": 1, "minimum": 0, "maximum": 2}, "ms": []}',
+            "no statistics of a band",
+        ),
+        (
+            '{"pan": {"mean": 1, "std": 1, "minimum": 0, "maximum": 2}, "ms": []}',
+            "statistics of 0 MS bands, the scene has 4",
+        ),
     ],
 )
-def test_a_file_that_holds_no_statistics_is_refused(scene: Scene, tiny: Path, tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_holds_no_statistics_is_refused(
+    scene: Scene, tiny: Path, tmp_path: Path, text: str, said: str
+) -> None:
     stats = tmp_path / "stats.json"
     stats.write_text(text)
-    done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", tiny, "--stats", stats)
+    done = ssdiff(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--model",
+        tiny,
+        "--stats",
+        stats,
+    )
     line = refusal(done, 3)
     assert str(stats) in line
     assert said in line
 
 
 def test_statistics_are_refused_where_they_count_for_nothing(scene: Scene, tmp_path: Path) -> None:
-    words = ("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--method", "gsa", "--stats", tmp_path / "any.json")
+    words = (
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "out.tif",
+        "--method",
+        "gsa",
+        "--stats",
+        tmp_path / "any.json",
+    )
     assert "--method gsa has no use for --stats" in refusal(ssdiff(*words), 2)
 
 
@@ -91,11 +131,15 @@ def flattened(scene: Scene) -> None:
             file.write(file.read() + np.uint16(40000))
 
 
-def test_a_scene_far_from_training_is_a_warning_with_both_numbers(scene: Scene, tmp_path: Path) -> None:
+def test_a_scene_far_from_training_is_a_warning_with_both_numbers(
+    scene: Scene, tmp_path: Path
+) -> None:
     model = save_tiny(tmp_path, metadata={"name": "careful", "radiometry": KNOWN})
     assert answer("check", scene.pan, scene.ms, "--model", model)["warnings"] == []
     flattened(scene)
-    warnings = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", model)["warnings"]
+    warnings = answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", model)[
+        "warnings"
+    ]
     (band,) = [warning for warning in warnings if "MS band 4" in warning]
     contrast = answer("check", scene.pan, scene.ms, "--model", model)["statistics"]["ms"][3]
     assert "careful" in band
@@ -112,21 +156,28 @@ def band(mean: float, std: float) -> BandStatistics:
     return BandStatistics(mean=mean, std=std, minimum=0, maximum=4 * mean)
 
 
-def sentences(statistics: SceneStatistics, correlation: float | None = 0.9, **changes: Any) -> list[str]:  # noqa: ANN401
+def sentences(
+    statistics: SceneStatistics, correlation: float | None = 0.9, **changes: Any
+) -> list[str]:
     metadata = {"radiometry": KNOWN | changes.pop("known", {})}
     return list(unfamiliar(statistics, correlation, metadata, **changes))
 
 
 def test_units_do_not_count() -> None:
     for unit in (0.001, 1, 1000):
-        assert sentences(SceneStatistics(pan=band(unit, 0.3 * unit), ms=(band(unit, 0.3 * unit),) * 4)) == []
+        assert (
+            sentences(SceneStatistics(pan=band(unit, 0.3 * unit), ms=(band(unit, 0.3 * unit),) * 4))
+            == []
+        )
 
 
 def test_other_bands_than_the_models_are_compared_with_all_of_its_ranges() -> None:
     known = {"contrast": [[0.1, 0.2], [0.5, 0.9]]}
     eight = SceneStatistics(pan=band(1, 0.3), ms=(band(1, 0.3),) * 8)
     assert sentences(eight, known=known) == []
-    assert len(sentences(SceneStatistics(pan=band(1, 0.3), ms=(band(1, 0.3),) * 2), known=known)) == 1
+    assert (
+        len(sentences(SceneStatistics(pan=band(1, 0.3), ms=(band(1, 0.3),) * 2), known=known)) == 1
+    )
 
 
 def test_a_pan_that_the_bands_do_not_explain() -> None:
@@ -164,20 +215,50 @@ def test_the_prior_is_part_of_the_statistics(scene: Scene, tmp_path: Path) -> No
     untrained = save_tiny(tmp_path, network=network, prior="bt-h")
     options: list[str | Path] = ["--model", untrained, "--dtype", "float32"]
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", *options)
-    answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "bt-h.tif", "--method", "bt-h", "--dtype", "float32")
+    answer(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "bt-h.tif",
+        "--method",
+        "bt-h",
+        "--dtype",
+        "float32",
+    )
     fused, classical = pixels(tmp_path / "out.tif"), pixels(tmp_path / "bt-h.tif")
     np.testing.assert_allclose(fused, classical, rtol=2e-3)
 
-    (tmp_path / "check.json").write_text(json.dumps(answer("check", scene.pan, scene.ms, "--model", untrained)))
+    (tmp_path / "check.json").write_text(
+        json.dumps(answer("check", scene.pan, scene.ms, "--model", untrained))
+    )
     bright = json.loads((tmp_path / "check.json").read_text())["statistics"]
     bright["prior"]["haze"] = [0.0] * 4
     (tmp_path / "other.json").write_text(json.dumps(bright))
     for name in ("check", "other"):
-        answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / f"{name}.tif", *options, "--stats", tmp_path / f"{name}.json")
+        answer(
+            "sharpen",
+            scene.pan,
+            scene.ms,
+            "-o",
+            tmp_path / f"{name}.tif",
+            *options,
+            "--stats",
+            tmp_path / f"{name}.json",
+        )
     assert np.array_equal(pixels(tmp_path / "check.tif"), fused)
     assert not np.allclose(pixels(tmp_path / "other.tif"), fused, rtol=1e-3)
 
     bright["prior"]["intensity"] = [1.0]
     (tmp_path / "bad.json").write_text(json.dumps(bright))
-    done = ssdiff("sharpen", scene.pan, scene.ms, "-o", tmp_path / "x.tif", *options, "--stats", tmp_path / "bad.json")
+    done = ssdiff(
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        tmp_path / "x.tif",
+        *options,
+        "--stats",
+        tmp_path / "bad.json",
+    )
     assert "statistics" in refusal(done, 3)

@@ -23,7 +23,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data: Path) -> Path:
     output = data / "model.safetensors"
-    done = ssdiff("train", data / "train_qb.h5", data / "valid_qb.h5", "-o", output, "--steps", 2, *TINY)
+    done = ssdiff(
+        "train", data / "train_qb.h5", data / "valid_qb.h5", "-o", output, "--steps", 2, *TINY
+    )
     assert done.exit_code == 0, done.output
     return output
 
@@ -33,7 +35,10 @@ def refused(code: int, *words: str | Path | float) -> str:
 
 
 def kept(output: Path) -> list[bytes]:
-    return [output.with_suffix(suffix).read_bytes() for suffix in (".safetensors", ".last.safetensors", ".state")]
+    return [
+        output.with_suffix(suffix).read_bytes()
+        for suffix in (".safetensors", ".last.safetensors", ".state")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +67,9 @@ def test_settings_that_are_none(tmp_path: Path, setting: str, line: str) -> None
 
 def test_a_network_of_one_branch_has_no_turns_to_take(tmp_path: Path) -> None:
     alone = ("--set", "network.variant=spectral", "--set", "training.lbaf_steps=2")
-    assert "has one branch, L-BAF trains two in turns" in refused(2, tmp_path, "-o", tmp_path / "m.safetensors", *alone)
+    assert "has one branch, L-BAF trains two in turns" in refused(
+        2, tmp_path, "-o", tmp_path / "m.safetensors", *alone
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -91,7 +98,9 @@ def test_sources_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
     assert "no validation data: name some with --valid" in refused(3, train, *output)
     assert "nothing for training" in refused(3, valid, *output)
     assert "nothing for training" in refused(3, train, valid, *output, "--without", "QuickBird")
-    assert "no training data with the bands red,swir1" in refused(2, train, valid, *output, "--bands", "red,swir1")
+    assert "no training data with the bands red,swir1" in refused(
+        2, train, valid, *output, "--bands", "red,swir1"
+    )
     assert "there is no folder" in refused(2, train, valid, "-o", tmp_path / "no" / "m.safetensors")
     assert "ends in .safetensors" in refused(2, train, valid, "-o", tmp_path / "m.pt")
     assert "no such cache" in refused(3, "--cache", tmp_path / "no.cache", *output)
@@ -106,13 +115,20 @@ def test_patch_files_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
     assert "gf2 has at most 1023: name its sensor" in refused(3, bright, valid, *output)
     with h5py.File(tmp_path / "train_wv3.h5", "w") as file:
         file["gt"] = [1.0]
-    assert "has no ms or I_MS_LR (it holds gt)" in refused(3, tmp_path / "train_wv3.h5", valid, *output)
+    assert "has no ms or I_MS_LR (it holds gt)" in refused(
+        3, tmp_path / "train_wv3.h5", valid, *output
+    )
     with h5py.File(unnamed, "r+") as file:
         del file["gt"]
-    assert "has no gt: full-resolution images have no truth" in refused(3, f"{unnamed}@qb", valid, *output)
+    assert "has no gt: full-resolution images have no truth" in refused(
+        3, f"{unnamed}@qb", valid, *output
+    )
     eight = patch_file(tmp_path / "train_wv2.h5", 1, sensor="wv2", bands=8)
     told = refused(2, data / "train_qb.h5", eight, valid, *output)
-    assert "the training data differ: choose with --bands among blue,green,red,nir (1); coastal,blue" in told
+    assert (
+        "the training data differ: choose with --bands among blue,green,red,nir (1); coastal,blue"
+        in told
+    )
 
 
 def test_pairs_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
@@ -120,12 +136,21 @@ def test_pairs_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
     pan, ms = pair(tmp_path / "far", shift=8.0)
     told = refused(3, f"{pan},{ms}", valid, *output)
     assert "columns (PAN pixels) apart, over 3: register them first" in told
-    (other, _), (_, near) = pair(tmp_path / "other", side=256, seed=7), pair(tmp_path / "near", side=256)
-    assert "where they fit best, under 0.3: do they show the same place?" in refused(3, f"{other},{near}", valid, *output)
+    (other, _), (_, near) = (
+        pair(tmp_path / "other", side=256, seed=7),
+        pair(tmp_path / "near", side=256),
+    )
+    assert "where they fit best, under 0.3: do they show the same place?" in refused(
+        3, f"{other},{near}", valid, *output
+    )
     assert "a pair is a PAN and an MS" in refused(2, f"{pan},{ms},{ms}", valid, *output)
-    assert "has 4 bands, a PAN has one: name the PAN first" in refused(3, f"{ms},{pan}", valid, *output)
+    assert "has 4 bands, a PAN has one: name the PAN first" in refused(
+        3, f"{ms},{pan}", valid, *output
+    )
     apart, _ = pair(tmp_path / "small", side=32)
-    assert "less than 16 MS pixels of ground in common" in refused(3, f"{apart},{ms}", valid, *output)
+    assert "less than 16 MS pixels of ground in common" in refused(
+        3, f"{apart},{ms}", valid, *output
+    )
     few = index_folder(tmp_path / "few", bands=["blue", "green"])
     assert "no training data with the bands red" in refused(2, few, *output, "--bands", "red")
     strange = index_folder(tmp_path / "strange", sensor="Sputnik")
@@ -134,7 +159,9 @@ def test_pairs_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
 
 def test_patches_larger_than_images(trained: Path, tmp_path: Path) -> None:
     cache = trained.with_suffix(".cache")
-    told = refusal(ssdiff("train", "--cache", cache, "-o", tmp_path / "m.safetensors", *TINY, "--patch", 64), 3)
+    told = refusal(
+        ssdiff("train", "--cache", cache, "-o", tmp_path / "m.safetensors", *TINY, "--patch", 64), 3
+    )
     assert "no training scene has room for a patch of 64 pixels; the largest has 32 x 32" in told
     assert not list(tmp_path.iterdir())
 
@@ -169,7 +196,9 @@ def test_no_space(data: Path, trained: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     before = kept(trained)
     with file_size_limit(200_000):
-        done = ssdiff("train", "--cache", trained.with_suffix(".cache"), "-o", trained, "--steps", 3, *TINY)
+        done = ssdiff(
+            "train", "--cache", trained.with_suffix(".cache"), "-o", trained, "--steps", 3, *TINY
+        )
     assert done.exit_code == 5, done.output
     assert kept(trained) == before
     assert not list(trained.parent.glob("*.part"))
@@ -190,7 +219,12 @@ def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
     assert again.rows == [row(1), row(2, ergas=1.5)]
     again.add(row(3, loss=0.5))
     again.flush()
-    assert path.read_text().splitlines() == [",".join(COLUMNS), "1,1.0,0.1,2.0,,,", "2,1.0,0.1,2.0,,1.5,", "3,0.5,0.1,2.0,,,"]
+    assert path.read_text().splitlines() == [
+        ",".join(COLUMNS),
+        "1,1.0,0.1,2.0,,,",
+        "2,1.0,0.1,2.0,,1.5,",
+        "3,0.5,0.1,2.0,,,",
+    ]
 
 
 def test_a_loss_that_runs_away_stops_the_training() -> None:
@@ -201,7 +235,9 @@ def test_a_loss_that_runs_away_stops_the_training() -> None:
         watch.look(20, 500.0)
 
 
-def test_curves_need_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_curves_need_matplotlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with caplog.at_level("INFO", logger="ssdiff_cli"):
         draw_curves(tmp_path / "m.png", [row(1)])

@@ -38,7 +38,7 @@ def quiet(done: int, total: int, pixels: int) -> None:
 def broken_off(made: SharpenJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs until the uncertainty has its name and the output is about to get its own."""
 
-    def place(part: Path, output: str, **options: Any) -> None:  # noqa: ANN401
+    def place(part: Path, output: str, **options: Any) -> None:
         if output == made.output:
             raise KeyboardInterrupt
         place_output(part, output, **options)
@@ -72,7 +72,9 @@ def test_a_run_that_ends_between_the_two_names_continues(
     ]
 
 
-def test_an_uncertainty_of_another_run_stays(scene: Scene, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_uncertainty_of_another_run_stays(
+    scene: Scene, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = job(scene, tiny, tmp_path / "out.tif")
     broken_off(made, monkeypatch)
     assert made.uncertainty is not None
@@ -82,7 +84,9 @@ def test_an_uncertainty_of_another_run_stays(scene: Scene, tiny: Path, tmp_path:
     assert Path(made.uncertainty).read_bytes() == scene.pan.read_bytes()
 
 
-def test_a_deviation_takes_the_scale_and_not_the_offset(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_a_deviation_takes_the_scale_and_not_the_offset(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     with rasterio.open(scene.ms, "r+") as file:
         file.scales, file.offsets = (1e-4,) * file.count, (-0.01,) * file.count
     made = job(scene, tiny, tmp_path / "out.tif")
@@ -95,15 +99,36 @@ def test_a_deviation_takes_the_scale_and_not_the_offset(scene: Scene, tiny: Path
         assert np.nanmin(file.read()) >= 0
 
 
-def test_one_file_cannot_be_both_whatever_its_spelling(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_one_file_cannot_be_both_whatever_its_spelling(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "out.tif"
     again = tmp_path / "scenes" / ".." / "out.tif"
-    words = ("sharpen", scene.pan, scene.ms, "-o", output, "--model", tiny, "--samples", 2, "--uncertainty", again)
+    words = (
+        "sharpen",
+        scene.pan,
+        scene.ms,
+        "-o",
+        output,
+        "--model",
+        tiny,
+        "--samples",
+        2,
+        "--uncertainty",
+        again,
+    )
     assert "both the output and its uncertainty" in refusal(ssdiff(*words), 2)
 
 
-@pytest.mark.parametrize("option", [("--steps", 3), ("--samples", 3), ("--tile", 64), ("--stats", "any.json")])
-def test_check_refuses_what_sharpen_refuses(option: tuple[str, object], scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "option", [("--steps", 3), ("--samples", 3), ("--tile", 64), ("--stats", "any.json")]
+)
+def test_check_refuses_what_sharpen_refuses(
+    option: tuple[str, object], scene: Scene, tmp_path: Path
+) -> None:
     words = [str(word) for word in (scene.pan, scene.ms, "--method", "gsa", *option)]
-    lines = [refusal(ssdiff("check", *words), 2), refusal(ssdiff("sharpen", *words, "-o", tmp_path / "out.tif"), 2)]
+    lines = [
+        refusal(ssdiff("check", *words), 2),
+        refusal(ssdiff("sharpen", *words, "-o", tmp_path / "out.tif"), 2),
+    ]
     assert lines[0] == lines[1]

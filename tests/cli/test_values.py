@@ -38,37 +38,55 @@ def sharpened(pan: Path, ms: Path, output: Path, *options: str | Path) -> Pixels
     return pixels(output).astype(float)
 
 
-@pytest.mark.parametrize("method", ["ssdiff", "exp", "brovey", "gsa", "bt-h", "mtf-glp-hpm", "pracs"])
+@pytest.mark.parametrize(
+    "method", ["ssdiff", "exp", "brovey", "gsa", "bt-h", "mtf-glp-hpm", "pracs"]
+)
 @pytest.mark.parametrize("both", [False, True])
-def test_a_black_level_in_the_metadata_is_no_signal(method: str, both: bool, scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_a_black_level_in_the_metadata_is_no_signal(
+    method: str, both: bool, scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     options = ("--model", tiny) if method == "ssdiff" else ("--method", method)
     # A signed type, so that it ends at 0 for neither.
     plain = sharpened(
-        shifted(scene.pan, 0, dtype="int32"), shifted(scene.ms, 0, dtype="int32"), tmp_path / "plain.tif", *options
+        shifted(scene.pan, 0, dtype="int32"),
+        shifted(scene.ms, 0, dtype="int32"),
+        tmp_path / "plain.tif",
+        *options,
     )
     pan = shifted(scene.pan, BLACK if both else 0, dtype="int32")
-    found = sharpened(pan, shifted(scene.ms, BLACK, dtype="int32"), tmp_path / "black.tif", *options)
+    found = sharpened(
+        pan, shifted(scene.ms, BLACK, dtype="int32"), tmp_path / "black.tif", *options
+    )
     assert np.abs(found - BLACK - plain).max() <= 1
     with rasterio.open(tmp_path / "black.tif") as file:
         assert file.offsets == pytest.approx([-BLACK * SCALE] * file.count)
 
 
-def test_check_tells_the_black_level_and_takes_it_back(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+def test_check_tells_the_black_level_and_takes_it_back(
+    scene: Scene, tiny: Path, tmp_path: Path
+) -> None:
     ms = shifted(scene.ms, BLACK)
     found = answer("check", scene.pan, ms, "--model", tiny)["statistics"]
     assert [band["black"] for band in found["ms"]] == pytest.approx([BLACK] * len(found["ms"]))
     assert found["pan"]["black"] == 0
     (tmp_path / "stats.json").write_text(json.dumps(found))
     one = sharpened(scene.pan, ms, tmp_path / "own.tif", "--model", tiny)
-    other = sharpened(scene.pan, ms, tmp_path / "given.tif", "--model", tiny, "--stats", tmp_path / "stats.json")
+    other = sharpened(
+        scene.pan, ms, tmp_path / "given.tif", "--model", tiny, "--stats", tmp_path / "stats.json"
+    )
     assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("protocol", ["--reduced-res", "--full-res"])
-def test_scores_are_those_of_the_signal(protocol: str, scene_factory: SceneFactory, tiny: Path, tmp_path: Path) -> None:
+def test_scores_are_those_of_the_signal(
+    protocol: str, scene_factory: SceneFactory, tiny: Path, tmp_path: Path
+) -> None:
     scene = scene_factory(size=512)
     # A signed type, so that it ends at 0 for neither.
-    plain, black = ([shifted(path, amount, dtype="int32") for path in (scene.pan, scene.ms)] for amount in (0, BLACK))
+    plain, black = (
+        [shifted(path, amount, dtype="int32") for path in (scene.pan, scene.ms)]
+        for amount in (0, BLACK)
+    )
     words = ("--methods", "ssdiff,bt-h,brovey,exp", "--model", tiny, "--sensor", "qb")
     one, other = (answer("eval", protocol, *files, *words)["methods"] for files in (plain, black))
     for method, scores in one.items():
@@ -78,9 +96,12 @@ def test_scores_are_those_of_the_signal(protocol: str, scene_factory: SceneFacto
     for files, output in zip((plain, black), fused, strict=True):
         answer("sharpen", *files, "-o", output, "--method", "gsa")
     rows = [
-        answer("eval", "--full-res", *files, "--fused", output) for files, output in zip((plain, black), fused, strict=True)
+        answer("eval", "--full-res", *files, "--fused", output)
+        for files, output in zip((plain, black), fused, strict=True)
     ]
-    assert rows[0]["methods"]["0"]["hqnr"] == pytest.approx(rows[1]["methods"]["1"]["hqnr"], rel=1e-3)
+    assert rows[0]["methods"]["0"]["hqnr"] == pytest.approx(
+        rows[1]["methods"]["1"]["hqnr"], rel=1e-3
+    )
     truth = shifted(scene.truth, BLACK, dtype="int32")
     angles = [
         answer("eval", "--fused", output, "--reference", reference)["methods"][output.stem]["sam"]
@@ -93,7 +114,16 @@ def test_adapting_does_not_see_the_black_level(scene_factory: SceneFactory, tmp_
     scene = scene_factory(size=512)
     pan, ms = shifted(scene.pan, BLACK), shifted(scene.ms, BLACK)
     reports = [
-        answer("adapt", *files, "-o", tmp_path / f"{number}.safetensors", "--steps", 0, "--sensor", "qb")
+        answer(
+            "adapt",
+            *files,
+            "-o",
+            tmp_path / f"{number}.safetensors",
+            "--steps",
+            0,
+            "--sensor",
+            "qb",
+        )
         for number, files in enumerate([(scene.pan, scene.ms), (pan, ms)])
     ]
     for name in ("before", "after", "bt-h"):
@@ -104,8 +134,15 @@ def test_adapting_does_not_see_the_black_level(scene_factory: SceneFactory, tmp_
 def test_training_does_not_see_the_black_level(scene_factory: SceneFactory) -> None:
     scene = scene_factory(size=384)
     one, other = (
-        read_scene(pair_record(str(pan), str(ms), sensor="qb", split="train"), ("blue", "green", "red", "nir"), "bt-h")[0]
-        for pan, ms in ((scene.pan, scene.ms), (shifted(scene.pan, BLACK), shifted(scene.ms, BLACK)))
+        read_scene(
+            pair_record(str(pan), str(ms), sensor="qb", split="train"),
+            ("blue", "green", "red", "nir"),
+            "bt-h",
+        )[0]
+        for pan, ms in (
+            (scene.pan, scene.ms),
+            (shifted(scene.pan, BLACK), shifted(scene.ms, BLACK)),
+        )
     )
     assert other.means == pytest.approx(one.means)
     assert float((other.prior - one.prior).abs().max()) < 1e-3

@@ -35,7 +35,17 @@ def test_data_in_a_band_marked_as_alpha(scene_factory: SceneFactory, tmp_path: P
     (warning,) = (line for line in report["warnings"] if "alpha" in line)
     assert "band 4" in warning
     assert "--bidx 1,2,3,4" in warning
-    whole = answer("sharpen", scene.pan, ms, "-o", tmp_path / "four.tif", "--method", "exp", "--bidx", "1,2,3,4")
+    whole = answer(
+        "sharpen",
+        scene.pan,
+        ms,
+        "-o",
+        tmp_path / "four.tif",
+        "--method",
+        "exp",
+        "--bidx",
+        "1,2,3,4",
+    )
     assert whole["count"] == 4
     assert not any("alpha" in line for line in whole["warnings"])
 
@@ -49,7 +59,9 @@ def test_a_true_alpha_band_gets_no_word(scene_factory: SceneFactory, tmp_path: P
 
 def test_elevations_that_nothing_needs(scene_factory: SceneFactory) -> None:
     scene = scene_factory(size=128)
-    (warning,) = answer("check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", "nowhere.tif")["warnings"]
+    (warning,) = answer(
+        "check", scene.pan, scene.ms, "--method", "exp", "--rpc-dem", "nowhere.tif"
+    )["warnings"]
     assert warning == "--rpc-dem nowhere.tif: not used, since neither image is placed by RPCs"
 
 
@@ -62,7 +74,9 @@ def test_an_output_too_narrow_for_the_values(scene_factory: SceneFactory, tmp_pa
     assert not any("clipped" in line for line in wide["warnings"])
 
 
-def test_a_band_without_content_is_refused_by_file_and_number(scene_factory: SceneFactory, tmp_path: Path) -> None:
+def test_a_band_without_content_is_refused_by_file_and_number(
+    scene_factory: SceneFactory, tmp_path: Path
+) -> None:
     scene = scene_factory(size=128)
     with rasterio.open(scene.ms, "r+") as file:
         file.write(np.zeros((file.height, file.width), np.uint16), 3)

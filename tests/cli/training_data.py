@@ -18,20 +18,46 @@ from tests.models.training.pieces import landscape
 __all__ = ["TINY", "index_folder", "pair", "patch_file"]
 
 TINY = (
-    *("--dim", 16, "--window", 8, "--patch", 8, "--batch", 2, "--decay", 1, "--set", "network.time_width=32"),
+    *(
+        "--dim",
+        16,
+        "--window",
+        8,
+        "--patch",
+        8,
+        "--batch",
+        2,
+        "--decay",
+        1,
+        "--set",
+        "network.time_width=32",
+    ),
     *("--set", "training.warmup=1", "--device", "cpu", "-j", 1),
 )
 """A network and a training that take no time."""
 
 
-def patch_file(path: Path, count: int = 4, *, sensor: str = "qb", bands: int = 4, scale: float = 1.0, seed: int = 0) -> Path:
+def patch_file(
+    path: Path,
+    count: int = 4,
+    *,
+    sensor: str = "qb",
+    bands: int = 4,
+    scale: float = 1.0,
+    seed: int = 0,
+) -> Path:
     """Writes patches of 32 x 32 pixels; the MS is the reference through the sensor's MTF at phase 2, as PanCollection makes it."""
     images = [landscape(32, bands, seed=seed + number) for number in range(count)]
     gt = torch.stack([image for _, image in images]).round().double()
     gains = get(sensor).gains(bands)
     ms = torch.stack([reduce_ms(image, gains, 4, 2.0) for image in gt])
     lms = torch.stack([interp23(image, 4) for image in ms])
-    arrays = {"gt": gt, "ms": ms, "lms": lms, "pan": torch.stack([pan for pan, _ in images])[:, None].round()}
+    arrays = {
+        "gt": gt,
+        "ms": ms,
+        "lms": lms,
+        "pan": torch.stack([pan for pan, _ in images])[:, None].round(),
+    }
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():
             file[name] = array.numpy().astype(np.float64) * scale
@@ -51,19 +77,30 @@ def pair(
     pan, image = landscape(side, len(names), seed=seed)
     size = (side // 4, side // 4)
     ms = torch.stack([reduce_pan(band, 4, first=(1.5, 1.5), shape=size) for band in image])
-    fine = GeoTiff(transform=Affine(0.5, 0, 400000, 0, -0.5, 5000000), crs="EPSG:32631", names=("pan",))
-    coarse = GeoTiff(transform=Affine(2, 0, 400000 + 0.5 * shift, 0, -2, 5000000), crs="EPSG:32631", names=names)
+    fine = GeoTiff(
+        transform=Affine(0.5, 0, 400000, 0, -0.5, 5000000), crs="EPSG:32631", names=("pan",)
+    )
+    coarse = GeoTiff(
+        transform=Affine(2, 0, 400000 + 0.5 * shift, 0, -2, 5000000), crs="EPSG:32631", names=names
+    )
     write_geotiff(folder / "pan.tif", pan.round().numpy().astype(np.uint16), fine)
     write_geotiff(folder / "ms.tif", ms.round().numpy().astype(np.uint16), coarse)
     return folder / "pan.tif", folder / "ms.tif"
 
 
-def index_folder(folder: Path, **changes: Any) -> Path:  # noqa: ANN401 - fields of the second pair's record
+def index_folder(folder: Path, **changes: Any) -> Path:
     """Writes a folder of two pairs, one to train on and one to validate with."""
-    record = {"sensor": "QuickBird", "has_gt": False, "ratio": 4, "bands": ["blue", "green", "red", "nir"]}
+    record = {
+        "sensor": "QuickBird",
+        "has_gt": False,
+        "ratio": 4,
+        "bands": ["blue", "green", "red", "nir"],
+    }
     records = []
     for number, split in enumerate(("train", "val")):
         pair(folder / split, seed=10 + number)
-        records.append(record | {"path": split, "split": split} | (changes if split == "train" else {}))
+        records.append(
+            record | {"path": split, "split": split} | (changes if split == "train" else {})
+        )
     (folder / "index.json").write_text(json.dumps({"pairs": records}))
     return folder

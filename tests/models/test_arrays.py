@@ -35,7 +35,9 @@ def test_settings_count() -> None:
     pan, ms = scene(32, 32)
     checkpoint = model(residual_scale=20.0)
     default = sharpen(pan, ms, checkpoint)
-    other = sharpen(pan, ms, checkpoint, settings=FusionSettings.of(checkpoint, seed=5, limits=(0.0, 65535.0)))
+    other = sharpen(
+        pan, ms, checkpoint, settings=FusionSettings.of(checkpoint, seed=5, limits=(0.0, 65535.0))
+    )
     assert not np.array_equal(default, other)
 
 

@@ -16,7 +16,12 @@ from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from tests.models.tiny import images, model
 
-METADATA = {"name": "tiny", "sensors": ["qb"], "training": {"steps": 3, "loss": 0.25}, "licence": "none"}
+METADATA = {
+    "name": "tiny",
+    "sensors": ["qb"],
+    "training": {"steps": 3, "loss": 0.25},
+    "licence": "none",
+}
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def stored(tmp_path: Path) -> Path:
     return path
 
 
-def rewritten(path: Path, **changes: Any) -> Path:  # noqa: ANN401 - anything that JSON holds
+def rewritten(path: Path, **changes: Any) -> Path:
     """The file with another header; None takes an entry away."""
     header = read_header(path) | changes
     kept = {key: value for key, value in header.items() if value is not None}
@@ -51,14 +56,22 @@ def test_what_is_saved_is_loaded(stored: Path) -> None:
     loaded, original = load_checkpoint(stored), model()
     assert loaded.config == original.config
     assert loaded.bands == ("blue", "green", "red", "nir")
-    assert (loaded.ratio, loaded.band_count, loaded.ms_phase, loaded.residual_scale) == (4, 4, 2.0, 3.0)
+    assert (loaded.ratio, loaded.band_count, loaded.ms_phase, loaded.residual_scale) == (
+        4,
+        4,
+        2.0,
+        3.0,
+    )
     assert (loaded.normalisation, loaded.full_scale) == ("full-scale", 1023.0)
     assert loaded.schedule == Schedule(name="linear", steps=500)
     assert (loaded.steps, loaded.tile, loaded.overlap) == (4, 24, 8)
     assert loaded.metadata == METADATA
     assert loaded.name == "tiny"
     weights = loaded.network.state_dict()
-    assert all(torch.equal(weights.pop(name), tensor) for name, tensor in original.network.state_dict().items())
+    assert all(
+        torch.equal(weights.pop(name), tensor)
+        for name, tensor in original.network.state_dict().items()
+    )
     assert not weights
     inputs = images(4, 16, 16)
     # Another memory order rounds otherwise.
@@ -91,7 +104,9 @@ def test_the_released_network_is_stored_too(tmp_path: Path) -> None:
 def test_half_precision_storage_loads_as_float32(stored: Path) -> None:
     exact = load_checkpoint(stored).network.state_dict()
     header = {"ssdiff": json.dumps(read_header(stored) | {"digest": None})}
-    save_file({name: tensor.half() for name, tensor in load_file(stored).items()}, stored, metadata=header)
+    save_file(
+        {name: tensor.half() for name, tensor in load_file(stored).items()}, stored, metadata=header
+    )
     for name, tensor in load_checkpoint(stored).network.state_dict().items():
         assert tensor.dtype == torch.float32
         # float16 has 11 bits.
@@ -161,7 +176,10 @@ def test_headers_that_make_no_sense_are_told(stored: Path, change: dict[str, Any
 @pytest.mark.parametrize("kind", ["missing", "extra", "shape", "finite"])
 def test_weights_that_do_not_fit_are_told(stored: Path, kind: str) -> None:
     # Without a checksum, as older files are.
-    weights, header = load_file(stored), {"ssdiff": json.dumps(read_header(stored) | {"digest": None})}
+    weights, header = (
+        load_file(stored),
+        {"ssdiff": json.dumps(read_header(stored) | {"digest": None})},
+    )
     name = "head.1.weight"
     if kind == "missing":
         del weights[name]
@@ -211,7 +229,9 @@ def test_an_unknown_network_is_not_stored(tmp_path: Path) -> None:
     strange = nn.Linear(2, 2)
     strange.config = object()  # type: ignore[assignment]
     with pytest.raises(ModelError, match="Linear"):
-        save_checkpoint(tmp_path / "x.safetensors", Checkpoint(network=strange, bands=None, ratio=4))
+        save_checkpoint(
+            tmp_path / "x.safetensors", Checkpoint(network=strange, bands=None, ratio=4)
+        )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -34,15 +34,27 @@ def test_the_shelf_is_known_by_its_headers(shelf: Path) -> None:
 
 @pytest.mark.parametrize(
     ("bands", "ratio", "name"),
-    [(4, 4, "four"), (8, 4, "eight"), (4, 2, "half"), (3, 4, "four"), (1, 4, "four"), (6, 4, "four"), (10, 4, "eight")],
+    [
+        (4, 4, "four"),
+        (8, 4, "eight"),
+        (4, 2, "half"),
+        (3, 4, "four"),
+        (1, 4, "four"),
+        (6, 4, "four"),
+        (10, 4, "eight"),
+    ],
 )
 def test_the_model_that_fits_best_is_found(shelf: Path, bands: int, ratio: int, name: str) -> None:
     assert zoo.find_model(bands=bands, ratio=ratio).name == name
 
 
 def test_a_model_trained_on_the_sensor_is_preferred(shelf: Path) -> None:
-    save_checkpoint(shelf / "also-four.safetensors", model(4, metadata={"name": "also-four", "sensors": ["qb"]}))
-    save_checkpoint(shelf / "zfour.safetensors", model(4, metadata={"name": "zfour", "sensors": ["gf2"]}))
+    save_checkpoint(
+        shelf / "also-four.safetensors", model(4, metadata={"name": "also-four", "sensors": ["qb"]})
+    )
+    save_checkpoint(
+        shelf / "zfour.safetensors", model(4, metadata={"name": "zfour", "sensors": ["gf2"]})
+    )
     zoo.shipped.cache_clear()
     assert zoo.find_model(bands=4, ratio=4, sensor="GaoFen-2").name == "zfour"
     assert zoo.find_model(bands=4, ratio=4, sensor="qb").name == "also-four"
@@ -50,7 +62,9 @@ def test_a_model_trained_on_the_sensor_is_preferred(shelf: Path) -> None:
 
 
 def test_no_model_of_a_ratio_is_told_with_what_there_is(shelf: Path) -> None:
-    with pytest.raises(ModelError, match=r"4 bands at ratio 3.*eight \(8 bands, ratio 4\).*--method"):
+    with pytest.raises(
+        ModelError, match=r"4 bands at ratio 3.*eight \(8 bands, ratio 4\).*--method"
+    ):
         zoo.find_model(bands=4, ratio=3)
 
 

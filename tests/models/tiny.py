@@ -17,7 +17,17 @@ from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["ArraySource", "PartSource", "fuser_of", "images", "model", "network", "randomised", "scene", "scene_source"]
+__all__ = [
+    "ArraySource",
+    "PartSource",
+    "fuser_of",
+    "images",
+    "model",
+    "network",
+    "randomised",
+    "scene",
+    "scene_source",
+]
 
 Array = npt.NDArray[Any]
 Net = TypeVar("Net", bound=nn.Module)
@@ -37,11 +47,17 @@ def network(bands: int = 4, ratio: int = 4, window: int = 8, *, ms_skip: bool = 
     """Returns one shared network of 16 channels in evaluation mode; do not change it."""
     with torch.random.fork_rng():
         torch.manual_seed(bands)
-        net = SSDiff(SSDiffConfig(bands=bands, ratio=ratio, dim=16, window=window, time_width=32, ms_skip=ms_skip))
+        net = SSDiff(
+            SSDiffConfig(
+                bands=bands, ratio=ratio, dim=16, window=window, time_width=32, ms_skip=ms_skip
+            )
+        )
     return randomised(net, seed=1).eval().requires_grad_(requires_grad=False)
 
 
-def images(bands: int, rows: int, cols: int, *, ratio: int = 4, batch: int = 1) -> dict[str, Tensor]:
+def images(
+    bands: int, rows: int, cols: int, *, ratio: int = 4, batch: int = 1
+) -> dict[str, Tensor]:
     """Returns random arguments of a network."""
     generator = torch.Generator().manual_seed(7)
     shapes = {
@@ -50,20 +66,26 @@ def images(bands: int, rows: int, cols: int, *, ratio: int = 4, batch: int = 1) 
         "ms": (bands, rows // ratio, cols // ratio),
         "x_t": (bands, rows, cols),
     }
-    drawn = {name: torch.randn((batch, *shape), generator=generator) for name, shape in shapes.items()}
+    drawn = {
+        name: torch.randn((batch, *shape), generator=generator) for name, shape in shapes.items()
+    }
     return drawn | {"t": torch.randint(0, 1000, (batch,), generator=generator)}
 
 
-def model(count: int = 4, ratio: int = 4, **changes: Any) -> Checkpoint:  # noqa: ANN401 - fields of Checkpoint
+def model(count: int = 4, ratio: int = 4, **changes: Any) -> Checkpoint:
     """Returns a model of `count` bands around the tiny network, with tiles of 24 pixels that overlap by 8."""
     own = {"network": network(count, ratio), "bands": None, "ratio": ratio}
     fields: dict[str, Any] = (
-        own | {"tile": 24, "overlap": 8, "ms_phase": (ratio - 1) / 2, "metadata": {"name": "tiny"}} | changes
+        own
+        | {"tile": 24, "overlap": 8, "ms_phase": (ratio - 1) / 2, "metadata": {"name": "tiny"}}
+        | changes
     )
     return Checkpoint(**fields)
 
 
-def scene(rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0) -> tuple[Array, Array]:
+def scene(
+    rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0
+) -> tuple[Array, Array]:
     """Returns a PAN ``(rows, cols)`` and its MS, uint16, smooth with a little texture."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:rows, :cols]
@@ -73,7 +95,9 @@ def scene(rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0
     return pan.clip(1, 2047).astype(np.uint16), ms.clip(1, 2047).astype(np.uint16)
 
 
-def scene_source(rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0) -> ArraySource:
+def scene_source(
+    rows: int, cols: int, *, bands: int = 4, ratio: int = 4, seed: int = 0
+) -> ArraySource:
     """Returns a scene as a source."""
     pan, ms = scene(rows, cols, bands=bands, ratio=ratio, seed=seed)
     return ArraySource(pan=pan.astype(np.float32), ms=ms.astype(np.float32), ratio=ratio)
@@ -118,7 +142,9 @@ class PartSource:
         return patch
 
 
-def fuser_of(source: ArraySource, checkpoint: Checkpoint | None = None, **changes: Any) -> ModelFuser:  # noqa: ANN401
+def fuser_of(
+    source: ArraySource, checkpoint: Checkpoint | None = None, **changes: Any
+) -> ModelFuser:
     """Returns a model bound to a scene, its settings changed."""
     checkpoint = checkpoint or model(source.bands, source.ratio)
     return ModelFuser.for_scene(checkpoint, source, FusionSettings.of(checkpoint, **changes))

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.method import RATIO_LIMIT, Context, Method, Numbers, Rule, column, numbers
+from ssdiff_models.classical.method import (
+    RATIO_LIMIT,
+    Context,
+    Method,
+    Numbers,
+    Rule,
+    column,
+    numbers,
+)
 from ssdiff_models.classical.moments import Statistics, gram
 
 __all__ = ["Awlp", "AwlpRule"]
@@ -48,4 +56,6 @@ class Awlp(Method):
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Equalises."""
         std = statistics.moments("pixels").std
-        return AwlpRule(injection=numbers(std[1:] / std[0] if std[0] > 0 else np.zeros(context.bands)))
+        return AwlpRule(
+            injection=numbers(std[1:] / std[0] if std[0] > 0 else np.zeros(context.bands))
+        )

@@ -6,7 +6,13 @@ import torch
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.component_substitution import LinearRule
 from ssdiff_models.classical.method import Context, Method, Rule, numbers
-from ssdiff_models.classical.moments import Array, Moments, Statistics, gram, nonnegative_least_squares
+from ssdiff_models.classical.moments import (
+    Array,
+    Moments,
+    Statistics,
+    gram,
+    nonnegative_least_squares,
+)
 from ssdiff_models.resampling.lowpass import mtf
 
 __all__ = ["Bdsd"]
@@ -34,7 +40,9 @@ class Bdsd(Method):
         ratio, image = context.geometry.ratio, block.lms_reduced(_MTF_REACH)
         inner = image[:, _MTF_REACH:-_MTF_REACH, _MTF_REACH:-_MTF_REACH]
         pairs = zip(image, context.gains, strict=True)
-        low = torch.cat([mtf(gain, ratio, 0.0, 1)(band[None], _MTF_REACH, block.small) for band, gain in pairs])
+        low = torch.cat(
+            [mtf(gain, ratio, 0.0, 1)(band[None], _MTF_REACH, block.small) for band, gain in pairs]
+        )
         features = torch.cat([block.pan_as_ms(context.pan_gain)[None], low, inner - low])
         return Statistics(sums={"reduced": gram(features, block.valid_small)})
 
@@ -43,7 +51,11 @@ class Bdsd(Method):
         moments = statistics.moments("reduced")
         gains = np.stack([self._fit(moments, band, context.bands) for band in range(context.bands)])
         weights = np.eye(context.bands) + gains[:, 1:]
-        return LinearRule(weights=tuple(map(numbers, weights)), pan=numbers(gains[:, 0]), offset=(0.0,) * context.bands)
+        return LinearRule(
+            weights=tuple(map(numbers, weights)),
+            pan=numbers(gains[:, 0]),
+            offset=(0.0,) * context.bands,
+        )
 
     def _fit(self, moments: Moments, band: int, bands: int) -> Array:
         used, target = list(range(bands + 1)), 1 + bands + band
@@ -53,5 +65,7 @@ class Bdsd(Method):
         matrix = moments.products(used, used) * np.outer(sign, sign)
         size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
         wanted = moments.products(used, [target])[:, 0] * sign
-        gains: Array = sign * nonnegative_least_squares(matrix / np.outer(size, size), wanted / size) / size
+        gains: Array = (
+            sign * nonnegative_least_squares(matrix / np.outer(size, size), wanted / size) / size
+        )
         return gains

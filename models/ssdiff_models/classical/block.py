@@ -12,7 +12,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down, bicubic_up, binomial, gaussian_lowpass, mtf
+from ssdiff_models.resampling.lowpass import (
+    Lowpass,
+    bicubic_down,
+    bicubic_up,
+    binomial,
+    gaussian_lowpass,
+    mtf,
+)
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.source import MS_HALO
 
@@ -112,25 +119,38 @@ class Block(ABC):
         """Returns the PAN as each MS band would have seen it, ``(bands, rows, cols)``: MTF filter, decimation, EXP."""
         ratio, phase = self.geometry.ratio, self.geometry.phase
         different = list(dict.fromkeys(gains))
-        low = torch.cat([self._reduced_around(mtf(gain, ratio, phase, ratio), "replicate") for gain in different])
+        low = torch.cat(
+            [
+                self._reduced_around(mtf(gain, ratio, phase, ratio), "replicate")
+                for gain in different
+            ]
+        )
         low = upsample(low, ratio, phase, MS_HALO)
-        return low if len(different) == len(gains) else low[[different.index(gain) for gain in gains]]
+        return (
+            low if len(different) == len(gains) else low[[different.index(gain) for gain in gains]]
+        )
 
     def pan_gaussian(self) -> Tensor:
         """Returns the PAN under the generic low-pass at every pixel (LPfilterGauss), ``(rows, cols)``."""
         margin = 24
-        return gaussian_lowpass(self.geometry.ratio)(self.pan_around(margin, "replicate"), margin, self._size)[0]
+        return gaussian_lowpass(self.geometry.ratio)(
+            self.pan_around(margin, "replicate"), margin, self._size
+        )[0]
 
     def pan_binomial(self) -> Tensor:
         """Returns the PAN under the binomial low-pass at every pixel, ``(rows, cols)``."""
         margin = self.geometry.ratio**2 // 2 + 2
-        return binomial(self.geometry.ratio, 0.0, 1)(self.pan_around(margin, "symmetric"), margin, self._size)[0]
+        return binomial(self.geometry.ratio, 0.0, 1)(
+            self.pan_around(margin, "symmetric"), margin, self._size
+        )[0]
 
     def pan_reduced(self) -> Tensor:
         """Returns the PAN under the binomial low-pass at the MS pixels, ``(rows/ratio, cols/ratio)``."""
         ratio, phase = self.geometry.ratio, self.geometry.phase
         margin = self.geometry.detail_reach
-        return binomial(ratio, phase, ratio)(self.pan_around(margin, "symmetric"), margin, self.small)[0]
+        return binomial(ratio, phase, ratio)(
+            self.pan_around(margin, "symmetric"), margin, self.small
+        )[0]
 
     def pan_as_ms(self, gain: float) -> Tensor:
         """Returns the PAN under its own MTF at the MS pixels, ``(rows/ratio, cols/ratio)``."""

@@ -8,10 +8,26 @@ from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.interpolated_sums import lms_gram
-from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.method import (
+    Context,
+    Method,
+    Numbers,
+    Rule,
+    bounded_ratio,
+    column,
+    numbers,
+)
 from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
 
-__all__ = ["Brovey", "BroveyRule", "Exp", "GramSchmidt", "GramSchmidtAdaptive", "LinearRule", "reduced_pair"]
+__all__ = [
+    "Brovey",
+    "BroveyRule",
+    "Exp",
+    "GramSchmidt",
+    "GramSchmidtAdaptive",
+    "LinearRule",
+    "reduced_pair",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +43,10 @@ class LinearRule(Rule):
 
     def apply(self, block: Block) -> Tensor:
         """Mixes the MS, which costs little at its own resolution, and adds the PAN."""
-        fused = block.mixed(torch.tensor(self.weights, dtype=torch.float64), torch.tensor(self.offset, dtype=torch.float64))
+        fused = block.mixed(
+            torch.tensor(self.weights, dtype=torch.float64),
+            torch.tensor(self.offset, dtype=torch.float64),
+        )
         if any(self.pan):
             fused.addcmul_(column(self.pan, fused), block.pan)
         return fused
@@ -36,7 +55,11 @@ class LinearRule(Rule):
 def injection(intensity: Array, constant: float, gains: Array, scale: float) -> LinearRule:
     """Returns the rule ``F = M + gains * (scale P + constant - intensity M)``."""
     weights = np.eye(len(intensity)) - np.outer(gains, intensity)
-    return LinearRule(weights=tuple(map(numbers, weights)), pan=numbers(gains * scale), offset=numbers(gains * constant))
+    return LinearRule(
+        weights=tuple(map(numbers, weights)),
+        pan=numbers(gains * scale),
+        offset=numbers(gains * constant),
+    )
 
 
 class Exp(Method):
@@ -67,7 +90,12 @@ class BroveyRule(Rule):
     def apply(self, block: Block) -> Tensor:
         """Interpolates the intensity as one more band."""
         bands = len(self.intensity)
-        weights = torch.cat([torch.eye(bands, dtype=torch.float64), torch.tensor([self.intensity], dtype=torch.float64)])
+        weights = torch.cat(
+            [
+                torch.eye(bands, dtype=torch.float64),
+                torch.tensor([self.intensity], dtype=torch.float64),
+            ]
+        )
         mixed = block.mixed(weights, torch.zeros(bands + 1, dtype=torch.float64))
         fused = mixed[:bands]
         return fused.mul_(bounded_ratio(block.pan, mixed[bands]))
@@ -91,7 +119,9 @@ class Brovey(Method):
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Fits the intensity."""
         moments = statistics.moments("reduced")
-        return BroveyRule(intensity=numbers(moments.regress_through_zero(0, list(range(1, context.bands + 1)))))
+        return BroveyRule(
+            intensity=numbers(moments.regress_through_zero(0, list(range(1, context.bands + 1))))
+        )
 
 
 class GramSchmidt(Method):
@@ -105,7 +135,11 @@ class GramSchmidt(Method):
         """Substitutes the first Gram-Schmidt component."""
         pan, lms = statistics.moments("pan"), statistics.moments("lms")
         intensity = np.full(context.bands, 1 / context.bands)
-        scale = float(np.sqrt(max(intensity @ lms.cov @ intensity, 0.0)) / pan.std[0]) if pan.std[0] > 0 else 0.0
+        scale = (
+            float(np.sqrt(max(intensity @ lms.cov @ intensity, 0.0)) / pan.std[0])
+            if pan.std[0] > 0
+            else 0.0
+        )
         return _substituted(pan, lms, intensity, scale)
 
 
@@ -118,7 +152,11 @@ class GramSchmidtAdaptive(Method):
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
         """Sums at MS resolution; those of the interpolated MS are had without interpolating it."""
-        sums = {"reduced": reduced_pair(block), "pan": gram(block.pan[None], block.valid), "lms": lms_gram(block)}
+        sums = {
+            "reduced": reduced_pair(block),
+            "pan": gram(block.pan[None], block.valid),
+            "lms": lms_gram(block),
+        }
         return Statistics(sums=sums)
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
@@ -132,4 +170,6 @@ def _substituted(pan: Moments, lms: Moments, intensity: Array, scale: float) -> 
     shared = lms.cov @ intensity
     variance = float(intensity @ shared)
     gains = shared / variance if variance > 0 else np.zeros_like(shared)
-    return injection(intensity, float(intensity @ lms.mean) - scale * float(pan.mean[0]), gains, scale)
+    return injection(
+        intensity, float(intensity @ lms.mean) - scale * float(pan.mean[0]), gains, scale
+    )

@@ -24,7 +24,14 @@ Pixels = npt.NDArray[np.floating] | npt.NDArray[np.integer]
 
 
 def fuse(
-    method: str, *, pan: Pixels, ms: Pixels, lms: Pixels, sensor: Sensor | str, ratio: int, phase: float | None = None
+    method: str,
+    *,
+    pan: Pixels,
+    ms: Pixels,
+    lms: Pixels,
+    sensor: Sensor | str,
+    ratio: int,
+    phase: float | None = None,
 ) -> npt.NDArray[np.float64]:
     """Fuses arrays by a classical method in double precision, with the borders of the reference toolbox.
 
@@ -46,10 +53,14 @@ def fuse(
         InputError: When the arrays do not fit each other or hold values that are not finite.
     """
     known = find(method)
-    image, small, large = (torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64)) for array in (pan, ms, lms))
+    image, small, large = (
+        torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64)) for array in (pan, ms, lms)
+    )
     _check(tuple(image.shape), tuple(small.shape), tuple(large.shape), ratio=ratio)
     if not all(bool(tensor.isfinite().all()) for tensor in (image, small, large)):
-        raise InputError("PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata")
+        raise InputError(
+            "PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata"
+        )
     geometry = Geometry(ratio=ratio, phase=ratio / 2 if phase is None else phase)
     block = WholeImage(image, small, large, geometry)
     limits = tuple((float(band.min()), float(band.max())) for band in large)
@@ -63,14 +74,29 @@ def fuse(
 
 def _check(pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...], *, ratio: int) -> None:
     if len(pan) != 2 or len(ms) != 3 or len(lms) != 3:
-        raise InputError(f"PAN must be (rows, cols), MS and EXP (bands, rows, cols), got {pan}, {ms} and {lms}")
+        raise InputError(
+            f"PAN must be (rows, cols), MS and EXP (bands, rows, cols), got {pan}, {ms} and {lms}"
+        )
     if 0 in ms or pan != (ms[1] * ratio, ms[2] * ratio) or lms != (ms[0], *pan):
-        raise InputError(f"a PAN of {pan} and an EXP of {lms} pixels do not fit an MS of {ms} at ratio {ratio}")
+        raise InputError(
+            f"a PAN of {pan} and an EXP of {lms} pixels do not fit an MS of {ms} at ratio {ratio}"
+        )
 
 
-def context_of(geometry: Geometry, sensor: Sensor | str, ranges: tuple[tuple[float, float], ...], floors: Numbers) -> Context:
+def context_of(
+    geometry: Geometry,
+    sensor: Sensor | str,
+    ranges: tuple[tuple[float, float], ...],
+    floors: Numbers,
+) -> Context:
     known = sensors.get(sensor) if isinstance(sensor, str) else sensor
-    return Context(geometry=geometry, gains=known.gains(len(ranges)), pan_gain=known.pan_gain, ranges=ranges, floors=floors)
+    return Context(
+        geometry=geometry,
+        gains=known.gains(len(ranges)),
+        pan_gain=known.pan_gain,
+        ranges=ranges,
+        floors=floors,
+    )
 
 
 def _moments(band: Tensor) -> tuple[float, float]:

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.method import (
+    Context,
+    Method,
+    Numbers,
+    Rule,
+    bounded_ratio,
+    column,
+    numbers,
+)
 from ssdiff_models.classical.moments import Array, Statistics, gram
 
 __all__ = ["BroveyHaze", "BroveyHazeRule", "HazeMethod", "exact_percentiles", "haze"]
@@ -38,7 +46,12 @@ def _with_haze(block: Block, context: Context, sums: dict[str, Array]) -> Statis
     minima = lms.amin(1).double().numpy() if lms.shape[1] else np.full(len(lms), np.inf)
     if len(lms) == len(_SHARE) and context.percentiles is None:
         sums = sums | {
-            "histogram": np.stack([_histogram(band, *limits) for band, limits in zip(lms, context.ranges, strict=True)])
+            "histogram": np.stack(
+                [
+                    _histogram(band, *limits)
+                    for band, limits in zip(lms, context.ranges, strict=True)
+                ]
+            )
         }
     return Statistics(sums=sums, minima=minima)
 
@@ -92,7 +105,12 @@ class BroveyHazeRule(Rule):
     def apply(self, block: Block) -> Tensor:
         """Interpolates the haze-free bands and the intensity."""
         bands = len(self.haze)
-        weights = torch.cat([torch.eye(bands, dtype=torch.float64), torch.tensor([self.intensity], dtype=torch.float64)])
+        weights = torch.cat(
+            [
+                torch.eye(bands, dtype=torch.float64),
+                torch.tensor([self.intensity], dtype=torch.float64),
+            ]
+        )
         mixed = block.mixed(weights, -(weights @ torch.tensor(self.haze, dtype=torch.float64)))
         ratio = bounded_ratio(block.pan * self.scale + self.shift, mixed[bands])
         fused = mixed[:bands].clamp_(min=0).mul_(ratio)
@@ -111,4 +129,6 @@ class BroveyHaze(HazeMethod):
         scale = std / float(moments.std[0]) if moments.std[0] > 0 else 0.0
         mean = float(weights @ (moments.mean[1:] - dark))
         shift = mean - scale * float(moments.mean[0])
-        return BroveyHazeRule(haze=numbers(dark), intensity=numbers(weights), scale=scale, shift=shift)
+        return BroveyHazeRule(
+            haze=numbers(dark), intensity=numbers(weights), scale=scale, shift=shift
+        )

@@ -10,7 +10,16 @@ from torch import Tensor
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.moments import Array, Statistics
 
-__all__ = ["RATIO_LIMIT", "Context", "Method", "Rule", "bounded_ratio", "column", "floor", "numbers"]
+__all__ = [
+    "RATIO_LIMIT",
+    "Context",
+    "Method",
+    "Rule",
+    "bounded_ratio",
+    "column",
+    "floor",
+    "numbers",
+]
 
 RATIO_LIMIT = 8.0
 """Largest modulation of an MS value by a ratio method, in either direction: the reference has none and reaches 1000."""

@@ -63,7 +63,9 @@ class Statistics:
         """
         matrix = self.sums.get(name)
         if matrix is None or matrix[0, 0] < 2:
-            raise InputError("the scene has no two valid pixels: nothing to take a method's statistics from")
+            raise InputError(
+                "the scene has no two valid pixels: nothing to take a method's statistics from"
+            )
         return Moments(matrix)
 
 
@@ -81,7 +83,9 @@ class Moments:
         self._matrix = matrix
         self.count = float(matrix[0, 0])
         self.mean: Array = matrix[0, 1:] / self.count
-        self.cov: Array = (matrix[1:, 1:] - self.count * np.outer(self.mean, self.mean)) / (self.count - 1)
+        self.cov: Array = (matrix[1:, 1:] - self.count * np.outer(self.mean, self.mean)) / (
+            self.count - 1
+        )
         """Covariances with N - 1."""
 
     @property

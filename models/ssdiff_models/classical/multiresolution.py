@@ -9,7 +9,15 @@ from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.classical.haze_ratio import HazeMethod, haze
-from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.method import (
+    Context,
+    Method,
+    Numbers,
+    Rule,
+    bounded_ratio,
+    column,
+    numbers,
+)
 from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
 from ssdiff_models.resampling.taps import mtf_kernel
 
@@ -33,7 +41,11 @@ class AdditiveRule(Rule):
     def apply(self, block: Block) -> Tensor:
         """Adds the PAN's detail."""
         detail = block.pan_low(self.gains).neg_().add_(block.pan)
-        return detail.mul_(column(self.injection, detail)).add_(column(self.offset, detail)).add_(block.lms)
+        return (
+            detail.mul_(column(self.injection, detail))
+            .add_(column(self.offset, detail))
+            .add_(block.lms)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +84,10 @@ class Injection(Enum):
 def _gains_of_mean(context: Context) -> Array:
     """Returns the gain of each MTF filter for a constant, which the reference does not normalise."""
     return np.array(
-        [float(mtf_kernel(gain, context.geometry.ratio, context.geometry.phase % 1).sum()) for gain in context.gains]
+        [
+            float(mtf_kernel(gain, context.geometry.ratio, context.geometry.phase % 1).sum())
+            for gain in context.gains
+        ]
     )
 
 
@@ -99,11 +114,15 @@ class Equalised(Method):
         upper = moments.mean[2:] - slope * moments.mean[0]
         lower = upper * _gains_of_mean(context)
         if self._rule is AdditiveRule:
-            return AdditiveRule(gains=context.gains, injection=numbers(slope), offset=numbers(upper - lower))
+            return AdditiveRule(
+                gains=context.gains, injection=numbers(slope), offset=numbers(upper - lower)
+            )
         return _modulated(context, slope, upper, lower)
 
 
-def _modulated(context: Context, slope: Array, upper: Array, lower: Array, dark: Array | None = None) -> ModulatedRule:
+def _modulated(
+    context: Context, slope: Array, upper: Array, lower: Array, dark: Array | None = None
+) -> ModulatedRule:
     return ModulatedRule(
         gains=context.gains,
         slope=numbers(slope),
@@ -116,7 +135,9 @@ def _modulated(context: Context, slope: Array, upper: Array, lower: Array, dark:
 class Regressed(Method):
     """MTF-GLP-FS, MTF-GLP-CBD and MTF-GLP-HPM-R: gains by regression of the bands on the PAN."""
 
-    def __init__(self, rule: type[AdditiveRule] | type[ModulatedRule], injection: Injection) -> None:
+    def __init__(
+        self, rule: type[AdditiveRule] | type[ModulatedRule], injection: Injection
+    ) -> None:
         """Takes how the detail is used, and where its gain comes from."""
         self._rule, self._injection = rule, injection
 
@@ -134,7 +155,9 @@ class Regressed(Method):
         moments = statistics.moments("pixels")
         slope = self._slopes(moments, context.bands)
         if self._rule is AdditiveRule:
-            return AdditiveRule(gains=context.gains, injection=numbers(slope), offset=(0.0,) * context.bands)
+            return AdditiveRule(
+                gains=context.gains, injection=numbers(slope), offset=(0.0,) * context.bands
+            )
         shift = moments.mean[1 + context.bands :] - slope * moments.mean[0]
         return _modulated(context, slope, shift, shift)
 

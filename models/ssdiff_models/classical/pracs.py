@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
-from ssdiff_models.classical.method import Context, Method, Numbers, Rule, bounded_ratio, column, numbers
+from ssdiff_models.classical.method import (
+    Context,
+    Method,
+    Numbers,
+    Rule,
+    bounded_ratio,
+    column,
+    numbers,
+)
 from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
 
 __all__ = ["Pracs", "PracsRule"]
@@ -39,14 +47,23 @@ class PracsRule(Rule):
     def apply(self, block: Block) -> Tensor:
         """Interpolates the bands and their low intensities, and raises both where bands lie below their floor."""
         bands = len(self.gain)
-        weights = torch.cat([torch.eye(bands, dtype=torch.float64), torch.tensor(self.low, dtype=torch.float64)])
-        offset = torch.cat([torch.zeros(bands, dtype=torch.float64), torch.tensor(self.constant, dtype=torch.float64)])
+        weights = torch.cat(
+            [torch.eye(bands, dtype=torch.float64), torch.tensor(self.low, dtype=torch.float64)]
+        )
+        offset = torch.cat(
+            [
+                torch.zeros(bands, dtype=torch.float64),
+                torch.tensor(self.constant, dtype=torch.float64),
+            ]
+        )
         mixed = block.mixed(weights, offset)
         lms, low = mixed[:bands], mixed[bands:]
         raised = (column(self.floor, lms) - lms).clamp_(min=0)
         for k in range(bands):
             low.addcmul_(column(tuple(weights[k] for weights in self.low), lms), raised[k])
-        detail = raised.add_(lms).mul_(column(self.own, lms)).add_(block.pan * column(self.share, lms))
+        detail = (
+            raised.add_(lms).mul_(column(self.own, lms)).add_(block.pan * column(self.share, lms))
+        )
         detail.add_(column(self.shift, lms)).sub_(low)
         stable = bounded_ratio(lms * column(self.fit, lms), low).sub_(1).abs_().neg_().add_(1)
         return detail.mul_(stable).mul_(column(self.gain, lms)).add_(lms)
@@ -63,8 +80,15 @@ class Pracs(Method):
         """Sums of PAN and interpolated MS, as it is and above its floor, and of what is left after reducing and enlarging."""
         reach = context.geometry.cycle_reach
         floor = column(context.floors, block.lms)
-        around = torch.cat([block.pan_around(reach, "symmetric"), block.lms_around(reach, "symmetric").maximum(floor)])
-        features = torch.cat([block.pan[None], block.lms, block.lms.maximum(floor), block.cycled(around)])
+        around = torch.cat(
+            [
+                block.pan_around(reach, "symmetric"),
+                block.lms_around(reach, "symmetric").maximum(floor),
+            ]
+        )
+        features = torch.cat(
+            [block.pan[None], block.lms, block.lms.maximum(floor), block.cycled(around)]
+        )
         return Statistics(sums={"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
@@ -77,9 +101,15 @@ class Pracs(Method):
         scale = np.where(std[ms] > 0, std[0] / np.where(std[ms] > 0, std[ms], 1.0), 0.0)
         own = (1 - share) * scale
         shift = (1 - share) * (moments.mean[0] - scale * moments.mean[ms])
-        low = share[:, None] * of_pan[0] + own[:, None] * np.stack([weights for weights, _ in of_ms])
+        low = share[:, None] * of_pan[0] + own[:, None] * np.stack(
+            [weights for weights, _ in of_ms]
+        )
         mean_std = float(std[ms].mean())
-        gain = _BETA * _correlations(moments, low, matched, ms) * (std[ms] / mean_std if mean_std > 0 else 0.0)
+        gain = (
+            _BETA
+            * _correlations(moments, low, matched, ms)
+            * (std[ms] / mean_std if mean_std > 0 else 0.0)
+        )
         return PracsRule(
             gain=numbers(gain),
             fit=numbers(_correlations(moments, intensity, matched, ms)),
@@ -88,14 +118,20 @@ class Pracs(Method):
             shift=numbers(shift),
             floor=context.floors,
             low=tuple(map(numbers, low)),
-            constant=numbers(share * of_pan[1] + own * np.array([constant for _, constant in of_ms]) + shift),
+            constant=numbers(
+                share * of_pan[1] + own * np.array([constant for _, constant in of_ms]) + shift
+            ),
         )
 
 
-def _correlations(moments: Moments, mixtures: Array, features: list[int], bands: list[int]) -> Array:
+def _correlations(
+    moments: Moments, mixtures: Array, features: list[int], bands: list[int]
+) -> Array:
     """Returns the correlation of band k with the mixture k of the features."""
     mixed, own = moments.cov[np.ix_(features, features)], np.diag(moments.cov)[bands]
     variances = np.einsum("kj,ji,ki->k", mixtures, mixed, mixtures) * own
     shared = np.einsum("kj,jk->k", mixtures, moments.cov[np.ix_(features, bands)])
-    found: Array = np.where(variances > 0, shared / np.sqrt(np.where(variances > 0, variances, 1.0)), 0.0)
+    found: Array = np.where(
+        variances > 0, shared / np.sqrt(np.where(variances > 0, variances, 1.0)), 0.0
+    )
     return found

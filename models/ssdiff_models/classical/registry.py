@@ -4,10 +4,22 @@ from collections.abc import Mapping
 
 from ssdiff_models.classical.awlp import Awlp
 from ssdiff_models.classical.bdsd import Bdsd
-from ssdiff_models.classical.component_substitution import Brovey, Exp, GramSchmidt, GramSchmidtAdaptive
+from ssdiff_models.classical.component_substitution import (
+    Brovey,
+    Exp,
+    GramSchmidt,
+    GramSchmidtAdaptive,
+)
 from ssdiff_models.classical.haze_ratio import BroveyHaze
 from ssdiff_models.classical.method import Method
-from ssdiff_models.classical.multiresolution import AdditiveRule, Equalised, HazeModulated, Injection, ModulatedRule, Regressed
+from ssdiff_models.classical.multiresolution import (
+    AdditiveRule,
+    Equalised,
+    HazeModulated,
+    Injection,
+    ModulatedRule,
+    Regressed,
+)
 from ssdiff_models.classical.pracs import Pracs
 from ssdiff_models.errors import UsageError
 

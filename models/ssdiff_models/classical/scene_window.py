@@ -58,13 +58,19 @@ class WindowBlock(Block):
         """Mixes the MS and interpolates the mixture: interpolation is linear and keeps constants."""
         ms = self.ms_around(MS_HALO)
         flat = torch.addmm(offset.to(ms)[:, None], weights.to(ms), ms.flatten(1))
-        return upsample(flat.view(-1, *ms.shape[1:]), self.geometry.ratio, self.geometry.phase, MS_HALO)
+        return upsample(
+            flat.view(-1, *ms.shape[1:]), self.geometry.ratio, self.geometry.phase, MS_HALO
+        )
 
     def pan_around(self, pixels: int, border: str) -> Tensor:
         """Returns real pixels."""
         start, (rows, cols) = self._halo - pixels, self._size
         assert start >= 0, f"{pixels} pixels of halo asked for, {self._halo} there"
-        return torch.from_numpy(self._patch.pan[None, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels])
+        return torch.from_numpy(
+            self._patch.pan[
+                None, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels
+            ]
+        )
 
     def lms_around(self, pixels: int, border: str) -> Tensor:
         """Interpolates more of the MS."""
@@ -75,9 +81,15 @@ class WindowBlock(Block):
         """Shrinks more of the interpolated MS."""
         margin, (rows, cols) = 3 * self.geometry.ratio, self._small
         around = self.lms_around(margin + pixels * self.geometry.ratio, "symmetric")
-        return bicubic_down(self.geometry.ratio)(around, margin, (rows + 2 * pixels, cols + 2 * pixels))
+        return bicubic_down(self.geometry.ratio)(
+            around, margin, (rows + 2 * pixels, cols + 2 * pixels)
+        )
 
     def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
         rows, cols = self._small
         inner, margin = MS_HALO * self.geometry.ratio, self.geometry.low_reach
-        return lowpass(self.pan_around(margin, border), margin - inner, (rows + 2 * MS_HALO, cols + 2 * MS_HALO))
+        return lowpass(
+            self.pan_around(margin, border),
+            margin - inner,
+            (rows + 2 * MS_HALO, cols + 2 * MS_HALO),
+        )

@@ -55,7 +55,9 @@ class ClassicalFuser:
 
     def _apply(self, patch: Patch, window: Window) -> FloatArray:
         if window.rows <= _STRIP:
-            whole: FloatArray = self.rule.apply(WindowBlock(patch, window, self.halo, self.geometry)).numpy()
+            whole: FloatArray = self.rule.apply(
+                WindowBlock(patch, window, self.halo, self.geometry)
+            ).numpy()
             return whole
         output = np.empty((len(patch.ms), *window.shape), np.float32)
         target = torch.from_numpy(output)
@@ -69,7 +71,9 @@ class ClassicalFuser:
 def _strips(window: Window, ratio: int) -> Iterator[Window]:
     step = max(1, _STRIP // ratio) * ratio
     for row in range(window.row, window.row_stop, step):
-        yield Window(row=row, col=window.col, rows=min(step, window.row_stop - row), cols=window.cols)
+        yield Window(
+            row=row, col=window.col, rows=min(step, window.row_stop - row), cols=window.cols
+        )
 
 
 def _cut(patch: Patch, rows: slice, halo: int, ratio: int) -> Patch:
@@ -110,12 +114,16 @@ def stream(
         InputError: When the scene has no valid pixel.
     """
     known = find(method)
-    geometry = Geometry(ratio=source.ratio, phase=(source.ratio - 1) / 2 if phase is None else phase)
+    geometry = Geometry(
+        ratio=source.ratio, phase=(source.ratio - 1) / 2 if phase is None else phase
+    )
     black = black_levels(source.statistics())
     if any(black):
         source = AboveZero(source=source, black=black)
     scene = source.statistics()
-    floors = floors_of((scene.pan.mean, scene.pan.std), [(band.mean, band.std) for band in scene.ms])
+    floors = floors_of(
+        (scene.pan.mean, scene.pan.std), [(band.mean, band.std) for band in scene.ms]
+    )
     context = context_of(geometry, sensor, _ranges(scene), floors)
     total = Statistics()
     grid = _lattice(source)
@@ -126,7 +134,9 @@ def stream(
         total = total.merged(part)
         if progress is not None:
             progress(done, len(places))
-    return ClassicalFuser(method=method, geometry=geometry, rule=known.solve(total, context), black=black)
+    return ClassicalFuser(
+        method=method, geometry=geometry, rule=known.solve(total, context), black=black
+    )
 
 
 def _alone() -> None:
@@ -141,11 +151,16 @@ def _lattice(source: Source) -> TileGrid:
 
 def _ranges(scene: SceneStatistics) -> tuple[tuple[float, float], ...]:
     """Returns each band's range in the scene's sample with a quarter more on both sides, never empty."""
-    pairs = [(band.minimum, max(band.maximum - band.minimum, 1e-6 * abs(band.maximum), 1e-30)) for band in scene.ms]
+    pairs = [
+        (band.minimum, max(band.maximum - band.minimum, 1e-6 * abs(band.maximum), 1e-30))
+        for band in scene.ms
+    ]
     return tuple((low - span / 4, low + 1.25 * span) for low, span in pairs)
 
 
-def _gathered(method: Method, source: Source, context: Context, grid: TileGrid, workers: int) -> Iterator[Statistics | None]:
+def _gathered(
+    method: Method, source: Source, context: Context, grid: TileGrid, workers: int
+) -> Iterator[Statistics | None]:
     """Yields the statistics of each block in row-major order; None where there is nothing to gather."""
     geometry = context.geometry
     reach = method.reach(geometry)
@@ -158,7 +173,11 @@ def _gathered(method: Method, source: Source, context: Context, grid: TileGrid, 
     def gather(item: tuple[Window, Patch]) -> Statistics | None:
         window, patch = item
         block: Block = WindowBlock(patch, window, reach, geometry)
-        return method.gather(block, context) if block.valid is None or block.valid.any() else Statistics()
+        return (
+            method.gather(block, context)
+            if block.valid is None or block.valid.any()
+            else Statistics()
+        )
 
     with closing(prefetch(read(), _READ_AHEAD)) as patches:
         yield from ordered_map(gather, patches, workers=workers, initializer=_alone)

@@ -36,7 +36,10 @@ class WholeImage(Block):
 
     def mixed(self, weights: Tensor, offset: Tensor) -> Tensor:
         """Returns ``weights @ lms + offset``."""
-        return torch.einsum("kj,jrc->krc", weights.to(self.lms), self.lms) + offset.to(self.lms)[:, None, None]
+        return (
+            torch.einsum("kj,jrc->krc", weights.to(self.lms), self.lms)
+            + offset.to(self.lms)[:, None, None]
+        )
 
     def pan_around(self, pixels: int, border: str) -> Tensor:
         """Extends the PAN."""
@@ -49,12 +52,16 @@ class WholeImage(Block):
     def lms_reduced(self, pixels: int) -> Tensor:
         """Shrinks, then extends by the edge's own pixels."""
         margin = self.geometry.cycle_reach
-        small = bicubic_down(self.geometry.ratio)(self.lms_around(margin, "symmetric"), margin, self.small)
+        small = bicubic_down(self.geometry.ratio)(
+            self.lms_around(margin, "symmetric"), margin, self.small
+        )
         return extended(small, pixels, "replicate")
 
     def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
         margin = self.geometry.pixels(24)
-        return extended(lowpass(self.pan_around(margin, border), margin, self.small), MS_HALO, "circular")
+        return extended(
+            lowpass(self.pan_around(margin, border), margin, self.small), MS_HALO, "circular"
+        )
 
     def pan_binomial(self) -> Tensor:
         """As a window does inside; the reference extends its border twice, between the passes of the filter."""
@@ -63,7 +70,11 @@ class WholeImage(Block):
     def pan_reduced(self) -> Tensor:
         """As a window does inside, with the reference's border where the MS pixels lie on PAN pixels."""
         ratio, phase = self.geometry.ratio, self.geometry.phase
-        return self.pan_binomial()[int(phase) :: ratio, int(phase) :: ratio] if phase % 1 == 0 else super().pan_reduced()
+        return (
+            self.pan_binomial()[int(phase) :: ratio, int(phase) :: ratio]
+            if phase % 1 == 0
+            else super().pan_reduced()
+        )
 
 
 def _four_passes(image: Tensor) -> Tensor:

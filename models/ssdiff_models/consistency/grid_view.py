@@ -26,7 +26,9 @@ class GridView:
         return self.rows.reduce @ image @ self.cols.reduce.mT
 
     def correction(self, wanted: Tensor, iterations: int) -> Tensor:
-        total = solve(lambda image: self.rows.round_trip @ image @ self.cols.round_trip.mT, wanted, iterations)
+        total = solve(
+            lambda image: self.rows.round_trip @ image @ self.cols.round_trip.mT, wanted, iterations
+        )
         return self.rows.interpolate @ total @ self.cols.interpolate.mT
 
 
@@ -44,11 +46,20 @@ class _Axis:
 
 @lru_cache(maxsize=64)
 def axis_operators(
-    gains: tuple[float, ...], ratio: int, phase: float, size: int, *, device: torch.device, dtype: torch.dtype
+    gains: tuple[float, ...],
+    ratio: int,
+    phase: float,
+    size: int,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> _Axis:
     # Kept for later calls, some of which may want gradients.
     with torch.inference_mode(mode=False):
-        reduce, interpolate = _reduction(gains, ratio, phase, size), _interpolation(ratio, phase, size)
+        reduce, interpolate = (
+            _reduction(gains, ratio, phase, size),
+            _interpolation(ratio, phase, size),
+        )
         return _Axis(
             reduce=reduce.to(device, dtype),
             interpolate=interpolate.to(device, dtype)[None],
@@ -76,7 +87,9 @@ def _interpolation(ratio: int, phase: float, size: int) -> Tensor:
     """Returns `degrade.upsample` along one axis, float64 ``(size*ratio, size)``."""
     index = _mirrored(torch.arange(-_HALO, size + _HALO), size)
     impulses = torch.nn.functional.one_hot(index, size).double().T[:, :, None]
-    return upsample(impulses.expand(-1, -1, 2 * _HALO + 1), ratio, phase, _HALO)[:, :, 0].T.contiguous()
+    return upsample(impulses.expand(-1, -1, 2 * _HALO + 1), ratio, phase, _HALO)[
+        :, :, 0
+    ].T.contiguous()
 
 
 def _mirrored(index: Tensor, size: int) -> Tensor:

@@ -77,7 +77,15 @@ def project_on(
         UsageError: When the number of gains is not that of the bands, or a gain lies outside (0, 1).
     """
     if isinstance(target, GridTarget):
-        return project(fused, target.pixels, gains=gains, ratio=ratio, phase=target.phase, iterations=iterations, limits=limits)
+        return project(
+            fused,
+            target.pixels,
+            gains=gains,
+            ratio=ratio,
+            phase=target.phase,
+            iterations=iterations,
+            limits=limits,
+        )
     _check_gains(fused, gains)
     if iterations == 0:
         return fused
@@ -89,4 +97,6 @@ def project_on(
 
 def _check_gains(fused: Tensor, gains: Sequence[float]) -> None:
     if len(gains) != fused.shape[-3]:
-        raise UsageError(f"{fused.shape[-3]} bands, but {len(gains)} MTF gains: give one for each band")
+        raise UsageError(
+            f"{fused.shape[-3]} bands, but {len(gains)} MTF gains: give one for each band"
+        )

@@ -40,12 +40,18 @@ class ScatteredView:
         self._shape = target.under.shape[-2:]
         rows, cols = target.places.unbind(1)
         height, width = self._shape
-        self._seen = (rows >= -0.5) & (rows <= height - 0.5) & (cols >= -0.5) & (cols <= width - 0.5)
+        self._seen = (
+            (rows >= -0.5) & (rows <= height - 0.5) & (cols >= -0.5) & (cols <= width - 0.5)
+        )
         # A comparison with NaN is false, so these have a place.
-        self._places = torch.where(self._seen[:, None], target.places, torch.zeros_like(target.places))
+        self._places = torch.where(
+            self._seen[:, None], target.places, torch.zeros_like(target.places)
+        )
         self._nearest, self._known = self._mirrored_places(rows, cols)
         steps = tuple(_round_trip(gain, target.pitch) for gain in self._gains)
-        self._round_trip = torch.tensor(steps, dtype=target.pixels.dtype, device=target.pixels.device).T[:, :, None, None]
+        self._round_trip = torch.tensor(
+            steps, dtype=target.pixels.dtype, device=target.pixels.device
+        ).T[:, :, None, None]
 
     def shares(self, iterations: int) -> tuple[int, ...]:
         """Returns how many iterations follow each exact look at the image, since `correction` takes the MS's pixels for square ones.
@@ -67,7 +73,9 @@ class ScatteredView:
     def correction(self, wanted: Tensor, iterations: int) -> Tensor:
         """Returns the image of interpolated MS pixels that, seen by the sensor, is nearly `wanted`."""
         total = solve(self._seen_again, self._continued(wanted), iterations)
-        return _read(total, self._anchor.under.flatten(2), SMOOTH_TAPS).view(*total.shape[:2], *self._shape)
+        return _read(total, self._anchor.under.flatten(2), SMOOTH_TAPS).view(
+            *total.shape[:2], *self._shape
+        )
 
     def _seen_again(self, pixels: Tensor) -> Tensor:
         """Returns what the sensor sees of interpolated MS pixels."""
@@ -81,7 +89,9 @@ class ScatteredView:
             bands = [band for band, own in enumerate(self._gains) if own == gain]
             kernel = _profile(gain, self._anchor.pitch)
             wide = _mirror_padded(image[:, bands].flatten(0, 1), kernel.length // 2 + more)
-            result[:, bands] = resample(wide, kernel, kernel).view(len(image), len(bands), *result.shape[2:])
+            result[:, bands] = resample(wide, kernel, kernel).view(
+                len(image), len(bands), *result.shape[2:]
+            )
         return result
 
     def _mirrored_places(self, rows: Tensor, cols: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +99,8 @@ class ScatteredView:
         batch, count, across = rows.shape
         own = torch.arange(count * across, device=rows.device).expand(batch, -1)
         row, col = (
-            _inner(place, size, self._anchor.pitch).flatten(1) for place, size in zip((rows, cols), self._shape, strict=True)
+            _inner(place, size, self._anchor.pitch).flatten(1)
+            for place, size in zip((rows, cols), self._shape, strict=True)
         )
         there = row * self._shape[1] + col
         down, right = (
@@ -119,7 +130,8 @@ def _reflected(index: Tensor, size: int) -> Tensor:
 
 def _mirror_padded(image: Tensor, reach: int) -> Tensor:
     rows, cols = (
-        _reflected(torch.arange(-reach, size + reach, device=image.device), size) for size in (image.shape[-2], image.shape[-1])
+        _reflected(torch.arange(-reach, size + reach, device=image.device), size)
+        for size in (image.shape[-2], image.shape[-1])
     )
     return image[:, rows[:, None], cols]
 
@@ -141,13 +153,18 @@ def _read(image: Tensor, places: Tensor, taps: int) -> Tensor:
     Places nearer to the border than half of the taps are read wrong.
     """
     (height, width), (rows, cols) = image.shape[-2:], places.unbind(1)
-    base = rows.floor().clamp(taps // 2 - 1, height - 1 - taps // 2), cols.floor().clamp(taps // 2 - 1, width - 1 - taps // 2)
+    base = (
+        rows.floor().clamp(taps // 2 - 1, height - 1 - taps // 2),
+        cols.floor().clamp(taps // 2 - 1, width - 1 - taps // 2),
+    )
     down, right = _cardinals(rows - base[0], taps), _cardinals(cols - base[1], taps)
     first = (base[0].long() - (taps // 2 - 1)) * width + (base[1].long() - (taps // 2 - 1))
     flat, total = image.flatten(2), image.new_zeros(*image.shape[:2], places.shape[2])
     for i, weight in enumerate(down):
         for j, share in enumerate(right):
-            pixels = flat.gather(2, (first + (i * width + j))[:, None].expand(-1, image.shape[1], -1))
+            pixels = flat.gather(
+                2, (first + (i * width + j))[:, None].expand(-1, image.shape[1], -1)
+            )
             total.addcmul_(pixels, (weight * share)[:, None])
     return total
 
@@ -157,7 +174,9 @@ def _cardinals(fraction: Tensor, taps: int) -> list[Tensor]:
     nodes = range(1 - taps // 2, taps // 2 + 1)
     away = [fraction - node for node in nodes]
     return [
-        math.prod((away[other] for other in range(taps) if other != own), start=torch.ones_like(fraction))
+        math.prod(
+            (away[other] for other in range(taps) if other != own), start=torch.ones_like(fraction)
+        )
         / math.prod(nodes[own] - node for node in nodes if node != nodes[own])
         for own in range(taps)
     ]

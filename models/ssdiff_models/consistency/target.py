@@ -62,7 +62,9 @@ class ScatteredTarget:
 
     def sent(self, send: Callable[[Tensor], Tensor]) -> "ScatteredTarget":
         """Returns the target on another device."""
-        return replace(self, pixels=send(self.pixels), places=send(self.places), under=send(self.under))
+        return replace(
+            self, pixels=send(self.pixels), places=send(self.places), under=send(self.under)
+        )
 
 
 Target = GridTarget | ScatteredTarget
@@ -74,7 +76,9 @@ def target_of(given: NativeMs | ScatteredMs) -> Target:
         return GridTarget(pixels=torch.from_numpy(given.pixels), phase=given.phase)
     shape = given.pixels.shape[1], given.pixels.shape[2]
     places = _inverse(given.rows, given.cols, shape)
-    under = [_reachable(axis, size) for axis, size in zip((given.rows, given.cols), shape, strict=True)]
+    under = [
+        _reachable(axis, size) for axis, size in zip((given.rows, given.cols), shape, strict=True)
+    ]
     return ScatteredTarget(
         pixels=torch.from_numpy(np.ascontiguousarray(given.pixels)),
         places=torch.from_numpy(places),
@@ -92,7 +96,9 @@ def stacked_targets(targets: Sequence[Target]) -> Target | None:
     """Returns the targets of a batch's tiles as one; windows smaller than others are filled up with pixels that have no place."""
     grids = [target for target in targets if isinstance(target, GridTarget)]
     if grids:
-        return GridTarget(pixels=torch.stack([target.pixels for target in grids]), phase=grids[0].phase)
+        return GridTarget(
+            pixels=torch.stack([target.pixels for target in grids]), phase=grids[0].phase
+        )
     placed = [target for target in targets if isinstance(target, ScatteredTarget)]
     if not placed:
         return None
@@ -106,10 +112,14 @@ def stacked_targets(targets: Sequence[Target]) -> Target | None:
 
 
 def _filled_up(images: Tensor, shape: Sequence[int], value: float) -> Tensor:
-    return pad(images, (0, shape[1] - images.shape[-1], 0, shape[0] - images.shape[-2]), value=value)
+    return pad(
+        images, (0, shape[1] - images.shape[-1], 0, shape[0] - images.shape[-2]), value=value
+    )
 
 
-def _inverse(rows: npt.NDArray[np.floating], cols: npt.NDArray[np.floating], shape: tuple[int, int]) -> FloatArray:
+def _inverse(
+    rows: npt.NDArray[np.floating], cols: npt.NDArray[np.floating], shape: tuple[int, int]
+) -> FloatArray:
     """Returns the PAN row and column of each MS pixel, float32 ``(2, n, m)``, of the map that `rows` and `cols` are: Newton's method.
 
     Args:
@@ -132,7 +142,9 @@ def _inverse(rows: npt.NDArray[np.floating], cols: npt.NDArray[np.floating], sha
             break
         place = place + back @ np.where(np.isfinite(left), left, 0.0)
         left = wanted - _at(ahead, place, slope)
-    return np.where(np.abs(left).max(0) < MISSED, place, np.nan).astype(np.float32).reshape(2, *shape)
+    return (
+        np.where(np.abs(left).max(0) < MISSED, place, np.nan).astype(np.float32).reshape(2, *shape)
+    )
 
 
 def _slope(ahead: Array, known: BoolArray) -> tuple[Array, Array]:
@@ -153,7 +165,11 @@ def _at(ahead: Array, place: Array, slope: Array) -> Array:
     near = np.clip(place, 0, last)
     base = np.minimum(near.astype(np.int64), np.maximum(last - 1, 0))
     fraction, after = near - base, np.minimum(base + 1, last)
-    upper = ahead[:, base[0], base[1]] * (1 - fraction[1]) + ahead[:, base[0], after[1]] * fraction[1]
-    lower = ahead[:, after[0], base[1]] * (1 - fraction[1]) + ahead[:, after[0], after[1]] * fraction[1]
+    upper = (
+        ahead[:, base[0], base[1]] * (1 - fraction[1]) + ahead[:, base[0], after[1]] * fraction[1]
+    )
+    lower = (
+        ahead[:, after[0], base[1]] * (1 - fraction[1]) + ahead[:, after[0], after[1]] * fraction[1]
+    )
     read: Array = upper * (1 - fraction[0]) + lower * fraction[0] + slope @ (place - near)
     return read

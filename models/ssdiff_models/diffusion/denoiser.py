@@ -83,5 +83,7 @@ class ResidualDenoiser:
             return state
         # An infinite value is a broken one: clipped, it would look like data.
         state = state.where(state.isfinite(), torch.nan)
-        low, high = (bound[..., None, None].to(self.lms) - self.lms for bound in (self.low, self.high))
+        low, high = (
+            bound[..., None, None].to(self.lms) - self.lms for bound in (self.low, self.high)
+        )
         return torch.clamp(state, low * self.residual_scale, high * self.residual_scale)

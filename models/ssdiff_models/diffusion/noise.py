@@ -63,13 +63,20 @@ def philox(counter: Words, key: tuple[int, int]) -> Words:
 def _quantiles(device: torch.device) -> Tensor:
     """Returns the midpoint quantiles of 2^16 equally likely classes of a standard normal, scaled to unit variance, float32."""
     with torch.inference_mode(mode=False):
-        upper = torch.special.ndtri((torch.arange(_LEVELS // 2, dtype=torch.float64) + _LEVELS / 2 + 0.5) / _LEVELS)
+        upper = torch.special.ndtri(
+            (torch.arange(_LEVELS // 2, dtype=torch.float64) + _LEVELS / 2 + 0.5) / _LEVELS
+        )
         upper = upper / upper.square().mean().sqrt()
         return torch.cat([-upper.flip(0), upper]).to(torch.float32).to(device)
 
 
 def gaussian_batch(
-    windows: Sequence[Window], *, bands: int, seed: int, sample: int = 0, device: torch.device | str = "cpu"
+    windows: Sequence[Window],
+    *,
+    bands: int,
+    seed: int,
+    sample: int = 0,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Returns the noise of several windows of one shape; see `gaussian`.
 
@@ -80,7 +87,9 @@ def gaussian_batch(
         UsageError: When `seed` or `sample` is out of range.
     """
     if not 0 <= seed < 2**64 or not 0 <= sample < _WORD:
-        raise UsageError(f"the seed must be below 2^64 and the sample below 2^32, neither negative, got {seed} and {sample}")
+        raise UsageError(
+            f"the seed must be below 2^64 and the sample below 2^32, neither negative, got {seed} and {sample}"
+        )
     target = torch.device(device)
     (rows, cols), groups = windows[0].shape, -(-bands // _BANDS_PER_CALL)
 
@@ -90,14 +99,20 @@ def gaussian_batch(
     col = index([window.col for window in windows], cols)[:, None, None, :].to(target)
     row = index([window.row for window in windows], rows)[:, None, :, None].to(target)
     group = torch.arange(groups, device=target)[None, :, None, None]
-    words = philox((col, row, group, torch.tensor(sample, device=target)), (seed & _MASK, seed >> 32))
+    words = philox(
+        (col, row, group, torch.tensor(sample, device=target)), (seed & _MASK, seed >> 32)
+    )
     bits = torch.stack(words, dim=2).flatten(1, 2)[:, :bands]
     table = _quantiles(target)
-    first, second = (table.index_select(0, half.flatten()) for half in (bits >> 16, bits & (_LEVELS - 1)))
+    first, second = (
+        table.index_select(0, half.flatten()) for half in (bits >> 16, bits & (_LEVELS - 1))
+    )
     return first.add_(second).mul_(_ROOT_HALF).reshape(bits.shape)
 
 
-def gaussian(window: Window, *, bands: int, seed: int, sample: int = 0, device: torch.device | str = "cpu") -> Tensor:
+def gaussian(
+    window: Window, *, bands: int, seed: int, sample: int = 0, device: torch.device | str = "cpu"
+) -> Tensor:
     """Returns the noise of the pixels of `window`; any other window sees the same values where it overlaps this one.
 
     Args:

@@ -60,7 +60,9 @@ def _estimate(denoiser: Denoiser, x_t: Tensor, t: int) -> Tensor:
     return denoiser(x_t, torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device))
 
 
-def ddim(denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int) -> Iterator[SamplerStep]:
+def ddim(
+    denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int
+) -> Iterator[SamplerStep]:
     """Yields the steps of DDIM with eta = 0 (Song et al., arXiv 2010.02502, Eq. 12).
 
     Args:
@@ -74,7 +76,9 @@ def ddim(denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int) -> I
     """
     timesteps = schedule.timesteps(steps)
     x_t = noise
-    for index, (t, (now, after)) in enumerate(zip(timesteps, pairwise(_levels(schedule, timesteps)), strict=True)):
+    for index, (t, (now, after)) in enumerate(
+        zip(timesteps, pairwise(_levels(schedule, timesteps)), strict=True)
+    ):
         x0_hat = _estimate(denoiser, x_t, t)
         # eps = (x_t - a x0_hat) / s;  x_next = a' x0_hat + s' eps
         ratio = after.spread / now.spread
@@ -83,7 +87,9 @@ def ddim(denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int) -> I
         x_t = x_next
 
 
-def dpm_solver_pp(denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int) -> Iterator[SamplerStep]:
+def dpm_solver_pp(
+    denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int
+) -> Iterator[SamplerStep]:
     """Yields the steps of DPM-Solver++(2M), data prediction (Lu et al., arXiv 2211.01095, Algorithm 2).
 
     The first and the last step are of first order; so one step gives x0_hat itself, and two steps equal DDIM.
@@ -120,7 +126,14 @@ SAMPLERS: dict[SamplerName, Callable[[Denoiser, Tensor, Schedule, int], Iterator
 """The samplers by the name a command or a checkpoint gives them."""
 
 
-def sample(denoiser: Denoiser, noise: Tensor, schedule: Schedule, *, steps: int, sampler: SamplerName = "ddim") -> Tensor:
+def sample(
+    denoiser: Denoiser,
+    noise: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int,
+    sampler: SamplerName = "ddim",
+) -> Tensor:
     """Returns the sample ``(batch, bands, rows, cols)``, float32, that `sampler` reaches from `noise`; records no gradients.
 
     Raises:

@@ -55,7 +55,9 @@ class Schedule:
                 f"unknown noise schedule {self.name!r} (known: {known}): the model needs another version of ssdiff"
             )
         if self.steps < 1:
-            raise ModelError(f"a noise schedule needs at least one time step, got {self.steps}: the model file is damaged")
+            raise ModelError(
+                f"a noise schedule needs at least one time step, got {self.steps}: the model file is damaged"
+            )
 
     @property
     def alphas_cumprod(self) -> Tensor:

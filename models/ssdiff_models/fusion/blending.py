@@ -17,7 +17,9 @@ def ramp(overlap: int) -> npt.NDArray[np.float32]:
     return rising.astype(np.float32)
 
 
-def weights(index: int, count: int, *, span: int, step: int, overlap: int) -> npt.NDArray[np.float32]:
+def weights(
+    index: int, count: int, *, span: int, step: int, overlap: int
+) -> npt.NDArray[np.float32]:
     """Returns the weight of each of the `span` rows (or columns) of tile `index` of `count`: no ramp on the scene's borders."""
     profile = np.ones(span, np.float32)
     if overlap and index > 0:
@@ -72,8 +74,12 @@ class Blender:
 def needed(grid: TileGrid, area: Window) -> tuple[range, range]:
     """Returns the tile rows and columns that the blocks of `area` depend on: one more above and to the left where tiles overlap."""
     rows, cols = grid.covering(area)
-    first_row = rows.start - (grid.overlap > 0 and rows.start > 0 and area.row < rows.start * grid.step + grid.overlap)
-    first_col = cols.start - (grid.overlap > 0 and cols.start > 0 and area.col < cols.start * grid.step + grid.overlap)
+    first_row = rows.start - (
+        grid.overlap > 0 and rows.start > 0 and area.row < rows.start * grid.step + grid.overlap
+    )
+    first_col = cols.start - (
+        grid.overlap > 0 and cols.start > 0 and area.col < cols.start * grid.step + grid.overlap
+    )
     return range(first_row, rows.stop), range(first_col, cols.stop)
 
 

@@ -113,9 +113,13 @@ class ModelFuser:
             return (self.settings.partners,)
         order = self.settings.order or tuple(range(self.bands))
         count = self.checkpoint.band_count
-        places = (self.settings.order and spectral_order(self.checkpoint.bands or ())) or tuple(range(count))
+        places = (self.settings.order and spectral_order(self.checkpoint.bands or ())) or tuple(
+            range(count)
+        )
         groups = band_groups(self.bands, count)
-        return tuple(tuple(order[group[places.index(place)]] for place in range(count)) for group in groups)
+        return tuple(
+            tuple(order[group[places.index(place)]] for place in range(count)) for group in groups
+        )
 
     @property
     def layers(self) -> int:
@@ -123,7 +127,12 @@ class ModelFuser:
         return self.bands if self.settings.samples == 1 else 2 * self.bands
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Target | None = None
+        self,
+        pan: Tensor,
+        ms: Tensor,
+        windows: Sequence[Window],
+        stop: Event | None = None,
+        given: Target | None = None,
     ) -> Tensor:
         """Fuses a batch of tiles on the device that they are on.
 
@@ -153,17 +162,25 @@ class ModelFuser:
                 if spread is not None and deviation is not None:
                     spread[:, band] += deviation[:, place] / counts[band]
         fused = self.ms_range.restore(total)
-        return fused if spread is None else torch.cat([fused, spread * self.ms_range.scale.to(spread.device)], dim=1)
+        return (
+            fused
+            if spread is None
+            else torch.cat([fused, spread * self.ms_range.scale.to(spread.device)], dim=1)
+        )
 
     def images(self, pan: Tensor, ms: Tensor) -> NetworkImages:
         """Normalises, interpolates the LMS, and makes the prior image of it; the arguments are those of `fuse`."""
         inner, halo_ms = slice(MS_HALO, -MS_HALO), self.ms_range.normalise(ms)
-        flat = upsample(halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase, MS_HALO)
+        flat = upsample(
+            halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase, MS_HALO
+        )
         lms = flat.view(*halo_ms.shape[:2], *flat.shape[1:])
         prior = self.statistics.prior
         if self.checkpoint.prior != "lms" and prior is not None:
             lms = self.ms_range.normalise(prior.image(self.ms_range.restore(lms), pan))
-        return NetworkImages(pan=self.pan_range.normalise(pan), lms=lms, ms=halo_ms[:, :, inner, inner])
+        return NetworkImages(
+            pan=self.pan_range.normalise(pan), lms=lms, ms=halo_ms[:, :, inner, inner]
+        )
 
     def _consistent(self, fused: Tensor, target: Target, bands: Sequence[int]) -> Tensor:
         """Projects one sample on what gives the MS back, where that was asked for; the spread is then that of what is shipped."""
@@ -174,7 +191,11 @@ class ModelFuser:
         low, high = self._limits(bands)
         limits = None
         if low is not None and high is not None:
-            limits = Limits(low=_column(low, fused), high=_column(high, fused), clip_iterations=self.settings.clip_iterations)
+            limits = Limits(
+                low=_column(low, fused),
+                high=_column(high, fused),
+                clip_iterations=self.settings.clip_iterations,
+            )
         projected = project_on(
             fused,
             target.mapped(lambda pixels: pixels[:, list(bands)]),
@@ -188,7 +209,12 @@ class ModelFuser:
         return projected
 
     def _sample_group(
-        self, images: NetworkImages, target: Target, group: Sequence[int], windows: Sequence[Window], stop: Event | None
+        self,
+        images: NetworkImages,
+        target: Target,
+        group: Sequence[int],
+        windows: Sequence[Window],
+        stop: Event | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Returns mean and standard deviation of the samples of one band group, in the network's range."""
         bands, settings, schedule = list(group), self.settings, self.checkpoint.schedule
@@ -205,8 +231,16 @@ class ModelFuser:
         )
         results = []
         for k in range(settings.samples):
-            noise = gaussian_batch(windows, bands=self.bands, seed=settings.seed, sample=k, device=images.lms.device)
-            steps = sample(_until(stop, denoiser), noise[:, bands], schedule, steps=settings.steps, sampler=settings.sampler)
+            noise = gaussian_batch(
+                windows, bands=self.bands, seed=settings.seed, sample=k, device=images.lms.device
+            )
+            steps = sample(
+                _until(stop, denoiser),
+                noise[:, bands],
+                schedule,
+                steps=settings.steps,
+                sampler=settings.sampler,
+            )
             results.append(self._consistent(denoiser.fuse(steps), target, bands))
         if len(results) == 1:
             return results[0], None

@@ -44,7 +44,9 @@ def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) 
     """
     black = zero_levels(statistics)
     geometry = Geometry(ratio=source.ratio, phase=phase)
-    ranges = tuple((band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms)
+    ranges = tuple(
+        (band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms
+    )
     reach = BroveyHaze().reach(geometry)
 
     def blocks() -> Iterator[Block]:
@@ -55,17 +57,24 @@ def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) 
     return _solve(blocks(), geometry, ranges, black)
 
 
-def measure_images(pan: Tensor, ms: Tensor, valid: BoolArray, *, ratio: int, phase: float) -> RatioPrior:
+def measure_images(
+    pan: Tensor, ms: Tensor, valid: BoolArray, *, ratio: int, phase: float
+) -> RatioPrior:
     """Takes the numbers from whole images of positive values: PAN ``(rows, cols)``, MS ``(bands, rows/ratio, cols/ratio)``."""
     geometry = Geometry(ratio=ratio, phase=phase)
     ranges = tuple((float(band.min()), float(band.max())) for band in ms)
-    return _solve(iter([_block(pan, ms, valid, geometry)]), geometry, ranges, (0.0,) * (len(ms) + 1))
+    return _solve(
+        iter([_block(pan, ms, valid, geometry)]), geometry, ranges, (0.0,) * (len(ms) + 1)
+    )
 
 
 def measure_set(images: Sequence[tuple[Tensor, Tensor]], *, ratio: int, phase: float) -> RatioPrior:
     """Takes the numbers that several images of one scene have in common, each a PAN and an MS as in `measure_images`, all valid."""
     geometry = Geometry(ratio=ratio, phase=phase)
-    lows, highs = (torch.stack([extreme(ms, (1, 2)) for _, ms in images]) for extreme in (torch.amin, torch.amax))
+    lows, highs = (
+        torch.stack([extreme(ms, (1, 2)) for _, ms in images])
+        for extreme in (torch.amin, torch.amax)
+    )
     ranges = tuple(zip(lows.amin(0).tolist(), highs.amax(0).tolist(), strict=True))
     blocks = (_block(pan, ms, np.ones(pan.shape, np.bool_), geometry) for pan, ms in images)
     return _solve(blocks, geometry, ranges, (0.0,) * (len(ranges) + 1))
@@ -79,7 +88,9 @@ def _block(pan: Tensor, ms: Tensor, valid: BoolArray, geometry: Geometry) -> Blo
         ms=_grown(ms, MS_HALO + reach // geometry.ratio),
         valid=pad(torch.from_numpy(valid), (reach,) * 4).numpy(),
     )
-    return WindowBlock(patch, Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1]), reach, geometry)
+    return WindowBlock(
+        patch, Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1]), reach, geometry
+    )
 
 
 def _grown(images: Tensor, pixels: int) -> FloatArray:
@@ -88,10 +99,16 @@ def _grown(images: Tensor, pixels: int) -> FloatArray:
 
 
 def _solve(
-    blocks: Iterator[Block], geometry: Geometry, ranges: tuple[tuple[float, float], ...], black: tuple[float, ...]
+    blocks: Iterator[Block],
+    geometry: Geometry,
+    ranges: tuple[tuple[float, float], ...],
+    black: tuple[float, ...],
 ) -> RatioPrior:
     # The interpolated MS overshoots the MS; a quarter of the range on both sides holds it.
-    spans = tuple((low - (high - low) / 4, high + max(high - low, 1e-6 * abs(high), 1e-30) / 4) for low, high in ranges)
+    spans = tuple(
+        (low - (high - low) / 4, high + max(high - low, 1e-6 * abs(high), 1e-30) / 4)
+        for low, high in ranges
+    )
     context = Context(geometry=geometry, gains=(0.3,) * len(spans), pan_gain=0.15, ranges=spans)
     method, total = BroveyHaze(), Statistics()
     for block in blocks:
@@ -99,7 +116,9 @@ def _solve(
             total = total.merged(method.gather(block, context) or Statistics())
     rule = method.solve(total, context)
     assert isinstance(rule, BroveyHazeRule)
-    return RatioPrior(haze=rule.haze, intensity=rule.intensity, scale=rule.scale, shift=rule.shift, black=black)
+    return RatioPrior(
+        haze=rule.haze, intensity=rule.intensity, scale=rule.scale, shift=rule.shift, black=black
+    )
 
 
 def _sample(source: Source) -> Iterator[Window]:
@@ -113,4 +132,7 @@ def _spans(size: int, ratio: int) -> list[tuple[int, int]]:
     if size <= LATTICE * PATCH:
         return [(0, -(-size // ratio) * ratio)]
     side = PATCH // ratio * ratio
-    return [(((2 * k + 1) * size // (2 * LATTICE) - side // 2) // ratio * ratio, side) for k in range(LATTICE)]
+    return [
+        (((2 * k + 1) * size // (2 * LATTICE) - side // 2) // ratio * ratio, side)
+        for k in range(LATTICE)
+    ]

@@ -51,7 +51,9 @@ class ThreadRunner:
                 pass
             return fused
 
-        yield from ordered_map(fuse, tiles, workers=self.workers, initializer=single_threaded, stop=stop)
+        yield from ordered_map(
+            fuse, tiles, workers=self.workers, initializer=single_threaded, stop=stop
+        )
 
 
 def _try_one(fuser: ModelFuser, tile: InputTile, stop: Event, room: WorkerLimit) -> Fused | None:
@@ -63,9 +65,13 @@ def _try_one(fuser: ModelFuser, tile: InputTile, stop: Event, room: WorkerLimit)
             if not is_out_of_memory(error):
                 raise
             if places == 1:
-                raise _no_room(torch.device("cpu"), tile, "choose a smaller --tile or fewer --num-threads") from error
+                raise _no_room(
+                    torch.device("cpu"), tile, "choose a smaller --tile or fewer --num-threads"
+                ) from error
     if room.halve(places):
-        _log.warning("too little memory for %d tiles at a time: %d from now on", places, room.places)
+        _log.warning(
+            "too little memory for %d tiles at a time: %d from now on", places, room.places
+        )
     return None
 
 
@@ -78,7 +84,9 @@ def _no_room(device: torch.device, tile: InputTile, remedy: str) -> ResourceErro
 def _fuse_one(fuser: ModelFuser, tile: InputTile, stop: Event) -> Fused:
     if tile.blank:
         return tile, _blank(fuser, tile)
-    return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop, _given([tile]))[0].numpy()
+    return tile, fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop, _given([tile]))[
+        0
+    ].numpy()
 
 
 def _given(tiles: Sequence[InputTile]) -> Target | None:
@@ -122,7 +130,9 @@ class BatchRunner:
         chunk: list[InputTile] = []
         for tile in tiles:
             if chunk and (
-                len(chunk) >= self.batch or tile.window.shape != chunk[0].window.shape or tile.blank != chunk[0].blank
+                len(chunk) >= self.batch
+                or tile.window.shape != chunk[0].window.shape
+                or tile.blank != chunk[0].blank
             ):
                 yield chunk
                 chunk = []
@@ -135,20 +145,41 @@ class BatchRunner:
         self, fuser: ModelFuser, chunk: list[InputTile]
     ) -> list[tuple[list[InputTile], Tensor, "torch.cuda.Event | None"]]:
         if chunk[0].blank:
-            return [(chunk, torch.stack([torch.from_numpy(_blank(fuser, tile)) for tile in chunk]), None)]
+            return [
+                (
+                    chunk,
+                    torch.stack([torch.from_numpy(_blank(fuser, tile)) for tile in chunk]),
+                    None,
+                )
+            ]
         try:
-            pan, ms = (self._send(torch.stack(images)) for images in zip(*((tile.pan, tile.ms) for tile in chunk), strict=True))
+            pan, ms = (
+                self._send(torch.stack(images))
+                for images in zip(*((tile.pan, tile.ms) for tile in chunk), strict=True)
+            )
             given = _given(chunk)
             sent = given and given.sent(self._send)
-            return [(chunk, *self._fetch(fuser.fuse(pan, ms, [tile.window for tile in chunk], given=sent)))]
+            return [
+                (
+                    chunk,
+                    *self._fetch(fuser.fuse(pan, ms, [tile.window for tile in chunk], given=sent)),
+                )
+            ]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             if len(chunk) == 1:
-                raise _no_room(self.device, chunk[0], "choose a smaller --tile or --device cpu") from error
+                raise _no_room(
+                    self.device, chunk[0], "choose a smaller --tile or --device cpu"
+                ) from error
         # Outside the handler, or the failed call's tensors would still be alive.
         half = len(chunk) // 2
-        _log.warning("%s: too little memory for %d tiles at a time: %d from now on", self.device, len(chunk), half)
+        _log.warning(
+            "%s: too little memory for %d tiles at a time: %d from now on",
+            self.device,
+            len(chunk),
+            half,
+        )
         self.batch = half
         self._empty_cache()
         return self._submit(fuser, chunk[:half]) + self._submit(fuser, chunk[half:])
@@ -174,7 +205,9 @@ class BatchRunner:
         return target, done
 
 
-def _collect(chunk: list[InputTile], fused: Tensor, done: "torch.cuda.Event | None") -> Iterator[Fused]:
+def _collect(
+    chunk: list[InputTile], fused: Tensor, done: "torch.cuda.Event | None"
+) -> Iterator[Fused]:
     if done is not None:
         done.synchronize()
     for tile, image in zip(chunk, fused, strict=True):

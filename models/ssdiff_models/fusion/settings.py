@@ -39,10 +39,16 @@ class FusionSettings:
 
     def __post_init__(self) -> None:
         if self.samples < 1:
-            raise UsageError(f"at least one sample is needed, got {self.samples}: choose another --samples")
+            raise UsageError(
+                f"at least one sample is needed, got {self.samples}: choose another --samples"
+            )
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, **changes: object) -> "FusionSettings":
         """Returns the model's own settings with `changes`; None stands for the model's value."""
-        own: dict[str, object] = {"steps": checkpoint.steps, "tile": checkpoint.tile, "overlap": checkpoint.overlap}
+        own: dict[str, object] = {
+            "steps": checkpoint.steps,
+            "tile": checkpoint.tile,
+            "overlap": checkpoint.overlap,
+        }
         return cls(**(own | {name: value for name, value in changes.items() if value is not None}))  # type: ignore[arg-type]

@@ -50,10 +50,18 @@ class LocalFuser(Protocol):
 def model_grid(source: Source, fuser: ModelFuser) -> TileGrid:
     """Returns the lattice of tiles of a whole scene."""
     settings = fuser.settings
-    return TileGrid(rows=source.rows, cols=source.cols, step=settings.tile, overlap=settings.overlap, multiple=fuser.multiple)
+    return TileGrid(
+        rows=source.rows,
+        cols=source.cols,
+        step=settings.tile,
+        overlap=settings.overlap,
+        multiple=fuser.multiple,
+    )
 
 
-def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | None = None) -> Iterator[FusedBlock]:
+def fuse_tiles(
+    source: Source, fuser: ModelFuser, runner: Runner, rows: range | None = None
+) -> Iterator[FusedBlock]:
     """Yields the fused blocks of the source's area.
 
     Args:
@@ -71,11 +79,15 @@ def fuse_tiles(source: Source, fuser: ModelFuser, runner: Runner, rows: range | 
     wanted_rows, wanted_cols = grid.covering(source.area)
     wanted_rows = _narrowed(wanted_rows, rows)
     top = max(source.area.row, wanted_rows.start * grid.step)
-    all_rows, all_cols = needed(grid, Window(row=top, col=source.area.col, rows=1, cols=source.area.cols))
+    all_rows, all_cols = needed(
+        grid, Window(row=top, col=source.area.col, rows=1, cols=source.area.cols)
+    )
     all_rows = range(all_rows.start, wanted_rows.stop)
     places = row_major(all_rows, all_cols)
     blender = Blender(grid, all_cols)
-    with closing(prefetch(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)) as tiles:
+    with closing(
+        prefetch(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)
+    ) as tiles:
         for (i, j), (tile, pixels) in zip(places, runner.run(fuser, tiles), strict=True):
             _check_finite(pixels, fuser, grid.tile(i, j))
             if j == all_cols.start:
@@ -98,7 +110,9 @@ def _narrowed(rows: range, part: range | None) -> range:
     if part is None:
         return rows
     if part.start < rows.start or part.stop > rows.stop or part.step != 1 or not part:
-        raise UsageError(f"block rows {part.start}..{part.stop} are not part of the area's {rows.start}..{rows.stop}")
+        raise UsageError(
+            f"block rows {part.start}..{part.stop} are not part of the area's {rows.start}..{rows.stop}"
+        )
     return part
 
 
@@ -108,13 +122,17 @@ def _read(source: Source, grid: TileGrid, rows: range, cols: range) -> Iterator[
         yield InputTile.of(source.read(window), window)
 
 
-def _inside(source: Source, window: Window, done: FloatArray, mask: BoolArray) -> Iterator[FusedBlock]:
+def _inside(
+    source: Source, window: Window, done: FloatArray, mask: BoolArray
+) -> Iterator[FusedBlock]:
     part = window.intersection(source.area)
     if part is None:
         return
     rows, cols = part.within(window)
     fused, spread = done[: source.bands, rows, cols], done[source.bands :, rows, cols]
-    yield FusedBlock(window=part, fused=fused, spread=spread if len(spread) else None, valid=mask[rows, cols])
+    yield FusedBlock(
+        window=part, fused=fused, spread=spread if len(spread) else None, valid=mask[rows, cols]
+    )
 
 
 def fuse_blocks(
@@ -132,7 +150,9 @@ def fuse_blocks(
     Raises:
         UsageError: When `rows` lies outside the area, or the block is no multiple of the ratio.
     """
-    grid = TileGrid(rows=source.rows, cols=source.cols, step=block, overlap=0, multiple=source.ratio)
+    grid = TileGrid(
+        rows=source.rows, cols=source.cols, step=block, overlap=0, multiple=source.ratio
+    )
     wanted, cols = grid.covering(source.area)
     windows = (grid.block(i, j) for i, j in row_major(_narrowed(wanted, rows), cols))
 
@@ -146,10 +166,14 @@ def fuse_blocks(
     def compute(item: tuple[Window, Patch]) -> FusedBlock:
         part, patch = item
         window = _aligned(part, source.ratio)
-        inner = patch.valid[fuser.halo : fuser.halo + window.rows, fuser.halo : fuser.halo + window.cols]
+        inner = patch.valid[
+            fuser.halo : fuser.halo + window.rows, fuser.halo : fuser.halo + window.cols
+        ]
         cut = part.within(window)
         fused = fuser(patch, window) if inner.any() else _zeros(patch, window)
-        return FusedBlock(window=part, fused=fused[:, cut[0], cut[1]], spread=None, valid=inner[cut])
+        return FusedBlock(
+            window=part, fused=fused[:, cut[0], cut[1]], spread=None, valid=inner[cut]
+        )
 
     with closing(prefetch(read(), READ_AHEAD)) as patches:
         yield from ordered_map(compute, patches, workers=workers, initializer=single_threaded)
@@ -158,7 +182,10 @@ def fuse_blocks(
 def _aligned(window: Window, ratio: int) -> Window:
     """Grows a window to whole MS model pixels."""
     row, col = window.row // ratio * ratio, window.col // ratio * ratio
-    rows, cols = -(-window.row_stop // ratio) * ratio - row, -(-window.col_stop // ratio) * ratio - col
+    rows, cols = (
+        -(-window.row_stop // ratio) * ratio - row,
+        -(-window.col_stop // ratio) * ratio - col,
+    )
     return Window(row=row, col=col, rows=rows, cols=cols)
 
 

@@ -5,10 +5,31 @@ Functions score whole images; the accumulators behind them score scenes that arr
 
 from ssdiff_models.metrics.base import Accumulator
 from ssdiff_models.metrics.block_index import BlockIndex
-from ssdiff_models.metrics.full_resolution import FullResolution, d_lambda, d_lambda_khan, d_s, hqnr, qnr
+from ssdiff_models.metrics.full_resolution import (
+    FullResolution,
+    d_lambda,
+    d_lambda_khan,
+    d_s,
+    hqnr,
+    qnr,
+)
 from ssdiff_models.metrics.q2n import Q2nAccumulator, q2n
-from ssdiff_models.metrics.spectral import ErgasAccumulator, PsnrAccumulator, SamAccumulator, ergas, psnr, sam
-from ssdiff_models.metrics.structure import SccAccumulator, SsimAccumulator, UqiAccumulator, scc, ssim, uqi
+from ssdiff_models.metrics.spectral import (
+    ErgasAccumulator,
+    PsnrAccumulator,
+    SamAccumulator,
+    ergas,
+    psnr,
+    sam,
+)
+from ssdiff_models.metrics.structure import (
+    SccAccumulator,
+    SsimAccumulator,
+    UqiAccumulator,
+    scc,
+    ssim,
+    uqi,
+)
 
 __all__ = [
     "Accumulator",

@@ -52,7 +52,9 @@ class Strip:
         return int(self.valid.shape[0])
 
     def __getitem__(self, rows: slice) -> "Strip":
-        return Strip(fused=self.fused[:, rows], reference=self.reference[:, rows], valid=self.valid[rows])
+        return Strip(
+            fused=self.fused[:, rows], reference=self.reference[:, rows], valid=self.valid[rows]
+        )
 
     def below(self, other: "Strip | None") -> "Strip":
         """Returns this strip with `other` on top.
@@ -83,8 +85,14 @@ def strip(fused: Array, reference: Array, valid: Mask | None = None) -> Strip:
     """
     _check_shapes(fused, reference, valid)
     a, b = _image(fused, "the fused image"), _image(reference, "the reference")
-    mask = np.ones(a.shape[1:], dtype=np.bool_) if valid is None else np.asarray(valid, dtype=np.bool_)
-    return Strip(fused=_finite(a, mask, "the fused image"), reference=_finite(b, mask, "the reference"), valid=mask)
+    mask = (
+        np.ones(a.shape[1:], dtype=np.bool_) if valid is None else np.asarray(valid, dtype=np.bool_)
+    )
+    return Strip(
+        fused=_finite(a, mask, "the fused image"),
+        reference=_finite(b, mask, "the reference"),
+        valid=mask,
+    )
 
 
 def feed(metric: Metric, fused: Array, reference: Array, valid: Mask | None = None) -> Metric:
@@ -101,10 +109,16 @@ def feed(metric: Metric, fused: Array, reference: Array, valid: Mask | None = No
 def cut(image: Image, block: int) -> Image:
     """Returns ``(blocks, bands, pixels)`` of ``(bands, block, cols)``: a strip one block high, cut into squares."""
     bands = image.shape[0]
-    return image.reshape(bands, block, -1, block).transpose(2, 0, 1, 3).reshape(-1, bands, block * block)
+    return (
+        image.reshape(bands, block, -1, block)
+        .transpose(2, 0, 1, 3)
+        .reshape(-1, bands, block * block)
+    )
 
 
-def chunks(fused: Array, reference: Array, valid: Mask | None = None, *, side: int = _STRIP_ROWS) -> Iterator[slice]:
+def chunks(
+    fused: Array, reference: Array, valid: Mask | None = None, *, side: int = _STRIP_ROWS
+) -> Iterator[slice]:
     """Returns the slices of `side` rows that cover two images.
 
     Raises:
@@ -126,11 +140,17 @@ def _check_shapes(fused: Array, reference: Array, valid: Mask | None) -> None:
             "they must have the same grid and bands"
         )
     if valid is not None and tuple(valid.shape) != tuple(fused.shape[1:]):
-        raise InputError(f"the mask has shape {tuple(valid.shape)}, the images {tuple(fused.shape[1:])} (rows, cols)")
+        raise InputError(
+            f"the mask has shape {tuple(valid.shape)}, the images {tuple(fused.shape[1:])} (rows, cols)"
+        )
 
 
 def _image(values: Array, name: str) -> Image:
-    array = values.detach().to("cpu", torch.float64).numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    array = (
+        values.detach().to("cpu", torch.float64).numpy()
+        if isinstance(values, torch.Tensor)
+        else np.asarray(values)
+    )
     if array.dtype.kind not in "uif":
         raise InputError(f"{name} is of type {array.dtype}: a metric needs real numbers")
     return array.astype(np.float64, copy=False)

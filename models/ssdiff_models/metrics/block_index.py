@@ -38,11 +38,17 @@ class BlockIndex:
         if self._rest is not None:
             image = np.concatenate([self._rest[0], image], axis=1)
             valid = np.concatenate([self._rest[1], valid])
-        side, rows, cols = self._block, image.shape[1], image.shape[2] - image.shape[2] % self._block
+        side, rows, cols = (
+            self._block,
+            image.shape[1],
+            image.shape[2] - image.shape[2] % self._block,
+        )
         whole = rows - rows % side
         for row in range(0, whole if cols else 0, side):
             keep = valid[row : row + side, :cols].reshape(side, -1, side).all(axis=(0, 2))
-            self._sum = self._sum + _pairwise_quality(cut(image[:, row : row + side, :cols], side)[keep]).sum(axis=0)
+            self._sum = self._sum + _pairwise_quality(
+                cut(image[:, row : row + side, :cols], side)[keep]
+            ).sum(axis=0)
             self._count += int(keep.sum())
         self._rest = image[:, whole:], valid[whole:]
         return self
@@ -55,7 +61,9 @@ class BlockIndex:
         """
         total, count = self.totals()
         if not count:
-            raise InputError(f"no block of {self._block} x {self._block} pixels is wholly valid: score a larger window")
+            raise InputError(
+                f"no block of {self._block} x {self._block} pixels is wholly valid: score a larger window"
+            )
         return total / count
 
     def totals(self) -> tuple[Image, int]:
@@ -71,4 +79,6 @@ def _pairwise_quality(blocks: Image) -> Image:
     variance = np.einsum("kbp,kbp->kb", centred, centred) / blocks.shape[2]
     # What a constant block leaves after its mean is taken off is rounding.
     variance = np.where(variance <= FLAT * mean[..., 0] ** 2, 0.0, variance)
-    return universal_quality(covariance, variance[:, :, None] + variance[:, None, :], mean, mean.transpose(0, 2, 1))
+    return universal_quality(
+        covariance, variance[:, :, None] + variance[:, None, :], mean, mean.transpose(0, 2, 1)
+    )

@@ -17,7 +17,17 @@ from ssdiff_models.resampling.upsample import interp23
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
-__all__ = ["REACH", "STRIP_ROWS", "FullResolution", "d_lambda", "d_lambda_khan", "d_s", "hqnr", "pan_lowpass", "qnr"]
+__all__ = [
+    "REACH",
+    "STRIP_ROWS",
+    "FullResolution",
+    "d_lambda",
+    "d_lambda_khan",
+    "d_s",
+    "hqnr",
+    "pan_lowpass",
+    "qnr",
+]
 
 Total = TypeVar("Total", float, Image)
 
@@ -37,7 +47,16 @@ class FullResolution:
         self._high: tuple[Image, int] = (np.zeros(()), 0)
         self._low: tuple[Image, int] = (np.zeros(()), 0)
 
-    def update(self, fused: Array, lms: Array, pan: Array, pan_low: Array, *, inner: tuple[slice, slice], valid: Mask) -> Self:
+    def update(
+        self,
+        fused: Array,
+        lms: Array,
+        pan: Array,
+        pan_low: Array,
+        *,
+        inner: tuple[slice, slice],
+        valid: Mask,
+    ) -> Self:
         """Takes one piece.
 
         Args:
@@ -58,7 +77,9 @@ class FullResolution:
             wide = slice(max(row - REACH, 0), row + STRIP_ROWS + REACH)
             own = slice(row - wide.start, min(row + STRIP_ROWS, last) - wide.start), inner[1]
             part, mask = strip(fused[:, wide], lms[:, wide], valid[wide]), valid[wide][own]
-            filtered = mtf_filter(torch.from_numpy(part.fused), self._sensor.gains(part.fused.shape[0]), self._ratio).numpy()
+            filtered = mtf_filter(
+                torch.from_numpy(part.fused), self._sensor.gains(part.fused.shape[0]), self._ratio
+            ).numpy()
             quality.update(filtered[:, *own], part.reference[:, *own], mask)
             sharp = strip(pan[None, wide], pan_low[None, wide], valid[wide])
             high.update(np.concatenate([part.fused, sharp.fused])[:, *own], mask)
@@ -75,9 +96,18 @@ class FullResolution:
         """
         khan = 1 - _mean(self._q2n, self._block)
         high, low = _mean(self._high, self._block), _mean(self._low, self._block)
-        spatial, spectral = spatial_distortion(high, low), spectral_distortion(high[:-1, :-1], low[:-1, :-1])
+        spatial, spectral = (
+            spatial_distortion(high, low),
+            spectral_distortion(high[:-1, :-1], low[:-1, :-1]),
+        )
         hybrid, plain = (1 - khan) * (1 - spatial), (1 - spectral) * (1 - spatial)
-        return {"d_lambda_khan": khan, "d_s": spatial, "hqnr": hybrid, "d_lambda": spectral, "qnr": plain}
+        return {
+            "d_lambda_khan": khan,
+            "d_s": spatial,
+            "hqnr": hybrid,
+            "d_lambda": spectral,
+            "qnr": plain,
+        }
 
 
 def _sum(a: tuple[Total, int], b: tuple[Total, int]) -> tuple[Total, int]:
@@ -87,7 +117,9 @@ def _sum(a: tuple[Total, int], b: tuple[Total, int]) -> tuple[Total, int]:
 def _mean(totals: tuple[Total, int], block: int) -> Total:
     total, count = totals
     if not count:
-        raise InputError(f"no block of {block} x {block} pixels is wholly valid: score a larger window")
+        raise InputError(
+            f"no block of {block} x {block} pixels is wholly valid: score a larger window"
+        )
     return total / count
 
 
@@ -98,7 +130,13 @@ REACH = 20
 
 
 def d_lambda_khan(
-    fused: Array, lms: Array, *, sensor: str | Sensor, ratio: int, block: int = 32, valid: Mask | None = None
+    fused: Array,
+    lms: Array,
+    *,
+    sensor: str | Sensor,
+    ratio: int,
+    block: int = 32,
+    valid: Mask | None = None,
 ) -> float:
     """Returns Khan's spectral distortion, 1 - Q2n(LMS, fused seen through the sensor's MTF), at PAN scale: 0 is best.
 
@@ -188,7 +226,14 @@ def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = 
 
 
 def hqnr(
-    fused: Array, lms: Array, pan: Array, *, sensor: str | Sensor, ratio: int, block: int = 32, valid: Mask | None = None
+    fused: Array,
+    lms: Array,
+    pan: Array,
+    *,
+    sensor: str | Sensor,
+    ratio: int,
+    block: int = 32,
+    valid: Mask | None = None,
 ) -> float:
     """Returns the hybrid quality with no reference, ``(1 - d_lambda_khan)(1 - d_s)``: 1 is best.
 
@@ -198,7 +243,9 @@ def hqnr(
     return (1 - spectral) * (1 - d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
 
 
-def qnr(fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, valid: Mask | None = None) -> float:
+def qnr(
+    fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, valid: Mask | None = None
+) -> float:
     """Returns the quality with no reference, ``(1 - d_lambda)(1 - d_s)``: 1 is best, NaN for a single band.
 
     Args and errors are those of `d_lambda` and `d_s`.
@@ -221,7 +268,9 @@ def pan_lowpass(pan: Image, ratio: int) -> Image:
     """
     rows, cols = pan.shape[-2:]
     if rows % ratio or cols % ratio:
-        raise InputError(f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: crop the images")
+        raise InputError(
+            f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: crop the images"
+        )
     return interp23(imresize_bicubic(torch.from_numpy(pan[0]), ratio)[None], ratio).numpy()
 
 
@@ -234,5 +283,7 @@ def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
     plane = pan[None] if pan.ndim == 2 else pan
     if tuple(plane.shape) != (1, *fused.shape[1:]):
         grid = tuple(fused.shape[1:])
-        raise InputError(f"the PAN has shape {tuple(pan.shape)}, the fused image {grid} (rows, cols): they must be on one grid")
+        raise InputError(
+            f"the PAN has shape {tuple(pan.shape)}, the fused image {grid} (rows, cols): they must be on one grid"
+        )
     return strip(plane, plane, valid).fused

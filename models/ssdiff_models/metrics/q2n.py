@@ -70,7 +70,9 @@ class Q2nAccumulator:
         """
         total, count = self.totals()
         if not count:
-            raise InputError(f"no block of {self._block} x {self._block} pixels is wholly valid: Q2n has nothing to score")
+            raise InputError(
+                f"no block of {self._block} x {self._block} pixels is wholly valid: Q2n has nothing to score"
+            )
         return total / count
 
     def totals(self) -> tuple[float, int]:
@@ -85,7 +87,9 @@ class Q2nAccumulator:
             )
         if self._rest is None or not self._rest.rows:
             return self._sum, self._count
-        more, number = self._blocks(_mirrored_rows(self._rest.below(self._last), self._rest.rows, self._block))
+        more, number = self._blocks(
+            _mirrored_rows(self._rest.below(self._last), self._rest.rows, self._block)
+        )
         return self._sum + more, self._count + number
 
     def _add(self, total: float, count: int) -> None:
@@ -97,7 +101,10 @@ class Q2nAccumulator:
         side = self._block
         columns = _mirrored_columns(rows.valid.shape[1], side)
         keep = rows.valid[:, columns].reshape(side, -1, side).all(axis=(0, 2))
-        quality = _block_quality(cut(rows.fused[:, :, columns], side)[keep], cut(rows.reference[:, :, columns], side)[keep])
+        quality = _block_quality(
+            cut(rows.fused[:, :, columns], side)[keep],
+            cut(rows.reference[:, :, columns], side)[keep],
+        )
         return float(quality.sum()), int(keep.sum())
 
 
@@ -116,7 +123,9 @@ def _mirrored_rows(rows: Strip, rest: int, block: int) -> Strip:
     first = rows.rows - rest
     mirror = range(rows.rows - 1, rows.rows - 1 - (block - rest), -1)
     index = [*range(first, rows.rows), *mirror]
-    return Strip(fused=rows.fused[:, index], reference=rows.reference[:, index], valid=rows.valid[index])
+    return Strip(
+        fused=rows.fused[:, index], reference=rows.reference[:, index], valid=rows.valid[index]
+    )
 
 
 def _mirrored_columns(cols: int, block: int) -> slice | list[int]:
@@ -126,7 +135,9 @@ def _mirrored_columns(cols: int, block: int) -> slice | list[int]:
         InputError: When the image is narrower than a block.
     """
     if cols < block:
-        raise InputError(f"the image is {cols} columns wide, Q2n's blocks {block}: score a larger window")
+        raise InputError(
+            f"the image is {cols} columns wide, Q2n's blocks {block}: score a larger window"
+        )
     if cols % block == 0:
         return slice(None)
     return [*range(cols), *range(cols - 1, cols - 1 - (-cols % block), -1)]
@@ -178,4 +189,9 @@ def _multiply(left: Image, right: Image) -> Image:
         return left * right
     a, b, c, d = left[:half], left[half:], right[:half], right[half:]
     b, d = _conjugate(b), _conjugate(d)
-    return np.concatenate([_multiply(a, c) - _multiply(d, _conjugate(b)), _multiply(_conjugate(a), d) + _multiply(c, b)])
+    return np.concatenate(
+        [
+            _multiply(a, c) - _multiply(d, _conjugate(b)),
+            _multiply(_conjugate(a), d) + _multiply(c, b),
+        ]
+    )

@@ -43,7 +43,9 @@ def ergas(fused: Array, reference: Array, *, ratio: float, valid: Mask | None = 
     return feed(ErgasAccumulator(ratio=ratio), fused, reference, valid).result()
 
 
-def psnr(fused: Array, reference: Array, *, peak: float | None = None, valid: Mask | None = None) -> float:
+def psnr(
+    fused: Array, reference: Array, *, peak: float | None = None, valid: Mask | None = None
+) -> float:
     """Returns the peak signal-to-noise ratio in decibels, from one mean squared error pooled over all bands.
 
     The literature also averages the PSNR of each band, which reads about 1.5 dB higher; this is the pooled one.
@@ -113,11 +115,17 @@ class _SquaredError:
 
     def mse(self) -> Image:
         """Returns the mean squared error of each band."""
-        return np.full(1, math.nan) if self.errors is None or not self.count else self.errors / self.count
+        return (
+            np.full(1, math.nan)
+            if self.errors is None or not self.count
+            else self.errors / self.count
+        )
 
     def means(self) -> Image:
         """Returns the mean of each band of the reference."""
-        return np.full(1, math.nan) if self.sums is None or not self.count else self.sums / self.count
+        return (
+            np.full(1, math.nan) if self.sums is None or not self.count else self.sums / self.count
+        )
 
 
 class ErgasAccumulator:

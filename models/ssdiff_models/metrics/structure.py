@@ -8,7 +8,16 @@ import numpy as np
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.metrics.base import Array, Image, Mask, Strip, feed, strip
 
-__all__ = ["FLAT", "SccAccumulator", "SsimAccumulator", "UqiAccumulator", "scc", "ssim", "universal_quality", "uqi"]
+__all__ = [
+    "FLAT",
+    "SccAccumulator",
+    "SsimAccumulator",
+    "UqiAccumulator",
+    "scc",
+    "ssim",
+    "universal_quality",
+    "uqi",
+]
 
 FLAT = 64 * float(np.finfo(np.float64).eps)
 """A window whose variance is this small against its mean square is flat: what is left is rounding."""
@@ -51,7 +60,9 @@ def scc(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
     return feed(SccAccumulator(), fused, reference, valid).result()
 
 
-def ssim(fused: Array, reference: Array, *, peak: float | None = None, valid: Mask | None = None) -> float:
+def ssim(
+    fused: Array, reference: Array, *, peak: float | None = None, valid: Mask | None = None
+) -> float:
     """Returns the mean structural similarity: Gaussian window of 11 pixels (sigma 1.5), K 0.01 and 0.03, population moments.
 
     Args:
@@ -121,7 +132,10 @@ class UqiAccumulator(_Sliding):
 
     def _map(self, rows: Strip) -> Image:
         # Moments about a value near the data keep their digits; variances and covariances do not notice.
-        shift_f, shift_r = rows.fused.mean(axis=(1, 2), keepdims=True), rows.reference.mean(axis=(1, 2), keepdims=True)
+        shift_f, shift_r = (
+            rows.fused.mean(axis=(1, 2), keepdims=True),
+            rows.reference.mean(axis=(1, 2), keepdims=True),
+        )
         f, r = rows.fused - shift_f, rows.reference - shift_r
         n, side = self._side**2, self._side
         mean_f, mean_r = _box(f, side) / n, _box(r, side) / n
@@ -200,7 +214,10 @@ class SsimAccumulator(_Sliding):
 def _blur(image: Image) -> Image:
     for axis in (-2, -1):
         size = image.shape[axis] - _GAUSSIAN.size + 1
-        image = sum((tap * _slice(image, k, k + size, axis) for k, tap in enumerate(_GAUSSIAN)), start=np.zeros(()))
+        image = sum(
+            (tap * _slice(image, k, k + size, axis) for k, tap in enumerate(_GAUSSIAN)),
+            start=np.zeros(()),
+        )
     return image
 
 
@@ -216,7 +233,9 @@ class SccAccumulator:
         """Takes the next rows."""
         rows = strip(fused, reference, valid)
         if rows.valid.shape[1] < 3:
-            raise InputError(f"the image is {rows.valid.shape[1]} columns wide: SCC needs 3 or more")
+            raise InputError(
+                f"the image is {rows.valid.shape[1]} columns wide: SCC needs 3 or more"
+            )
         rows = rows.below(self._rest)
         if not self._started and rows.rows:
             # The first row belongs to the dropped frame and reads as zeros from the second one.
@@ -236,7 +255,9 @@ class SccAccumulator:
             raise InputError("SCC needs 3 rows or more: score a larger window")
         last = _black(self._rest, slice(2, 3))
         cross, square_f, square_r = self._sums + _gradient_products(last)
-        return float(cross / math.sqrt(square_f * square_r)) if square_f * square_r > 0 else math.nan
+        return (
+            float(cross / math.sqrt(square_f * square_r)) if square_f * square_r > 0 else math.nan
+        )
 
 
 def _black(rows: Strip, frame: slice) -> Strip:
@@ -250,7 +271,13 @@ def _gradient_products(rows: Strip) -> Image:
     """Returns sum(F G), sum(F F), sum(G G) of the gradients of the rows and columns inside the frame."""
     if rows.rows < 3:
         return np.zeros(3)
-    whole = _box(np.pad(rows.valid[:, 1:-1], ((0, 0), (1, 1)), constant_values=True).astype(np.float64), 3) == 9
+    whole = (
+        _box(
+            np.pad(rows.valid[:, 1:-1], ((0, 0), (1, 1)), constant_values=True).astype(np.float64),
+            3,
+        )
+        == 9
+    )
     f, g = _gradient(rows.fused) * whole, _gradient(rows.reference) * whole
     return np.array([np.vdot(f, g), np.vdot(f, f), np.vdot(g, g)])
 

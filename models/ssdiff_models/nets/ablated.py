@@ -26,9 +26,13 @@ class _Stream(nn.Module):
         widths, time = config.widths, config.time_width
         self.time = TimeEmbedding(time)
         self.stem = Stem(inputs, config.dim, time)
-        self.blocks = nn.ModuleList(ResidualBlock(width, time) if blocks else nn.Identity() for width in widths[:-1])
+        self.blocks = nn.ModuleList(
+            ResidualBlock(width, time) if blocks else nn.Identity() for width in widths[:-1]
+        )
         self.downs = nn.ModuleList(Down(widths[i], widths[i + 1], time) for i in range(LEVELS // 2))
-        self.ups = nn.ModuleList(Up(widths[i], widths[i + 1], time) for i in range(LEVELS // 2, LEVELS - 1))
+        self.ups = nn.ModuleList(
+            Up(widths[i], widths[i + 1], time) for i in range(LEVELS // 2, LEVELS - 1)
+        )
 
     def forward(self, images: Tensor, t: Tensor) -> Tensor:
         """Maps ``(B, inputs, H, W)`` to ``(B, dim, H, W)``."""
@@ -91,9 +95,14 @@ class SeparateSSDiff(nn.Module):
         """Predicts the clean state, as `SSDiff.forward`."""
         del ms
         if lms.shape[1] != self.config.bands:
-            raise ModelError(f"the network was built for {self.config.bands} bands, got {lms.shape[1]}")
+            raise ModelError(
+                f"the network was built for {self.config.bands} bands, got {lms.shape[1]}"
+            )
         if self.config.variant == "concat":
-            streams = [self.spatial(torch.cat([pan, x_t], 1), t), self.spectral(torch.cat([lms, x_t], 1), t)]
+            streams = [
+                self.spatial(torch.cat([pan, x_t], 1), t),
+                self.spectral(torch.cat([lms, x_t], 1), t),
+            ]
         else:
             alone = self.spatial if self.config.variant == "spatial" else self.spectral
             streams = [alone(torch.cat([pan, lms, x_t], 1), t)]

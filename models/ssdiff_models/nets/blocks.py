@@ -6,7 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, scaled_dot_product_attention, silu, threshold
 
-__all__ = ["APFM", "FMIM", "Down", "Pointwise", "ResidualBlock", "Stem", "TimeEmbedding", "Up", "from_windows", "to_windows"]
+__all__ = [
+    "APFM",
+    "FMIM",
+    "Down",
+    "Pointwise",
+    "ResidualBlock",
+    "Stem",
+    "TimeEmbedding",
+    "Up",
+    "from_windows",
+    "to_windows",
+]
 
 HEAD_DIM = 16
 """Channels of one attention head: S' of the paper."""
@@ -17,7 +28,9 @@ NEGLIGIBLE = 1e-30
 def to_windows(features: Tensor, window: int) -> Tensor:
     """Cuts ``(B, C, H, W)`` into ``(B*windows, window, window, C)``; H and W are multiples of `window`."""
     batch, channels, height, width = features.shape
-    grid = features.permute(0, 2, 3, 1).reshape(batch, height // window, window, width // window, window, channels)
+    grid = features.permute(0, 2, 3, 1).reshape(
+        batch, height // window, window, width // window, window, channels
+    )
     return grid.transpose(2, 3).reshape(-1, window, window, channels)
 
 
@@ -36,13 +49,19 @@ class TimeEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        self.register_buffer("frequencies", torch.exp(-math.log(10000.0) * torch.arange(half) / half), persistent=False)
+        self.register_buffer(
+            "frequencies",
+            torch.exp(-math.log(10000.0) * torch.arange(half) / half),
+            persistent=False,
+        )
         self.layers = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
         """Embeds integer steps ``(B,)``."""
         angles = t[:, None].float() * self.frequencies
-        embedded: Tensor = self.layers(torch.cat([angles.cos(), angles.sin()], dim=1).to(self.frequencies.dtype))
+        embedded: Tensor = self.layers(
+            torch.cat([angles.cos(), angles.sin()], dim=1).to(self.frequencies.dtype)
+        )
         return embedded
 
 
@@ -105,7 +124,9 @@ class Down(nn.Module):
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         """Maps ``(B, channels, H, W)`` to ``(B, wider, H/2, W/2)``."""
-        hidden = self.widen(leaky_relu(self.halve(features))) + self.time(embedding)[:, :, None, None]
+        hidden = (
+            self.widen(leaky_relu(self.halve(features))) + self.time(embedding)[:, :, None, None]
+        )
         return leaky_relu(self.depthwise(hidden))
 
 
@@ -147,7 +168,9 @@ class FMIM(nn.Module):
         """Filters ``(B*windows, window, window, C)``."""
         batch, side, _, channels = windows.shape
         low = self.projection.to(windows.dtype)
-        smooth = (low @ windows.reshape(batch, side, side * channels)).reshape(batch * side, side, channels)
+        smooth = (low @ windows.reshape(batch, side, side * channels)).reshape(
+            batch * side, side, channels
+        )
         return windows - (1 - self.scale) * (low @ smooth).reshape(windows.shape)
 
 
@@ -167,7 +190,10 @@ class APFM(nn.Module):
         self.spectral_maps = nn.Linear(channels, 2 * channels, bias=False)
         self.merge = nn.Linear(channels, channels)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.LeakyReLU(), nn.Linear(channels, channels)
+            nn.LayerNorm(channels),
+            nn.Linear(channels, channels),
+            nn.LeakyReLU(),
+            nn.Linear(channels, channels),
         )
 
     def _split(self, maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,12 +229,18 @@ class Pointwise(nn.Module):
         self.spectral_maps = nn.Linear(channels, channels, bias=False)
         self.merge = nn.Linear(channels, channels)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.LeakyReLU(), nn.Linear(channels, channels)
+            nn.LayerNorm(channels),
+            nn.Linear(channels, channels),
+            nn.LeakyReLU(),
+            nn.Linear(channels, channels),
         )
 
     def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
         """Maps two ``(B, N, C)`` to ``(B, N, C)``."""
-        first, second = self.spatial_maps(self.norm_spa(spatial)), self.spectral_maps(self.norm_spe(spectral))
+        first, second = (
+            self.spatial_maps(self.norm_spa(spatial)),
+            self.spectral_maps(self.norm_spe(spectral)),
+        )
         hidden = spectral + self.merge(first * second if self.product else first + second)
         refined: Tensor = hidden + self.mlp(hidden)
         return refined

@@ -95,15 +95,35 @@ class ReleasedSSDiff(nn.Module):
         bands, dim = config.bands, config.dim
         self.upsample = MsSkip(bands, RATIO)
         self.raise_ms_dim, self.raise_pan_dim = _unused(dim, dim), _unused(dim, dim)
-        self.to_hrms = nn.Sequential(nn.Conv2d(dim, dim, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(dim, bands, 3, padding=1))
-        self.time_embed = nn.Sequential(nn.Linear(_TIME_FEATURES, TIME_WIDTH), nn.SiLU(), nn.Linear(TIME_WIDTH, TIME_WIDTH))
+        self.to_hrms = nn.Sequential(
+            nn.Conv2d(dim, dim, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(dim, bands, 3, padding=1)
+        )
+        self.time_embed = nn.Sequential(
+            nn.Linear(_TIME_FEATURES, TIME_WIDTH), nn.SiLU(), nn.Linear(TIME_WIDTH, TIME_WIDTH)
+        )
         self.conv_lms2x_t = nn.Conv2d(2 * bands, dim, 3, padding=1)
         self.conv_pan2x_t = nn.Conv2d(bands + 1, dim, 3, padding=1)
         self.conv_x_t = nn.Conv2d(bands, dim, 3, padding=1)  # never used
-        self.fusformer0, self.down0, self.resblock0 = Fusformer(dim), ReleasedDown(dim), ResBlock(dim)
-        self.fusformer1, self.down1, self.resblock1 = Fusformer(2 * dim), ReleasedDown(2 * dim), ResBlock(2 * dim)
-        self.fusformer2, self.up0, self.resblock2 = Fusformer(4 * dim), ReleasedUp(4 * dim), ResBlock(4 * dim)
-        self.fusformer3, self.up1, self.resblock3 = Fusformer(2 * dim), ReleasedUp(2 * dim), ResBlock(2 * dim)
+        self.fusformer0, self.down0, self.resblock0 = (
+            Fusformer(dim),
+            ReleasedDown(dim),
+            ResBlock(dim),
+        )
+        self.fusformer1, self.down1, self.resblock1 = (
+            Fusformer(2 * dim),
+            ReleasedDown(2 * dim),
+            ResBlock(2 * dim),
+        )
+        self.fusformer2, self.up0, self.resblock2 = (
+            Fusformer(4 * dim),
+            ReleasedUp(4 * dim),
+            ResBlock(4 * dim),
+        )
+        self.fusformer3, self.up1, self.resblock3 = (
+            Fusformer(2 * dim),
+            ReleasedUp(2 * dim),
+            ResBlock(2 * dim),
+        )
         self.fusformer4 = Fusformer(dim)
         self.out_layers_pan = normalised_out(nn.BatchNorm2d(dim), dim)
         self.out_layers_lms = normalised_out(nn.BatchNorm2d(dim), dim)
@@ -143,8 +163,14 @@ class ReleasedSSDiff(nn.Module):
         """
         self._check(lms)
         embedding = self.time_embed(_time_features(t))
-        spatial = self.conv_pan2x_t(torch.cat([pan, x_t], dim=1)) + self.emb_layers_pan(embedding)[..., None, None]
-        spectral = self.conv_lms2x_t(torch.cat([lms, x_t], dim=1)) + self.emb_layers_lms(embedding)[..., None, None]
+        spatial = (
+            self.conv_pan2x_t(torch.cat([pan, x_t], dim=1))
+            + self.emb_layers_pan(embedding)[..., None, None]
+        )
+        spectral = (
+            self.conv_lms2x_t(torch.cat([lms, x_t], dim=1))
+            + self.emb_layers_lms(embedding)[..., None, None]
+        )
         fused = self._levels(self.out_layers_lms(spectral), self.out_layers_pan(spatial), embedding)
         out: Tensor = self.to_hrms(fused) + self.upsample(ms)
         return out
@@ -167,7 +193,9 @@ class ReleasedSSDiff(nn.Module):
         spectral, spatial = self.up1(spectral, spectral0), self.up1(spatial, spatial0)
         return self._inject(4, windows[4], spectral, spatial)
 
-    def _inject(self, level: int, window: tuple[int, int], spectral: Tensor, spatial: Tensor) -> Tensor:
+    def _inject(
+        self, level: int, window: tuple[int, int], spectral: Tensor, spatial: Tensor
+    ) -> Tensor:
         fusformer = self.get_submodule(f"fusformer{level}")
 
         def fuse(spectra: Tensor, space: Tensor) -> Tensor:
@@ -182,16 +210,24 @@ class ReleasedSSDiff(nn.Module):
         bands, height, width = lms.shape[-3:]
         if bands != self.config.bands:
             raise ModelError(f"the network was built for {self.config.bands} bands, got {bands}")
-        if any(size % (RATIO if size <= TRAINED_TILE else self.multiple) for size in (height, width)):
-            raise ModelError(f"a tile of {height} x {width} pixels does not fit: both must be multiples of {self.multiple}")
+        if any(
+            size % (RATIO if size <= TRAINED_TILE else self.multiple) for size in (height, width)
+        ):
+            raise ModelError(
+                f"a tile of {height} x {width} pixels does not fit: both must be multiples of {self.multiple}"
+            )
 
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    return {
+        name: tuple(tensor.shape) for name, tensor in state.items() if isinstance(tensor, Tensor)
+    }
 
 
 def _named(names: list[str]) -> str:
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else "")
+    return ", ".join(names[:_MAX_NAMED]) + (
+        f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    )
 
 
 def config_from_state_dict(state: Mapping[str, Any]) -> ReleasedConfig:
@@ -203,14 +239,18 @@ def config_from_state_dict(state: Mapping[str, Any]) -> ReleasedConfig:
     found = _shapes(state)
     stem = found.get("conv_lms2x_t.weight", ())
     if len(stem) != 4:
-        raise ModelError("no state dict of the released SSDiff network: it has no 4-D tensor 'conv_lms2x_t.weight'")
+        raise ModelError(
+            "no state dict of the released SSDiff network: it has no 4-D tensor 'conv_lms2x_t.weight'"
+        )
     config = ReleasedConfig(dim=stem[0], bands=stem[1] // 2)
     with torch.device("meta"):
         expected = _shapes(ReleasedSSDiff(config).state_dict())
     problems = {
         "lacks": sorted(expected.keys() - found.keys()),
         "has unknown": sorted(state.keys() - expected.keys()),
-        "has other shapes in": sorted(name for name in expected.keys() & found.keys() if expected[name] != found[name]),
+        "has other shapes in": sorted(
+            name for name in expected.keys() & found.keys() if expected[name] != found[name]
+        ),
     }
     told = "; ".join(f"it {what} {_named(names)}" for what, names in problems.items() if names)
     if told:

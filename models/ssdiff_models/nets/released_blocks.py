@@ -10,7 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, scaled_dot_product_attention
 
-__all__ = ["Fusformer", "MsSkip", "ReleasedDown", "ReleasedUp", "ResBlock", "in_windows", "normalised_out", "scale_low_bins"]
+__all__ = [
+    "Fusformer",
+    "MsSkip",
+    "ReleasedDown",
+    "ReleasedUp",
+    "ResBlock",
+    "in_windows",
+    "normalised_out",
+    "scale_low_bins",
+]
 
 GROUPS = 32
 HEAD_WIDTH = 16
@@ -30,7 +39,10 @@ def in_windows(function: Callable[..., Tensor], window: tuple[int, int], *images
     if (rows, cols) == (height, width):
         return function(*images)
     grid = (batch, channels, height // rows, rows, width // cols, cols)
-    cut = [image.reshape(grid).permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, rows, cols) for image in images]
+    cut = [
+        image.reshape(grid).permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, rows, cols)
+        for image in images
+    ]
     result = function(*cut).reshape(batch, height // rows, width // cols, channels, rows, cols)
     return result.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height, width)
 
@@ -62,12 +74,21 @@ class Attention(nn.Module):
         batch, tokens, width = spectral.shape
         a, b, c, d = (
             layer(stream).reshape(batch, tokens, width // HEAD_WIDTH, HEAD_WIDTH).transpose(1, 2)
-            for layer, stream in ((self.sa1, spatial), (self.sa2, spatial), (self.se1, spectral), (self.se2, spectral))
+            for layer, stream in (
+                (self.sa1, spatial),
+                (self.sa2, spatial),
+                (self.se1, spectral),
+                (self.se2, spectral),
+            )
         )
         from_space = scaled_dot_product_attention(a, b, c)
         # The released code normalises over the index that the product keeps, not the one it sums over.
         spectral_map = (c.transpose(-2, -1) @ d * (math.sqrt(HEAD_WIDTH) / tokens)).softmax(dim=-1)
-        fused: Tensor = self.to_out((from_space * (a @ spectral_map.to(a.dtype))).transpose(1, 2).reshape(batch, tokens, width))
+        fused: Tensor = self.to_out(
+            (from_space * (a @ spectral_map.to(a.dtype)))
+            .transpose(1, 2)
+            .reshape(batch, tokens, width)
+        )
         return fused
 
 
@@ -78,7 +99,11 @@ class FeedForward(nn.Module):
         super().__init__()
         half = width // 2
         self.net = nn.Sequential(
-            nn.Linear(width, half), nn.LeakyReLU(), nn.Dropout(0.0), nn.Linear(half, width), nn.Dropout(0.0)
+            nn.Linear(width, half),
+            nn.LeakyReLU(),
+            nn.Dropout(0.0),
+            nn.Linear(half, width),
+            nn.Dropout(0.0),
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -119,7 +144,10 @@ class Fusformer(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        attention, feed_forward = Shortcut(PreNorm(width, Attention(width))), Shortcut(PreNorm(width, FeedForward(width)))
+        attention, feed_forward = (
+            Shortcut(PreNorm(width, Attention(width))),
+            Shortcut(PreNorm(width, FeedForward(width))),
+        )
         self.layers = nn.ModuleList([nn.ModuleList([attention, feed_forward])])
 
     def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
@@ -151,7 +179,9 @@ class ResBlock(nn.Module):
 
     def forward(self, image: Tensor, embedding: Tensor, window: tuple[int, int]) -> Tensor:
         """Maps ``(B, C, H, W)`` and ``(B, 512)`` to the first's shape."""
-        inner = self.conv1(leaky_relu(self.conv0(image))) + self.emb_layers(embedding)[..., None, None]
+        inner = (
+            self.conv1(leaky_relu(self.conv0(image))) + self.emb_layers(embedding)[..., None, None]
+        )
         out: Tensor = image + self.out_layers[1:](in_windows(self.out_layers[0], window, inner))
         return out
 
@@ -166,7 +196,9 @@ class ReleasedDown(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), *_widen(width, 2 * width))  # never used
-        self.conv = nn.Sequential(nn.Conv2d(width, width, 2, stride=2), nn.LeakyReLU(), *_widen(width, 2 * width))
+        self.conv = nn.Sequential(
+            nn.Conv2d(width, width, 2, stride=2), nn.LeakyReLU(), *_widen(width, 2 * width)
+        )
 
     def forward(self, image: Tensor) -> Tensor:
         """Maps ``(B, C, H, W)`` to ``(B, 2C, H/2, W/2)``."""
@@ -197,7 +229,9 @@ class MsSkip(nn.Module):
     def __init__(self, bands: int, ratio: int) -> None:
         super().__init__()
         # The released code spells it so.
-        self.upsamle = nn.Sequential(nn.Conv2d(bands, bands * ratio**2, 3, padding=1, bias=False), nn.PixelShuffle(ratio))
+        self.upsamle = nn.Sequential(
+            nn.Conv2d(bands, bands * ratio**2, 3, padding=1, bias=False), nn.PixelShuffle(ratio)
+        )
 
     def forward(self, ms: Tensor) -> Tensor:
         """Maps ``(B, bands, H, W)`` to ``(B, bands, ratio H, ratio W)``."""

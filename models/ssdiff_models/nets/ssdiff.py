@@ -64,9 +64,13 @@ class SSDiffConfig:
         if self.dim % HEAD_DIM or self.dim <= 0:
             raise ModelError(f"the width must be a positive multiple of {HEAD_DIM}, got {self.dim}")
         if self.variant not in get_args(Variant):
-            raise ModelError(f"no variant {self.variant!r} of the network: known are {', '.join(get_args(Variant))}")
+            raise ModelError(
+                f"no variant {self.variant!r} of the network: known are {', '.join(get_args(Variant))}"
+            )
         if self.window % 4 or self.window < 8:
-            raise ModelError(f"the attention window must be a multiple of 4 and at least 8, got {self.window}")
+            raise ModelError(
+                f"the attention window must be a multiple of 4 and at least 8, got {self.window}"
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -83,7 +87,11 @@ class _Injection(nn.Module):
         channels = config.widths[level]
         self.window = config.window >> depth
         self.fmim = FMIM(self.window, config.spatial_scales[depth] if config.fmim else 1.0)
-        self.apfm = APFM(channels) if config.variant == "full" else Pointwise(channels, product=config.variant == "multiply")
+        self.apfm = (
+            APFM(channels)
+            if config.variant == "full"
+            else Pointwise(channels, product=config.variant == "multiply")
+        )
         gains = torch.ones(channels)
         gains[: channels // 2] = config.spectral_gains[depth] if config.fmim else 1.0
         self.register_buffer("gains", gains, persistent=False)
@@ -110,24 +118,37 @@ class SSDiff(nn.Module):
                 "time": TimeEmbedding(time),
                 "stem": Stem(1 + config.bands, config.dim, time),
                 "blocks": nn.ModuleList(ResidualBlock(width, time) for width in widths[:-1]),
-                "downs": nn.ModuleList(Down(widths[i], widths[i + 1], time) for i in range(DEEPEST)),
-                "ups": nn.ModuleList(Up(widths[i], widths[i + 1], time) for i in range(DEEPEST, LEVELS - 1)),
+                "downs": nn.ModuleList(
+                    Down(widths[i], widths[i + 1], time) for i in range(DEEPEST)
+                ),
+                "ups": nn.ModuleList(
+                    Up(widths[i], widths[i + 1], time) for i in range(DEEPEST, LEVELS - 1)
+                ),
             }
         )
         self.spectral = nn.ModuleDict(
             {
                 "time": TimeEmbedding(time),
                 "stem": Stem(2 * config.bands, config.dim, time),
-                "downs": nn.ModuleList(Down(widths[i], widths[i + 1], time) for i in range(DEEPEST)),
-                "ups": nn.ModuleList(Up(widths[i], widths[i + 1], time) for i in range(DEEPEST, LEVELS - 1)),
+                "downs": nn.ModuleList(
+                    Down(widths[i], widths[i + 1], time) for i in range(DEEPEST)
+                ),
+                "ups": nn.ModuleList(
+                    Up(widths[i], widths[i + 1], time) for i in range(DEEPEST, LEVELS - 1)
+                ),
             }
         )
         self.injections = nn.ModuleList(_Injection(config, level) for level in range(LEVELS))
         self.head = nn.ModuleList(
-            [nn.Conv2d(config.dim, config.dim, 3, padding=1), nn.Conv2d(config.dim, config.bands, 3, padding=1)]
+            [
+                nn.Conv2d(config.dim, config.dim, 3, padding=1),
+                nn.Conv2d(config.dim, config.bands, 3, padding=1),
+            ]
         )
         self.skip = (
-            nn.Conv2d(config.bands, config.bands * config.ratio**2, 3, padding=1, bias=False) if config.ms_skip else None
+            nn.Conv2d(config.bands, config.bands * config.ratio**2, 3, padding=1, bias=False)
+            if config.ms_skip
+            else None
         )
         for zeroed in [self.head[1]] + ([self.skip] if self.skip is not None else []):
             for parameter in zeroed.parameters():
@@ -154,7 +175,11 @@ class SSDiff(nn.Module):
 
     def branch_of(self, name: str) -> Branch:
         """Tells which branch the parameter of that name belongs to: T_a and T_b to the spatial one, the rest of APFM to the other."""
-        spatial = name.startswith("spatial.") or ".apfm.spatial_maps." in name or ".apfm.norm_spa." in name
+        spatial = (
+            name.startswith("spatial.")
+            or ".apfm.spatial_maps." in name
+            or ".apfm.norm_spa." in name
+        )
         return "spatial" if spatial else "spectral"
 
     def forward(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
@@ -190,13 +215,21 @@ class SSDiff(nn.Module):
             else:
                 spatial_skip, spectral_skip = skips.pop()
                 spatial = self.spatial["ups"][level - DEEPEST](spatial, spatial_skip, spatial_time)  # type: ignore[index]
-                spectral = self.spectral["ups"][level - DEEPEST](spectral, spectral_skip, spectral_time)  # type: ignore[index]
+                spectral = self.spectral["ups"][level - DEEPEST](
+                    spectral, spectral_skip, spectral_time
+                )  # type: ignore[index]
         residual: Tensor = self.head[1](leaky_relu(self.head[0](spectral)))
-        return residual if self.skip is None else residual + pixel_shuffle(self.skip(ms), self.config.ratio)
+        return (
+            residual
+            if self.skip is None
+            else residual + pixel_shuffle(self.skip(ms), self.config.ratio)
+        )
 
     def _check(self, lms: Tensor) -> None:
         bands, height, width = lms.shape[-3:]
         if bands != self.config.bands:
             raise ModelError(f"the network was built for {self.config.bands} bands, got {bands}")
         if height % self.multiple or width % self.multiple:
-            raise ModelError(f"a tile of {height} x {width} pixels does not fit: both must be multiples of {self.multiple}")
+            raise ModelError(
+                f"a tile of {height} x {width} pixels does not fit: both must be multiples of {self.multiple}"
+            )

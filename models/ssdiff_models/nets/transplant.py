@@ -38,7 +38,9 @@ def transplant(network: nn.Module, partners: Sequence[int], ratio: int) -> SSDif
     bands, index = network.config.bands, torch.tensor(tuple(partners))
     share = torch.tensor([1 / list(partners).count(band) for band in partners])[:, None, None]
     spatial, spectral = (f"{branch}.stem.first.weight" for branch in ("spatial", "spectral"))
-    weights[spatial] = torch.cat([old[spatial][:, :1], _inputs(old[spatial][:, 1:], index, share)], 1)
+    weights[spatial] = torch.cat(
+        [old[spatial][:, :1], _inputs(old[spatial][:, 1:], index, share)], 1
+    )
     lms, state = old[spectral].split(bands, 1)
     weights[spectral] = torch.cat([_inputs(lms, index, share), _inputs(state, index, share)], 1)
     for name in ("head.1.weight", "head.1.bias"):

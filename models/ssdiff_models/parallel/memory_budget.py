@@ -22,7 +22,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     names = {base.__name__ for base in type(error).__mro__}
     if names & NAMES:
         return True
-    return isinstance(error, RuntimeError) and (str(error) in SENTENCES or any(text in str(error) for text in TEXTS))
+    return isinstance(error, RuntimeError) and (
+        str(error) in SENTENCES or any(text in str(error) for text in TEXTS)
+    )
 
 
 class WorkerLimit:

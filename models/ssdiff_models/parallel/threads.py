@@ -82,7 +82,9 @@ def ordered_map(
         stop: Set here as soon as nobody waits for results any more; what is still at work may then give up.
     """
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="ssdiff-worker", initializer=initializer) as pool:
+    with ThreadPoolExecutor(
+        workers, thread_name_prefix="ssdiff-worker", initializer=initializer
+    ) as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))

@@ -114,13 +114,21 @@ def fit_constant(seen: ShiftSamples) -> ShiftFit:
     fit = np.median(seen.shifts, axis=0)
     for _ in range(10):
         fresh = _near(seen.shifts - fit, kept)
-        fit = np.average(seen.shifts[fresh], axis=0, weights=1 / np.maximum(seen.errors[fresh], LEAST_ERROR) ** 2)
+        fit = np.average(
+            seen.shifts[fresh], axis=0, weights=1 / np.maximum(seen.errors[fresh], LEAST_ERROR) ** 2
+        )
         if (fresh == kept).all():
             break
         kept = fresh
     row, col = seen.places.mean(0)
     drift = Drift(row=float(row), col=float(col))
-    return ShiftFit(shift=(float(fit[0]), float(fit[1])), drift=drift, surface=None, kept=kept, left=seen.shifts - fit)
+    return ShiftFit(
+        shift=(float(fit[0]), float(fit[1])),
+        drift=drift,
+        surface=None,
+        kept=kept,
+        left=seen.shifts - fit,
+    )
 
 
 def _near(left: Vector, kept: Flags) -> Flags:
@@ -196,13 +204,20 @@ def _models(seen: ShiftSamples, count: int, centre: Vector) -> Iterator[_Model]:
         return
     basis, bending = lattice.basis(*seen.places.T), lattice.bending()
     for stiffness in STIFFNESS:
-        yield _Model(basis=basis, penalty=stiffness * bending, lattice=lattice, controls=np.eye(basis.shape[1]))
+        yield _Model(
+            basis=basis,
+            penalty=stiffness * bending,
+            lattice=lattice,
+            controls=np.eye(basis.shape[1]),
+        )
 
 
 def _lattice(seen: ShiftSamples) -> Lattice:
     low, high = seen.places.min(0) - seen.reach, seen.places.max(0) + seen.reach
     across = max(len(np.unique(axis)) for axis in seen.places.T)
-    return Lattice.over((float(low[0]), float(low[1])), (float(high[0]), float(high[1])), cells=min(across, CELLS))
+    return Lattice.over(
+        (float(low[0]), float(low[1])), (float(high[0]), float(high[1])), cells=min(across, CELLS)
+    )
 
 
 def _polynomial(degree: int, places: Vector, lattice: Lattice, centre: Vector) -> _Model:
@@ -210,14 +225,22 @@ def _polynomial(degree: int, places: Vector, lattice: Lattice, centre: Vector) -
 
     def monomials(at: Vector) -> Vector:
         down, right = ((at - centre) / lattice.spacing).T
-        return np.column_stack([down ** (power - k) * right**k for power in range(degree + 1) for k in range(power + 1)])
+        return np.column_stack(
+            [
+                down ** (power - k) * right**k
+                for power in range(degree + 1)
+                for k in range(power + 1)
+            ]
+        )
 
     basis = monomials(places)
     penalty = np.zeros((basis.shape[1], basis.shape[1]))
     if degree < 2:
         return _Model(basis=basis, penalty=penalty)
     samples = lattice.samples()
-    controls = np.asarray(np.linalg.lstsq(lattice.basis(*samples.T), monomials(samples), rcond=None)[0], np.float64)
+    controls = np.asarray(
+        np.linalg.lstsq(lattice.basis(*samples.T), monomials(samples), rcond=None)[0], np.float64
+    )
     return _Model(basis=basis, penalty=penalty, lattice=lattice, controls=controls)
 
 
@@ -244,7 +267,9 @@ def _unseen_error(model: _Model, seen: ShiftSamples, kept: Flags) -> float:
         apart = np.abs(places - places[i]) / max(2 * seen.reach, 1e-9)
         shared = kept & ((1 - np.minimum(apart, 1)).prod(1) > COMMON)
         group = np.flatnonzero(shared)
-        missed = np.linalg.lstsq(np.eye(len(group)) - hat[np.ix_(group, group)], left[group], rcond=None)[0]
+        missed = np.linalg.lstsq(
+            np.eye(len(group)) - hat[np.ix_(group, group)], left[group], rcond=None
+        )[0]
         total += np.sqrt(weights[i]) * float(np.hypot(*missed[np.searchsorted(group, i)]))
     return total / int(kept.sum())
 

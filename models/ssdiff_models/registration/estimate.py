@@ -25,7 +25,13 @@ class Shift:
 
 
 def estimate_shift(
-    pan: Tensor, ms: Tensor, ratio: int, *, first: tuple[float, float], valid: Tensor | None = None, rounds: int = 12
+    pan: Tensor,
+    ms: Tensor,
+    ratio: int,
+    *,
+    first: tuple[float, float],
+    valid: Tensor | None = None,
+    rounds: int = 12,
 ) -> Shift:
     """Estimates the shift that must be added to `first` so that the PAN matches the MS.
 

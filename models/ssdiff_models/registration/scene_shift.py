@@ -75,7 +75,9 @@ def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneS
         local: Whether the shift may change over the scene, as far as there are windows enough to tell how.
     """
     looked = [window for window in found if window is not None]
-    correlation = float(np.median([window.shift.correlation for window in looked])) if looked else None
+    correlation = (
+        float(np.median([window.shift.correlation for window in looked])) if looked else None
+    )
     windows = [window for window in looked if window.shift.correlation > LEAST_CORRELATION]
     if not windows:
         return NoShift(windows=0, correlation=correlation)

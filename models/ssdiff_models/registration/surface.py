@@ -38,7 +38,9 @@ class Lattice:
         rows, cols = (max(int(np.ceil(side / spacing - 1e-9)), 1) + 3 for side in (down, right))
         return cls(row=low[0], col=low[1], spacing=spacing, rows=rows, cols=cols)
 
-    def taps(self, rows: Points, cols: Points) -> tuple[npt.NDArray[np.int64], Vector, npt.NDArray[np.int64], Vector]:
+    def taps(
+        self, rows: Points, cols: Points
+    ) -> tuple[npt.NDArray[np.int64], Vector, npt.NDArray[np.int64], Vector]:
         """Returns the first control point and the four weights of each position, for rows and for columns."""
         return (
             *_axis_taps((rows - self.row) / self.spacing, self.rows - 3),
@@ -57,7 +59,10 @@ class Lattice:
 
     def samples(self) -> Vector:
         """Returns ``(n, 2)``: positions, enough in every cell to tell all control points."""
-        steps = [np.linspace(0, count - 3, 3 * (count - 3) + 4) * self.spacing for count in (self.rows, self.cols)]
+        steps = [
+            np.linspace(0, count - 3, 3 * (count - 3) + 4) * self.spacing
+            for count in (self.rows, self.cols)
+        ]
         rows, cols = np.meshgrid(self.row + steps[0], self.col + steps[1], indexing="ij")
         return np.column_stack([rows.ravel(), cols.ravel()])
 
@@ -66,7 +71,8 @@ class Lattice:
         steps = [
             np.kron(np.diff(np.eye(self.rows), 2, axis=0), np.eye(self.cols)),
             np.kron(np.eye(self.rows), np.diff(np.eye(self.cols), 2, axis=0)),
-            np.sqrt(2) * np.kron(np.diff(np.eye(self.rows), axis=0), np.diff(np.eye(self.cols), axis=0)),
+            np.sqrt(2)
+            * np.kron(np.diff(np.eye(self.rows), axis=0), np.diff(np.eye(self.cols), axis=0)),
         ]
         return np.asarray(sum(step.T @ step for step in steps))
 
@@ -76,7 +82,10 @@ def _axis_taps(position: Points, cells: int) -> tuple[npt.NDArray[np.int64], Vec
     inside = np.clip(np.nan_to_num(position, nan=0.0), 0, cells)
     cell = np.minimum(np.floor(inside), cells - 1)
     t = inside - cell
-    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
+    weights = (
+        np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3])
+        / 6
+    )
     return cell.astype(np.int64), weights
 
 
@@ -94,7 +103,10 @@ class Surface:
     def of(cls, lattice: Lattice, controls: Vector) -> "Surface":
         """Makes a surface of ``(rows * cols, 2)`` control points, in thousandths of a pixel so that every machine has the same."""
         down, right = (
-            tuple(tuple(round(float(value), 3) + 0.0 for value in line) for line in part.reshape(lattice.rows, lattice.cols))
+            tuple(
+                tuple(round(float(value), 3) + 0.0 for value in line)
+                for line in part.reshape(lattice.rows, lattice.cols)
+            )
             for part in controls.T
         )
         return cls(lattice=lattice, down=down, right=right)
@@ -102,11 +114,18 @@ class Surface:
     def at(self, rows: Points, cols: Points) -> tuple[Vector, Vector]:
         """Returns the PAN rows and columns to add at PAN positions, arrays of one shape; beyond the lattice those of its edge."""
         first_row, down, first_col, right = self.lattice.taps(rows, cols)
-        return tuple(_mixed(np.array(part), first_row, down, first_col, right) for part in (self.down, self.right))  # type: ignore[return-value]
+        return tuple(
+            _mixed(np.array(part), first_row, down, first_col, right)
+            for part in (self.down, self.right)
+        )  # type: ignore[return-value]
 
 
 def _mixed(
-    controls: Vector, first_row: npt.NDArray[np.int64], down: Vector, first_col: npt.NDArray[np.int64], right: Vector
+    controls: Vector,
+    first_row: npt.NDArray[np.int64],
+    down: Vector,
+    first_col: npt.NDArray[np.int64],
+    right: Vector,
 ) -> Vector:
     total = np.zeros(first_row.shape)
     for i in range(4):

@@ -50,7 +50,8 @@ def _spans(start: int, length: int, count: int, size: int, ratio: int) -> list[t
     if last - first <= size:
         return [(first, last - first)] if last > first else []
     places = {
-        round(place / ratio) * ratio for place in np.linspace(first, last - size, min(count, 2 * (last - first) // size - 1))
+        round(place / ratio) * ratio
+        for place in np.linspace(first, last - size, min(count, 2 * (last - first) // size - 1))
     }
     return [(place, size) for place in sorted(places)]
 
@@ -69,17 +70,24 @@ def window_shift(patch: Patch, window: Window, *, ratio: int, phase: float) -> W
     if min(rows, cols) < 12 or float(valid.float().mean()) < LEAST_VALID:
         return None
     pan, ms = torch.from_numpy(patch.pan).double(), torch.from_numpy(patch.ms).double()
-    down, right = _first_guess(reduce_pan(pan, ratio, first=(phase, phase), shape=(rows, cols)), ms, valid)
+    down, right = _first_guess(
+        reduce_pan(pan, ratio, first=(phase, phase), shape=(rows, cols)), ms, valid
+    )
     part = ms[:, MS_HALO + down : MS_HALO + down + rows, MS_HALO + right : MS_HALO + right + cols]
     found = estimate_shift(pan, part, ratio, first=(phase, phase), valid=valid)
     # MS pixel (i + down) was handed over as pixel i: its content lies that much less far down.
     shift = Shift(
-        rows=found.rows - ratio * down, cols=found.cols - ratio * right, correlation=found.correlation, error=found.error
+        rows=found.rows - ratio * down,
+        cols=found.cols - ratio * right,
+        correlation=found.correlation,
+        error=found.error,
     )
     if math.isnan(shift.correlation):  # without any content
         return None
     reach = max(window.rows, window.cols) / 2
-    return WindowShift(row=window.row + window.rows / 2, col=window.col + window.cols / 2, shift=shift, reach=reach)
+    return WindowShift(
+        row=window.row + window.rows / 2, col=window.col + window.cols / 2, shift=shift, reach=reach
+    )
 
 
 def _whole_pixels(valid: Tensor, ratio: int) -> Tensor:
@@ -99,7 +107,9 @@ def _first_guess(reduced: Tensor, ms: Tensor, valid: Tensor) -> tuple[int, int]:
     field = _edges(ms)[inner : ms.shape[-2] - inner, inner : ms.shape[-1] - inner]
     product = conv2d(field[None, None], template[None, None])[0, 0]
     count, mask = valid.sum(), valid.to(field)[None, None]
-    mean, square = (conv2d(image[None, None], mask)[0, 0] / count for image in (field, field.square()))
+    mean, square = (
+        conv2d(image[None, None], mask)[0, 0] / count for image in (field, field.square())
+    )
     score = product / (square - mean.square()).clamp(min=1e-12).sqrt()
     best = int(score.argmax())
     return best // score.shape[1] - REACH, best % score.shape[1] - REACH

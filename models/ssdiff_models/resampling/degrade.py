@@ -30,7 +30,9 @@ def correlate(image: Tensor, kernels: Sequence[Tensor]) -> Tensor:
     # Correlation is convolution with the flipped kernel; the FFT is exact to rounding and needs no separable kernel.
     stack = torch.stack([kernel.flip(0, 1) for kernel in kernels]).to(padded)
     product = torch.fft.rfft2(padded, s=shape) * torch.fft.rfft2(stack, s=shape)
-    result: Tensor = torch.fft.irfft2(product, s=shape)[..., size - 1 : size - 1 + rows, size - 1 : size - 1 + cols]
+    result: Tensor = torch.fft.irfft2(product, s=shape)[
+        ..., size - 1 : size - 1 + rows, size - 1 : size - 1 + cols
+    ]
     return result
 
 
@@ -70,7 +72,9 @@ def reduce_ms(image: Tensor, gains: Sequence[float], ratio: int, phase: float) -
     return filtered[..., whole::ratio, whole::ratio][..., :rows, :cols]
 
 
-def reduce_pan(pan: Tensor, ratio: int, *, first: tuple[float, float], shape: tuple[int, int]) -> Tensor:
+def reduce_pan(
+    pan: Tensor, ratio: int, *, first: tuple[float, float], shape: tuple[int, int]
+) -> Tensor:
     """Reduces a PAN by an antialiased bicubic (Matlab's imresize), sampled at any sub-pixel positions ``first + ratio*i``.
 
     Args:
@@ -97,4 +101,6 @@ def _cubic_rows(image: Tensor, ratio: int, first: float, count: int) -> Tensor:
 def imresize_bicubic(image: Tensor, ratio: int) -> Tensor:
     """Shrinks ``(rows, cols)`` by an integer ratio as Matlab's ``imresize(image, 1/ratio)``: bicubic, antialiased, symmetric borders."""
     rows, cols = image.shape
-    return reduce_pan(image, ratio, first=((ratio - 1) / 2,) * 2, shape=(-(-rows // ratio), -(-cols // ratio)))
+    return reduce_pan(
+        image, ratio, first=((ratio - 1) / 2,) * 2, shape=(-(-rows // ratio), -(-cols // ratio))
+    )

@@ -46,7 +46,11 @@ class Lowpass:
 def _separated(kernel: Tensor, first: int, step: int) -> Lowpass:
     left, values, right = np.linalg.svd(kernel.numpy())
     keep = values > _RANK_ERROR * values[0]
-    terms = tuple((Filter.of(left[:, k] * values[k], step), Filter.of(right[k], step)) for k in range(len(values)) if keep[k])
+    terms = tuple(
+        (Filter.of(left[:, k] * values[k], step), Filter.of(right[k], step))
+        for k in range(len(values))
+        if keep[k]
+    )
     return Lowpass(terms, first)
 
 
@@ -85,7 +89,9 @@ def _choose(order: int, distance: float) -> float:
     up, down = order / 2 + distance + 1, order / 2 - distance + 1
     if min(up, down) <= 0:
         return 0.0
-    return math.exp(math.lgamma(order + 1) - math.lgamma(up) - math.lgamma(down) - order * math.log(2))
+    return math.exp(
+        math.lgamma(order + 1) - math.lgamma(up) - math.lgamma(down) - order * math.log(2)
+    )
 
 
 @lru_cache(maxsize=16)

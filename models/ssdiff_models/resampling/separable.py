@@ -66,7 +66,9 @@ def _along_rows(image: Tensor, kernel: Filter) -> Tensor:
     matrix = _matrix(kernel, image.dtype).to(image.device)
     image = _padded(image, kernel.span(strips * STRIP), max(cols, _SHORTEST))
     layout = image.stride(0), STRIP * kernel.step * image.stride(1), image.stride(1), 1
-    pieces = image.as_strided((bands, strips, matrix.shape[1], image.shape[2]), layout, image.storage_offset())
+    pieces = image.as_strided(
+        (bands, strips, matrix.shape[1], image.shape[2]), layout, image.storage_offset()
+    )
     output = image.new_empty(bands, strips, STRIP * samples, image.shape[2])
     for band in range(bands):
         torch.bmm(matrix.expand(strips, -1, -1), pieces[band], out=output[band])
@@ -76,7 +78,9 @@ def _along_rows(image: Tensor, kernel: Filter) -> Tensor:
 def _padded(image: Tensor, rows: int, cols: int) -> Tensor:
     """Fills up with zeros, which no wanted sample meets; makes the columns contiguous."""
     if rows > image.shape[1] or cols > image.shape[2]:
-        return torch.nn.functional.pad(image, (0, cols - image.shape[2], 0, max(rows - image.shape[1], 0)))
+        return torch.nn.functional.pad(
+            image, (0, cols - image.shape[2], 0, max(rows - image.shape[1], 0))
+        )
     return image if image.stride(2) == 1 else image.contiguous()
 
 

@@ -38,11 +38,15 @@ def mtf_kernel(gain: float, ratio: float, shift: float = 0.0) -> Tensor:
 
 def lowpass_kernel(ratio: int, shift: float = 0.0) -> Tensor:
     """Returns the generic low-pass of the reference toolbox (LPfilterGauss): gain 0.3, its sigma in bins of N instead of N - 1."""
-    return torch.from_numpy(_sampled_gaussian(TAPS / (2 * ratio) / math.sqrt(-2 * math.log(0.3)), shift))
+    return torch.from_numpy(
+        _sampled_gaussian(TAPS / (2 * ratio) / math.sqrt(-2 * math.log(0.3)), shift)
+    )
 
 
 @lru_cache(maxsize=128)
-def _sampled_gaussian(sigma: float, shift: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _sampled_gaussian(
+    sigma: float, shift: float
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Frequency sampling (inverse DFT of a centred Gaussian of `sigma` bins) under Huang's circular Kaiser window (beta 0.5)."""
     half = (TAPS - 1) // 2
     bins = np.arange(-half, half + 1)

@@ -13,7 +13,14 @@ from ssdiff_models.resampling.taps import LAGRANGE, lagrange
 
 __all__ = ["interp23", "shift_image", "upsample"]
 
-_HALF_BAND = (0.610668182370, -0.145397186478, 0.043619155884, -0.010385513306, 0.001615524292, -0.000120162964)
+_HALF_BAND = (
+    0.610668182370,
+    -0.145397186478,
+    0.043619155884,
+    -0.010385513306,
+    0.001615524292,
+    -0.000120162964,
+)
 
 
 def shift_image(image: Tensor, first: tuple[float, float]) -> Tensor:
@@ -50,7 +57,9 @@ def _double(image: Tensor, axis: int, *, first: bool) -> Tensor:
         before, after = (m + 1, -m) if first else (m, -(m + 1))
         between += tap * (image.roll(before, axis) + image.roll(after, axis))
     pair = (between, image) if first else (image, between)
-    return torch.stack(pair, -1).flatten(-2) if axis == -1 else torch.stack(pair, -2).flatten(-3, -2)
+    return (
+        torch.stack(pair, -1).flatten(-2) if axis == -1 else torch.stack(pair, -2).flatten(-3, -2)
+    )
 
 
 def upsample(ms: Tensor, ratio: int, phase: float, halo: int) -> Tensor:
@@ -74,7 +83,9 @@ def upsample(ms: Tensor, ratio: int, phase: float, halo: int) -> Tensor:
     kernel, origin = _interpolator(ratio, phase)
     last = origin + kernel.length - 1
     if halo + origin < 0 or last > halo:
-        raise UsageError(f"interpolation needs a halo of {max(-origin, last)} MS pixels, got {halo}")
+        raise UsageError(
+            f"interpolation needs a halo of {max(-origin, last)} MS pixels, got {halo}"
+        )
     rows, cols = ms.shape[-2] - 2 * halo, ms.shape[-1] - 2 * halo
     window = ms[:, halo + origin : halo + last + rows, halo + origin : halo + last + cols]
     return resample(window, kernel, kernel)
@@ -87,7 +98,9 @@ def _interpolator(ratio: int, phase: float) -> tuple[Filter, int]:
 
 
 @lru_cache(maxsize=32)
-def _polyphase(ratio: int, phase: float) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], int]:
+def _polyphase(
+    ratio: int, phase: float
+) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], int]:
     """Returns the taps of each of the `ratio` output residues and the MS offset of the first tap."""
     if ratio in (2, 4) and phase == ratio / 2:
         size = 32

@@ -27,9 +27,13 @@ class ArraySource:
 
     def __post_init__(self) -> None:
         if self.pan.ndim != 2 or self.ms.ndim != 3:
-            raise InputError(f"PAN must be (rows, cols) and MS (bands, rows, cols), got {self.pan.shape} and {self.ms.shape}")
+            raise InputError(
+                f"PAN must be (rows, cols) and MS (bands, rows, cols), got {self.pan.shape} and {self.ms.shape}"
+            )
         if self.pan.shape != (self.ms.shape[1] * self.ratio, self.ms.shape[2] * self.ratio):
-            raise InputError(f"a PAN of {self.pan.shape} pixels is not {self.ratio} times an MS of {self.ms.shape[1:]}")
+            raise InputError(
+                f"a PAN of {self.pan.shape} pixels is not {self.ratio} times an MS of {self.ms.shape[1:]}"
+            )
         if not (np.isfinite(self.pan).all() and np.isfinite(self.ms).all()):
             raise InputError(
                 "PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata"
@@ -70,7 +74,10 @@ class ArraySource:
 def _sampled(bands: FloatArray) -> Any:  # noqa: ANN401
     whole = Window(row=0, col=0, rows=bands.shape[1], cols=bands.shape[2])
     return band_statistics(
-        [bands[(slice(None), *window.within(whole))].reshape(len(bands), -1) for window in sample_windows(whole)]
+        [
+            bands[(slice(None), *window.within(whole))].reshape(len(bands), -1)
+            for window in sample_windows(whole)
+        ]
     )
 
 

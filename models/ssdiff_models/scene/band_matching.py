@@ -25,7 +25,11 @@ def spectral_order(names: Sequence[str | None]) -> tuple[int, ...]:
     A single band without a name among visible ones counts as the near infrared: so four-band images are delivered.
     """
     ranks = [_RANKS.get((name or "").strip().lower()) for name in names]
-    if ranks.count(None) == 1 and {_RANKS["blue"], _RANKS["green"], _RANKS["red"]} <= set(ranks) and _RANKS["nir"] not in ranks:
+    if (
+        ranks.count(None) == 1
+        and {_RANKS["blue"], _RANKS["green"], _RANKS["red"]} <= set(ranks)
+        and _RANKS["nir"] not in ranks
+    ):
         ranks[ranks.index(None)] = _RANKS["nir"]
     known = [rank for rank in ranks if rank is not None]
     if len(known) < len(ranks) or len(set(known)) < len(known):
@@ -40,7 +44,10 @@ def closest_bands(wanted: Sequence[str | None], available: Sequence[str | None])
     """
     ranks, others = (_ranks(names) for names in (wanted, available))
     if ranks and others:
-        return tuple(min(range(len(others)), key=lambda k: (abs(others[k] - rank), others[k])) for rank in ranks)
+        return tuple(
+            min(range(len(others)), key=lambda k: (abs(others[k] - rank), others[k]))
+            for rank in ranks
+        )
     last, places = max(len(wanted) - 1, 1), len(available) - 1
     return tuple(round(place * places / last) for place in range(len(wanted)))
 
@@ -61,4 +68,7 @@ def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
     if scene <= model:
         return (tuple(min(band, scene - 1) for band in range(model)),)
     count = -(-scene // model)
-    return tuple(tuple((place * count + k) * scene // (model * count) for place in range(model)) for k in range(count))
+    return tuple(
+        tuple((place * count + k) * scene // (model * count) for place in range(model))
+        for k in range(count)
+    )

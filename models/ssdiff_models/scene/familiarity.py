@@ -19,7 +19,11 @@ def contrast(band: BandStatistics) -> float:
 
 
 def unfamiliar(
-    statistics: SceneStatistics, correlation: float | None, metadata: Mapping[str, Any], *, full_scale: float | None = None
+    statistics: SceneStatistics,
+    correlation: float | None,
+    metadata: Mapping[str, Any],
+    *,
+    full_scale: float | None = None,
 ) -> Iterator[str]:
     """Yields a sentence with both numbers for whatever is far from the model's training.
 
@@ -36,7 +40,9 @@ def unfamiliar(
     if not known:
         return
     yield from _far("PAN's contrast", contrast(statistics.pan), known["pan_contrast"])
-    for number, (band, limits) in enumerate(zip(statistics.ms, _ranges(known["contrast"], len(statistics.ms)), strict=True), 1):
+    for number, (band, limits) in enumerate(
+        zip(statistics.ms, _ranges(known["contrast"], len(statistics.ms)), strict=True), 1
+    ):
         yield from _far(f"contrast of MS band {number}", contrast(band), limits)
     least = float(known["correlation"][0])
     if correlation is not None and 1 - correlation > TOLERANCE * (1 - least):

@@ -30,10 +30,14 @@ def sample_windows(region: Window) -> Iterator[Window]:
 def _patches(start: int, size: int) -> list[tuple[int, int]]:
     if size <= LATTICE * PATCH:
         return [(start, size)]
-    return [(start + (2 * k + 1) * size // (2 * LATTICE) - PATCH // 2, PATCH) for k in range(LATTICE)]
+    return [
+        (start + (2 * k + 1) * size // (2 * LATTICE) - PATCH // 2, PATCH) for k in range(LATTICE)
+    ]
 
 
-def band_statistics(pieces: Sequence[FloatArray], blacks: Sequence[float] | None = None) -> tuple[BandStatistics, ...]:
+def band_statistics(
+    pieces: Sequence[FloatArray], blacks: Sequence[float] | None = None
+) -> tuple[BandStatistics, ...]:
     """Returns the statistics of each band of valid pixels.
 
     Args:

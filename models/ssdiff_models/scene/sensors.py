@@ -47,7 +47,9 @@ class Sensor:
         """
         known = dict(zip(self.bands, self.ms_gains, strict=True))
         if names is not None and len(names) == count:
-            found = [known.get(name or "", known.get(_NAMES_ALIKE.get(name or "", ""))) for name in names]
+            found = [
+                known.get(name or "", known.get(_NAMES_ALIKE.get(name or "", ""))) for name in names
+            ]
             if all(gain is not None for gain in found):
                 return tuple(gain for gain in found if gain is not None)
         if count == len(self.bands):
@@ -190,4 +192,6 @@ def get(name: str) -> Sensor:
     for sensor in SENSORS:
         if wanted in (sensor.name, sensor.title.lower(), *sensor.aliases):
             return sensor
-    raise UsageError(f"unknown sensor {name!r}: known are {', '.join(sensor.name for sensor in SENSORS)}")
+    raise UsageError(
+        f"unknown sensor {name!r}: known are {', '.join(sensor.name for sensor in SENSORS)}"
+    )

@@ -9,7 +9,17 @@ import numpy.typing as npt
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["MS_HALO", "BoolArray", "FloatArray", "NativeMs", "Patch", "ScatteredMs", "Sink", "Source", "ms_window"]
+__all__ = [
+    "MS_HALO",
+    "BoolArray",
+    "FloatArray",
+    "NativeMs",
+    "Patch",
+    "ScatteredMs",
+    "Sink",
+    "Source",
+    "ms_window",
+]
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]

@@ -72,7 +72,9 @@ class RatioPrior:
 
     def image(self, lms: Tensor, pan: Tensor) -> Tensor:
         """Returns the prior image ``(..., bands, rows, cols)`` in DN from the LMS, of that shape, and the PAN ``(..., 1, rows, cols)``."""
-        dark = self._column([black + haze for black, haze in zip(self.black, self.haze, strict=False)], lms)
+        dark = self._column(
+            [black + haze for black, haze in zip(self.black, self.haze, strict=False)], lms
+        )
         above = lms - dark
         intensity = (above * self._column(self.intensity, lms)).sum(-3, keepdim=True)
         matched = (pan - self.black[-1]) * self.scale + self.shift

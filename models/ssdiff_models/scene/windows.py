@@ -26,7 +26,9 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.rows <= 0 or self.cols <= 0:
-            raise UsageError(f"a window needs at least one row and one column, got {self.rows} x {self.cols}")
+            raise UsageError(
+                f"a window needs at least one row and one column, got {self.rows} x {self.cols}"
+            )
 
     @property
     def row_stop(self) -> int:
@@ -45,12 +47,20 @@ class Window:
 
     def expand(self, pixels: int) -> "Window":
         """Returns the window grown by `pixels` on every side."""
-        return Window(row=self.row - pixels, col=self.col - pixels, rows=self.rows + 2 * pixels, cols=self.cols + 2 * pixels)
+        return Window(
+            row=self.row - pixels,
+            col=self.col - pixels,
+            rows=self.rows + 2 * pixels,
+            cols=self.cols + 2 * pixels,
+        )
 
     def intersection(self, other: "Window") -> "Window | None":
         """Returns the common part, or None when there is none."""
         row, col = max(self.row, other.row), max(self.col, other.col)
-        rows, cols = min(self.row_stop, other.row_stop) - row, min(self.col_stop, other.col_stop) - col
+        rows, cols = (
+            min(self.row_stop, other.row_stop) - row,
+            min(self.col_stop, other.col_stop) - col,
+        )
         return Window(row=row, col=col, rows=rows, cols=cols) if rows > 0 and cols > 0 else None
 
     def within(self, outer: "Window") -> tuple[slice, slice]:
@@ -107,12 +117,22 @@ class TileGrid:
 
     def tile(self, i: int, j: int) -> Window:
         """Returns the pixels that tile (i, j) reads; it may overhang the scene by less than `multiple`."""
-        return Window(row=i * self.step, col=j * self.step, rows=self._span(i, self.rows), cols=self._span(j, self.cols))
+        return Window(
+            row=i * self.step,
+            col=j * self.step,
+            rows=self._span(i, self.rows),
+            cols=self._span(j, self.cols),
+        )
 
     def block(self, i: int, j: int) -> Window:
         """Returns the output pixels that are complete once tile (i, j) is, inside the scene."""
         row, col = i * self.step, j * self.step
-        return Window(row=row, col=col, rows=min(self.step, self.rows - row), cols=min(self.step, self.cols - col))
+        return Window(
+            row=row,
+            col=col,
+            rows=min(self.step, self.rows - row),
+            cols=min(self.step, self.cols - col),
+        )
 
     def covering(self, area: Window) -> tuple[range, range]:
         """Returns the tile rows and columns whose blocks touch `area`."""

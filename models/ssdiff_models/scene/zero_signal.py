@@ -37,12 +37,18 @@ def above_zero(patch: Patch, black: ZeroLevels) -> Patch:
     """Takes black off a patch; the MS pixels as they were given are left out where it is not 0, which it is in most scenes."""
     if not any(black):
         return patch
-    return Patch(pan=patch.pan - np.float32(black[-1]), ms=patch.ms - per_band(black), valid=patch.valid)
+    return Patch(
+        pan=patch.pan - np.float32(black[-1]), ms=patch.ms - per_band(black), valid=patch.valid
+    )
 
 
 def _shifted(band: BandStatistics, black: float) -> BandStatistics:
     return replace(
-        band, mean=band.mean - black, minimum=band.minimum - black, maximum=band.maximum - black, black=band.black - black
+        band,
+        mean=band.mean - black,
+        minimum=band.minimum - black,
+        maximum=band.maximum - black,
+        black=band.black - black,
     )
 
 

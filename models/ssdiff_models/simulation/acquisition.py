@@ -39,13 +39,17 @@ class SceneSpec:
 
     def __post_init__(self) -> None:
         if self.size < 64 or self.size % self.sensor.ratio:
-            raise UsageError(f"--size {self.size} must be a multiple of the ratio {self.sensor.ratio} and at least 64")
+            raise UsageError(
+                f"--size {self.size} must be a multiple of the ratio {self.sensor.ratio} and at least 64"
+            )
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed} must not be negative")
         if self.margin < 0:
             raise UsageError(f"the margin of the MS must not be negative, got {self.margin}")
         if max(abs(shift) for shift in self.offset) > 2 * self.sensor.ratio:
-            raise UsageError(f"an offset of {self.offset} PAN pixels is more than two MS pixels: choose a smaller one")
+            raise UsageError(
+                f"an offset of {self.offset} PAN pixels is more than two MS pixels: choose a smaller one"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +73,18 @@ def simulate_pair(spec: SceneSpec) -> SimulatedPair:
     at the MS Nyquist frequency is the sensor's MTF gain, sampled at the centres of the MS grid.
     """
     sensor = spec.sensor
-    border = sensor.ratio * (spec.margin + 2) + int(_REACH * _ms_sigma(min(sensor.ms_gains), sensor.ratio)) + 3
+    border = (
+        sensor.ratio * (spec.margin + 2)
+        + int(_REACH * _ms_sigma(min(sensor.ms_gains), sensor.ratio))
+        + 3
+    )
     radiance = _radiance(spec, spec.size + 2 * border)
     sharp = _optics(radiance, sensor.pan_gain) * np.float32(_EXPOSURE * sensor.full_scale)
     pan, bands = sharp[-1], sharp[:-1]
     inner = slice(border, border + spec.size)
-    first = tuple(shift + (sensor.ratio - 1) / 2 - sensor.ratio * spec.margin for shift in spec.offset)
+    first = tuple(
+        shift + (sensor.ratio - 1) / 2 - sensor.ratio * spec.margin for shift in spec.offset
+    )
     count = spec.size // sensor.ratio + 2 * spec.margin
     coarse = [
         _sample(band, gain, spec, (first[0] + border, first[1] + border), count)
@@ -92,8 +102,16 @@ def simulate_pair(spec: SceneSpec) -> SimulatedPair:
 def _radiance(spec: SceneSpec, size: int) -> FloatArray:
     """Returns the apparent reflectance ``(bands + PAN, rows, cols)`` above the atmosphere."""
     weights = channel_weights(spec.sensor)
-    palette = {name: colour.astype(np.float32) for name, colour in zip(MATERIALS, reflectance() @ weights.T, strict=True)}
-    scene = landscape(size=size, grain=metres_per_pixel(spec.sensor.pan_gsd, spec.size), palette=palette, seed=spec.seed)
+    palette = {
+        name: colour.astype(np.float32)
+        for name, colour in zip(MATERIALS, reflectance() @ weights.T, strict=True)
+    }
+    scene = landscape(
+        size=size,
+        grain=metres_per_pixel(spec.sensor.pan_gsd, spec.size),
+        palette=palette,
+        seed=spec.seed,
+    )
     # Shadows see the sky only, which is blue, and so is the haze in front of everything.
     sky = _channels(weights, 0.09 + 0.2 * (480 / WAVELENGTHS) ** 2.5)
     haze = _channels(weights, 0.012 + 0.052 * (480 / WAVELENGTHS) ** 3.5)
@@ -125,14 +143,18 @@ def _ms_sigma(gain: float, ratio: int) -> float:
     return float(ratio * np.sqrt(-2 * np.log(gain)) / np.pi)
 
 
-def _sample(band: FloatArray, gain: float, spec: SceneSpec, first: tuple[float, float], count: int) -> FloatArray:
+def _sample(
+    band: FloatArray, gain: float, spec: SceneSpec, first: tuple[float, float], count: int
+) -> FloatArray:
     """Filters ``(rows, cols)`` with the MS MTF and samples it at ``first + ratio * i``."""
     sigma = _ms_sigma(gain, spec.sensor.ratio)
     tall = _sample_rows(band, sigma, spec.sensor.ratio, first[0], count)
     return _sample_rows(tall.T, sigma, spec.sensor.ratio, first[1], count).T
 
 
-def _sample_rows(image: FloatArray, sigma: float, ratio: int, first: float, count: int) -> FloatArray:
+def _sample_rows(
+    image: FloatArray, sigma: float, ratio: int, first: float, count: int
+) -> FloatArray:
     # Tap by tap, not by a matrix product: the sum's order, hence the last bit, does not depend on threads.
     reach = int(np.ceil(_REACH * sigma))
     middle = int(np.round(first))
@@ -145,11 +167,17 @@ def _sample_rows(image: FloatArray, sigma: float, ratio: int, first: float, coun
     return sampled
 
 
-def _noisy(dn: FloatArray, electrons: float, sensor: Sensor, rng: np.random.Generator) -> FloatArray:
+def _noisy(
+    dn: FloatArray, electrons: float, sensor: Sensor, rng: np.random.Generator
+) -> FloatArray:
     """Adds photon noise and read noise; `electrons` fill a detector at the sensor's full scale."""
     per_dn = electrons / sensor.full_scale
-    sigma = np.sqrt(np.maximum(dn, 0) * np.float32(per_dn) + np.float32(_READ_NOISE**2)) / np.float32(per_dn)
-    return np.asarray(dn + sigma * rng.standard_normal(dn.shape, dtype=np.float32), dtype=np.float32)
+    sigma = np.sqrt(
+        np.maximum(dn, 0) * np.float32(per_dn) + np.float32(_READ_NOISE**2)
+    ) / np.float32(per_dn)
+    return np.asarray(
+        dn + sigma * rng.standard_normal(dn.shape, dtype=np.float32), dtype=np.float32
+    )
 
 
 def _quantise(dn: FloatArray, sensor: Sensor) -> UintArray:

@@ -69,14 +69,24 @@ def coverage(position: FloatArray, half: float | FloatArray, grain: float) -> Fl
     """Returns the share of a pixel of width `grain`, centred at `position`, that lies within `half` of 0."""
     scaled = position / np.float32(grain)
     reach = np.asarray(half, dtype=np.float32) / np.float32(grain)
-    low, high = np.maximum(scaled - np.float32(0.5), -reach), np.minimum(scaled + np.float32(0.5), reach)
+    low, high = (
+        np.maximum(scaled - np.float32(0.5), -reach),
+        np.minimum(scaled + np.float32(0.5), reach),
+    )
     return np.asarray(np.maximum(high - low, 0), dtype=np.float32)
 
 
 class Canvas:
     """A landscape in the making."""
 
-    def __init__(self, *, size: int, grain: float, palette: Mapping[str, FloatArray], rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        *,
+        size: int,
+        grain: float,
+        palette: Mapping[str, FloatArray],
+        rng: np.random.Generator,
+    ) -> None:
         """Makes a bare canvas.
 
         Args:
@@ -106,7 +116,8 @@ class Canvas:
     def positions(self) -> tuple[FloatArray, FloatArray]:
         """Returns the pixel centres (v, u) in metres, ``(rows, 1)`` and ``(1, cols)``."""
         axis = (
-            (np.arange(self.size, dtype=np.float32) + np.float32(0.5)) * np.float32(self.grain) - np.float32(self.extent / 2)
+            (np.arange(self.size, dtype=np.float32) + np.float32(0.5)) * np.float32(self.grain)
+            - np.float32(self.extent / 2)
         ).astype(np.float32)
         return axis[:, None], axis[None, :]
 
@@ -119,7 +130,12 @@ class Canvas:
             return None
         axis_v, axis_u = self.positions()
         v, u = frame.from_canvas(axis_v[rows], axis_u[:, cols])
-        return Stamp(index=(rows, cols), v=v, u=u, cover=coverage(v, half_v, self.grain) * coverage(u, half_u, self.grain))
+        return Stamp(
+            index=(rows, cols),
+            v=v,
+            u=u,
+            cover=coverage(v, half_v, self.grain) * coverage(u, half_u, self.grain),
+        )
 
     def disc(self, frame: Frame, radius: float) -> Stamp | None:
         """Returns the disc around the frame's origin, or None where it lies off the canvas."""
@@ -127,7 +143,9 @@ class Canvas:
         if stamp is None:
             return None
         distance = np.hypot(stamp.v, stamp.u)
-        return stamp.reshaped(np.clip((radius - distance) / self.grain + 0.5, 0, 1).astype(np.float32))
+        return stamp.reshaped(
+            np.clip((radius - distance) / self.grain + 0.5, 0, 1).astype(np.float32)
+        )
 
     def pixels(self, v: FloatArray, u: FloatArray, cover: FloatArray) -> Stamp | None:
         """Returns the covered pixels of a whole canvas of positions and covers, or None where there are none."""
@@ -142,7 +160,11 @@ class Canvas:
         return slice(max(int(middle - reach), 0), min(max(math.ceil(middle + reach), 0), self.size))
 
     def paint(
-        self, stamp: Stamp | None, material: str, shade: float | FloatArray = 1.0, opacity: float | FloatArray = 1.0
+        self,
+        stamp: Stamp | None,
+        material: str,
+        shade: float | FloatArray = 1.0,
+        opacity: float | FloatArray = 1.0,
     ) -> None:
         """Covers the stamp's pixels with a material; nothing happens off the canvas.
 
@@ -156,7 +178,9 @@ class Canvas:
             return
         rows, cols = stamp.index
         cover = stamp.cover * np.asarray(opacity, dtype=np.float32)
-        colour = self.palette[material].reshape((-1,) + (1,) * cover.ndim) * np.asarray(shade, dtype=np.float32)
+        colour = self.palette[material].reshape((-1,) + (1,) * cover.ndim) * np.asarray(
+            shade, dtype=np.float32
+        )
         ground = self.reflectance[:, rows, cols]
         self.reflectance[:, rows, cols] = ground + (colour - ground) * cover
 
@@ -166,18 +190,25 @@ class Canvas:
             return
         rows, cols = stamp.index
         below = self.height[rows, cols]
-        self.height[rows, cols] = below + (np.asarray(height, dtype=np.float32) - below) * stamp.cover
+        self.height[rows, cols] = (
+            below + (np.asarray(height, dtype=np.float32) - below) * stamp.cover
+        )
 
     def plant(self, stamp: Stamp | None, density: float | FloatArray) -> None:
         """Sets how likely a tree is to grow, 0..1, where the stamp covers at least half of a pixel."""
         if stamp is None:
             return
         rows, cols = stamp.index
-        self.trees[rows, cols] = np.where(stamp.cover >= 0.5, np.asarray(density, dtype=np.float32), self.trees[rows, cols])
+        self.trees[rows, cols] = np.where(
+            stamp.cover >= 0.5, np.asarray(density, dtype=np.float32), self.trees[rows, cols]
+        )
 
     def texture(self, stamp: Stamp, *, fine: float = 0.0, patches: float = 0.0) -> FloatArray:
         """Returns a shade for `paint` from the canvas' textures, with the given standard deviations."""
         rows, cols = stamp.index
         return np.maximum(
-            1 + np.float32(fine) * self.fine[rows, cols] + np.float32(patches) * self.patches[rows, cols], np.float32(0.2)
+            1
+            + np.float32(fine) * self.fine[rows, cols]
+            + np.float32(patches) * self.patches[rows, cols],
+            np.float32(0.2),
         )

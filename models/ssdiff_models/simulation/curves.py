@@ -23,14 +23,16 @@ class Curve:
     def offset(self, u: FloatArray) -> FloatArray:
         """Returns the line's v at positions u."""
         terms = (
-            np.float32(a) * np.sin(np.float32(2 * np.pi / period) * u + np.float32(phase)) for a, period, phase in self.swings
+            np.float32(a) * np.sin(np.float32(2 * np.pi / period) * u + np.float32(phase))
+            for a, period, phase in self.swings
         )
         return sum(terms, np.zeros_like(u))
 
     def slope(self, u: FloatArray) -> FloatArray:
         """Returns dv/du of the line at positions u."""
         terms = (
-            np.float32(a * 2 * np.pi / period) * np.cos(np.float32(2 * np.pi / period) * u + np.float32(phase))
+            np.float32(a * 2 * np.pi / period)
+            * np.cos(np.float32(2 * np.pi / period) * u + np.float32(phase))
             for a, period, phase in self.swings
         )
         return sum(terms, np.zeros_like(u))
@@ -40,7 +42,10 @@ class Curve:
         cos, sin = math.cos(self.frame.angle), math.sin(self.frame.angle)
         dv, du = v - self.frame.v, u - self.frame.u
         local_v, local_u = dv * cos - du * sin, du * cos + dv * sin
-        turns = [(a, 2 * math.pi / period, 2 * math.pi / period * local_u + phase) for a, period, phase in self.swings]
+        turns = [
+            (a, 2 * math.pi / period, 2 * math.pi / period * local_u + phase)
+            for a, period, phase in self.swings
+        ]
         offset = sum(a * math.sin(turn) for a, _, turn in turns)
         slope = sum(a * rate * math.cos(turn) for a, rate, turn in turns)
         return (local_v - offset) / math.hypot(1, slope)
@@ -69,7 +74,9 @@ class Course:
     def strip(self, half: float, aside: float = 0.0) -> Stamp | None:
         """Returns a strip along the line, `half` metres to both sides of a parallel at `aside`."""
         return self.canvas.pixels(
-            self.aside - np.float32(aside), self.along, coverage(self.aside - np.float32(aside), half, self.canvas.grain)
+            self.aside - np.float32(aside),
+            self.along,
+            coverage(self.aside - np.float32(aside), half, self.canvas.grain),
         )
 
     def dashes(self, half: float, aside: float, length: float, period: float) -> Stamp | None:

@@ -13,7 +13,18 @@ from ssdiff_models.simulation.vegetation import orchard
 __all__ = ["Plot", "farmstead", "fields", "power_line"]
 
 _SMALLEST = 62.0
-_CROPS = ("wheat", "maize", "beet", "rapeseed", "ripe_grain", "stubble", "ploughed", "meadow", "orchard", "vegetables")
+_CROPS = (
+    "wheat",
+    "maize",
+    "beet",
+    "rapeseed",
+    "ripe_grain",
+    "stubble",
+    "ploughed",
+    "meadow",
+    "orchard",
+    "vegetables",
+)
 _SHARES = (0.18, 0.13, 0.12, 0.08, 0.12, 0.1, 0.1, 0.07, 0.05, 0.05)
 _GROUND = {
     "ploughed": "soil",
@@ -61,7 +72,9 @@ def fields(canvas: Canvas, frame: Frame, region: FloatArray, rng: np.random.Gene
 def _parcels(plot: Plot, rng: np.random.Generator) -> Iterator[Plot]:
     """Cuts a plot again and again, across its longer side; some halves stay large."""
     longer, shorter = max(plot.half_u, plot.half_v), min(plot.half_u, plot.half_v)
-    if 2 * longer < _SMALLEST * rng.uniform(1.3, 2.6) or (longer < 2.4 * shorter and 2 * longer < 200 and rng.random() < 0.18):
+    if 2 * longer < _SMALLEST * rng.uniform(1.3, 2.6) or (
+        longer < 2.4 * shorter and 2 * longer < 200 and rng.random() < 0.18
+    ):
         yield plot
         return
     share = rng.uniform(0.36, 0.64)
@@ -73,12 +86,24 @@ def _part(plot: Plot, low: float, high: float) -> Plot:
     middle, half = low + high - 1, (high - low)
     if plot.half_u >= plot.half_v:
         return Plot(
-            v=plot.v, u=plot.u + middle * plot.half_u, half_v=plot.half_v, half_u=half * plot.half_u, depth=plot.depth + 1
+            v=plot.v,
+            u=plot.u + middle * plot.half_u,
+            half_v=plot.half_v,
+            half_u=half * plot.half_u,
+            depth=plot.depth + 1,
         )
-    return Plot(v=plot.v + middle * plot.half_v, u=plot.u, half_v=half * plot.half_v, half_u=plot.half_u, depth=plot.depth + 1)
+    return Plot(
+        v=plot.v + middle * plot.half_v,
+        u=plot.u,
+        half_v=half * plot.half_v,
+        half_u=plot.half_u,
+        depth=plot.depth + 1,
+    )
 
 
-def _field(canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: np.random.Generator) -> None:
+def _field(
+    canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: np.random.Generator
+) -> None:
     _border(canvas, at, plot, region, rng)
     margin = rng.choice([1.2, 2.2, 3.4])
     half_v, half_u = plot.half_v - margin, plot.half_u - margin
@@ -96,21 +121,33 @@ def _field(canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: np.ra
         _bales(canvas, at, (half_v, half_u), region, rng)
 
 
-def _border(canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: np.random.Generator) -> None:
+def _border(
+    canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: np.random.Generator
+) -> None:
     """Draws what runs along one long and one short side of a plot: a track with a grass strip, a hedge, or a ditch."""
-    for side, length in ((at.at(plot.half_v, 0), plot.half_u), (at.at(0, plot.half_u, np.pi / 2), plot.half_v)):
+    for side, length in (
+        (at.at(plot.half_v, 0), plot.half_u),
+        (at.at(0, plot.half_u, np.pi / 2), plot.half_v),
+    ):
         kind = rng.choice(["track", "hedge", "ditch", "none"], p=[0.34, 0.22, 0.14, 0.3])
         stamp = canvas.box(side, 2.6, length + 1.5)
         if stamp is None or kind == "none":
             continue
         stamp = stamp.reshaped(stamp.cover * region[stamp.index])
         if kind == "track":
-            wheels = stamp.reshaped(stamp.cover * coverage(np.abs(stamp.v) - np.float32(0.85), 0.5, canvas.grain))
+            wheels = stamp.reshaped(
+                stamp.cover * coverage(np.abs(stamp.v) - np.float32(0.85), 0.5, canvas.grain)
+            )
             canvas.paint(stamp, "meadow", canvas.texture(stamp, fine=0.1))
             canvas.paint(wheels, "sand", canvas.texture(stamp, fine=0.06), 0.9)
             canvas.plant(stamp, 0.0)
         elif kind == "ditch":
-            canvas.paint(stamp.reshaped(stamp.cover * coverage(stamp.v, 0.6, canvas.grain)), "river", 0.9, 0.8)
+            canvas.paint(
+                stamp.reshaped(stamp.cover * coverage(stamp.v, 0.6, canvas.grain)),
+                "river",
+                0.9,
+                0.8,
+            )
         else:
             canvas.plant(stamp, float(rng.choice([0.35, 0.9])))
 
@@ -122,15 +159,24 @@ def _grow(canvas: Canvas, stamp: Stamp, crop: str, rng: np.random.Generator) -> 
     ground = _GROUND.get(crop, "soil")
     canvas.paint(stamp, ground, shade)
     if ground in {"soil", "moist_soil"}:
-        canvas.paint(stamp, "moist_soil", shade, np.clip(0.3 + 0.45 * canvas.patches[stamp.index], 0, 0.85))
+        canvas.paint(
+            stamp, "moist_soil", shade, np.clip(0.3 + 0.45 * canvas.patches[stamp.index], 0, 0.85)
+        )
     if crop == "orchard":
         orchard(canvas, stamp, (6.0, 4.2), "broadleaf")
     elif crop == "vegetables":
         _beds(canvas, stamp, rng)
     elif crop in _GROUND:
-        canvas.paint(stamp, "moist_soil", shade, _rows(canvas, stamp, rng) * (0.35 if crop == "ploughed" else 0.12))
+        canvas.paint(
+            stamp,
+            "moist_soil",
+            shade,
+            _rows(canvas, stamp, rng) * (0.35 if crop == "ploughed" else 0.12),
+        )
     else:
-        canvas.paint(stamp, crop, shade, vigour * (1 - rng.uniform(0.1, 0.5) * _rows(canvas, stamp, rng)))
+        canvas.paint(
+            stamp, crop, shade, vigour * (1 - rng.uniform(0.1, 0.5) * _rows(canvas, stamp, rng))
+        )
     if crop in {"wheat", "rapeseed", "beet", "ripe_grain"}:
         _tramlines(canvas, stamp, rng)
 
@@ -144,7 +190,9 @@ def _vigour(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArra
 def _rows(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArray:
     """Returns the share of bare ground between rows, 0..1, a little bent and never finer than the pixels can show."""
     spacing = max(float(rng.uniform(1.4, 3.4)), 2.7 * canvas.grain)
-    bend = np.float32(0.35) * canvas.patches[stamp.index] + np.float32(0.08) * canvas.fine[stamp.index]
+    bend = (
+        np.float32(0.35) * canvas.patches[stamp.index] + np.float32(0.08) * canvas.fine[stamp.index]
+    )
     wave = np.sin(np.float32(2 * np.pi / spacing) * (stamp.v + bend))
     return np.asarray(0.5 + 0.5 * wave, dtype=np.float32)
 
@@ -152,7 +200,9 @@ def _rows(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArray:
 def _tramlines(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
     """Draws the pairs of wheel tracks that a sprayer leaves at every width of its boom."""
     period = float(rng.choice([18.0, 24.0, 27.0]))
-    place = np.mod(stamp.v + np.float32(period * rng.random()), np.float32(period)) - np.float32(period / 2)
+    place = np.mod(stamp.v + np.float32(period * rng.random()), np.float32(period)) - np.float32(
+        period / 2
+    )
     wheels = coverage(np.abs(place) - np.float32(0.95), 0.22, canvas.grain)
     canvas.paint(stamp.reshaped(stamp.cover * wheels), "soil", 0.95, 0.85)
 
@@ -162,16 +212,35 @@ def _beds(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
     width = float(rng.uniform(5, 9))
     number = np.floor(stamp.v / np.float32(width)).astype(np.intp)
     kinds = rng.choice(4, size=4096, p=[0.42, 0.34, 0.22, 0.02])[number % 4096]
-    inner = coverage(np.mod(stamp.v, np.float32(width)) - np.float32(width / 2), 0.42 * width, canvas.grain)
+    inner = coverage(
+        np.mod(stamp.v, np.float32(width)) - np.float32(width / 2), 0.42 * width, canvas.grain
+    )
     rows = 1 - 0.5 * _rows(canvas, stamp, rng)
     for kind, material in enumerate(("beet", "maize", "meadow", "white_paint")):
-        canvas.paint(stamp, material, canvas.texture(stamp, fine=0.06), inner * (kinds == kind) * (0.7 if kind == 3 else rows))
+        canvas.paint(
+            stamp,
+            material,
+            canvas.texture(stamp, fine=0.06),
+            inner * (kinds == kind) * (0.7 if kind == 3 else rows),
+        )
 
 
-def _bales(canvas: Canvas, at: Frame, half: tuple[float, float], region: FloatArray, rng: np.random.Generator) -> None:
+def _bales(
+    canvas: Canvas,
+    at: Frame,
+    half: tuple[float, float],
+    region: FloatArray,
+    rng: np.random.Generator,
+) -> None:
     for _ in range(int(half[0] * half[1] / 90)):
         bale = canvas.box(
-            at.at(rng.uniform(-half[0], half[0]) * 0.9, rng.uniform(-half[1], half[1]) * 0.95, rng.normal(0, 0.2)), 0.8, 1.1
+            at.at(
+                rng.uniform(-half[0], half[0]) * 0.9,
+                rng.uniform(-half[1], half[1]) * 0.95,
+                rng.normal(0, 0.2),
+            ),
+            0.8,
+            1.1,
         )
         if bale is not None:
             bale = bale.reshaped(bale.cover * region[bale.index])
@@ -196,7 +265,9 @@ def farmstead(canvas: Canvas, at: Frame, rng: np.random.Generator) -> None:
     for k in range(3):
         greenhouse(canvas, at.at(19, 4 + 11.0 * k, np.pi / 2), (4, 9))
     for _ in range(3):
-        parked_car(canvas, at.at(rng.uniform(-4, 8), rng.uniform(-22, 22), rng.uniform(0, np.pi)), rng)
+        parked_car(
+            canvas, at.at(rng.uniform(-4, 8), rng.uniform(-22, 22), rng.uniform(0, np.pi)), rng
+        )
 
 
 def greenhouse(canvas: Canvas, at: Frame, half: tuple[float, float]) -> None:

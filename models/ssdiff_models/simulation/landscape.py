@@ -42,7 +42,9 @@ class _Plan:
     half_river: float
 
 
-def landscape(*, size: int, grain: float, palette: Mapping[str, FloatArray], seed: int) -> Landscape:
+def landscape(
+    *, size: int, grain: float, palette: Mapping[str, FloatArray], seed: int
+) -> Landscape:
     """Draws a landscape; the same arguments give the same one.
 
     Args:
@@ -61,8 +63,15 @@ def landscape(*, size: int, grain: float, palette: Mapping[str, FloatArray], see
     main_road(canvas, plan.road, _crossing(plan.river, plan.road, plan.half_river), _rng(seed, 4))
     for number, stand in enumerate((_SHRUBS, _TREES, _WOOD)):
         grow(canvas, stand, _rng(seed, 6 + number))
-    power_line(canvas, plan.base.at(-0.16 * canvas.extent, 0, 0.35), _side(plan.river.aside, -plan.half_river - 15), 95)
-    return Landscape(reflectance=canvas.reflectance, sunlight=direct_light(canvas.height, grain, Sun()))
+    power_line(
+        canvas,
+        plan.base.at(-0.16 * canvas.extent, 0, 0.35),
+        _side(plan.river.aside, -plan.half_river - 15),
+        95,
+    )
+    return Landscape(
+        reflectance=canvas.reflectance, sunlight=direct_light(canvas.height, grain, Sun())
+    )
 
 
 def _rng(seed: int, part: int) -> np.random.Generator:
@@ -77,18 +86,32 @@ def _side(aside: FloatArray, edge: float) -> FloatArray:
 
 def _plan(canvas: Canvas, rng: np.random.Generator) -> _Plan:
     extent = canvas.extent
-    base = Frame(angle=rng.uniform(-0.5, 0.5) + float(rng.choice([0, np.pi / 2, np.pi, -np.pi / 2])))
+    base = Frame(
+        angle=rng.uniform(-0.5, 0.5) + float(rng.choice([0, np.pi / 2, np.pi, -np.pi / 2]))
+    )
     half = float(np.clip(0.035 * extent, 8, 26))
     across = base.at(0, rng.uniform(-0.16, 0.0) * extent, np.pi / 2)
-    swings = ((0.035 * extent, 0.9 * extent, rng.uniform(0, 6.3)), (0.012 * extent, 0.37 * extent, rng.uniform(0, 6.3)))
+    swings = (
+        (0.035 * extent, 0.9 * extent, rng.uniform(0, 6.3)),
+        (0.012 * extent, 0.37 * extent, rng.uniform(0, 6.3)),
+    )
     # The town grid hangs on the road, so the road is nearly straight.
-    road = Curve(frame=base.at(rng.uniform(-0.14, 0.14) * extent, 0), swings=((1.2, 500.0, rng.uniform(0, 6.3)),))
+    road = Curve(
+        frame=base.at(rng.uniform(-0.14, 0.14) * extent, 0),
+        swings=((1.2, 500.0, rng.uniform(0, 6.3)),),
+    )
     rails = Curve(
         frame=base.at(rng.choice([-0.33, 0.36]) * extent, 0, rng.uniform(-0.06, 0.06)),
         swings=((9.0, 1900.0, rng.uniform(0, 6.3)),),
     )
     stream = course(canvas, Curve(frame=across, swings=swings))
-    return _Plan(base=base, river=stream, road=course(canvas, road), rails=course(canvas, rails), half_river=half)
+    return _Plan(
+        base=base,
+        river=stream,
+        road=course(canvas, road),
+        rails=course(canvas, rails),
+        half_river=half,
+    )
 
 
 def _crossing(stream: Course, way: Course, half: float) -> tuple[float, float]:
@@ -118,8 +141,15 @@ def _woods(canvas: Canvas, region: FloatArray, rng: np.random.Generator) -> None
     """Covers the parts of the farmland where a wide field is high with forest, over dark ground."""
     v, u = canvas.positions()
     centre_v, centre_u = rng.uniform(-0.5, 0.5, 2) * canvas.extent
-    distance = np.hypot(v - np.float32(centre_v), u - np.float32(centre_u)) + np.float32(12) * canvas.patches
-    wood = canvas.pixels(distance, distance, np.clip((0.2 * canvas.extent - distance) / 3 + 0.5, 0, 1) * (region > 0.5))
+    distance = (
+        np.hypot(v - np.float32(centre_v), u - np.float32(centre_u))
+        + np.float32(12) * canvas.patches
+    )
+    wood = canvas.pixels(
+        distance,
+        distance,
+        np.clip((0.2 * canvas.extent - distance) / 3 + 0.5, 0, 1) * (region > 0.5),
+    )
     if wood is not None:
         canvas.paint(wood, "meadow", 0.6)
         canvas.plant(wood, 0.97)
@@ -130,7 +160,13 @@ def _open_place(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> Frame 
         v, u = rng.uniform(-0.45, 0.45, 2) * canvas.extent
         at = plan.base.at(v, u, rng.uniform(-0.2, 0.2))
         far_from_water = plan.river.curve.distance(at.v, at.u) < -plan.half_river - 45
-        off_lines = min(abs(plan.road.curve.distance(at.v, at.u)), abs(plan.rails.curve.distance(at.v, at.u))) > 45
+        off_lines = (
+            min(
+                abs(plan.road.curve.distance(at.v, at.u)),
+                abs(plan.rails.curve.distance(at.v, at.u)),
+            )
+            > 45
+        )
         inside = max(abs(at.v), abs(at.u)) < canvas.extent / 2 - 25
         if far_from_water and off_lines and inside:
             return at

@@ -38,9 +38,14 @@ def _incidence(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
     down, right = np.gradient(height, np.float32(grain))
     steep = np.hypot(down, right)
     # A wall fills no pixel of a picture taken from above: what is steeper than any roof, on either side, is lit as flat ground.
-    fade = 1 / (1 + (np.maximum(_cliff(height, 0), _cliff(height, 1)) / np.float32(_WALL * grain)) ** 6)
+    fade = 1 / (
+        1 + (np.maximum(_cliff(height, 0), _cliff(height, 1)) / np.float32(_WALL * grain)) ** 6
+    )
     tangent = math.tan(sun.elevation)
-    towards = np.float32(math.sin(sun.azimuth) / tangent) * right - np.float32(math.cos(sun.azimuth) / tangent) * down
+    towards = (
+        np.float32(math.sin(sun.azimuth) / tangent) * right
+        - np.float32(math.cos(sun.azimuth) / tangent) * down
+    )
     facing = (1 - towards * fade) / np.sqrt(1 + (steep * fade) ** 2)
     return np.asarray(np.clip(facing, 0.05, 1.7), dtype=np.float32)
 
@@ -67,7 +72,8 @@ def _shadow(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
     for k in range(1, reach + 1):
         np.maximum(
             ridge,
-            _shifted(padded, height.shape, reach + 1 + k * step_row, reach + 1 + k * step_col) - np.float32(k * drop),
+            _shifted(padded, height.shape, reach + 1 + k * step_row, reach + 1 + k * step_col)
+            - np.float32(k * drop),
             out=ridge,
         )
     return np.asarray(np.clip((ridge - height) / np.float32(0.8 * drop), 0, 1), dtype=np.float32)
@@ -80,8 +86,10 @@ def _shifted(padded: FloatArray, shape: tuple[int, ...], row: float, col: float)
     here = padded[top : top + shape[0], left : left + shape[1]]
     if down > right:
         return np.asarray(
-            here * (1 - down) + padded[top + 1 : top + 1 + shape[0], left : left + shape[1]] * down, dtype=np.float32
+            here * (1 - down) + padded[top + 1 : top + 1 + shape[0], left : left + shape[1]] * down,
+            dtype=np.float32,
         )
     return np.asarray(
-        here * (1 - right) + padded[top : top + shape[0], left + 1 : left + 1 + shape[1]] * right, dtype=np.float32
+        here * (1 - right) + padded[top : top + shape[0], left + 1 : left + 1 + shape[1]] * right,
+        dtype=np.float32,
     )

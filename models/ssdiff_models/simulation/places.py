@@ -10,7 +10,9 @@ __all__ = ["park", "parking", "sports"]
 _LINE = 0.09
 
 
-def parking(canvas: Canvas, at: Frame, half_u: float, rng: np.random.Generator, *, rows: int) -> None:
+def parking(
+    canvas: Canvas, at: Frame, half_u: float, rng: np.random.Generator, *, rows: int
+) -> None:
     """Draws a car park along u: one or two rows of marked bays, most of them taken."""
     half_v = 5.6 if rows == 2 else 4.2
     lot = canvas.box(at, half_v + 2.4 * (rows - 1), half_u)
@@ -24,10 +26,20 @@ def parking(canvas: Canvas, at: Frame, half_u: float, rng: np.random.Generator, 
         bays = canvas.box(at.at(v, 0), 2.5, half_u)
         if bays is not None:
             marks = coverage(np.mod(bays.u, np.float32(2.6)) - np.float32(1.3), _LINE, canvas.grain)
-            canvas.paint(bays.reshaped(np.asarray(bays.cover * marks, dtype=np.float32)), "white_paint", 0.9)
+            canvas.paint(
+                bays.reshaped(np.asarray(bays.cover * marks, dtype=np.float32)), "white_paint", 0.9
+            )
         for k in range(int(2 * half_u / 2.6) - 1):
             if rng.random() < share:
-                parked_car(canvas, at.at(v + rng.normal(0, 0.2), -half_u + (k + 1) * 2.6, np.pi / 2 + rng.normal(0, 0.03)), rng)
+                parked_car(
+                    canvas,
+                    at.at(
+                        v + rng.normal(0, 0.2),
+                        -half_u + (k + 1) * 2.6,
+                        np.pi / 2 + rng.normal(0, 0.03),
+                    ),
+                    rng,
+                )
 
 
 def sports(canvas: Canvas, at: Frame, half: tuple[float, float], rng: np.random.Generator) -> None:
@@ -36,8 +48,12 @@ def sports(canvas: Canvas, at: Frame, half: tuple[float, float], rng: np.random.
     place = at.at(0, half[1] - pitch[1] - 4)
     turf = canvas.box(place, *pitch)
     if turf is not None:
-        stripes = np.where(np.mod(turf.u, np.float32(9)) < np.float32(4.5), np.float32(1.09), np.float32(0.93))
-        canvas.paint(turf, "grass", np.asarray(stripes * canvas.texture(turf, fine=0.05), dtype=np.float32))
+        stripes = np.where(
+            np.mod(turf.u, np.float32(9)) < np.float32(4.5), np.float32(1.09), np.float32(0.93)
+        )
+        canvas.paint(
+            turf, "grass", np.asarray(stripes * canvas.texture(turf, fine=0.05), dtype=np.float32)
+        )
         canvas.plant(turf, 0)
         _lines(canvas, place, (pitch[0] - 2, pitch[1] - 2), turf)
     side = half[1] - pitch[1] - 4
@@ -70,7 +86,11 @@ def court(canvas: Canvas, at: Frame, material: str) -> None:
     ground = canvas.box(at, 8.6, 17)
     if ground is None:
         return
-    canvas.paint(ground, "green_roof" if material != "green_roof" else "red_court", canvas.texture(ground, fine=0.02))
+    canvas.paint(
+        ground,
+        "green_roof" if material != "green_roof" else "red_court",
+        canvas.texture(ground, fine=0.02),
+    )
     canvas.plant(ground, 0)
     canvas.paint(canvas.box(at, 5.5, 12), material)
     for half_v in (5.4, 4.1):
@@ -87,12 +107,16 @@ def park(canvas: Canvas, at: Frame, half: tuple[float, float], rng: np.random.Ge
     for angle in (rng.uniform(0.2, 0.6), rng.uniform(-0.6, -0.2)):
         bend = np.float32(3) * np.sin(ground.u * np.float32(2 * np.pi / 60))
         cross = ground.v - np.float32(np.tan(angle)) * ground.u - bend
-        path = ground.reshaped(np.asarray(ground.cover * coverage(cross, 1.3, canvas.grain), dtype=np.float32))
+        path = ground.reshaped(
+            np.asarray(ground.cover * coverage(cross, 1.3, canvas.grain), dtype=np.float32)
+        )
         canvas.paint(path, "sand", 0.95)
         canvas.plant(path, 0)
     pond = canvas.disc(at.at(rng.uniform(-6, 6), rng.uniform(-0.4, 0.4) * half[1]), 11)
     if pond is not None:
-        lobes = np.hypot(pond.v, pond.u) * (1 + 0.18 * np.sin(3 * np.arctan2(pond.v, pond.u) + np.float32(rng.uniform(0, 6))))
+        lobes = np.hypot(pond.v, pond.u) * (
+            1 + 0.18 * np.sin(3 * np.arctan2(pond.v, pond.u) + np.float32(rng.uniform(0, 6)))
+        )
         for radius, material in ((9.6, "sand"), (8.8, "shallow_water"), (7.2, "river")):
             cover = np.clip((radius - lobes) / canvas.grain + 0.5, 0, 1)
             canvas.paint(pond.reshaped(np.asarray(cover, dtype=np.float32)), material)

@@ -26,7 +26,9 @@ class Response:
     def weights(self) -> npt.NDArray[np.float64]:
         """Returns the response at `WAVELENGTHS`, weighted by the sun's spectrum, of sum 1."""
         position = (WAVELENGTHS - self.centre) / self.width
-        response = np.exp(-np.log(2) * (2 * position) ** 6) * np.clip(1 + self.slope * position, 0, None)
+        response = np.exp(-np.log(2) * (2 * position) ** 6) * np.clip(
+            1 + self.slope * position, 0, None
+        )
         weights = response * _sunlight()
         return np.asarray(weights / weights.sum())
 
@@ -35,7 +37,12 @@ def _response(centre: float, width: float, slope: float = 0.0) -> Response:
     return Response(centre=centre, width=width, slope=slope)
 
 
-_FOUR = {"blue": _response(485, 70), "green": _response(560, 80), "red": _response(660, 62), "nir": _response(830, 138)}
+_FOUR = {
+    "blue": _response(485, 70),
+    "green": _response(560, 80),
+    "red": _response(660, 62),
+    "nir": _response(830, 138),
+}
 _EIGHT = {
     "coastal": _response(427, 52),
     "blue": _response(480, 60),
@@ -56,7 +63,11 @@ _LANDSAT = {
     "swir2": _response(2201, 187),
 }
 # The PAN of the four-band sensors reaches into the infrared; WorldView's ends at 800 nm, Landsat's at 680 nm.
-_FAMILIES = ((_FOUR, _response(672, 430, 0.35)), (_EIGHT, _response(625, 345, 0.25)), (_LANDSAT, _response(590, 173, 0.1)))
+_FAMILIES = (
+    (_FOUR, _response(672, 430, 0.35)),
+    (_EIGHT, _response(625, 345, 0.25)),
+    (_LANDSAT, _response(590, 173, 0.1)),
+)
 
 
 def _sunlight() -> npt.NDArray[np.float64]:

@@ -27,11 +27,16 @@ def _spline(size: int, scale: float) -> tuple[npt.NDArray[np.intp], FloatArray]:
     position = np.arange(size) / max(scale, 1.0)
     first = np.floor(position).astype(np.intp)
     t = position - first
-    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
+    weights = (
+        np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3])
+        / 6
+    )
     return first, weights.astype(np.float32)
 
 
-def fractal(rng: np.random.Generator, shape: tuple[int, int], scale: float, octaves: int) -> FloatArray:
+def fractal(
+    rng: np.random.Generator, shape: tuple[int, int], scale: float, octaves: int
+) -> FloatArray:
     """Returns a field of variance near 1: octaves from `scale` pixels downwards, each half as wide and 0.6 times as strong."""
     gains = 0.6 ** np.arange(octaves)
     total = np.zeros(shape, np.float32)

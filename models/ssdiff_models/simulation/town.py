@@ -32,7 +32,9 @@ class CityBlock:
     """Half its width in metres."""
 
 
-def blocks(frame: Frame, reach: float, zone: Callable[[float, float], int], rng: np.random.Generator) -> Iterator[CityBlock]:
+def blocks(
+    frame: Frame, reach: float, zone: Callable[[float, float], int], rng: np.random.Generator
+) -> Iterator[CityBlock]:
     """Yields the blocks of a grid that lie wholly inside a region.
 
     Args:
@@ -48,14 +50,18 @@ def blocks(frame: Frame, reach: float, zone: Callable[[float, float], int], rng:
             depth = rng.uniform(24, 31)
             u = -reach + rng.uniform(0, 30)
             while u < reach:
-                block = _fitting(frame.at(side * (v + gap + depth), u + gap), depth, rng.uniform(34, 58), zone)
+                block = _fitting(
+                    frame.at(side * (v + gap + depth), u + gap), depth, rng.uniform(34, 58), zone
+                )
                 if block is not None:
                     yield block
                 u += 2 * (block.half_u + gap) if block is not None else 6.0
             v += 2 * (depth + gap)
 
 
-def _fitting(at: Frame, depth: float, width: float, zone: Callable[[float, float], int]) -> CityBlock | None:
+def _fitting(
+    at: Frame, depth: float, width: float, zone: Callable[[float, float], int]
+) -> CityBlock | None:
     """Returns the widest block that starts at a position and lies in one zone, or None."""
     for share in (1.0, 0.72, 0.5):
         block = CityBlock(frame=at.at(0, share * width), half_v=depth, half_u=share * width)
@@ -74,7 +80,10 @@ def _outline(block: CityBlock) -> Iterator[tuple[float, float]]:
 
 def pave(canvas: Canvas, block: CityBlock) -> None:
     """Draws the streets and sidewalks around a block; call it for every block before any is built."""
-    for margin, material, fine in ((_SIDEWALK + STREET, "asphalt", 0.04), (_SIDEWALK, "paving", 0.05)):
+    for margin, material, fine in (
+        (_SIDEWALK + STREET, "asphalt", 0.04),
+        (_SIDEWALK, "paving", 0.05),
+    ):
         stamp = canvas.box(block.frame, block.half_v + margin, block.half_u + margin)
         if stamp is not None:
             canvas.paint(stamp, material, canvas.texture(stamp, fine=fine, patches=0.05))
@@ -110,16 +119,31 @@ def _homes(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
         u = -block.half_u
         while u + 12 < block.half_u:
             width = min(rng.uniform(14, 20), block.half_u - u)
-            _lot(canvas, row.at(block.half_v / 2, u + width / 2), (block.half_v / 2, width / 2), setback, rng)
+            _lot(
+                canvas,
+                row.at(block.half_v / 2, u + width / 2),
+                (block.half_v / 2, width / 2),
+                setback,
+                rng,
+            )
             u += width
 
 
-def _lot(canvas: Canvas, at: Frame, half: tuple[float, float], setback: float, rng: np.random.Generator) -> None:
+def _lot(
+    canvas: Canvas, at: Frame, half: tuple[float, float], setback: float, rng: np.random.Generator
+) -> None:
     """Draws a lot whose street lies on the far (larger v) side."""
     lawn = canvas.box(at, *half)
-    tone, kind = rng.normal(1, 0.13), str(rng.choice(["grass", "grass", "meadow", "dry_grass"], p=[0.4, 0.3, 0.24, 0.06]))
+    tone, kind = (
+        rng.normal(1, 0.13),
+        str(rng.choice(["grass", "grass", "meadow", "dry_grass"], p=[0.4, 0.3, 0.24, 0.06])),
+    )
     if lawn is not None:
-        canvas.paint(lawn, kind, np.asarray(tone * canvas.texture(lawn, fine=0.09, patches=0.1), dtype=np.float32))
+        canvas.paint(
+            lawn,
+            kind,
+            np.asarray(tone * canvas.texture(lawn, fine=0.09, patches=0.1), dtype=np.float32),
+        )
         canvas.plant(lawn, float(rng.choice([0.06, 0.2, 0.42])))
     _fences(canvas, at, half, rng)
     house_v = half[0] - setback + rng.normal(0, 0.6)
@@ -140,16 +164,22 @@ def _fences(canvas: Canvas, at: Frame, half: tuple[float, float], rng: np.random
             canvas.build(fence, 1.2)
 
 
-def _drive(canvas: Canvas, at: Frame, half: tuple[float, float], house_v: float, rng: np.random.Generator) -> None:
+def _drive(
+    canvas: Canvas, at: Frame, half: tuple[float, float], house_v: float, rng: np.random.Generator
+) -> None:
     u, length = half[1] - 2.6, (half[0] - house_v) / 2 + 1.5
     drive = canvas.box(at.at(half[0] - length, u), length, 1.6)
-    canvas.paint(drive, str(rng.choice(["concrete", "paving", "gravel", "old_asphalt"])), rng.normal(1, 0.08))
+    canvas.paint(
+        drive, str(rng.choice(["concrete", "paving", "gravel", "old_asphalt"])), rng.normal(1, 0.08)
+    )
     canvas.plant(drive, 0)
     garage = at.at(house_v - 2.5, u, np.pi / 2)
     if rng.random() < 0.6:
         flat(canvas, garage, (1.9, 3.2), rng, height=2.7)
     if rng.random() < 0.5:
-        parked_car(canvas, at.at(half[0] - rng.uniform(3, 5), u, np.pi / 2 + rng.normal(0, 0.03)), rng)
+        parked_car(
+            canvas, at.at(half[0] - rng.uniform(3, 5), u, np.pi / 2 + rng.normal(0, 0.03)), rng
+        )
 
 
 def _house(canvas: Canvas, at: Frame, room: float, rng: np.random.Generator) -> None:
@@ -171,7 +201,11 @@ def _garden(canvas: Canvas, at: Frame, half: tuple[float, float], rng: np.random
         canvas.paint(canvas.box(at, 2.0, 3.8), "pool")
         canvas.plant(edge, 0)
     elif rng.random() < 0.4:
-        bed = canvas.box(at.at(rng.uniform(-1, 1), rng.uniform(-3, 1)), rng.uniform(1, 2.5), rng.uniform(1.5, 3.5))
+        bed = canvas.box(
+            at.at(rng.uniform(-1, 1), rng.uniform(-3, 1)),
+            rng.uniform(1, 2.5),
+            rng.uniform(1.5, 3.5),
+        )
         canvas.paint(bed, "moist_soil")
         canvas.paint(bed, "beet", 0.9, 0.4)
     if rng.random() < 0.35:
@@ -193,9 +227,13 @@ def _terraces(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> Non
                 eaves=eaves + rng.uniform(0, 0.4),
             )
             if rng.random() < 0.5:
-                gable(canvas, row.at(block.half_v - 3 * half_v - 4, u + 2), (1.4, 1.8), rng, eaves=2.0)
+                gable(
+                    canvas, row.at(block.half_v - 3 * half_v - 4, u + 2), (1.4, 1.8), rng, eaves=2.0
+                )
             u += width
-            fence = canvas.box(row.at(block.half_v / 2 - half_v, u, np.pi / 2), 0.1, block.half_v / 2 - half_v)
+            fence = canvas.box(
+                row.at(block.half_v / 2 - half_v, u, np.pi / 2), 0.1, block.half_v / 2 - half_v
+            )
             canvas.paint(fence, "paving")
             canvas.build(fence, 1.3)
 

@@ -51,12 +51,16 @@ def grow(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> None:
     cells = row[index], col[index]
     thickness = np.clip(lattice.radius[cells] * dome * dome / canvas.grain + 0.3, 0, 1)
     nowhere = np.zeros_like(dome)
-    stamp = Stamp(index=(index[0], index[1]), v=nowhere, u=nowhere, cover=thickness.astype(np.float32))
+    stamp = Stamp(
+        index=(index[0], index[1]), v=nowhere, u=nowhere, cover=thickness.astype(np.float32)
+    )
     shade = lattice.shade[cells] * (0.72 + 0.3 * dome) * np.clip(1 + 0.2 * lump, 0.45, 1.6)
     for number, material in enumerate(_SPECIES):
         canvas.paint(stamp, material, shade, opacity=lattice.species[cells] == number)
     size = lattice.radius[cells] / stand.radius[1]
-    canvas.height[index] = np.maximum(canvas.height[index], stand.height * size * (0.35 + 0.65 * dome + 0.07 * lump))
+    canvas.height[index] = np.maximum(
+        canvas.height[index], stand.height * size * (0.35 + 0.65 * dome + 0.07 * lump)
+    )
 
 
 def _lattice(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> _Lattice:
@@ -71,9 +75,17 @@ def _lattice(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> _Lattice
     species = rng.integers(0, len(_SPECIES), shape)
     # Species clump: a neighbour on the coarser lattice passes its own on.
     species = np.where(
-        rng.random(shape) < 0.6, species[np.arange(count)[:, None] // 6, np.arange(count)[None, :] // 6], species
+        rng.random(shape) < 0.6,
+        species[np.arange(count)[:, None] // 6, np.arange(count)[None, :] // 6],
+        species,
     )
-    return _Lattice(v=v, u=u, radius=radius, species=species, shade=rng.normal(1, 0.13, shape).astype(np.float32))
+    return _Lattice(
+        v=v,
+        u=u,
+        radius=radius,
+        species=species,
+        shade=rng.normal(1, 0.13, shape).astype(np.float32),
+    )
 
 
 def _pixel(canvas: Canvas, position: FloatArray) -> npt.NDArray[np.intp]:
@@ -86,12 +98,21 @@ def _crowns(
 ) -> tuple[FloatArray, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the relative height of the tallest crown over each pixel (0 where there is none) and the cell of its tree."""
     v, u = canvas.positions()
-    cell_v, cell_u = (((axis + canvas.extent / 2) / stand.spacing + 1.5).astype(np.intp) for axis in (v, u))
+    cell_v, cell_u = (
+        ((axis + canvas.extent / 2) / stand.spacing + 1.5).astype(np.intp) for axis in (v, u)
+    )
     shape = (canvas.size, canvas.size)
-    tallest, row, col = np.zeros(shape, np.float32), np.zeros(shape, np.intp), np.zeros(shape, np.intp)
+    tallest, row, col = (
+        np.zeros(shape, np.float32),
+        np.zeros(shape, np.intp),
+        np.zeros(shape, np.intp),
+    )
     ragged = 1 + np.float32(0.16) * lumps
     for i, j in _NEIGHBOURS:
-        cells = np.clip(cell_v + i, 0, len(lattice.v) - 1), np.clip(cell_u + j, 0, len(lattice.v) - 1)
+        cells = (
+            np.clip(cell_v + i, 0, len(lattice.v) - 1),
+            np.clip(cell_u + j, 0, len(lattice.v) - 1),
+        )
         squared = (lattice.v[cells] - v) ** 2 + (lattice.u[cells] - u) ** 2
         radius = lattice.radius[cells] * ragged
         dome = np.sqrt(np.maximum(1 - squared / np.maximum(radius, np.float32(1e-3)) ** 2, 0))

@@ -17,16 +17,30 @@ def river(canvas: Canvas, course: Course, half: float) -> None:
     """Draws a river `half` metres wide to both sides of its course, its bed, its reeds and a path along one bank."""
     wavy = course.aside + np.float32(1.6) * canvas.patches + np.float32(0.35) * canvas.fine
     depth = np.clip((half - np.abs(wavy)) / np.float32(9), 0, 1)
-    for reach, material, fine in ((half + 9, "meadow", 0.12), (half + 2.6, "dry_grass", 0.2), (half + 0.9, "mud", 0.1)):
-        bank = canvas.pixels(course.aside, course.along, np.clip((reach - np.abs(wavy)) / np.float32(2.5) + 0.5, 0, 1))
+    for reach, material, fine in (
+        (half + 9, "meadow", 0.12),
+        (half + 2.6, "dry_grass", 0.2),
+        (half + 0.9, "mud", 0.1),
+    ):
+        bank = canvas.pixels(
+            course.aside,
+            course.along,
+            np.clip((reach - np.abs(wavy)) / np.float32(2.5) + 0.5, 0, 1),
+        )
         if bank is not None:
             canvas.paint(bank, material, canvas.texture(bank, fine=fine, patches=0.08))
             canvas.plant(bank, np.where(np.abs(bank.v) < half + 3, 0, 0.28))
-    water = canvas.pixels(course.aside, course.along, np.clip((half - np.abs(wavy)) / np.float32(canvas.grain) + 0.5, 0, 1))
+    water = canvas.pixels(
+        course.aside,
+        course.along,
+        np.clip((half - np.abs(wavy)) / np.float32(canvas.grain) + 0.5, 0, 1),
+    )
     if water is None:
         return
     canvas.paint(water, "shallow_water", canvas.texture(water, fine=0.03))
-    canvas.paint(water, "river", canvas.texture(water, fine=0.025, patches=0.06), depth[water.index])
+    canvas.paint(
+        water, "river", canvas.texture(water, fine=0.025, patches=0.06), depth[water.index]
+    )
     canvas.plant(water, 0)
     _promenade(canvas, course, half)
 
@@ -45,7 +59,9 @@ def boats(canvas: Canvas, course: Course, half: float, rng: np.random.Generator)
     reach = 0.5 * canvas.extent
     for _ in range(max(2, int(canvas.extent / 130))):
         u, aside = rng.uniform(-reach, reach), rng.uniform(-0.45, 0.45) * half
-        at = course.curve.at(u, aside).at(0, 0, float(rng.choice([0.0, np.pi])) + rng.normal(0, 0.06))
+        at = course.curve.at(u, aside).at(
+            0, 0, float(rng.choice([0.0, np.pi])) + rng.normal(0, 0.06)
+        )
         _wake(canvas, at)
         _boat(canvas, at, rng, 1 + rng.random())
     dock = course.curve.at(rng.uniform(-0.25, 0.25) * canvas.extent, half - 3.5)
@@ -54,7 +70,12 @@ def boats(canvas: Canvas, course: Course, half: float, rng: np.random.Generator)
     canvas.build(jetty, 0.8)
     for k in range(9):
         if rng.random() < 0.75:
-            _boat(canvas, dock.at(-3.4, -20 + 5.0 * k, np.pi / 2 + rng.normal(0, 0.05)), rng, rng.uniform(0.6, 1))
+            _boat(
+                canvas,
+                dock.at(-3.4, -20 + 5.0 * k, np.pi / 2 + rng.normal(0, 0.05)),
+                rng,
+                rng.uniform(0.6, 1),
+            )
 
 
 def _boat(canvas: Canvas, at: Frame, rng: np.random.Generator, scale: float) -> None:
@@ -62,11 +83,15 @@ def _boat(canvas: Canvas, at: Frame, rng: np.random.Generator, scale: float) -> 
     if hull is not None:
         taper = np.clip(1 - (np.maximum(hull.u, 0) / np.float32(3.7 * scale)) ** 2, 0, 1)
         bow = (1.2 * scale * np.sqrt(taper)).astype(np.float32)
-        hull = hull.reshaped(coverage(hull.v, bow, canvas.grain) * coverage(hull.u, 3.6 * scale, canvas.grain))
+        hull = hull.reshaped(
+            coverage(hull.v, bow, canvas.grain) * coverage(hull.u, 3.6 * scale, canvas.grain)
+        )
         canvas.paint(hull, "white_paint")
         canvas.build(hull, 1.2)
     cabin = canvas.box(at.at(0, -0.6 * scale), 0.7 * scale, 1.2 * scale)
-    canvas.paint(cabin, str(rng.choice(["blue_paint", "black_paint", "brown_roof", "silver_paint"])))
+    canvas.paint(
+        cabin, str(rng.choice(["blue_paint", "black_paint", "brown_roof", "silver_paint"]))
+    )
 
 
 def _wake(canvas: Canvas, at: Frame) -> None:
@@ -74,12 +99,16 @@ def _wake(canvas: Canvas, at: Frame) -> None:
     if trail is None:
         return
     behind = np.float32(15) - trail.u
-    arms = coverage(np.abs(trail.v) - np.float32(0.18) * behind, 0.35, canvas.grain) * np.clip(1 - behind / 32, 0, 1)
+    arms = coverage(np.abs(trail.v) - np.float32(0.18) * behind, 0.35, canvas.grain) * np.clip(
+        1 - behind / 32, 0, 1
+    )
     foam = coverage(trail.v, 0.8, canvas.grain) * np.clip(1 - behind / 14, 0, 1)
     canvas.paint(trail, "white_paint", 0.7, np.clip(0.28 * arms + 0.55 * foam, 0, 1))
 
 
-def main_road(canvas: Canvas, course: Course, bridge: tuple[float, float], rng: np.random.Generator) -> None:
+def main_road(
+    canvas: Canvas, course: Course, bridge: tuple[float, float], rng: np.random.Generator
+) -> None:
     """Draws a two-lane road with markings, verges, a row of trees, traffic, and a bridge over the river.
 
     Args:
@@ -100,7 +129,11 @@ def main_road(canvas: Canvas, course: Course, bridge: tuple[float, float], rng: 
     lanes = course.strip(4.6)
     if lanes is not None:
         worn = 1 + 0.07 * np.cos(np.float32(2 * np.pi / 2.1) * (np.abs(lanes.v) - np.float32(2.3)))
-        canvas.paint(lanes, "asphalt", np.asarray(worn * canvas.texture(lanes, fine=0.03, patches=0.06), dtype=np.float32))
+        canvas.paint(
+            lanes,
+            "asphalt",
+            np.asarray(worn * canvas.texture(lanes, fine=0.03, patches=0.06), dtype=np.float32),
+        )
         canvas.plant(lanes, 0)
     for aside in (-4.2, 4.2):
         canvas.paint(course.strip(0.09, aside), "white_paint")
@@ -134,7 +167,9 @@ def railway(canvas: Canvas, course: Course, bridge: tuple[float, float]) -> None
     canvas.paint(bed, "ballast", canvas.texture(bed, fine=0.08))
     canvas.plant(course.strip(9), 0)
     for track in (-2.1, 2.1):
-        canvas.paint(course.dashes(1.25, track, 0.3, max(0.65, 2.6 * canvas.grain)), "concrete", 0.8, 0.5)
+        canvas.paint(
+            course.dashes(1.25, track, 0.3, max(0.65, 2.6 * canvas.grain)), "concrete", 0.8, 0.5
+        )
         for rail in (-0.72, 0.72):
             canvas.paint(course.strip(0.07, track + rail), "silver_paint", 1.2)
     for aside in (-4.9, 4.9):

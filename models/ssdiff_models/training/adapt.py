@@ -80,7 +80,12 @@ class Adapter:
         full: Sequence[FullScene] = (),
     ) -> None:
         """Takes a trained network, which is copied, and the pairs at full resolution where the consistency term is wanted."""
-        self._config, self._schedule, self._scale, self._full = config, schedule, residual_scale, full
+        self._config, self._schedule, self._scale, self._full = (
+            config,
+            schedule,
+            residual_scale,
+            full,
+        )
         self._first = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
         self._trainer: Trainer | None = None
         self._start = AdaptReport(stage="start", step=0, ergas=1.0, sam=1.0, best=True)
@@ -104,7 +109,9 @@ class Adapter:
         self._start = AdaptReport(stage="start", step=0, ergas=ergas, sam=sam, best=True)
         yield self._start
         begin, least = self._first, 1.0
-        for _, network in refitted(self._first, train, schedule=self._schedule, residual_scale=self._scale):
+        for _, network in refitted(
+            self._first, train, schedule=self._schedule, residual_scale=self._scale
+        ):
             report = self._look(network, held, "last layer", 0)
             mean = report.ergas / ergas * report.sam / sam
             begin, least = (network, mean) if mean < least else (begin, least)
@@ -112,7 +119,9 @@ class Adapter:
         if self._config.steps:
             yield from self._train(begin, train, held)
 
-    def _train(self, begin: nn.Module, train: Sequence[WaldScene], held: Sequence[WaldScene]) -> Iterator[AdaptReport]:
+    def _train(
+        self, begin: nn.Module, train: Sequence[WaldScene], held: Sequence[WaldScene]
+    ) -> Iterator[AdaptReport]:
         """Takes gradient steps from `begin` on."""
         trainer = self._trainer = self._trainer_of(begin)
         idle = 0
@@ -142,7 +151,9 @@ class Adapter:
             band_jitter=0.01,
             seed=config.seed,
         )
-        return Trainer(copy.deepcopy(begin).requires_grad_(requires_grad=True), training, self._term())
+        return Trainer(
+            copy.deepcopy(begin).requires_grad_(requires_grad=True), training, self._term()
+        )
 
     def _term(self) -> ConsistencyTerm | None:
         config = self._config
@@ -169,23 +180,36 @@ class Adapter:
             band_jitter=config.band_jitter,
         )
 
-    def _look(self, network: nn.Module, held: Sequence[WaldScene], stage: Stage, step: int) -> AdaptReport:
+    def _look(
+        self, network: nn.Module, held: Sequence[WaldScene], stage: Stage, step: int
+    ) -> AdaptReport:
         ergas, sam = self._errors(network, held)
         # One band has no angles.
-        worse = max(ergas / self._start.ergas, sam / self._start.sam if self._start.sam > TINY else 0.0)
+        worse = max(
+            ergas / self._start.ergas, sam / self._start.sam if self._start.sam > TINY else 0.0
+        )
         best = worse < self._least * (1 - LEAST_GAIN)
         if best:
-            self._least, self.best = worse, copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+            self._least, self.best = (
+                worse,
+                copy.deepcopy(network).requires_grad_(requires_grad=False).eval(),
+            )
         return AdaptReport(stage=stage, step=step, ergas=ergas, sam=sam, best=best)
 
     def _errors(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[float, float]:
         angles, distances = zip(*self.scores(network, scenes), strict=True)
         return max(fmean(distances), TINY), max(fmean(angles), TINY)
 
-    def scores(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[tuple[float, float], ...]:
+    def scores(
+        self, network: nn.Module, scenes: Sequence[WaldScene]
+    ) -> tuple[tuple[float, float], ...]:
         """Returns SAM and ERGAS of a network on parts of scenes, one sampling step."""
         return tuple(
-            errors(scene, fuse_scene(network, scene, schedule=self._schedule, residual_scale=self._scale), _ratio(scene))
+            errors(
+                scene,
+                fuse_scene(network, scene, schedule=self._schedule, residual_scale=self._scale),
+                _ratio(scene),
+            )
             for scene in scenes
         )
 

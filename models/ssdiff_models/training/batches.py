@@ -64,14 +64,21 @@ class BatchSampler:
         """Returns the batch of one step."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         chosen = torch.multinomial(self._shares, self.batch, replacement=True, generator=generator)
-        patches = [self._patch(self.scenes[index], self._origins[index], generator) for index in chosen.tolist()]
+        patches = [
+            self._patch(self.scenes[index], self._origins[index], generator)
+            for index in chosen.tolist()
+        ]
         gt, lms, pan, ms = (torch.stack(images) for images in zip(*patches, strict=True))
         return Batch(gt=gt, lms=lms, pan=pan, ms=ms)
 
-    def _patch(self, scene: WaldScene, origins: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _patch(
+        self, scene: WaldScene, origins: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         row, col = origins[int(torch.randint(0, len(origins), (1,), generator=generator))].tolist()
         rows, cols = slice(row, row + self.size), slice(col, col + self.size)
-        small_rows, small_cols = (slice(part.start // self.ratio, part.stop // self.ratio) for part in (rows, cols))
+        small_rows, small_cols = (
+            slice(part.start // self.ratio, part.stop // self.ratio) for part in (rows, cols)
+        )
         images = (
             scene.gt[:, rows, cols],
             scene.prior[:, rows, cols],
@@ -84,13 +91,22 @@ class BatchSampler:
             turned = [image.flip(2) for image in turned]
         return self._gained(turned, generator)
 
-    def _gained(self, images: list[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _gained(
+        self, images: list[Tensor], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gt, lms, pan, ms = images
         bands = len(gt)
         jitter = torch.randn(bands + 1, generator=generator) * self.band_jitter
-        gains = (jitter + torch.randn(1, generator=generator) * self.gain_jitter).exp()[:, None, None]
+        gains = (jitter + torch.randn(1, generator=generator) * self.gain_jitter).exp()[
+            :, None, None
+        ]
         per_band, of_pan = gains[:bands], gains[bands:]
-        return (gt + 1) * per_band - 1, (lms + 1) * per_band - 1, (pan + 1) * of_pan - 1, (ms + 1) * per_band - 1
+        return (
+            (gt + 1) * per_band - 1,
+            (lms + 1) * per_band - 1,
+            (pan + 1) * of_pan - 1,
+            (ms + 1) * per_band - 1,
+        )
 
 
 def patch_origins(scene: WaldScene, size: int, ratio: int) -> Tensor:
@@ -107,7 +123,10 @@ def _weights(scenes: Sequence[WaldScene]) -> list[float]:
     totals: defaultdict[str, float] = defaultdict(float)
     for scene, area in zip(scenes, areas, strict=True):
         totals[scene.sensor] += area
-    return [area / max(totals[scene.sensor], 1.0) ** 0.5 for scene, area in zip(scenes, areas, strict=True)]
+    return [
+        area / max(totals[scene.sensor], 1.0) ** 0.5
+        for scene, area in zip(scenes, areas, strict=True)
+    ]
 
 
 class Draws(Protocol):

@@ -83,13 +83,18 @@ class ConsistencyTerm:
         t = torch.full((1,), self.schedule.steps - 1, device=device)
         noise = torch.randn(prior.shape, generator=generator).to(device)
         fused = prior + network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t) / self.residual_scale
-        nearest = project(fused, ms, gains=scene.gains, ratio=ratio, phase=scene.phase, iterations=1)
+        nearest = project(
+            fused, ms, gains=scene.gains, ratio=ratio, phase=scene.phase, iterations=1
+        )
         term: Tensor = self.weight * (nearest - fused).abs().mean()
         return term
 
-    def _patch(self, scene: FullScene, ratio: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _patch(
+        self, scene: FullScene, ratio: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
         row, col = (
-            int(torch.randint(0, (size - self.side) // ratio + 1, (1,), generator=generator)) for size in scene.pan.shape[-2:]
+            int(torch.randint(0, (size - self.side) // ratio + 1, (1,), generator=generator))
+            for size in scene.pan.shape[-2:]
         )
         small = slice(row, row + self.side // ratio), slice(col, col + self.side // ratio)
         large = tuple(slice(part.start * ratio, part.stop * ratio) for part in small)

@@ -29,7 +29,11 @@ class Execution:
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """Returns the context of the network call."""
-        return nullcontext() if self.precision == torch.float32 else torch.autocast(device.type, dtype=self.precision)
+        return (
+            nullcontext()
+            if self.precision == torch.float32
+            else torch.autocast(device.type, dtype=self.precision)
+        )
 
     def common(self, value: Tensor) -> float:
         """Returns the mean of a number over all processes."""

@@ -28,7 +28,9 @@ def training_radiometry(scenes: Sequence[WaldScene]) -> dict[str, list[float] | 
         scenes: At least one; all with the same bands.
     """
     contrasts = torch.stack([_contrasts(scene) for scene in scenes])
-    ranges = [[round(float(values.min()), 4), round(float(values.max()), 4)] for values in contrasts.T]
+    ranges = [
+        [round(float(values.min()), 4), round(float(values.max()), 4)] for values in contrasts.T
+    ]
     correlations = [_correlation(scene) for scene in scenes]
     return {
         "contrast": ranges[:-1],
@@ -39,7 +41,9 @@ def training_radiometry(scenes: Sequence[WaldScene]) -> dict[str, list[float] | 
 
 def _contrasts(scene: WaldScene) -> Tensor:
     """``(bands + 1,)``: of each MS band, then of the PAN."""
-    return torch.stack([band[scene.valid].double().std(correction=0) for band in (*scene.gt, *scene.pan)])
+    return torch.stack(
+        [band[scene.valid].double().std(correction=0) for band in (*scene.gt, *scene.pan)]
+    )
 
 
 def _correlation(scene: WaldScene) -> float:
@@ -47,7 +51,10 @@ def _correlation(scene: WaldScene) -> float:
     whole = Window(row=0, col=0, rows=scene.valid.shape[0], cols=scene.valid.shape[1])
     places = [window.within(whole) for window in lattice(whole, count=WINDOWS, size=SIDE, ratio=1)]
     usable = [place for place in places if float(scene.valid[place].float().mean()) >= LEAST_VALID]
-    found = [_multiple(scene.gt[:, rows, cols], scene.pan[0, rows, cols], scene.valid[rows, cols]) for rows, cols in usable]
+    found = [
+        _multiple(scene.gt[:, rows, cols], scene.pan[0, rows, cols], scene.valid[rows, cols])
+        for rows, cols in usable
+    ]
     known = [value for value in found if not isnan(value)]  # a window without content has none
     return median(known) if known else _multiple(scene.gt, scene.pan[0], scene.valid)
 

@@ -54,7 +54,9 @@ def refitted(
     for scene in scenes:
         for seed in SEEDS:
             features, fused = _features(network, scene, schedule, residual_scale, seed)
-            for columns, missing, weights in _equations(features, (scene.gt - fused) * residual_scale, scene):
+            for columns, missing, weights in _equations(
+                features, (scene.gt - fused) * residual_scale, scene
+            ):
                 weighted = columns * weights
                 gram += weighted @ columns.T
                 moments += weighted @ missing.T
@@ -76,14 +78,18 @@ def _features(
     seen: list[Tensor] = []
     hook = _layer(network).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
-        fused = fuse_scene(network, scene, schedule=schedule, residual_scale=residual_scale, seed=seed)
+        fused = fuse_scene(
+            network, scene, schedule=schedule, residual_scale=residual_scale, seed=seed
+        )
     finally:
         hook.remove()
     rows, cols = scene.gt.shape[-2:]
     return pad(seen[0][0].cpu().float(), (1, 1, 1, 1))[:, : rows + 2, : cols + 2], fused
 
 
-def _equations(features: Tensor, missing: Tensor, scene: WaldScene) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _equations(
+    features: Tensor, missing: Tensor, scene: WaldScene
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yields the features and a one ``(inputs, pixels)``, what is missing ``(bands, pixels)`` and the weights of valid pixels."""
     level = (scene.prior + 1).square().mean(0).clamp(min=DARKEST**2).double()
     for top in range(0, scene.valid.shape[0], ROWS):
@@ -92,7 +98,11 @@ def _equations(features: Tensor, missing: Tensor, scene: WaldScene) -> Iterator[
         if bool(valid.any()):
             columns = unfold(features[None, :, top : top + ROWS + 2], 3)[0][:, valid].double()
             one = torch.ones(1, columns.shape[1], dtype=torch.float64)
-            yield torch.cat([columns, one]), missing[:, rows].flatten(1)[:, valid].double(), 1 / level[rows].flatten()[valid]
+            yield (
+                torch.cat([columns, one]),
+                missing[:, rows].flatten(1)[:, valid].double(),
+                1 / level[rows].flatten()[valid],
+            )
 
 
 @torch.no_grad()

@@ -104,13 +104,20 @@ class Trainer:
     """A network, its moving average and its optimiser; `run` yields a report a step."""
 
     def __init__(
-        self, network: nn.Module, config: TrainingConfig, extra: Extra | None = None, *, execution: Execution = ALONE
+        self,
+        network: nn.Module,
+        config: TrainingConfig,
+        extra: Extra | None = None,
+        *,
+        execution: Execution = ALONE,
     ) -> None:
         """Takes the network, which is trained in place, what is added to its loss, and how steps are computed."""
         self.config, self._extra, self._execution = config, extra, execution
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
-        self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
         self.step = 0
 
     def run(self, sampler: Draws) -> Iterator[StepReport]:
@@ -141,7 +148,9 @@ class Trainer:
         self._execution.average_gradients(self.network.parameters())
         norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip))
         if not math.isfinite(norm):
-            raise ModelError(f"training diverged at step {self.step}: the gradient is {norm}; lower the learning rate")
+            raise ModelError(
+                f"training diverged at step {self.step}: the gradient is {norm}; lower the learning rate"
+            )
         self.optimiser.step()
         self.step += 1
         self._follow()
@@ -150,7 +159,9 @@ class Trainer:
     def _freeze(self, trained: Branch | None) -> None:
         """Leaves gradients to one branch; the maps of the other are then constants, as if detached. A network of one branch keeps all."""
         for name, parameter in self.network.named_parameters():
-            parameter.requires_grad_(trained is None or self.network.branch_of(name) in {trained, None})  # type: ignore[operator]
+            parameter.requires_grad_(
+                trained is None or self.network.branch_of(name) in {trained, None}
+            )  # type: ignore[operator]
 
     def _loss(self, batch: Batch) -> Tensor:
         """Distance between the clean state and its estimate (Eq. 2), the state being the residual (Algorithm 1)."""
@@ -159,10 +170,13 @@ class Trainer:
         generator = torch.Generator().manual_seed((self.config.seed << 32) + self.step)
         t = torch.randint(0, self.config.schedule.steps, (len(batch.gt),), generator=generator)
         state = (batch.gt - batch.lms) * self.config.residual_scale
-        noisy = self.config.schedule.add_noise(state, t, torch.randn(state.shape, generator=generator))
+        noisy = self.config.schedule.add_noise(
+            state, t, torch.randn(state.shape, generator=generator)
+        )
         share = self._execution.share
         lms, pan, ms, x_t = (
-            share(image).to(device, memory_format=torch.channels_last) for image in (batch.lms, batch.pan, batch.ms, noisy)
+            share(image).to(device, memory_format=torch.channels_last)
+            for image in (batch.lms, batch.pan, batch.ms, noisy)
         )
         with self._execution.autocast(device):
             estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=share(t).to(device))
@@ -194,9 +208,14 @@ class Trainer:
         try:
             torch.save(state, part)
             part.replace(path)
-        except (OSError, RuntimeError) as error:  # torch's writer tells of a full disk by a RuntimeError
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # torch's writer tells of a full disk by a RuntimeError
             part.unlink(missing_ok=True)
-            raise ResourceError(f"{path}: cannot write the training state ({error}): free some space") from error
+            raise ResourceError(
+                f"{path}: cannot write the training state ({error}): free some space"
+            ) from error
 
     def resume(self, path: Path) -> None:
         """Continues from a file of `save`; the number of steps and the decay may be longer than then.

@@ -15,7 +15,14 @@ from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
-__all__ = ["PatchSet", "augmented", "from_patches", "patches_shift", "sample_patches", "stray_patches"]
+__all__ = [
+    "PatchSet",
+    "augmented",
+    "from_patches",
+    "patches_shift",
+    "sample_patches",
+    "stray_patches",
+]
 
 SAMPLE = 64
 """Patches that the shift, the prior and the check of the MS are taken from."""
@@ -57,8 +64,16 @@ def from_patches(patches: PatchSet, *, prior: PriorName) -> Iterator[WaldScene]:
         gt, pan = patches.gt[index] / scale[:-1] - 1, patches.pan[index][None] / scale[-1:] - 1
         return gt, pan, reduce_ms(gt.double(), patches.gains, ratio, phase).float()
 
-    some = [] if prior == "lms" else [degraded(index)[1:] for index in sample_patches(len(patches.names))]
-    numbers = measure_set([(pan[0] + 1, ms + 1) for pan, ms in some], ratio=ratio, phase=phase) if some else None
+    some = (
+        []
+        if prior == "lms"
+        else [degraded(index)[1:] for index in sample_patches(len(patches.names))]
+    )
+    numbers = (
+        measure_set([(pan[0] + 1, ms + 1) for pan, ms in some], ratio=ratio, phase=phase)
+        if some
+        else None
+    )
     for index, name in enumerate(patches.names):
         gt, pan, ms = degraded(index)
         lms = interpolate(ms, ratio, phase)
@@ -115,6 +130,8 @@ def stray_patches(patches: PatchSet, ms: Tensor, indexes: Sequence[int]) -> floa
     """
     stray = 0
     for own, index in zip(ms.double(), indexes, strict=True):
-        made = reduce_ms(patches.gt[index].double(), patches.gains, patches.ratio, patches.ratio / 2)
+        made = reduce_ms(
+            patches.gt[index].double(), patches.gains, patches.ratio, patches.ratio / 2
+        )
         stray += bool(((own - made).square().mean().sqrt() / made.mean().clamp(min=1e-9)) > 0.01)
     return stray / max(len(indexes), 1)

@@ -71,7 +71,14 @@ def save_scenes(path: Path, scenes: SceneSet) -> None:
 def _stacks(scenes: Sequence[WaldScene]) -> Iterator[list[WaldScene]]:
     """Yields neighbours that have size, sensor and means in common, as the patches of one file do."""
     for _, alike in groupby(
-        scenes, key=lambda scene: (scene.sensor, scene.means, scene.gt.shape, scene.ms.shape, scene.prior is scene.lms)
+        scenes,
+        key=lambda scene: (
+            scene.sensor,
+            scene.means,
+            scene.gt.shape,
+            scene.ms.shape,
+            scene.prior is scene.lms,
+        ),
     ):
         yield list(alike)
 
@@ -132,18 +139,30 @@ def load_scenes(path: Path) -> SceneSet:
             there = set(file.keys())
             for number, stack in enumerate(header["stacks"]):
                 arrays = {
-                    image: file.get_tensor(f"{number}.{image}") for image in (*IMAGES, "valid") if f"{number}.{image}" in there
+                    image: file.get_tensor(f"{number}.{image}")
+                    for image in (*IMAGES, "valid")
+                    if f"{number}.{image}" in there
                 }
                 split[stack["split"]].extend(_unpack(stack, arrays))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: a damaged cache ({type(error).__name__}: {error}): remove it and make it anew") from error
-    return SceneSet(train=tuple(split["train"]), validation=tuple(split["validation"]), settings=header["settings"])
+        raise InputError(
+            f"{path}: a damaged cache ({type(error).__name__}: {error}): remove it and make it anew"
+        ) from error
+    return SceneSet(
+        train=tuple(split["train"]),
+        validation=tuple(split["validation"]),
+        settings=header["settings"],
+    )
 
 
 def _unpack(stack: Mapping[str, Any], arrays: Arrays) -> Iterator[WaldScene]:
     images = {image: _decode(arrays[image], ranges) for image, ranges in stack["ranges"].items()}
     count, _, rows, cols = images["gt"].shape
-    valid = torch.from_numpy(arrays["valid"] > 0) if "valid" in arrays else torch.ones(count, rows, cols, dtype=torch.bool)
+    valid = (
+        torch.from_numpy(arrays["valid"] > 0)
+        if "valid" in arrays
+        else torch.ones(count, rows, cols, dtype=torch.bool)
+    )
     ratio = rows // images["ms"].shape[-2]
     for index, name in enumerate(stack["names"]):
         lms = interpolate(images["ms"][index], ratio, (ratio - 1) / 2)
@@ -167,7 +186,11 @@ def _header(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such cache: give the sources it is to be made of") from error
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a cache of training scenes ({error}): name another file with --cache") from error
+        raise InputError(
+            f"{path}: not a cache of training scenes ({error}): name another file with --cache"
+        ) from error
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
-        raise InputError(f"{path}: not a cache of training scenes that this version reads: name another file with --cache")
+        raise InputError(
+            f"{path}: not a cache of training scenes that this version reads: name another file with --cache"
+        )
     return header

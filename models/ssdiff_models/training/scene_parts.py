@@ -47,27 +47,42 @@ def divide(scene: WaldScene) -> Parts:
     Raises:
         InputError: When no division gives each part enough valid pixels.
     """
-    corners = [(inside & scene.valid, unseen & scene.valid) for inside, unseen in _corners(*scene.valid.shape)]
+    corners = [
+        (inside & scene.valid, unseen & scene.valid)
+        for inside, unseen in _corners(*scene.valid.shape)
+    ]
     most = max(_poorer(*parts) for parts in corners)
     inside, unseen = min(
-        (parts for parts in corners if _poorer(*parts) >= ENOUGH * most), key=lambda parts: _unlike(scene, *parts)
+        (parts for parts in corners if _poorer(*parts) >= ENOUGH * most),
+        key=lambda parts: _unlike(scene, *parts),
     )
     choices = [(inside & ~around, blocks & inside) for blocks, around in _blocks(inside)]
-    train, held = min(choices, key=lambda parts: _unlike(scene, *parts) + _scarce(*parts), default=(inside, inside & False))
+    train, held = min(
+        choices,
+        key=lambda parts: _unlike(scene, *parts) + _scarce(*parts),
+        default=(inside, inside & False),
+    )
     counts = tuple(int(part.sum()) for part in (train, held, unseen))
     if any(count < least for count, least in zip(counts, LEAST, strict=True)):
         raise InputError(
             f"{scene.name}: too few valid pixels to adapt to: at reduced resolution {counts[0]} to train on, {counts[1]} to stop by, "
             f"{counts[2]} unseen, where {LEAST[0]}, {LEAST[1]} and {LEAST[2]} are needed: use the model as it is"
         )
-    return Parts(train=replace(scene, valid=train), held=replace(scene, valid=held), unseen=replace(scene, valid=unseen))
+    return Parts(
+        train=replace(scene, valid=train),
+        held=replace(scene, valid=held),
+        unseen=replace(scene, valid=unseen),
+    )
 
 
 def _corners(rows: int, cols: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields, for each corner, the pixels outside of its quarter that lie apart from it, and the quarter."""
     apart = min(APART, min(rows, cols) // 8)
     for axes in ((), (0,), (1,), (0, 1)):
-        outside, quarter = torch.zeros(rows, cols, dtype=torch.bool), torch.zeros(rows, cols, dtype=torch.bool)
+        outside, quarter = (
+            torch.zeros(rows, cols, dtype=torch.bool),
+            torch.zeros(rows, cols, dtype=torch.bool),
+        )
         quarter[rows // 2 :, cols // 2 :] = True
         outside[: rows // 2 - apart], outside[:, : cols // 2 - apart] = True, True
         yield outside.flip(axes), quarter.flip(axes)
@@ -85,7 +100,9 @@ def _blocks(inside: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
                 for left in range(right, cols - side, 3 * side):
                     if float(inside[top : top + side, left : left + side].float().mean()) > 0.5:
                         blocks[top : top + side, left : left + side] = True
-                        around[top - free : top + side + free, left - free : left + side + free] = True
+                        around[top - free : top + side + free, left - free : left + side + free] = (
+                            True
+                        )
             yield blocks, around
 
 
@@ -103,5 +120,8 @@ def _unlike(scene: WaldScene, some: Tensor, others: Tensor) -> float:
         return inf
     plain = (scene.gt - scene.prior).square().mean(0)
     relative = plain / (scene.gt + 1).square().mean(0).clamp(min=DARKEST**2)
-    means = [[max(float(error[mask].mean()), TINY) for mask in (some, others)] for error in (plain, relative)]
+    means = [
+        [max(float(error[mask].mean()), TINY) for mask in (some, others)]
+        for error in (plain, relative)
+    ]
     return sum(abs(log(here / there)) for there, here in means)

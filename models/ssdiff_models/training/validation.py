@@ -45,13 +45,20 @@ def fuse_scene(
     rows, cols = scene.gt.shape[-2:]
     ratio = rows // scene.ms.shape[-2]
     more_rows, more_cols = -rows % multiple, -cols % multiple
-    lms, pan = (pad(image[None], (0, more_cols, 0, more_rows), mode="replicate") for image in (scene.prior, scene.pan))
+    lms, pan = (
+        pad(image[None], (0, more_cols, 0, more_rows), mode="replicate")
+        for image in (scene.prior, scene.pan)
+    )
     ms = pad(scene.ms[None], (0, more_cols // ratio, 0, more_rows // ratio), mode="replicate")
     device = next(network.parameters()).device
     lms, pan, ms = lms.to(device), pan.to(device), ms.to(device)
-    denoiser = ResidualDenoiser(network=network, lms=lms, pan=pan, ms=ms, residual_scale=residual_scale)
+    denoiser = ResidualDenoiser(
+        network=network, lms=lms, pan=pan, ms=ms, residual_scale=residual_scale
+    )
     noise = torch.randn(lms.shape, generator=torch.Generator().manual_seed(seed)).to(device)
-    return denoiser.fuse(sample(denoiser, noise, schedule, steps=steps, sampler=sampler))[0, :, :rows, :cols].cpu()
+    return denoiser.fuse(sample(denoiser, noise, schedule, steps=steps, sampler=sampler))[
+        0, :, :rows, :cols
+    ].cpu()
 
 
 def score(scene: WaldScene, fused: Tensor, ratio: int = 4) -> Score:

@@ -71,19 +71,35 @@ def variants(scene: WaldScene, making: Making) -> Iterator[WaldScene]:
     if min(images.shape[-2:]) >= HALVED:
         small, valid = _halved(images), _halved(scene.valid[None].float())[0] > 0.999
         yield from _made(scene, "half", small, valid, making)
-        yield from _made(scene, "half-sharp", _sharpened(small, draw.between(0.2, 0.8)), valid, _varied(making, draw))
-    yield from _made(scene, "sharp", _sharpened(images, draw.between(0.2, 1.0)), scene.valid, making)
+        yield from _made(
+            scene,
+            "half-sharp",
+            _sharpened(small, draw.between(0.2, 0.8)),
+            valid,
+            _varied(making, draw),
+        )
+    yield from _made(
+        scene, "sharp", _sharpened(images, draw.between(0.2, 1.0)), scene.valid, making
+    )
     other = torch.cat([scene.gt, _other_pan(scene, draw)])
     yield from _made(scene, "other-pan", other, scene.valid, _varied(making, draw))
     yield _noisy(scene, making, draw)
 
 
-def _made(scene: WaldScene, kind: str, images: Tensor, valid: Tensor, making: Making) -> Iterator[WaldScene]:
+def _made(
+    scene: WaldScene, kind: str, images: Tensor, valid: Tensor, making: Making
+) -> Iterator[WaldScene]:
     dn = (images + 1).clamp(min=DARK) * torch.tensor(scene.means)[:, None, None]
     name = f"{scene.name}#{kind}"
     try:
         made = from_reference(
-            name, pan=dn[-1], gt=dn[:-1], gains=making.gains, ratio=making.ratio, valid=valid, prior=making.prior
+            name,
+            pan=dn[-1],
+            gt=dn[:-1],
+            gains=making.gains,
+            ratio=making.ratio,
+            valid=valid,
+            prior=making.prior,
         )
     except InputError:  # a variant without a valid pixel is no loss
         return
@@ -136,11 +152,17 @@ def simulated(sensor: Sensor, bands: tuple[int, ...], making: Making) -> Iterato
         pair = simulate_pair(SceneSpec(sensor=sensor, size=SIDE, seed=making.seed + number))
         pan = _contrasted(torch.from_numpy(pair.pan.astype("float32"))[None], gamma)[0]
         ms, truth = (
-            _contrasted(torch.from_numpy(image.astype("float32"))[list(bands)], gamma) for image in (pair.ms, pair.truth)
+            _contrasted(torch.from_numpy(image.astype("float32"))[list(bands)], gamma)
+            for image in (pair.ms, pair.truth)
         )
-        name, fields = f"simulated/{sensor.name}-{number}", {"gains": gains, "ratio": making.ratio, "prior": making.prior}
+        name, fields = (
+            f"simulated/{sensor.name}-{number}",
+            {"gains": gains, "ratio": making.ratio, "prior": making.prior},
+        )
         reduced = from_pair(name, pan=pan, ms=ms, first=pair.first, **fields)  # type: ignore[arg-type]
-        full = from_reference(f"{name}#full", pan=pan[middle, middle], gt=truth[:, middle, middle], **fields)  # type: ignore[arg-type]
+        full = from_reference(
+            f"{name}#full", pan=pan[middle, middle], gt=truth[:, middle, middle], **fields
+        )  # type: ignore[arg-type]
         yield replace(reduced, sensor="simulated")
         yield replace(full, sensor="simulated")
 

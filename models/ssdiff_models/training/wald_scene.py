@@ -73,7 +73,9 @@ def from_pair(  # noqa: PLR0913 - a pair is that much
         prior: What the network corrects.
     """
     reduced = reduce_pan(pan, ratio, first=first, shape=(ms.shape[1], ms.shape[2]))
-    return from_reference(name, pan=reduced, gt=ms, gains=gains, ratio=ratio, valid=valid, prior=prior)
+    return from_reference(
+        name, pan=reduced, gt=ms, gains=gains, ratio=ratio, valid=valid, prior=prior
+    )
 
 
 def from_reference(
@@ -98,7 +100,9 @@ def from_reference(
         raise InputError(f"{name}: no valid pixel to train on")
     means = [float(band[valid].double().mean()) for band in (*gt, pan)]
     if min(means) <= 0:
-        raise InputError(f"{name}: a band's mean is {min(means):g}; training needs positive values (DN or reflectance)")
+        raise InputError(
+            f"{name}: a band's mean is {min(means):g}; training needs positive values (DN or reflectance)"
+        )
     scale = torch.tensor(means)[:, None, None]
     normal = torch.where(valid, torch.cat([gt, pan[None]]) / scale - 1, 0.0)
     phase = (ratio - 1) / 2
@@ -116,7 +120,9 @@ def from_reference(
     )
 
 
-def noisy(scene: WaldScene, *, pan: float, ms: float, ratio: int, prior: PriorName, seed: int) -> WaldScene:
+def noisy(
+    scene: WaldScene, *, pan: float, ms: float, ratio: int, prior: PriorName, seed: int
+) -> WaldScene:
     """Returns a scene whose PAN and MS have white Gaussian noise; its reference has none.
 
     Args:
@@ -129,14 +135,17 @@ def noisy(scene: WaldScene, *, pan: float, ms: float, ratio: int, prior: PriorNa
     """
     generator = torch.Generator().manual_seed(seed)
     sharp, coarse = (
-        image + sigma * torch.randn(image.shape, generator=generator) for image, sigma in ((scene.pan, pan), (scene.ms, ms))
+        image + sigma * torch.randn(image.shape, generator=generator)
+        for image, sigma in ((scene.pan, pan), (scene.ms, ms))
     )
     lms = interpolate(coarse, ratio, (ratio - 1) / 2)
     image = _prior_image(prior, pan=sharp, ms=coarse, lms=lms, valid=scene.valid)
     return replace(scene, pan=sharp, ms=coarse, lms=lms, prior=image)
 
 
-def _prior_image(prior: PriorName, *, pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor) -> Tensor:
+def _prior_image(
+    prior: PriorName, *, pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor
+) -> Tensor:
     """Returns the prior image; a ratio's numbers come from valid pixels, in units of the bands' means, where it gives the same as in DN."""
     if prior == "lms" or not bool(valid.any()):
         return lms

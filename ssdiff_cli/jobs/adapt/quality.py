@@ -26,7 +26,14 @@ from ssdiff_models.training.scene_parts import Parts
 from ssdiff_models.training.validation import errors
 from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
-__all__ = ["CLASSICAL", "SHARES", "FullResolutionJudge", "MaskedSource", "furthest", "unseen_scores"]
+__all__ = [
+    "CLASSICAL",
+    "SHARES",
+    "FullResolutionJudge",
+    "MaskedSource",
+    "furthest",
+    "unseen_scores",
+]
 
 CLASSICAL = ("gsa", "bt-h", "bdsd-pc", "mtf-glp-fs", "mtf-glp-hpm")
 SHARES = (1.0, 0.5, 0.25)
@@ -55,7 +62,11 @@ class FullResolutionJudge:
         part = slice(SIDE // ratio * ratio), slice(SIDE // ratio * ratio)
         small = (slice(None), slice(SIDE // ratio), slice(SIDE // ratio))
         source = MaskedSource(
-            pan=sample.pan[part], ms=sample.ms[small], ratio=ratio, mask=sample.valid[part], scene=sample.statistics
+            pan=sample.pan[part],
+            ms=sample.ms[small],
+            ratio=ratio,
+            mask=sample.valid[part],
+            scene=sample.statistics,
         )
         settings = FusionSettings.of(model, gains=self.sensor.ms_gains, limits=sample.limits)
         fuser = ModelFuser.for_scene(model, source, settings)
@@ -99,7 +110,9 @@ def furthest(
         after = full.hqnr(adapted)
         if after >= before - fall:
             return adapted, share, {"before": before, "after": after}
-        _log.info("HQNR falls from %.4f to %.4f with %.0f %% of the way", before, after, 100 * share)
+        _log.info(
+            "HQNR falls from %.4f to %.4f with %.0f %% of the way", before, after, 100 * share
+        )
     _log.warning(
         "whatever adapting gained at reduced resolution costs HQNR at full resolution: the weights are those it began with"
     )
@@ -116,7 +129,10 @@ def unseen_scores(
     for method in CLASSICAL:
         found[method] = tuple(_classical(method, scene, sensor, ratio) for scene in scenes)
     return {
-        name: {"sam": _mean(angle for angle, _ in scores), "ergas": _mean(error for _, error in scores)}
+        name: {
+            "sam": _mean(angle for angle, _ in scores),
+            "ergas": _mean(error for _, error in scores),
+        }
         for name, scores in found.items()
     }
 

@@ -55,14 +55,18 @@ def adapted_for(job: SharpenJob, progress: Progress, *, seconds: float) -> Sharp
 def _made_for(path: Path) -> object:
     adapted = read_header(path)["metadata"].get("adapted")
     if adapted is None:
-        raise UsageError(f"{path}: is a model that --adapt did not make: move it, or name it by --model instead of --adapt")
+        raise UsageError(
+            f"{path}: is a model that --adapt did not make: move it, or name it by --model instead of --adapt"
+        )
     return adapted.get("key")
 
 
 def _key(job: SharpenJob) -> dict[str, str]:
     """Everything that the adapted weights follow from."""
     files = {
-        name: " ".join(map(str, (path, *((stat.st_size, stat.st_mtime_ns) if (stat := _stat(path)) else ()))))
+        name: " ".join(
+            map(str, (path, *((stat.st_size, stat.st_mtime_ns) if (stat := _stat(path)) else ())))
+        )
         for name, path in (("pan", job.pan), ("ms", job.ms))
     }
     return files | {
@@ -170,7 +174,9 @@ def _fitting(config: AdaptConfig, parts: list[Parts], base: Checkpoint) -> Adapt
     return replace(config, steps=0)
 
 
-def _train(adapter: Adapter, parts: list[Parts], job: AdaptJob, progress: Progress, started: float) -> AdaptReport:
+def _train(
+    adapter: Adapter, parts: list[Parts], job: AdaptJob, progress: Progress, started: float
+) -> AdaptReport:
     """Returns the report of the weights to keep."""
     kept: AdaptReport | None = None
     for report in adapter.run([part.train for part in parts], [part.held for part in parts]):
@@ -182,7 +188,9 @@ def _train(adapter: Adapter, parts: list[Parts], job: AdaptJob, progress: Progre
             break
     assert kept is not None
     if kept.stage == "start":
-        _log.warning("adapting did not help on the held-out part of the scene: the weights are those that it began with")
+        _log.warning(
+            "adapting did not help on the held-out part of the scene: the weights are those that it began with"
+        )
     return kept
 
 
@@ -193,7 +201,9 @@ def _tell(report: AdaptReport) -> None:
     )  # fmt: skip
 
 
-def _described(adapted: Checkpoint, job: AdaptJob, result: AdaptResult, found: list[AdaptSample]) -> Checkpoint:
+def _described(
+    adapted: Checkpoint, job: AdaptJob, result: AdaptResult, found: list[AdaptSample]
+) -> Checkpoint:
     record: dict[str, Any] = {
         "pan": Path(job.sharpen.pan).name,
         "ms": Path(job.sharpen.ms).name,
@@ -207,5 +217,9 @@ def _described(adapted: Checkpoint, job: AdaptJob, result: AdaptResult, found: l
         "hqnr": result.hqnr,
     }
     scenes = [sample.wald for sample in found]
-    own = {"name": Path(job.output).stem, "adapted": record, "radiometry": training_radiometry(scenes)}
+    own = {
+        "name": Path(job.output).stem,
+        "adapted": record,
+        "radiometry": training_radiometry(scenes),
+    }
     return replace(adapted, metadata=dict(adapted.metadata) | own)

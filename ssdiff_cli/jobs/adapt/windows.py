@@ -64,10 +64,14 @@ def base_model(job: SharpenJob) -> Checkpoint:
     with raster_env(num_threads=1), open_pair(job.pan, job.ms, options=job.pair) as pair:
         bands, ratio, names = pair.bands, pair.ratio, band_names(pair)
     checkpoint = load_checkpoint(
-        zoo.locate(job.model) if job.model else zoo.nearest(bands=bands, ratio=ratio, sensor=job.sensor).path
+        zoo.locate(job.model)
+        if job.model
+        else zoo.nearest(bands=bands, ratio=ratio, sensor=job.sensor).path
     )
     if not hasattr(checkpoint.network, "branch_of"):
-        raise ModelError(f"model {checkpoint.name}: weights of the authors' release cannot be adapted: choose another --model")
+        raise ModelError(
+            f"model {checkpoint.name}: weights of the authors' release cannot be adapted: choose another --model"
+        )
     if (checkpoint.band_count, checkpoint.ratio) == (bands, ratio):
         return checkpoint
     _log.warning(
@@ -116,7 +120,13 @@ def _windows(pair: ScenePair) -> Iterator[Window]:
                 for k, size in ((i, pair.rows), (j, pair.cols))
             )
             yield _aligned(
-                Window(row=row, col=col, rows=min(side, pair.rows - row), cols=min(side, pair.cols - col)), pair.ratio
+                Window(
+                    row=row,
+                    col=col,
+                    rows=min(side, pair.rows - row),
+                    cols=min(side, pair.cols - col),
+                ),
+                pair.ratio,
             )
 
 
@@ -125,16 +135,31 @@ def _aligned(window: Window, ratio: int) -> Window:
     return replace(window, rows=window.rows // ratio * ratio, cols=window.cols // ratio * ratio)
 
 
-def _sample(pair: ScenePair, whole: AboveZero, patch: Patch, gains: tuple[float, ...], base: Checkpoint) -> AdaptSample:
+def _sample(
+    pair: ScenePair, whole: AboveZero, patch: Patch, gains: tuple[float, ...], base: Checkpoint
+) -> AdaptSample:
     ratio, phase = base.ratio, base.ms_phase
     rows, cols = (size // ratio for size in patch.valid.shape)
     ms = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO]
     valid = patch.valid.reshape(rows, ratio, cols, ratio).all((1, 3))
-    pan, bands, known = torch.from_numpy(patch.pan), torch.from_numpy(ms.copy()), torch.from_numpy(valid)
-    wald = from_pair(
-        pair.ms.path, pan=pan, ms=bands, first=(phase, phase), gains=gains, ratio=ratio, valid=known, prior=base.prior
+    pan, bands, known = (
+        torch.from_numpy(patch.pan),
+        torch.from_numpy(ms.copy()),
+        torch.from_numpy(valid),
     )
-    full = full_scene(pan, bands, wald.means, valid=patch.valid, gains=gains, prior=base.prior, phase=phase)
+    wald = from_pair(
+        pair.ms.path,
+        pan=pan,
+        ms=bands,
+        first=(phase, phase),
+        gains=gains,
+        ratio=ratio,
+        valid=known,
+        prior=base.prior,
+    )
+    full = full_scene(
+        pan, bands, wald.means, valid=patch.valid, gains=gains, prior=base.prior, phase=phase
+    )
     return AdaptSample(
         pan=patch.pan,
         ms=ms,

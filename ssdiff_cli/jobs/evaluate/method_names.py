@@ -43,7 +43,9 @@ def method_notes(methods: Iterable[str]) -> tuple[str, ...]:
     """Returns what a reader must know of rows whose names do not tell."""
     if CONSISTENT_METHOD not in methods:
         return ()
-    return (f"{CONSISTENT_METHOD} is {NETWORK} after the projection that makes it give the MS back",)
+    return (
+        f"{CONSISTENT_METHOD} is {NETWORK} after the projection that makes it give the MS back",
+    )
 
 
 def known_methods() -> tuple[str, ...]:

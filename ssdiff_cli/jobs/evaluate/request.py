@@ -62,9 +62,15 @@ class EvaluationRequest:
     """PAN pixels per MS pixel; None is what the data say."""
 
     def __post_init__(self) -> None:
-        given = [source for source in (self.reduced, self.full, self.dataset, self.reference) if source is not None]
+        given = [
+            source
+            for source in (self.reduced, self.full, self.dataset, self.reference)
+            if source is not None
+        ]
         if len(given) != 1:
-            raise UsageError("give one of --reduced-res PAN MS, --full-res PAN MS, --dataset FILE, or --fused F --reference GT")
+            raise UsageError(
+                "give one of --reduced-res PAN MS, --full-res PAN MS, --dataset FILE, or --fused F --reference GT"
+            )
         self._check_products()
         if (self.crop or 0) < 0 or (self.windows or 1) < 1:
             raise UsageError("--crop cannot be negative, and --windows must be 1 or more")
@@ -81,7 +87,9 @@ class EvaluationRequest:
         if self.fused and not (self.full or self.reference):
             raise UsageError("--fused goes with --full-res PAN MS or with --reference GT")
         if self.reference is not None and self.methods is not None:
-            raise UsageError("--methods needs a PAN and an MS: with --reference only given products are scored")
+            raise UsageError(
+                "--methods needs a PAN and an MS: with --reference only given products are scored"
+            )
         asked = not self.fused if self.methods is None else needs_model(self.methods)
         if not asked and (self.choice.model is not None or self.choice.steps is not None):
             raise UsageError(
@@ -99,9 +107,16 @@ class EvaluationRequest:
         return CROP if self.crop is None else self.crop
 
 
-def full_scale(sensor: Sensor | None, largest: float, dtype: np.dtype[np.generic] | None = None) -> float:
+def full_scale(
+    sensor: Sensor | None, largest: float, dtype: np.dtype[np.generic] | None = None
+) -> float:
     """Returns the peak for PSNR and SSIM: the sensor's full scale, or all bits of `largest` where the data cannot be its DN."""
     eight_bits = dtype is not None and dtype.itemsize == 1
-    if sensor is not None and sensor.name != "generic" and largest <= sensor.full_scale and not eight_bits:
+    if (
+        sensor is not None
+        and sensor.name != "generic"
+        and largest <= sensor.full_scale
+        and not eight_bits
+    ):
         return sensor.full_scale
     return float(2 ** max(int(np.ceil(np.log2(max(largest, 1) + 1))), 8) - 1)

@@ -45,7 +45,10 @@ class Evaluation:
 
     def summaries(self) -> dict[str, Summary]:
         """Returns mean, deviation and confidence interval of each method."""
-        return {method: summarise([scores for _, scores in rows]) for method, rows in self.scores.items()}
+        return {
+            method: summarise([scores for _, scores in rows])
+            for method, rows in self.scores.items()
+        }
 
     def means(self) -> dict[str, Scores]:
         """Returns the mean scores of each method."""
@@ -62,7 +65,11 @@ class Evaluation:
 
     def _cell(self, name: str, method: str, summary: Summary, best: frozenset[str]) -> Cell:
         digits = METRICS[name].digits
-        text = f"{summary.mean[name]:.{digits}f}" if math.isfinite(summary.mean[name]) else _odd(summary.mean[name])
+        text = (
+            f"{summary.mean[name]:.{digits}f}"
+            if math.isfinite(summary.mean[name])
+            else _odd(summary.mean[name])
+        )
         spread = summary.ci95 if self.settings.unit == "window" else summary.std
         if self.count > 1 and math.isfinite(spread[name]):
             text += f" ± {spread[name]:.{digits}f}"
@@ -97,7 +104,11 @@ class Evaluation:
                 writer.writerow([method, name, *self._values(scores)])
             if len(rows) > 1:
                 summary = summaries[method]
-                for name, scores in (("mean", summary.mean), ("std", summary.std), ("ci95", summary.ci95)):
+                for name, scores in (
+                    ("mean", summary.mean),
+                    ("std", summary.std),
+                    ("ci95", summary.ci95),
+                ):
                     writer.writerow([method, name, *self._values(scores)])
         return text.getvalue()
 
@@ -111,17 +122,27 @@ def _odd(value: float) -> str:
 
 def _best(name: str, summaries: Mapping[str, Summary]) -> frozenset[str]:
     """Returns the methods that no other one beats; none where there is nothing to compare."""
-    values = {method: summary.mean[name] for method, summary in summaries.items() if not math.isnan(summary.mean[name])}
+    values = {
+        method: summary.mean[name]
+        for method, summary in summaries.items()
+        if not math.isnan(summary.mean[name])
+    }
     if len(summaries) < 2:
         return frozenset()
     return frozenset(
-        method for method, value in values.items() if not any(METRICS[name].better(other, value) for other in values.values())
+        method
+        for method, value in values.items()
+        if not any(METRICS[name].better(other, value) for other in values.values())
     )
 
 
 def describe_settings(settings: Settings, count: int) -> list[tuple[str, str]]:
     """Returns the protocol as pairs of a name and what stands there."""
-    cut = f"{settings.crop} pixels (rows and columns {settings.crop}:end-{settings.crop})" if settings.crop else "none"
+    cut = (
+        f"{settings.crop} pixels (rows and columns {settings.crop}:end-{settings.crop})"
+        if settings.crop
+        else "none"
+    )
     gains = ", ".join(f"{gain:g}" for gain in settings.sensor.ms_gains)
     described = [
         ("protocol", settings.protocol),
@@ -133,6 +154,10 @@ def describe_settings(settings: Settings, count: int) -> list[tuple[str, str]]:
     if settings.protocol != "full-resolution":
         described.append(("PSNR, SSIM", f"PSNR pooled over bands, peak {settings.peak:g}"))
     if count > 1:
-        spread = "95 % confidence interval of the mean" if settings.unit == "window" else "standard deviation (N-1)"
+        spread = (
+            "95 % confidence interval of the mean"
+            if settings.unit == "window"
+            else "standard deviation (N-1)"
+        )
         described.append(("figures", f"mean over {count} {settings.unit}s ± {spread}"))
     return described

@@ -71,7 +71,9 @@ class Outputs:
                 raise UsageError(f"{path}: its folder does not exist: make it first")
 
 
-def run_evaluation(request: EvaluationRequest, outputs: Outputs, progress: Progress) -> tuple[Evaluation, Conditions]:
+def run_evaluation(
+    request: EvaluationRequest, outputs: Outputs, progress: Progress
+) -> tuple[Evaluation, Conditions]:
     """Scores what was asked for and writes the files.
 
     Returns:
@@ -82,12 +84,18 @@ def run_evaluation(request: EvaluationRequest, outputs: Outputs, progress: Progr
     """
     outputs.check()
     with raster_env(), open_plan(request) as plan:
-        conditions = tuple(parse_condition(text, metric_names(plan.settings.protocol)) for text in outputs.fail_if)
+        conditions = tuple(
+            parse_condition(text, metric_names(plan.settings.protocol)) for text in outputs.fail_if
+        )
         check_rows(conditions, plan.methods)
         for note in plan.settings.notes:
             _log.log(logging.WARNING if " is left out: " in note else logging.INFO, note)
         evaluation = Evaluation(settings=plan.settings)
-        gallery = Gallery(settings=plan.settings, model=plan.model) if outputs.report is not None else None
+        gallery = (
+            Gallery(settings=plan.settings, model=plan.model)
+            if outputs.report is not None
+            else None
+        )
         _score(plan, evaluation, gallery, progress)
         _write(outputs, evaluation, gallery)
         judged = judged_rows(plan.methods, plan.products)
@@ -128,4 +136,6 @@ def _write_text(path: str, text: str) -> None:
         part.write_text(text, encoding="utf-8")
         part.replace(target)
     except PermissionError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}): choose another folder") from error
+        raise UsageError(
+            f"{path}: cannot be written ({error.strerror}): choose another folder"
+        ) from error

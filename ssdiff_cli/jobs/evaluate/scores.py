@@ -64,10 +64,16 @@ _FULL = ("d_lambda_khan", "d_s", "hqnr", "d_lambda", "qnr")
 
 def metric_names(protocol: ProtocolName) -> tuple[str, ...]:
     """Returns the metrics that a protocol scores, in the order of tables."""
-    return _FULL if protocol == "full-resolution" else tuple(name for name in METRICS if name not in _FULL)
+    return (
+        _FULL
+        if protocol == "full-resolution"
+        else tuple(name for name in METRICS if name not in _FULL)
+    )
 
 
-def score_reduced(fused: Pixels, reference: Pixels, *, ratio: float, peak: float, valid: BoolArray | None = None) -> Scores:
+def score_reduced(
+    fused: Pixels, reference: Pixels, *, ratio: float, peak: float, valid: BoolArray | None = None
+) -> Scores:
     """Returns the figures of an image that has a reference, both ``(bands, rows, cols)``.
 
     Raises:
@@ -110,7 +116,13 @@ def score_full(
     spatial = metrics.d_s(fused, lms, pan, ratio=ratio, valid=valid)
     spectral = metrics.d_lambda(fused, lms, valid=valid)
     hybrid, plain = (1 - khan) * (1 - spatial), (1 - spectral) * (1 - spatial)
-    return {"d_lambda_khan": khan, "d_s": spatial, "hqnr": hybrid, "d_lambda": spectral, "qnr": plain}
+    return {
+        "d_lambda_khan": khan,
+        "d_s": spatial,
+        "hqnr": hybrid,
+        "d_lambda": spectral,
+        "qnr": plain,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

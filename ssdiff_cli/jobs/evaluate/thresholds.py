@@ -21,7 +21,9 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_FORM = re.compile(r"\s*(?:(?P<method>[^<>=]+):)?\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\S+)\s*")
+_FORM = re.compile(
+    r"\s*(?:(?P<method>[^<>=]+):)?\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\S+)\s*"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,15 @@ class Condition:
         """Returns a phrase for each row that fails, among those `judged` or the one it names; what is no number cannot pass."""
         rows = judged if self.method is None else [self.method]
         values = {name: scores[name][self.metric] for name in rows}
-        failing = {name: value for name, value in values.items() if math.isnan(value) or _COMPARE[self.sign](value, self.limit)}
-        return [f"{name} has {self.metric} {value:.6g} ({self.text.strip()})" for name, value in failing.items()]
+        failing = {
+            name: value
+            for name, value in values.items()
+            if math.isnan(value) or _COMPARE[self.sign](value, self.limit)
+        }
+        return [
+            f"{name} has {self.metric} {value:.6g} ({self.text.strip()})"
+            for name, value in failing.items()
+        ]
 
 
 def parse_condition(text: str, metrics: Sequence[str]) -> Condition:
@@ -53,12 +62,22 @@ def parse_condition(text: str, metrics: Sequence[str]) -> Condition:
     match = _FORM.fullmatch(text)
     limit = _number(match["limit"]) if match else None
     if match is None or limit is None:
-        raise UsageError(f"--fail-if {text!r} is not a condition: write it like 'hqnr<0.9' or 'gsa:sam>4'")
+        raise UsageError(
+            f"--fail-if {text!r} is not a condition: write it like 'hqnr<0.9' or 'gsa:sam>4'"
+        )
     metric = match["metric"].lower()
     if metric not in metrics:
-        raise UsageError(f"--fail-if {text!r}: {metric!r} is not scored here; known are {', '.join(metrics)}")
+        raise UsageError(
+            f"--fail-if {text!r}: {metric!r} is not scored here; known are {', '.join(metrics)}"
+        )
     method = match["method"]
-    return Condition(text=text, method=method.strip() if method else None, metric=metric, sign=match["sign"], limit=limit)
+    return Condition(
+        text=text,
+        method=method.strip() if method else None,
+        metric=metric,
+        sign=match["sign"],
+        limit=limit,
+    )
 
 
 def _number(text: str) -> float | None:
@@ -102,7 +121,11 @@ class Conditions:
         Raises:
             ThresholdError: When one fails; the message is the first failing line and how many more there are.
         """
-        failing = [line for condition in self.conditions for line in condition.failures(scores, self.judged)]
+        failing = [
+            line
+            for condition in self.conditions
+            for line in condition.failures(scores, self.judged)
+        ]
         if failing:
             more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
             raise ThresholdError(f"threshold missed: {failing[0]}{more}")

@@ -17,7 +17,17 @@ from ssdiff_models.errors import InputError, UsageError
 
 __all__ = ["OVERRIDES", "Outcome", "attempt", "read_jobs"]
 
-OVERRIDES = ("method", "model", "sensor", "steps", "samples", "seed", "dtype", "stats", "uncertainty")
+OVERRIDES = (
+    "method",
+    "model",
+    "sensor",
+    "steps",
+    "samples",
+    "seed",
+    "dtype",
+    "stats",
+    "uncertainty",
+)
 """What an entry may set for its pair alone, as the options of the same names."""
 _NEEDED = ("pan", "ms", "out")
 _NUMBERS = ("steps", "samples", "seed")
@@ -44,9 +54,13 @@ def read_jobs(text: str, what: str, base: SharpenJob) -> list[SharpenJob]:
         InputError: When the list cannot be understood; the message names the line.
     """
     text = text.removeprefix("\ufeff")
-    entries = list(_json_lines(text, what) if text.lstrip().startswith("{") else _csv_lines(text, what))
+    entries = list(
+        _json_lines(text, what) if text.lstrip().startswith("{") else _csv_lines(text, what)
+    )
     if not entries:
-        raise InputError(f"{what}: lists no pair: give CSV with the header pan,ms,out, or a JSON object a line")
+        raise InputError(
+            f"{what}: lists no pair: give CSV with the header pan,ms,out, or a JSON object a line"
+        )
     jobs = [_job(entry, f"{what}, line {line}", base) for line, entry in entries]
     _refuse_repeats(jobs, what)
     return jobs
@@ -59,9 +73,13 @@ def _json_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]
         try:
             entry = json.loads(line)
         except ValueError as error:
-            raise InputError(f"{what}, line {number}: not JSON ({error}): give one object a line") from error
+            raise InputError(
+                f"{what}, line {number}: not JSON ({error}): give one object a line"
+            ) from error
         if not isinstance(entry, dict):
-            raise InputError(f"{what}, line {number}: {type(entry).__name__} instead of an object with pan, ms and out")
+            raise InputError(
+                f"{what}, line {number}: {type(entry).__name__} instead of an object with pan, ms and out"
+            )
         yield number, entry
 
 
@@ -72,7 +90,9 @@ def _csv_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for entry in reader:
         line = blank + reader.line_num
         if None in entry or None in entry.values():
-            raise InputError(f"{what}, line {line}: not as many cells as the header has: {reader.fieldnames}")
+            raise InputError(
+                f"{what}, line {line}: not as many cells as the header has: {reader.fieldnames}"
+            )
         yield line, {name.strip(): cell.strip() for name, cell in entry.items()}
 
 
@@ -81,11 +101,19 @@ def _job(entry: Mapping[str, Any], what: str, base: SharpenJob) -> SharpenJob:
     missing = [name for name in _NEEDED if name not in given]
     unknown = [name for name in given if name not in (*_NEEDED, *OVERRIDES)]
     if missing:
-        raise InputError(f"{what}: has no {' and no '.join(missing)}: every entry needs pan, ms and out")
+        raise InputError(
+            f"{what}: has no {' and no '.join(missing)}: every entry needs pan, ms and out"
+        )
     if unknown:
-        raise InputError(f"{what}: {unknown[0]!r} is no known field: known are {', '.join((*_NEEDED, *OVERRIDES))}")
-    texts = {name: _text(value, name, what) for name, value in given.items() if name not in _NUMBERS}
-    numbers = {name: _number(value, name, what) for name, value in given.items() if name in _NUMBERS}
+        raise InputError(
+            f"{what}: {unknown[0]!r} is no known field: known are {', '.join((*_NEEDED, *OVERRIDES))}"
+        )
+    texts = {
+        name: _text(value, name, what) for name, value in given.items() if name not in _NUMBERS
+    }
+    numbers = {
+        name: _number(value, name, what) for name, value in given.items() if name in _NUMBERS
+    }
     fusion = replace(
         base.fusion,
         steps=numbers.get("steps", base.fusion.steps),
@@ -119,16 +147,22 @@ def _number(value: object, name: str, what: str) -> int:
     except ValueError:
         number = -1
     if number < (name != "seed"):
-        raise InputError(f"{what}: {name} is {value!r}: give a whole number from {int(name != 'seed')}")
+        raise InputError(
+            f"{what}: {name} is {value!r}: give a whole number from {int(name != 'seed')}"
+        )
     return number
 
 
 def _refuse_repeats(jobs: Sequence[SharpenJob], what: str) -> None:
     seen: set[str] = set()
-    for path in (path for job in jobs for path in (job.output, job.uncertainty) if path is not None):
+    for path in (
+        path for job in jobs for path in (job.output, job.uncertainty) if path is not None
+    ):
         place = os.path.realpath(path)
         if place in seen:
-            raise InputError(f"{what}: {path} is written twice: give every pair an output of its own")
+            raise InputError(
+                f"{what}: {path} is written twice: give every pair an output of its own"
+            )
         seen.add(place)
 
 
@@ -152,7 +186,9 @@ def _is_finished(job: SharpenJob) -> bool:
     there = [path for path in wanted if Path(path).exists()]
     for path in there:
         if not _is_ours(path):
-            raise UsageError(f"{path}: exists, but is no finished output of ssdiff; pass --overwrite to replace it")
+            raise UsageError(
+                f"{path}: exists, but is no finished output of ssdiff; pass --overwrite to replace it"
+            )
     return there == wanted
 
 

@@ -65,7 +65,8 @@ def _look(job: SharpenJob) -> dict[str, Any]:
             "pan": _raster(pair.pan),
             "ms": _raster(pair.ms),
             "overlap": _place(pair.overlap) | {"share_of_pan": _share(pair.overlap, pair)},
-            "output": _place(pair.area) | {"count": pair.bands, "dtype": job.sink.dtype or str(pair.ms.dtype)},
+            "output": _place(pair.area)
+            | {"count": pair.bands, "dtype": job.sink.dtype or str(pair.ms.dtype)},
             "ratio": pair.ratio,
             "measured_ratio": list(pair.measured_ratio),
             "same_crs": pair.pan.dataset.crs == pair.ms.dataset.crs,
@@ -74,7 +75,9 @@ def _look(job: SharpenJob) -> dict[str, Any]:
             "no_shift": scene.no_shift and explain_shift(scene.no_shift),
             "nodata_share": _invalid(pair),
             "statistics": statistics_record(
-                fusion.fuser.statistics if isinstance(fusion.fuser, ModelFuser) else pair.statistics()
+                fusion.fuser.statistics
+                if isinstance(fusion.fuser, ModelFuser)
+                else pair.statistics()
             ),
             "model": _model(job, scene, fusion),
             "estimate": asdict(estimate(pair, fusion, job.sink.dtype or str(pair.ms.dtype))),
@@ -96,7 +99,12 @@ def _raster(bands: Bands) -> dict[str, Any]:
 
 
 def _place(window: Window) -> dict[str, int]:
-    return {"col_off": window.col, "row_off": window.row, "width": window.cols, "height": window.rows}
+    return {
+        "col_off": window.col,
+        "row_off": window.row,
+        "width": window.cols,
+        "height": window.rows,
+    }
 
 
 def _share(window: Window, pair: ScenePair) -> float:
@@ -118,14 +126,19 @@ def _shift(scene: OpenScene) -> dict[str, Any] | None:
         return None
     names = ("rows", "cols", "spread", "correlation")
     numbers = {name: round(float(getattr(shift, name)), 4) for name in names}
-    change = {name: part and asdict(part) for name, part in (("drift", shift.drift), ("surface", shift.surface))}
+    change = {
+        name: part and asdict(part)
+        for name, part in (("drift", shift.drift), ("surface", shift.surface))
+    }
     return numbers | {"windows": shift.windows, "corrected": scene.registered} | change
 
 
 def _invalid(pair: ScenePair) -> float:
     """Share of invalid pixels of the output, from windows spread over its area."""
     looked = [pair.read(window).valid for window in _windows(pair.area)]
-    return round(1 - sum(int(valid.sum()) for valid in looked) / sum(valid.size for valid in looked), 6)
+    return round(
+        1 - sum(int(valid.sum()) for valid in looked) / sum(valid.size for valid in looked), 6
+    )
 
 
 def _windows(area: Window) -> list[Window]:
@@ -146,7 +159,11 @@ def _spans(start: int, size: int) -> list[tuple[int, int]]:
 
 def _model(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, Any]:
     """The model that would be used, and its dynamic range beside the scene's."""
-    record: dict[str, Any] = {"method": job.method, "name": fusion.model, "device": str(fusion.device.device)}
+    record: dict[str, Any] = {
+        "method": job.method,
+        "name": fusion.model,
+        "device": str(fusion.device.device),
+    }
     checkpoint, settings = scene.checkpoint, fusion.settings
     if checkpoint is None or settings is None or not isinstance(fusion.fuser, ModelFuser):
         return record

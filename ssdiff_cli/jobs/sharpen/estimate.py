@@ -77,12 +77,21 @@ def _network_memory(kept: float, pixels: int, device: DeviceChoice) -> tuple[flo
 
 def _seconds(pair: ScenePair, fusion: Fusion) -> float:
     rows, cols = fusion.grid.covering(pair.area)
-    pixels = sum(fusion.grid.tile(i, 0).rows for i in rows) * sum(fusion.grid.tile(0, j).cols for j in cols)
+    pixels = sum(fusion.grid.tile(i, 0).rows for i in rows) * sum(
+        fusion.grid.tile(0, j).cols for j in cols
+    )
     if isinstance(fusion.fuser, ModelFuser):
         each = _time_network(pair, fusion.fuser, fusion.device)
-        parallel = min(fusion.device.threads, len(rows) * len(cols)) if fusion.device.device.type == "cpu" else 1
+        parallel = (
+            min(fusion.device.threads, len(rows) * len(cols))
+            if fusion.device.device.type == "cpu"
+            else 1
+        )
     else:
-        each, parallel = _time_local(pair, fusion.fuser), min(fusion.device.threads, len(rows) * len(cols))
+        each, parallel = (
+            _time_local(pair, fusion.fuser),
+            min(fusion.device.threads, len(rows) * len(cols)),
+        )
     return pixels * each / parallel
 
 
@@ -110,5 +119,8 @@ def _time_local(pair: ScenePair, fuser: LocalFuser) -> float:
 def _middle(pair: ScenePair, side: int) -> Window:
     """A window of `side` pixels, a multiple of the ratio, around the middle of the area; it may overhang it."""
     area = pair.area
-    row, col = (area.row + (area.rows - side) // 2) // side * side, (area.col + (area.cols - side) // 2) // side * side
+    row, col = (
+        (area.row + (area.rows - side) // 2) // side * side,
+        (area.col + (area.cols - side) // 2) // side * side,
+    )
     return Window(row=max(row, 0), col=max(col, 0), rows=side, cols=side)

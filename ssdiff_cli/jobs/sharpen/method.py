@@ -55,16 +55,29 @@ def bind(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint | None) -> Fus
 def _classical(job: SharpenJob, pair: ScenePair) -> Fusion:
     from ssdiff_models.classical import stream
 
-    grid = TileGrid(rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio)
+    grid = TileGrid(
+        rows=pair.rows, cols=pair.cols, step=LOCAL_BLOCK, overlap=0, multiple=pair.ratio
+    )
     device = choose(job.device, tile_pixels=1)
     # A product with a part of the sensor's bands takes its gains by name.
-    sensor = replace(sensors.get(job.sensor or "generic"), bands=("",) * pair.bands, ms_gains=mtf_gains(job.sensor, pair))
+    sensor = replace(
+        sensors.get(job.sensor or "generic"),
+        bands=("",) * pair.bands,
+        ms_gains=mtf_gains(job.sensor, pair),
+    )
     fuser = stream(job.method, pair.whole(), sensor, workers=device.threads)
 
     def blocks(rows: range) -> Iterator[FusedBlock]:
         return fuse_blocks(pair, fuser, block=LOCAL_BLOCK, workers=device.threads, rows=rows)
 
-    return Fusion(blocks=blocks, total=_count(grid, pair), across=_across(grid, pair), fuser=fuser, grid=grid, device=device)
+    return Fusion(
+        blocks=blocks,
+        total=_count(grid, pair),
+        across=_across(grid, pair),
+        fuser=fuser,
+        grid=grid,
+        device=device,
+    )
 
 
 def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion:
@@ -88,7 +101,13 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
     fuser.check(pair.ratio)
     _tell_groups(fuser, checkpoint)
     _tell_seams(settings)
-    grid = TileGrid(rows=pair.rows, cols=pair.cols, step=settings.tile, overlap=settings.overlap, multiple=fuser.multiple)
+    grid = TileGrid(
+        rows=pair.rows,
+        cols=pair.cols,
+        step=settings.tile,
+        overlap=settings.overlap,
+        multiple=fuser.multiple,
+    )
     return Fusion(
         blocks=lambda rows: fuse_tiles(pair, fuser, device.runner(), rows),
         total=_count(grid, pair),
@@ -126,7 +145,9 @@ def band_names(pair: ScenePair) -> tuple[str | None, ...]:
     return tuple(name and name.strip().lower() for name in named)
 
 
-def _fuser(checkpoint: Checkpoint, pair: ScenePair, settings: FusionSettings, device: DeviceChoice) -> ModelFuser:
+def _fuser(
+    checkpoint: Checkpoint, pair: ScenePair, settings: FusionSettings, device: DeviceChoice
+) -> ModelFuser:
     placed = replace(checkpoint, network=device.place(checkpoint.network))
     return ModelFuser.for_scene(placed, pair.whole(), settings, precision=device.precision)
 

@@ -13,13 +13,20 @@ __all__ = ["provenance"]
 
 def provenance(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, str]:
     """Returns the SSDIFF tags of an output."""
-    tags = {"VERSION": __version__, "METHOD": job.method, "PAN": _base(job.pan), "MS": _base(job.ms)}
+    tags = {
+        "VERSION": __version__,
+        "METHOD": job.method,
+        "PAN": _base(job.pan),
+        "MS": _base(job.ms),
+    }
     if fusion.model is not None:
         tags["MODEL"] = fusion.model
     if job.sensor is not None:
         tags["SENSOR"] = job.sensor
     if scene.registered:
-        tags["REGISTRATION"] = repr([round(value, 8) for value in tuple(scene.pair.options.motion)[:6]])
+        tags["REGISTRATION"] = repr(
+            [round(value, 8) for value in tuple(scene.pair.options.motion)[:6]]
+        )
         if scene.pair.options.surface is not None:
             tags["REGISTRATION_SURFACE"] = json.dumps(asdict(scene.pair.options.surface))
     return tags | fusion.provenance | {"HISTORY": _history(job, scene, fusion)}

@@ -18,15 +18,25 @@ def check_arguments(job: SharpenJob) -> None:
         UsageError: When options contradict each other or name what is unknown.
     """
     if job.uncertainty is not None and (job.method != NETWORK or job.fusion.samples < 2):
-        raise UsageError("--uncertainty needs --samples 2 or more, drawn by the network: one sample has no spread")
-    if job.uncertainty is not None and os.path.realpath(job.uncertainty) == os.path.realpath(job.output):
-        raise UsageError(f"{job.output}: both the output and its uncertainty; choose another --uncertainty")
+        raise UsageError(
+            "--uncertainty needs --samples 2 or more, drawn by the network: one sample has no spread"
+        )
+    if job.uncertainty is not None and os.path.realpath(job.uncertainty) == os.path.realpath(
+        job.output
+    ):
+        raise UsageError(
+            f"{job.output}: both the output and its uncertainty; choose another --uncertainty"
+        )
     if job.method != NETWORK and job.model is not None:
         raise UsageError(f"--method {job.method} uses no model: leave --model out")
     if job.method != NETWORK and job.consistency:
-        raise UsageError(f"--method {job.method} has no --consistency: it projects what the network makes; leave it out")
+        raise UsageError(
+            f"--method {job.method} has no --consistency: it projects what the network makes; leave it out"
+        )
     if job.method != NETWORK and job.statistics is not None:
-        raise UsageError(f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out")
+        raise UsageError(
+            f"--method {job.method} has no use for --stats: it measures the scene itself; leave it out"
+        )
     if job.sensor is not None:
         sensors.get(job.sensor)
 
@@ -41,7 +51,9 @@ def check_needless(job: SharpenJob) -> None:
         return
     for name in ("steps", "sampler", "samples", "tile", "overlap"):
         if getattr(job.fusion, name) not in (getattr(FusionOptions(), name), "ddim"):
-            raise UsageError(f"--method {job.method} has no --{name}: that is the network's; leave it out")
+            raise UsageError(
+                f"--method {job.method} has no --{name}: that is the network's; leave it out"
+            )
 
 
 def check_outputs(job: SharpenJob, *, but_spread: bool) -> None:

@@ -38,13 +38,22 @@ def settings_key(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str,
     }
     if scene.checkpoint is None or fusion.settings is None:
         return common
-    settings = {CAUSES.get(name, f"--{name}"): json.dumps(value) for name, value in asdict(fusion.settings).items()}
-    return common | settings | {"--model": _digest(scene.checkpoint), "--precision": str(fusion.device.precision)}
+    settings = {
+        CAUSES.get(name, f"--{name}"): json.dumps(value)
+        for name, value in asdict(fusion.settings).items()
+    }
+    return (
+        common
+        | settings
+        | {"--model": _digest(scene.checkpoint), "--precision": str(fusion.device.precision)}
+    )
 
 
 def _statistics(scene: OpenScene, fusion: Fusion) -> SceneStatistics:
     """The model's own have its prior besides."""
-    return fusion.fuser.statistics if isinstance(fusion.fuser, ModelFuser) else scene.pair.statistics()
+    return (
+        fusion.fuser.statistics if isinstance(fusion.fuser, ModelFuser) else scene.pair.statistics()
+    )
 
 
 def _digest(checkpoint: "Checkpoint") -> str:

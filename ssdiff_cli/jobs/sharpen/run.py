@@ -51,11 +51,19 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
     with raster_env(num_threads=1), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, models or ModelShelf()))
         pair, fusion = scene.pair, bind(job, scene.pair, scene.checkpoint)
-        options = replace(job.sink, provenance=provenance(job, scene, fusion), key=settings_key(job, scene, fusion))
+        options = replace(
+            job.sink,
+            provenance=provenance(job, scene, fusion),
+            key=settings_key(job, scene, fusion),
+        )
         if named:
             check_named_spread(job, options)
         sink = stack.enter_context(open_sink(job.output, pair, options=options))
-        spread = stack.enter_context(open_spread(job, pair, options)) if job.uncertainty and not named else None
+        spread = (
+            stack.enter_context(open_spread(job, pair, options))
+            if job.uncertainty and not named
+            else None
+        )
         _write(fusion, sink, spread, progress)
         _tell_cut(job, fusion)
     return _report(job, scene, fusion, sink.path, started)
@@ -64,7 +72,9 @@ def sharpen(job: SharpenJob, progress: Progress, models: ModelShelf | None = Non
 def _write(fusion: Fusion, sink: RasterSink, spread: RasterSink | None, progress: Progress) -> None:
     """Makes what an earlier run has not; blocks of the one output that the other still needs are made for both."""
     sinks = [sink] if spread is None else [sink, spread]
-    ranges = _joined({row for each in sinks for rows in each.block_rows(fusion.grid) for row in rows})
+    ranges = _joined(
+        {row for each in sinks for rows in each.block_rows(fusion.grid) for row in rows}
+    )
     total = fusion.across * sum(len(rows) for rows in ranges)
     progress(0, total, 0)
     done = pixels = 0
@@ -100,7 +110,9 @@ def _joined(rows: set[int]) -> list[range]:
     return ranges
 
 
-def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, output: str, started: float) -> SharpenReport:
+def _report(
+    job: SharpenJob, scene: OpenScene, fusion: Fusion, output: str, started: float
+) -> SharpenReport:
     pair = scene.pair
     area, seconds = pair.area, time.perf_counter() - started
     settings = fusion.settings
@@ -115,7 +127,9 @@ def _report(job: SharpenJob, scene: OpenScene, fusion: Fusion, output: str, star
         method=job.method,
         steps=settings.steps if settings else None,
         seed=settings.seed if settings else None,
-        shift=(round(scene.shift.rows, 3), round(scene.shift.cols, 3)) if scene.registered and scene.shift else None,
+        shift=(round(scene.shift.rows, 3), round(scene.shift.cols, 3))
+        if scene.registered and scene.shift
+        else None,
         consistency=settings.consistency if settings else 0,
         seconds=round(seconds, 3),
         megapixels_per_second=area.rows * area.cols / 1e6 / seconds,

@@ -67,7 +67,13 @@ def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
         if checkpoint is not None:
             _check_content(pair)
             _compare(pair, checkpoint, shift)
-        yield OpenScene(pair=pair, checkpoint=checkpoint, shift=shift, no_shift=no_shift, registered=measured is not None)
+        yield OpenScene(
+            pair=pair,
+            checkpoint=checkpoint,
+            shift=shift,
+            no_shift=no_shift,
+            registered=measured is not None,
+        )
 
 
 def _options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:
@@ -90,7 +96,9 @@ def _check_content(pair: ScenePair) -> None:
     """
     statistics = pair.statistics()
     bands = [(pair.pan, pair.pan.indexes[0], statistics.pan)]
-    bands += [(pair.ms, index, band) for index, band in zip(pair.ms.indexes, statistics.ms, strict=True)]
+    bands += [
+        (pair.ms, index, band) for index, band in zip(pair.ms.indexes, statistics.ms, strict=True)
+    ]
     for raster, index, band in bands:
         try:
             _ = band.scale
@@ -102,5 +110,9 @@ def _compare(pair: ScenePair, checkpoint: Checkpoint, shift: SceneShift | None) 
     """Warns about a scene far from what the model was trained on."""
     full_scale = checkpoint.full_scale if checkpoint.normalisation == "full-scale" else None
     correlation = shift.correlation if shift else None
-    for sentence in unfamiliar(pair.statistics(), correlation, checkpoint.metadata, full_scale=full_scale):
-        _log.warning("%s is unlike what model %s was trained on: %s", pair.ms.path, checkpoint.name, sentence)
+    for sentence in unfamiliar(
+        pair.statistics(), correlation, checkpoint.metadata, full_scale=full_scale
+    ):
+        _log.warning(
+            "%s is unlike what model %s was trained on: %s", pair.ms.path, checkpoint.name, sentence
+        )

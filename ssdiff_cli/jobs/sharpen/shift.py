@@ -32,7 +32,9 @@ def measure_shift(pair: ScenePair) -> SceneShift | NoShift:
     return agree(_windows(pair, count=3, size=48))
 
 
-def register(pan: str, ms: str, options: PairOptions, *, local: bool) -> tuple[PairOptions, SceneShift]:
+def register(
+    pan: str, ms: str, options: PairOptions, *, local: bool
+) -> tuple[PairOptions, SceneShift]:
     """Measures the shift of a pair carefully: what is left is below 0.05 PAN pixels on scenes of a few hundred pixels and more.
 
     Args:
@@ -69,7 +71,9 @@ def _change(shift: SceneShift) -> str:
     if shift.surface is not None:
         return "and elsewhere as a smooth surface tells"
     return (
-        "changing linearly from there" if _moved(PairOptions(), shift).drift != PairOptions().drift else "and everywhere else"
+        "changing linearly from there"
+        if _moved(PairOptions(), shift).drift != PairOptions().drift
+        else "and everywhere else"
     )
 
 
@@ -84,8 +88,14 @@ def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
             f"{pair.ms.path}: {option} finds too little that PAN and MS share to tell their shift: check that both show "
             f"the same place, leave {option} out, or give a larger scene"
         )
-    remedy = "check that both show the same place at the same time, or " if local else "try --register-local, or "
-    raise InputError(f"{pair.ms.path}: {option} finds no shift, since {found.reason}: {remedy}leave {option} out")
+    remedy = (
+        "check that both show the same place at the same time, or "
+        if local
+        else "try --register-local, or "
+    )
+    raise InputError(
+        f"{pair.ms.path}: {option} finds no shift, since {found.reason}: {remedy}leave {option} out"
+    )
 
 
 def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift | None]:
@@ -104,9 +114,14 @@ def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift 
 
 def _whole(options: PairOptions, window: WindowShift) -> WindowShift:
     """Returns a window with its shift against the georeferencing, instead of against where `options` have moved the MS."""
-    seen_col, seen_row = np.array([window.col - window.shift.cols]), np.array([window.row - window.shift.rows])
+    seen_col, seen_row = (
+        np.array([window.col - window.shift.cols]),
+        np.array([window.row - window.shift.rows]),
+    )
     cols, rows = unmoved(options.motion, options.surface)(seen_col, seen_row)
-    shift = replace(window.shift, rows=window.row - float(rows[0]), cols=window.col - float(cols[0]))
+    shift = replace(
+        window.shift, rows=window.row - float(rows[0]), cols=window.col - float(cols[0])
+    )
     return replace(window, shift=shift)
 
 
@@ -131,9 +146,15 @@ def _moved(options: PairOptions, shift: SceneShift) -> PairOptions:
 def warn_of_shift(pair: ScenePair, shift: SceneShift | NoShift) -> None:
     """Warns where a shift should have been corrected; clouds, which lie elsewhere in every band, are nobody's mistake."""
     if isinstance(shift, NoShift) and shift.strangers:
-        _log.warning("%s: correlates with the PAN by %.2f only: do both show the same place?", pair.ms.path, shift.correlation)
+        _log.warning(
+            "%s: correlates with the PAN by %.2f only: do both show the same place?",
+            pair.ms.path,
+            shift.correlation,
+        )
     elif isinstance(shift, NoShift):
-        _log.info("%s: its shift against the PAN is unknown: %s", pair.ms.path, explain_shift(shift))
+        _log.info(
+            "%s: its shift against the PAN is unknown: %s", pair.ms.path, explain_shift(shift)
+        )
     elif shift.size > WORTH_A_WARNING:
         _log.warning(
             "%s: fits the PAN better when moved by %+.2f rows and %+.2f columns (PAN pixels): --register does that",
@@ -145,6 +166,4 @@ def explain_shift(found: NoShift) -> str:
     """Returns why a shift is unknown, and where windows disagree what that may come from."""
     if not found.windows:
         return found.reason
-    return (
-        f"{found.reason}: clouds, changes on the ground, or a shift that changes over the scene, which --register-local follows"
-    )
+    return f"{found.reason}: clouds, changes on the ground, or a shift that changes over the scene, which --register-local follows"

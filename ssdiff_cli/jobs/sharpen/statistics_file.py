@@ -18,7 +18,10 @@ NAMES = tuple(field.name for field in fields(BandStatistics) if field.name != "s
 
 def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
     """Returns ``{"pan": {"mean", "std", "minimum", "maximum", "black"}, "ms": [one such object a band]}`` in DN, and any ``prior``."""
-    record: dict[str, Any] = {"pan": _plain(statistics.pan), "ms": [_plain(band) for band in statistics.ms]}
+    record: dict[str, Any] = {
+        "pan": _plain(statistics.pan),
+        "ms": [_plain(band) for band in statistics.ms],
+    }
     return record if statistics.prior is None else record | {"prior": asdict(statistics.prior)}
 
 
@@ -36,7 +39,9 @@ def read_statistics(path: str, bands: int) -> SceneStatistics:
         record = _object(Path(path).read_text(encoding="utf-8"))
         record = record.get("statistics", record)
         found = SceneStatistics(
-            pan=_band(record["pan"]), ms=tuple(_band(band) for band in record["ms"]), prior=_prior(record.get("prior"))
+            pan=_band(record["pan"]),
+            ms=tuple(_band(band) for band in record["ms"]),
+            prior=_prior(record.get("prior")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
@@ -64,15 +69,24 @@ def _object(text: str) -> dict[str, Any]:
 def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
     if record is None:
         return None
-    lists = {name: tuple(float(value) for value in record[name]) for name in ("haze", "intensity", "black")}
+    lists = {
+        name: tuple(float(value) for value in record[name])
+        for name in ("haze", "intensity", "black")
+    }
     numbers = {name: float(record[name]) for name in ("scale", "shift")}
-    if not all(math.isfinite(value) for values in (*lists.values(), numbers.values()) for value in values):
+    if not all(
+        math.isfinite(value) for values in (*lists.values(), numbers.values()) for value in values
+    ):
         raise ValueError(f"no numbers of a prior: {record}")
     return RatioPrior(**lists, **numbers)  # type: ignore[arg-type]
 
 
 def _band(record: Mapping[str, Any]) -> BandStatistics:
     values = {name: float(record[name]) for name in NAMES if name in record or name != "black"}
-    if not all(math.isfinite(value) for value in values.values()) or values["std"] < 0 or values["minimum"] > values["maximum"]:
+    if (
+        not all(math.isfinite(value) for value in values.values())
+        or values["std"] < 0
+        or values["minimum"] > values["maximum"]
+    ):
         raise ValueError(f"no statistics of a band: {values}")
     return BandStatistics(**values)  # type: ignore[arg-type]

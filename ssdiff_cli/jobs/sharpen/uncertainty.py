@@ -17,14 +17,18 @@ __all__ = ["check_named_spread", "open_spread", "spread_is_named"]
 CONTENT = "standard deviation of the samples, DN"
 
 
-def open_spread(job: SharpenJob, pair: ScenePair, options: SinkOptions) -> AbstractContextManager[RasterSink]:
+def open_spread(
+    job: SharpenJob, pair: ScenePair, options: SinkOptions
+) -> AbstractContextManager[RasterSink]:
     """Opens the file of standard deviations, given the output's options."""
     assert job.uncertainty is not None
     own = replace(
         options,
         dtype="float32",
         nodata=float("nan"),
-        creation=tuple(option for option in options.creation if option[0].upper() not in {"NBITS", "PREDICTOR"}),
+        creation=tuple(
+            option for option in options.creation if option[0].upper() not in {"NBITS", "PREDICTOR"}
+        ),
         provenance={**options.provenance, "CONTENT": CONTENT},
         deviations=True,
     )
@@ -37,7 +41,12 @@ def spread_is_named(job: SharpenJob) -> bool:
         return False
     output, spread = (own_path(path, job.sink.shard) for path in (job.output, job.uncertainty))
     unfinished = Path(f"{output}.part").exists() and Journal(output).path.exists()
-    return unfinished and Path(spread).exists() and not Path(output).exists() and not Path(f"{spread}.part").exists()
+    return (
+        unfinished
+        and Path(spread).exists()
+        and not Path(output).exists()
+        and not Path(f"{spread}.part").exists()
+    )
 
 
 def check_named_spread(job: SharpenJob, options: SinkOptions) -> None:
@@ -51,4 +60,6 @@ def check_named_spread(job: SharpenJob, options: SinkOptions) -> None:
     tags = read_provenance(path)
     expected = {**options.provenance, "CONTENT": CONTENT}
     if any(tags.get(name) != value for name, value in expected.items()):
-        raise UsageError(f"{path}: exists, and comes from another run; pass --overwrite to replace it")
+        raise UsageError(
+            f"{path}: exists, and comes from another run; pass --overwrite to replace it"
+        )

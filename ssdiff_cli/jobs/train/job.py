@@ -85,7 +85,9 @@ def begin(job: TrainingJob) -> Trainer:
     if job.state.exists():
         _resume(job, trainer)
     if trainer.step > config.total:
-        raise UsageError(f"{job.state}: has {trainer.step} steps already, more than {config.total}: raise --steps")
+        raise UsageError(
+            f"{job.state}: has {trainer.step} steps already, more than {config.total}: raise --steps"
+        )
     if job.compile:
         trainer.network.compile()
     return trainer
@@ -106,12 +108,25 @@ def _start_from(job: TrainingJob, network: nn.Module) -> None:
     data = job.settings.data
     if (found.bands, found.ratio) != (data.bands, data.ratio):
         known = found.bands or (None,) * found.band_count
-        _log.warning("%s: has other bands or another ratio: its first and last layers begin anew", job.init)
-        found = replace(found, network=transplant(found.network, closest_bands(data.bands, known), data.ratio))
+        _log.warning(
+            "%s: has other bands or another ratio: its first and last layers begin anew", job.init
+        )
+        found = replace(
+            found, network=transplant(found.network, closest_bands(data.bands, known), data.ratio)
+        )
     if found.prior != data.prior:
-        _log.warning("%s: was trained with prior %s, training goes on with %s", job.init, found.prior, data.prior)
+        _log.warning(
+            "%s: was trained with prior %s, training goes on with %s",
+            job.init,
+            found.prior,
+            data.prior,
+        )
     wanted = asdict(job.settings.network_config())
-    others = [f"{name} is {value}, not {wanted[name]}" for name, value in asdict(found.config).items() if value != wanted[name]]
+    others = [
+        f"{name} is {value}, not {wanted[name]}"
+        for name, value in asdict(found.config).items()
+        if value != wanted[name]
+    ]
     if others:
         raise ModelError(
             f"{job.init}: not the network to be trained ({'; '.join(others)}): leave out --init, or --dim and the like"

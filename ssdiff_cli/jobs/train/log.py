@@ -59,7 +59,9 @@ class TrainLog:
             with self._path.open("a", newline="") as file:
                 _write(file, self._pending, heading=False)
         except OSError as error:
-            raise ResourceError(f"{self._path}: cannot be written ({error.strerror}): free some space") from error
+            raise ResourceError(
+                f"{self._path}: cannot be written ({error.strerror}): free some space"
+            ) from error
         self._pending = []
 
 
@@ -79,9 +81,15 @@ def _read(path: Path) -> Iterator[LogRow]:
                 loss, rate, gradient = (float(row[name]) for name in COLUMNS[1:4])
                 sam, ergas, q2n = (float(row[name]) if row[name] else None for name in COLUMNS[4:])
                 step = int(row["step"])
-            except (KeyError, TypeError, ValueError):  # the last line of a killed run, or another file of that name
+            except (
+                KeyError,
+                TypeError,
+                ValueError,
+            ):  # the last line of a killed run, or another file of that name
                 return
-            yield LogRow(step=step, loss=loss, rate=rate, gradient=gradient, sam=sam, ergas=ergas, q2n=q2n)
+            yield LogRow(
+                step=step, loss=loss, rate=rate, gradient=gradient, sam=sam, ergas=ergas, q2n=q2n
+            )
 
 
 class Watch:
@@ -100,7 +108,9 @@ class Watch:
         Raises:
             ModelError: When the smoothed loss is a hundred times what it was at its least.
         """
-        self._mean = loss if self._mean is None else self.MEMORY * self._mean + (1 - self.MEMORY) * loss
+        self._mean = (
+            loss if self._mean is None else self.MEMORY * self._mean + (1 - self.MEMORY) * loss
+        )
         self._least = min(self._least, self._mean)
         if self._mean > self.FACTOR * self._least > 0:
             raise ModelError(
@@ -114,7 +124,9 @@ def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        _log.info("%s: not drawn, matplotlib is not installed: pip install 'ssdiff-cli[report]'", path)
+        _log.info(
+            "%s: not drawn, matplotlib is not installed: pip install 'ssdiff-cli[report]'", path
+        )
         return
     figure = Figure(figsize=(9, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -126,10 +138,24 @@ def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
     looked = [row for row in rows if row.ergas is not None]
     for name, colour in (("ergas", "#d1495b"), ("sam", "#3a7d44")):
         values = [math.nan if getattr(row, name) is None else getattr(row, name) for row in looked]
-        lower.plot([row.step for row in looked], values, color=colour, marker="o", markersize=3, label=name.upper())
+        lower.plot(
+            [row.step for row in looked],
+            values,
+            color=colour,
+            marker="o",
+            markersize=3,
+            label=name.upper(),
+        )
     right = lower.twinx()
     values = [math.nan if row.q2n is None else row.q2n for row in looked]
-    right.plot([row.step for row in looked], values, color="#6d4c9f", marker="s", markersize=3, label="Q2n (right)")
+    right.plot(
+        [row.step for row in looked],
+        values,
+        color="#6d4c9f",
+        marker="s",
+        markersize=3,
+        label="Q2n (right)",
+    )
     lower.set_xlabel("step")
     lower.set_ylabel("validation")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)

@@ -54,7 +54,10 @@ class PairRecord:
     @property
     def rasters(self) -> tuple[str, str]:
         """Paths of the PAN, and of the MS or the reference."""
-        return self.files or (str(self.path / "pan.tif"), str(self.path / ("gt.tif" if self.has_gt else "ms.tif")))
+        return self.files or (
+            str(self.path / "pan.tif"),
+            str(self.path / ("gt.tif" if self.has_gt else "ms.tif")),
+        )
 
 
 def read_index(folder: Path) -> tuple[PairRecord, ...]:
@@ -72,7 +75,9 @@ def read_index(folder: Path) -> tuple[PairRecord, ...]:
             f"{index}: no such file: a folder of pairs needs an index.json, or name pairs as pan.tif,ms.tif"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{index}: not an index of pairs ({type(error).__name__}: {error})") from error
+        raise InputError(
+            f"{index}: not an index of pairs ({type(error).__name__}: {error})"
+        ) from error
     if not records:
         raise InputError(f"{index}: an index without pairs: nothing to train on")
     return records
@@ -98,13 +103,19 @@ def pair_record(pan: str, ms: str, *, sensor: str | None, split: str) -> PairRec
     fine, coarse = read_outline(pan), read_outline(ms)
     count = coarse.shape[0]
     if fine.shape[0] != 1:
-        raise InputError(f"{pan}: has {fine.shape[0]} bands, a PAN has one: name the PAN first, as pan.tif,ms.tif")
+        raise InputError(
+            f"{pan}: has {fine.shape[0]} bands, a PAN has one: name the PAN first, as pan.tif,ms.tif"
+        )
     if fine.crs != coarse.crs and fine.crs and coarse.crs:
         raise InputError(f"{ms}: is in {coarse.crs}, {pan} in {fine.crs}: warp one of them first")
     known = sensors.get(sensor or "generic")
     named = tuple(name.strip().lower() if name else "" for name in coarse.names)
     if not all(named):
-        named = known.bands if count == len(known.bands) else tuple(f"band{number}" for number in range(1, count + 1))
+        named = (
+            known.bands
+            if count == len(known.bands)
+            else tuple(f"band{number}" for number in range(1, count + 1))
+        )
     return PairRecord(
         path=Path(ms),
         sensor=known.title,
@@ -132,7 +143,9 @@ def _ratio(pan: Outline, ms: Outline, path: str) -> int:
     return int(ratio)
 
 
-def select(records: Sequence[PairRecord], *, split: str, bands: Sequence[str], ratio: int) -> Iterator[PairRecord]:
+def select(
+    records: Sequence[PairRecord], *, split: str, bands: Sequence[str], ratio: int
+) -> Iterator[PairRecord]:
     """Yields the pairs of a split that have all of the bands, at the ratio."""
     for record in records:
         has = all(any(name in record.bands for name in ALIKE.get(band, (band,))) for band in bands)
@@ -140,7 +153,9 @@ def select(records: Sequence[PairRecord], *, split: str, bands: Sequence[str], r
             yield record
 
 
-def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms") -> tuple[WaldScene, Shift]:
+def read_scene(
+    record: PairRecord, bands: Sequence[str], prior: PriorName = "lms"
+) -> tuple[WaldScene, Shift]:
     """Reads one pair, corrects what is left of PAN/MS misregistration, and degrades it by Wald's protocol.
 
     Returns:
@@ -149,7 +164,10 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
     Raises:
         InputError: When the pair cannot be read, or is further off than can be corrected.
     """
-    order = [record.bands.index(next(name for name in ALIKE.get(band, (band,)) if name in record.bands)) for band in bands]
+    order = [
+        record.bands.index(next(name for name in ALIKE.get(band, (band,)) if name in record.bands))
+        for band in bands
+    ]
     first, second = record.rasters
     pan, image = read_whole(first), read_whole(second)
     try:
@@ -160,21 +178,33 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
 
 
 def _scene(  # noqa: PLR0917
-    record: PairRecord, pan: WholeRaster, image: WholeRaster, order: list[int], gains: tuple[float, ...], prior: PriorName
+    record: PairRecord,
+    pan: WholeRaster,
+    image: WholeRaster,
+    order: list[int],
+    gains: tuple[float, ...],
+    prior: PriorName,
 ) -> tuple[WaldScene, Shift]:
     if max(order) >= len(image.pixels):
-        raise InputError(f"{image.path}: has {len(image.pixels)} bands, fewer than {', '.join(record.bands)}")
+        raise InputError(
+            f"{image.path}: has {len(image.pixels)} bands, fewer than {', '.join(record.bands)}"
+        )
     step = 1 if record.has_gt else record.ratio
     rows, cols, first = _common(record, pan, image, step)
     black = torch.tensor(image.black)[order][:, None, None]
-    pixels, valid = torch.from_numpy(image.pixels[order][:, rows, cols]) - black, torch.from_numpy(image.valid[rows, cols])
+    pixels, valid = (
+        torch.from_numpy(image.pixels[order][:, rows, cols]) - black,
+        torch.from_numpy(image.valid[rows, cols]),
+    )
     detail = torch.from_numpy(pan.pixels[0]) - pan.black[0]
     shift = estimate_shift(detail, pixels, step, first=first, valid=valid)
     _log.info(
         "%s: PAN and MS are %+.3f rows, %+.3f columns (PAN pixels, +-%.3f) apart, correlation %.3f",
         record.name, shift.rows, shift.cols, shift.error, shift.correlation,
     )  # fmt: skip
-    if not (abs(shift.rows) <= LARGEST_SHIFT and abs(shift.cols) <= LARGEST_SHIFT):  # written so that NaN is refused
+    if not (
+        abs(shift.rows) <= LARGEST_SHIFT and abs(shift.cols) <= LARGEST_SHIFT
+    ):  # written so that NaN is refused
         raise InputError(
             f"{record.name}: PAN and MS are {shift.rows:.2f} rows, {shift.cols:.2f} columns (PAN pixels) apart, over {LARGEST_SHIFT:g}: "
             "register them first"
@@ -189,16 +219,36 @@ def _scene(  # noqa: PLR0917
     valid &= reduce_pan(whole, step, first=at, shape=(valid.shape[0], valid.shape[1])) > 1 - 1e-4
     ratio, name = record.ratio, record.name
     if not record.has_gt:
-        return from_pair(name, pan=detail, ms=pixels, first=at, gains=gains, ratio=ratio, valid=valid, prior=prior), shift
+        return from_pair(
+            name,
+            pan=detail,
+            ms=pixels,
+            first=at,
+            gains=gains,
+            ratio=ratio,
+            valid=valid,
+            prior=prior,
+        ), shift
     moved = shift_image(detail, at)
-    return from_reference(name, pan=moved, gt=pixels, gains=gains, ratio=ratio, valid=valid, prior=prior), shift
+    return from_reference(
+        name, pan=moved, gt=pixels, gains=gains, ratio=ratio, valid=valid, prior=prior
+    ), shift
 
 
-def _common(record: PairRecord, pan: WholeRaster, image: WholeRaster, step: int) -> tuple[slice, slice, tuple[float, float]]:
+def _common(
+    record: PairRecord, pan: WholeRaster, image: WholeRaster, step: int
+) -> tuple[slice, slice, tuple[float, float]]:
     """Returns the rows and columns of the image whose centres lie on the PAN, and where on it the first of them does."""
-    first = ((step - 1) / 2,) * 2 if pan.transform.is_identity and image.transform.is_identity else image.centre_in(pan)
+    first = (
+        ((step - 1) / 2,) * 2
+        if pan.transform.is_identity and image.transform.is_identity
+        else image.centre_in(pan)
+    )
     spans = [
-        (max(math.ceil((-0.5 - start) / step), 0), min(math.floor((size - 0.5 - start) / step) + 1, count))
+        (
+            max(math.ceil((-0.5 - start) / step), 0),
+            min(math.floor((size - 0.5 - start) / step) + 1, count),
+        )
         for start, size, count in zip(first, pan.valid.shape, image.valid.shape, strict=True)
     ]
     if any(end - begin < MINIMUM for begin, end in spans):

@@ -14,7 +14,14 @@ from ssdiff_cli.jobs.train.sources import PatchFile
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.patch_set import PatchSet, augmented, from_patches, patches_shift, sample_patches, stray_patches
+from ssdiff_models.training.patch_set import (
+    PatchSet,
+    augmented,
+    from_patches,
+    patches_shift,
+    sample_patches,
+    stray_patches,
+)
 from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["read_patches"]
@@ -24,7 +31,9 @@ STRAY = 0.05
 _log = logging.getLogger(__name__)
 
 
-def read_patches(file: PatchFile, bands: Sequence[int], *, prior: PriorName, limit: int) -> Iterator[WaldScene]:
+def read_patches(
+    file: PatchFile, bands: Sequence[int], *, prior: PriorName, limit: int
+) -> Iterator[WaldScene]:
     """Yields the scenes of a file.
 
     Args:
@@ -41,17 +50,28 @@ def read_patches(file: PatchFile, bands: Sequence[int], *, prior: PriorName, lim
         factor = _factor(dataset, file)
         patches = _read(dataset, file, bands, indexes, factor)
         checked = sample_patches(len(indexes))
-        ms = torch.stack([_image(dataset, "ms", indexes[place], bands) for place in checked]) * factor
+        ms = (
+            torch.stack([_image(dataset, "ms", indexes[place], bands) for place in checked])
+            * factor
+        )
     stray = stray_patches(patches, ms, checked)
     told = "%s: %.0f %% of its MS patches are not the reference seen through the MTF of %s at phase ratio/2; all are made anew"
-    _log.log(logging.WARNING if stray > STRAY else logging.INFO, told, file.name, 100 * stray, file.sensor)
+    _log.log(
+        logging.WARNING if stray > STRAY else logging.INFO,
+        told,
+        file.name,
+        100 * stray,
+        file.sensor,
+    )
     yield from from_patches(_registered(patches, file), prior=prior)
 
 
 def _factor(dataset: Dataset, file: PatchFile) -> float:
     """Returns what makes DN of the file's values: 1, or the full-scale value where they are from 0 to 1."""
     full_scale = sensors.get(file.sensor).full_scale
-    largest = max(float(dataset.read["gt"](index).max()) for index in sample_patches(dataset.count, 16))
+    largest = max(
+        float(dataset.read["gt"](index).max()) for index in sample_patches(dataset.count, 16)
+    )
     if largest > 1.5 * full_scale:
         raise InputError(
             f"{file.path}: has values up to {largest:g}, {file.sensor} has at most {full_scale:g}: name its sensor, as {file.path}@SENSOR"
@@ -59,7 +79,9 @@ def _factor(dataset: Dataset, file: PatchFile) -> float:
     return full_scale if largest <= 1.0 else 1.0
 
 
-def _read(dataset: Dataset, file: PatchFile, bands: Sequence[int], indexes: Sequence[int], factor: float) -> PatchSet:
+def _read(
+    dataset: Dataset, file: PatchFile, bands: Sequence[int], indexes: Sequence[int], factor: float
+) -> PatchSet:
     sensor = sensors.get(file.sensor)
     names = tuple(file.bands[band] for band in bands)
     return PatchSet(

@@ -90,7 +90,9 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
         yield
         return
     try:
-        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+        torch.distributed.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE
+        )
     except (ValueError, RuntimeError) as error:
         raise UsageError(
             f"the processes of this training cannot find each other ({error}): start them with torchrun"

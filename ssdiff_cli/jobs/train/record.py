@@ -39,7 +39,10 @@ def describe_training(settings: TrainSettings, scenes: Sequence[WaldScene]) -> d
 def stages(rows: Sequence[LogRow], main: int) -> dict[str, dict[str, float | int | None]]:
     """Returns the last validation of each stage so far: what L-BAF gained on the main stage of `main` steps."""
     looked = [row for row in rows if row.ergas is not None]
-    ends = {"main": [row for row in looked if row.step <= main], "l-baf": [row for row in looked if row.step > main]}
+    ends = {
+        "main": [row for row in looked if row.step <= main],
+        "l-baf": [row for row in looked if row.step > main],
+    }
     return {
         name: {"step": of[-1].step, "ergas": of[-1].ergas, "sam": of[-1].sam, "q2n": of[-1].q2n}
         for name, of in ends.items()
@@ -98,5 +101,7 @@ def _without_folders(settings: dict[str, dict[str, Any]]) -> dict[str, dict[str,
     """Takes the folders of this machine out of the sources."""
     data = dict(settings["data"])
     for name in ("sources", "valid"):
-        data[name] = [",".join(Path(part).name for part in source.split(",")) for source in data[name]]
+        data[name] = [
+            ",".join(Path(part).name for part in source.split(",")) for source in data[name]
+        ]
     return settings | {"data": data}

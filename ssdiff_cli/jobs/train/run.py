@@ -78,7 +78,9 @@ def _write_settings(job: TrainingJob) -> None:
 def _sampler(job: TrainingJob, scenes: SceneSet) -> BatchSampler:
     config = job.settings.training
     if config.batch % job.execution.world:
-        raise UsageError(f"a batch of {config.batch} cannot be shared by {job.execution.world} processes: choose a multiple")
+        raise UsageError(
+            f"a batch of {config.batch} cannot be shared by {job.execution.world} processes: choose a multiple"
+        )
     return BatchSampler(
         scenes=scenes.train,
         size=config.size,
@@ -119,7 +121,12 @@ class _Keeper:
         scores = tuple(
             score(
                 scene,
-                fuse_scene(self._trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale),
+                fuse_scene(
+                    self._trainer.average,
+                    scene,
+                    schedule=config.schedule,
+                    residual_scale=config.residual_scale,
+                ),
                 self._ratio,
             )
             for scene in self._scenes.validation
@@ -138,8 +145,20 @@ class _Keeper:
 
     def note(self, report: StepReport, result: ValidationReport | None) -> None:
         """Writes a step down."""
-        scores = {name: None if math.isnan(value) else value for name, value in result.means().items()} if result else {}
-        self._log.add(LogRow(step=report.step, loss=report.loss, rate=report.rate, gradient=report.gradient, **scores))
+        scores = (
+            {name: None if math.isnan(value) else value for name, value in result.means().items()}
+            if result
+            else {}
+        )
+        self._log.add(
+            LogRow(
+                step=report.step,
+                loss=report.loss,
+                rate=report.rate,
+                gradient=report.gradient,
+                **scores,
+            )
+        )
 
     def publish(self, result: ValidationReport) -> None:
         """Writes the checkpoints and the curves."""
@@ -156,8 +175,13 @@ class _Keeper:
         self._trainer.save(self._job.state)
 
     def _checkpoint(self, result: ValidationReport) -> Checkpoint:
-        settings, scored = self._job.settings, {"exp_ergas": result.exp_ergas, "scenes": len(result.scores)}
-        means = {name: None if math.isnan(value) else value for name, value in result.means().items()}
+        settings, scored = (
+            self._job.settings,
+            {"exp_ergas": result.exp_ergas, "scenes": len(result.scores)},
+        )
+        means = {
+            name: None if math.isnan(value) else value for name, value in result.means().items()
+        }
         return Checkpoint(
             network=self._trainer.average,
             bands=settings.data.bands,
@@ -168,7 +192,9 @@ class _Keeper:
             schedule=settings.training.schedule,
             metadata={
                 "name": self._job.output.stem,
-                "sensors": sorted({scene.sensor for scene in self._scenes.train} - {"", "simulated"}),
+                "sensors": sorted(
+                    {scene.sensor for scene in self._scenes.train} - {"", "simulated"}
+                ),
                 "radiometry": self._radiometry,
                 "training": {
                     "steps": self._trainer.step,

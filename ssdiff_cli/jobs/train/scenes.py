@@ -10,10 +10,22 @@ from pathlib import Path
 from ssdiff_cli.jobs.train.pairs import PairRecord, read_scene
 from ssdiff_cli.jobs.train.patch_files import read_patches
 from ssdiff_cli.jobs.train.settings import DataConfig
-from ssdiff_cli.jobs.train.sources import Item, PatchFile, band_indexes, files_of, find_items, settle
+from ssdiff_cli.jobs.train.sources import (
+    Item,
+    PatchFile,
+    band_indexes,
+    files_of,
+    find_items,
+    settle,
+)
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_cached_settings, save_scenes
+from ssdiff_models.training.scene_cache import (
+    SceneSet,
+    load_scenes,
+    read_cached_settings,
+    save_scenes,
+)
 from ssdiff_models.training.variants import Making, simulated, variants
 from ssdiff_models.training.wald_scene import WaldScene
 
@@ -71,7 +83,10 @@ def _scenes(config: DataConfig, items: Sequence[Item], split: str) -> tuple[Wald
         if item.split != split:
             continue
         if item.ratio != config.ratio or not chosen:
-            there, wanted = f"{','.join(item.bands)} at ratio {item.ratio}", f"{','.join(config.bands)} at {config.ratio}"
+            there, wanted = (
+                f"{','.join(item.bands)} at ratio {item.ratio}",
+                f"{','.join(config.bands)} at {config.ratio}",
+            )
             _log.info("%s: has %s, not %s: left out", item.name, there, wanted)
             continue
         try:
@@ -97,9 +112,13 @@ def _made(config: DataConfig, item: Item, chosen: tuple[int, ...]) -> Iterator[W
     scene = _pair_scene(item, config)
     yield scene
     if config.variants and item.split == "train":
-        gains = sensors.get(item.sensor).gains(len(chosen), tuple(item.bands[index] for index in chosen))
+        gains = sensors.get(item.sensor).gains(
+            len(chosen), tuple(item.bands[index] for index in chosen)
+        )
         seed = int.from_bytes(hashlib.sha256(item.name.encode()).digest()[:4], "big")
-        yield from variants(scene, Making(gains=gains, ratio=config.ratio, prior=config.prior, seed=seed))
+        yield from variants(
+            scene, Making(gains=gains, ratio=config.ratio, prior=config.prior, seed=seed)
+        )
 
 
 def _pair_scene(record: PairRecord, config: DataConfig) -> WaldScene:
@@ -114,4 +133,6 @@ def _simulated(config: DataConfig, name: str) -> Iterator[WaldScene]:
         raise UsageError(
             f"data.simulated: {sensor.name} has not the bands {','.join(config.bands)} at ratio {config.ratio}: leave it out"
         )
-    yield from simulated(sensor, chosen, Making(gains=(), ratio=config.ratio, prior=config.prior, seed=1000))
+    yield from simulated(
+        sensor, chosen, Making(gains=(), ratio=config.ratio, prior=config.prior, seed=1000)
+    )

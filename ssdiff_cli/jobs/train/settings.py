@@ -113,7 +113,10 @@ class TrainSettings:
 
 
 FROM_DATA = ("bands", "ratio")
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {"network": {"window": 16}, "training": {"steps": 12000}}
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "network": {"window": 16},
+    "training": {"steps": 12000},
+}
 """Where the command starts from something else than the fields do."""
 POSITIVE = 1e-12
 LEAST: Mapping[str, Mapping[str, float]] = {
@@ -162,7 +165,9 @@ def setting(text: str) -> tuple[str, str, Any]:
         return section, name, value.strip()
 
 
-def read_settings(path: Path | None, flags: Sequence[tuple[str, str, Any]], *, network: Mapping[str, Any]) -> TrainSettings:
+def read_settings(
+    path: Path | None, flags: Sequence[tuple[str, str, Any]], *, network: Mapping[str, Any]
+) -> TrainSettings:
     """Returns the settings of a file, with flags over it.
 
     Args:
@@ -174,7 +179,9 @@ def read_settings(path: Path | None, flags: Sequence[tuple[str, str, Any]], *, n
         UsageError: When a section, a name or a value is not known.
         InputError: When the file cannot be read.
     """
-    values: dict[str, dict[str, Any]] = {section: dict(DEFAULTS.get(section, {})) for section in _sections()}
+    values: dict[str, dict[str, Any]] = {
+        section: dict(DEFAULTS.get(section, {})) for section in _sections()
+    }
     values["network"].update(network)
     if path is not None:
         for section, table in _load(path).items():
@@ -216,15 +223,22 @@ def _checked(section: str, name: str, value: Any, origin: str) -> Any:  # noqa: 
     if section not in known:
         raise UsageError(f"{origin}: unknown section [{section}]: known are {', '.join(known)}")
     if name not in known[section]:
-        raise UsageError(f"{origin}: unknown key {section}.{name}: known are {', '.join(sorted(known[section]))}")
+        raise UsageError(
+            f"{origin}: unknown key {section}.{name}: known are {', '.join(sorted(known[section]))}"
+        )
     kind = known[section][name]
     try:
         fitted = _fitted(value, kind)
     except ValueError as error:
         raise UsageError(f"{origin}: {section}.{name} is {value!r}, but must be {error}") from None
-    least, most = LEAST.get(section, {}).get(name, -math.inf), MOST.get(section, {}).get(name, math.inf)
+    least, most = (
+        LEAST.get(section, {}).get(name, -math.inf),
+        MOST.get(section, {}).get(name, math.inf),
+    )
     if isinstance(fitted, int | float) and not least <= fitted <= most:
-        raise UsageError(f"{origin}: {section}.{name} is {value!r}, but must be {_bounds(least, most)}")
+        raise UsageError(
+            f"{origin}: {section}.{name} is {value!r}, but must be {_bounds(least, most)}"
+        )
     return fitted
 
 
@@ -239,7 +253,11 @@ def _fitted(value: Any, kind: Any) -> Any:  # noqa: ANN401
     if get_origin(kind) is Literal:
         return _one_of(value, get_args(kind))
     if get_origin(kind) in {Union, UnionType}:
-        return None if value is None else _fitted(value, next(part for part in get_args(kind) if part is not NoneType))
+        return (
+            None
+            if value is None
+            else _fitted(value, next(part for part in get_args(kind) if part is not NoneType))
+        )
     if get_origin(kind) is tuple:
         return _tuple(value, get_args(kind))
     return _scalar(value, kind)
@@ -252,7 +270,11 @@ def _one_of(value: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401
 
 
 def _tuple(value: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ANN401
-    items = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    items = (
+        [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str)
+        else value
+    )
     size = None if parts[-1] is ... else len(parts)
     if not isinstance(items, list | tuple) or size not in {None, len(items)}:
         raise ValueError("a list" if size is None else f"a list of {size} values")
@@ -272,7 +294,11 @@ def write_settings(path: Path, settings: TrainSettings) -> None:
     """Writes the file that gives these settings again."""
     lines = ["# The settings of a training: `ssdiff train --config FILE -o OUT` repeats it."]
     for section, values in settings.plain().items():
-        lines += ["", f"[{section}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
+        lines += [
+            "",
+            f"[{section}]",
+            *(f"{name} = {_toml(value)}" for name, value in values.items()),
+        ]
     part = path.with_name(path.name + ".part")
     part.write_text("\n".join(lines) + "\n")
     part.replace(path)

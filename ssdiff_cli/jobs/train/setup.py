@@ -43,7 +43,13 @@ def usable(scenes: SceneSet, job: TrainingJob) -> SceneSet:
     gone = {scene.name for scene in scenes.train} - {scene.name for scene in kept}
     if gone:
         some = ", ".join(sorted(gone)[:3]) + (", …" if len(gone) > 3 else "")
-        _log.warning("%d of %d training scenes have no room for a patch of %d: %s", len(gone), len(scenes.train), size, some)
+        _log.warning(
+            "%d of %d training scenes have no room for a patch of %d: %s",
+            len(gone),
+            len(scenes.train),
+            size,
+            some,
+        )
     return replace(scenes, train=kept)
 
 
@@ -72,7 +78,9 @@ class TrainingRequest:
 
 
 @contextmanager
-def prepared(request: TrainingRequest, environ: Mapping[str, str]) -> Iterator[tuple[TrainingJob, SceneSet]]:
+def prepared(
+    request: TrainingRequest, environ: Mapping[str, str]
+) -> Iterator[tuple[TrainingJob, SceneSet]]:
     """Yields the job and its scenes, connected with the other processes for as long as it trains.
 
     Raises:
@@ -80,7 +88,9 @@ def prepared(request: TrainingRequest, environ: Mapping[str, str]) -> Iterator[t
     """
     ranks = read_ranks(environ)
     settings = read_settings(
-        request.config, [*request.flags, *map(setting, request.changes)], network=_network_of(request.init)
+        request.config,
+        [*request.flags, *map(setting, request.changes)],
+        network=_network_of(request.init),
     )
     settings.check()
     choice = _choice(request, settings, ranks)
@@ -88,7 +98,9 @@ def prepared(request: TrainingRequest, environ: Mapping[str, str]) -> Iterator[t
         torch.cuda.set_device(choice.device)
     torch.set_num_threads(choice.threads)
     with joined(ranks, choice.device):
-        scenes = ranks.chief_first(lambda: _prepare(request, settings), lambda: _scenes(request, settings))
+        scenes = ranks.chief_first(
+            lambda: _prepare(request, settings), lambda: _scenes(request, settings)
+        )
         found = _data_config(scenes.settings)
         settings = replace(settings, data=found)
         job = TrainingJob(
@@ -111,13 +123,20 @@ def _network_of(init: Path | None) -> dict[str, Any]:
         return {}
     header = read_header(zoo.locate(str(init)))
     if header["network"] != "ssdiff":
-        raise ModelError(f"{init}: a network of kind {header['network']!r}, which is not trained here: leave out --init")
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in header["config"].items()}
+        raise ModelError(
+            f"{init}: a network of kind {header['network']!r}, which is not trained here: leave out --init"
+        )
+    plain = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in header["config"].items()
+    }
     return {name: value for name, value in plain.items() if name not in {"bands", "ratio"}}
 
 
 def _choice(request: TrainingRequest, settings: TrainSettings, ranks: Ranks) -> DeviceChoice:
-    options = replace(request.device, precision=settings.run.precision, compile=settings.run.compile)
+    options = replace(
+        request.device, precision=settings.run.precision, compile=settings.run.compile
+    )
     if ranks.world > 1 and options.device == "auto" and torch.cuda.is_available():
         options = replace(options, device=f"cuda:{ranks.local}")
     return choose(options, tile_pixels=settings.training.size**2)
@@ -149,7 +168,9 @@ def _scenes(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
         from ssdiff_cli.jobs.train.scenes import load_data
 
         if cache is not None and not cache.parent.is_dir():
-            raise ResourceError(f"{cache}: there is no folder {cache.parent}; create it, or name another --cache")
+            raise ResourceError(
+                f"{cache}: there is no folder {cache.parent}; create it, or name another --cache"
+            )
         return load_data(settings.data, cache)
     if cache is None or not (cache.exists() or request.cache):
         raise UsageError("nothing to train on: give sources, or the --cache of an earlier run")
@@ -170,6 +191,7 @@ def _check_same(cache: Path, asked: DataConfig) -> None:
 
 def _data_config(settings: Mapping[str, Any]) -> DataConfig:
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in settings["data"].items()
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in settings["data"].items()
     }
     return DataConfig(**values)

@@ -75,7 +75,9 @@ def find_items(config: DataConfig) -> tuple[Item, ...]:
     without = {_short(name) for name in config.without}
     kept = tuple(item for item in given if _short(item.sensor) not in without)
     if not any(item.split == "train" for item in kept):
-        raise InputError(f"{', '.join(config.sources)}: nothing for training (of {len(given)} pairs and files in all)")
+        raise InputError(
+            f"{', '.join(config.sources)}: nothing for training (of {len(given)} pairs and files in all)"
+        )
     return kept
 
 
@@ -97,7 +99,9 @@ def _items(text: str, split: str | None) -> Iterator[Item]:
     elif path.suffix.lower() in PATCH_FILES:
         yield _patch_file(str(path), word.sensor, split)
     elif path.exists():
-        raise InputError(f"{path}: give a folder with an index.json, a PanCollection .h5 file, or a pair as pan.tif,ms.tif")
+        raise InputError(
+            f"{path}: give a folder with an index.json, a PanCollection .h5 file, or a pair as pan.tif,ms.tif"
+        )
     else:
         raise InputError(f"{path}: no such file or folder")
 
@@ -105,7 +109,9 @@ def _items(text: str, split: str | None) -> Iterator[Item]:
 def _patch_file(path: str, sensor: str | None, split: str | None) -> PatchFile:
     with open_dataset(path) as dataset:
         if not dataset.has_reference:
-            raise InputError(f"{path}: has no gt: full-resolution images have no truth to train towards")
+            raise InputError(
+                f"{path}: has no gt: full-resolution images have no truth to train towards"
+            )
         known = sensors.get(sensor) if sensor else guess_sensor(dataset)
         if known is None:
             raise UsageError(
@@ -157,13 +163,18 @@ def _only(traits: Sequence[Trait], option: str, write: Callable[[Trait], str]) -
     counts = Counter(traits)
     if len(counts) > 1:
         there = "; ".join(f"{write(trait)} ({count})" for trait, count in counts.most_common())
-        raise UsageError(f"the training data differ: choose with {option} among {there}, or parts that they share")
+        raise UsageError(
+            f"the training data differ: choose with {option} among {there}, or parts that they share"
+        )
     return traits[0]
 
 
 def band_indexes(there: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
     """Returns where the wanted bands are among others; nothing where one is missing."""
-    found = [next((there.index(name) for name in ALIKE.get(band, (band,)) if name in there), None) for band in wanted]
+    found = [
+        next((there.index(name) for name in ALIKE.get(band, (band,)) if name in there), None)
+        for band in wanted
+    ]
     return tuple(index for index in found if index is not None) if None not in found else ()
 
 
@@ -173,5 +184,7 @@ def files_of(items: Sequence[Item]) -> list[tuple[str, int, int]]:
     for item in items:
         for path in (item.path,) if isinstance(item, PatchFile) else item.rasters:
             status = Path(path).stat() if Path(path).exists() else None
-            found.append((str(path), status.st_size if status else -1, status.st_mtime_ns if status else -1))
+            found.append(
+                (str(path), status.st_size if status else -1, status.st_mtime_ns if status else -1)
+            )
     return found

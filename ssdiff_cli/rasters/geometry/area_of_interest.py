@@ -12,7 +12,13 @@ import shapely
 from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.gdal import open_raster
-from ssdiff_cli.rasters.geometry.georeference import Coordinates, Georeference, PointMap, crs_map, georeference
+from ssdiff_cli.rasters.geometry.georeference import (
+    Coordinates,
+    Georeference,
+    PointMap,
+    crs_map,
+    georeference,
+)
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
@@ -49,7 +55,10 @@ class PixelRegion:
             return np.zeros(window.shape, bool)
         if shapely.contains_properly(self.polygons, box):
             return np.ones(window.shape, bool)
-        cols, rows = np.arange(window.col, window.col_stop) + 0.5, np.arange(window.row, window.row_stop) + 0.5
+        cols, rows = (
+            np.arange(window.col, window.col_stop) + 0.5,
+            np.arange(window.row, window.row_stop) + 0.5,
+        )
         inside: BoolArray = shapely.intersects_xy(self.polygons, *np.meshgrid(cols, rows))
         return inside
 
@@ -70,10 +79,16 @@ def box_window(top: float, bottom: float, left: float, right: float) -> Window |
     if not np.isfinite([top, bottom, left, right]).all():
         return None
     (row, row_stop), (col, col_stop) = centres_between(top, bottom), centres_between(left, right)
-    return Window(row=row, col=col, rows=row_stop - row, cols=col_stop - col) if row_stop > row and col_stop > col else None
+    return (
+        Window(row=row, col=col, rows=row_stop - row, cols=col_stop - col)
+        if row_stop > row and col_stop > col
+        else None
+    )
 
 
-def outline(left: float, bottom: float, right: float, top: float) -> tuple[Coordinates, Coordinates]:
+def outline(
+    left: float, bottom: float, right: float, top: float
+) -> tuple[Coordinates, Coordinates]:
     """Returns points along the four sides of a rectangle."""
     along, still = np.linspace(0, 1, EDGE_POINTS), np.zeros(EDGE_POINTS)
     x = np.concatenate([along, still + 1, along, still])
@@ -100,7 +115,9 @@ def parse_crs(text: str) -> CRS:
     try:
         return CRS.from_user_input(text)
     except (rasterio.errors.CRSError, ValueError) as error:
-        raise UsageError(f"{text!r} is no coordinate reference system: give something like EPSG:32631") from error
+        raise UsageError(
+            f"{text!r} is no coordinate reference system: give something like EPSG:32631"
+        ) from error
 
 
 def pan_map(pan: Georeference, crs: CRS | None, what: str) -> PointMap:
@@ -133,13 +150,19 @@ def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelR
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot read the area of interest: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError(
+            f"{path}: cannot read the area of interest: {getattr(error, 'strerror', None) or error}"
+        ) from error
     try:
         geometry, crs = _parse_geojson(text) if text.startswith("{") else _parse_text(text)
     except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
-        raise InputError(f"{path}: neither GeoJSON nor WKT nor hexadecimal WKB: {' '.join(str(error).split())}") from error
+        raise InputError(
+            f"{path}: neither GeoJSON nor WKT nor hexadecimal WKB: {' '.join(str(error).split())}"
+        ) from error
     if geometry.is_empty or geometry.area == 0:
-        raise InputError(f"{path}: holds no polygon: give the area of interest as Polygon or MultiPolygon")
+        raise InputError(
+            f"{path}: holds no polygon: give the area of interest as Polygon or MultiPolygon"
+        )
     to_pan = pan_map(pan, crs or default_crs or pan.crs, path)
     return PixelRegion(_map_polygons(geometry, to_pan, path))
 
@@ -164,7 +187,9 @@ def _parse_geojson(text: str) -> tuple[shapely.Geometry, CRS | None]:
         parts = [feature["geometry"] for feature in document["features"] if feature["geometry"]]
     else:
         parts = [document["geometry"] if kind == "Feature" else document]
-    geometry = shapely.union_all([shapely.make_valid(shapely.from_geojson(json.dumps(part))) for part in parts])
+    geometry = shapely.union_all(
+        [shapely.make_valid(shapely.from_geojson(json.dumps(part))) for part in parts]
+    )
     name = (document.get("crs") or {}).get("properties", {}).get("name", "OGC:CRS84")
     return geometry, parse_crs(name)
 
@@ -172,6 +197,8 @@ def _parse_geojson(text: str) -> tuple[shapely.Geometry, CRS | None]:
 def _parse_text(text: str) -> tuple[shapely.Geometry, CRS | None]:
     srid = re.match(r"SRID=(\d+);", text, re.IGNORECASE)
     body = text[srid.end() :] if srid else text
-    geometry = shapely.from_wkb(body) if re.fullmatch(r"[0-9A-Fa-f]+", body) else shapely.from_wkt(body)
+    geometry = (
+        shapely.from_wkb(body) if re.fullmatch(r"[0-9A-Fa-f]+", body) else shapely.from_wkt(body)
+    )
     number = int(srid[1]) if srid else shapely.get_srid(geometry)
     return shapely.make_valid(geometry), parse_crs(f"EPSG:{number}") if number else None

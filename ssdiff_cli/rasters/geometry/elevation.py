@@ -53,8 +53,14 @@ def _strict(dataset: DatasetReader, rpc_dem: str) -> Georeference:
 
 
 def _lost_share(dataset: DatasetReader, place: Georeference) -> float:
-    cols, rows = np.meshgrid(*(np.linspace(0, size, LOOKS) for size in (dataset.width, dataset.height)))
+    cols, rows = np.meshgrid(
+        *(np.linspace(0, size, LOOKS) for size in (dataset.width, dataset.height))
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TransformWarning)  # that some points fail is what is asked here
+        warnings.simplefilter(
+            "ignore", TransformWarning
+        )  # that some points fail is what is asked here
         # The way to the world goes on with some height where a model ends; the way back does not.
-        return float(1 - np.isfinite(place.to_pixel(*place.to_world(cols, rows))).all(axis=0).mean())
+        return float(
+            1 - np.isfinite(place.to_pixel(*place.to_world(cols, rows))).all(axis=0).mean()
+        )

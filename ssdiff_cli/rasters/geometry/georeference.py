@@ -55,7 +55,9 @@ class Georeference:
     to_pixel: PointMap
 
 
-def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height: float | None = None) -> Georeference:
+def georeference(
+    dataset: DatasetReader, rpc_dem: str | None = None, rpc_height: float | None = None
+) -> Georeference:
     """Returns the georeferencing that GDAL itself would prefer: the affine transform, else GCPs, else RPCs.
 
     Args:
@@ -69,7 +71,9 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
     gcps, gcp_crs = dataset.gcps
     if dataset.transform != Affine.identity():
         if not np.isfinite(tuple(dataset.transform)).all() or dataset.transform.determinant == 0:
-            raise InputError(f"{dataset.name}: its geotransform {tuple(dataset.transform)[:6]} places all pixels on a line")
+            raise InputError(
+                f"{dataset.name}: its geotransform {tuple(dataset.transform)[:6]} places all pixels on a line"
+            )
         return affine_georeference(dataset.transform, dataset.crs)
     if gcps:
         place = _gdal_georeference("gcps", GCPTransformer(gcps), gcp_crs)
@@ -77,9 +81,15 @@ def georeference(dataset: DatasetReader, rpc_dem: str | None = None, rpc_height:
         return place
     if dataset.rpcs is not None:
         height = dataset.rpcs.height_off if rpc_height is None else rpc_height
-        options = {"RPC_DEM": rpc_dem, "RPC_DEM_MISSING_VALUE": str(height)} if rpc_dem else {"RPC_HEIGHT": str(height)}
+        options = (
+            {"RPC_DEM": rpc_dem, "RPC_DEM_MISSING_VALUE": str(height)}
+            if rpc_dem
+            else {"RPC_HEIGHT": str(height)}
+        )
         return rpc_georeference(dataset, **options)
-    return Georeference(kind="none", crs=dataset.crs, affine=Affine.identity(), to_world=_same, to_pixel=_same)
+    return Georeference(
+        kind="none", crs=dataset.crs, affine=Affine.identity(), to_world=_same, to_pixel=_same
+    )
 
 
 def rpc_georeference(dataset: DatasetReader, **options: str) -> Georeference:
@@ -95,7 +105,9 @@ def _check_gcps(path: str, gcps: Sequence[GroundControlPoint], place: Georeferen
         InputError: When the fit misses a point by more than `CONTRADICTION` of what they span.
     """
     cols, rows = np.array([(point.col, point.row) for point in gcps], float).T
-    seen_cols, seen_rows = place.to_pixel(*np.array([(point.x, point.y) for point in gcps], float).T)
+    seen_cols, seen_rows = place.to_pixel(
+        *np.array([(point.x, point.y) for point in gcps], float).T
+    )
     missed = np.hypot(seen_cols - cols, seen_rows - rows)
     if not missed.max() <= CONTRADICTION * max(np.ptp(cols), np.ptp(rows), 1):
         raise InputError(
@@ -107,7 +119,11 @@ def _check_gcps(path: str, gcps: Sequence[GroundControlPoint], place: Georeferen
 def affine_georeference(transform: Affine, crs: CRS | None) -> Georeference:
     """Returns the georeferencing of an affine geotransform."""
     return Georeference(
-        kind="affine", crs=crs, affine=transform, to_world=affine_map(transform), to_pixel=affine_map(~transform)
+        kind="affine",
+        crs=crs,
+        affine=transform,
+        to_world=affine_map(transform),
+        to_pixel=affine_map(~transform),
     )
 
 
@@ -115,7 +131,14 @@ def compose(outer: Affine, inner: Affine) -> Affine:
     """Returns the transform that applies `inner`, then `outer`; spelled out since affine 2 and 3 differ in the operator."""
     a, b, c, d, e, f = tuple(outer)[:6]
     p, q, r, s, t, u = tuple(inner)[:6]
-    return Affine(a * p + b * s, a * q + b * t, a * r + b * u + c, d * p + e * s, d * q + e * t, d * r + e * u + f)
+    return Affine(
+        a * p + b * s,
+        a * q + b * t,
+        a * r + b * u + c,
+        d * p + e * s,
+        d * q + e * t,
+        d * r + e * u + f,
+    )
 
 
 def _same(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
@@ -127,7 +150,9 @@ def affine_map(transform: Affine) -> PointMap:
     a, b, c, d, e, f = tuple(transform)[:6]
 
     def apply(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-        with np.errstate(invalid="ignore"):  # places that a projection does not have are infinite, and stay nowhere
+        with np.errstate(
+            invalid="ignore"
+        ):  # places that a projection does not have are infinite, and stay nowhere
             return a * x + b * y + c, d * x + e * y + f
 
     return apply
@@ -144,7 +169,9 @@ def _gdal_georeference(
         rows, cols = transformer.rowcol(np.ravel(x), np.ravel(y), op=np.positive)
         return np.reshape(cols, x.shape), np.reshape(rows, x.shape)
 
-    return Georeference(kind=kind, crs=crs, affine=Affine.identity(), to_world=to_world, to_pixel=to_pixel)
+    return Georeference(
+        kind=kind, crs=crs, affine=Affine.identity(), to_world=to_world, to_pixel=to_pixel
+    )
 
 
 def crs_map(source: CRS | None, target: CRS | None, what: str) -> PointMap:
@@ -158,7 +185,9 @@ def crs_map(source: CRS | None, target: CRS | None, what: str) -> PointMap:
     try:
         transformer = pyproj.Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
     except (pyproj.exceptions.ProjError, ValueError) as error:
-        raise InputError(f"{what}: no transformation from its CRS: {' '.join(str(error).split())}") from error
+        raise InputError(
+            f"{what}: no transformation from its CRS: {' '.join(str(error).split())}"
+        ) from error
 
     def apply(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
         mapped_x, mapped_y = transformer.transform(x, y)
@@ -177,7 +206,9 @@ class CrsLink:
     """What a user should know of its accuracy."""
 
 
-def crs_link(source: CRS | None, target: CRS | None, what: str, around: tuple[Coordinates, Coordinates]) -> CrsLink:
+def crs_link(
+    source: CRS | None, target: CRS | None, what: str, around: tuple[Coordinates, Coordinates]
+) -> CrsLink:
     """Returns the maps between two CRSs: the identity when they are the same or unknown.
 
     Args:
@@ -195,7 +226,9 @@ def crs_link(source: CRS | None, target: CRS | None, what: str, around: tuple[Co
         group = _operations(source.to_wkt(), target.to_wkt(), around)
         transformer = group.transformers[0]
     except (pyproj.exceptions.ProjError, IndexError, ValueError) as error:
-        raise InputError(f"{what}: no transformation from its CRS to the PAN's: {' '.join(str(error).split())}") from error
+        raise InputError(
+            f"{what}: no transformation from its CRS to the PAN's: {' '.join(str(error).split())}"
+        ) from error
     return CrsLink(
         forward=_map(transformer, TransformDirection.FORWARD),
         inverse=_map(transformer, TransformDirection.INVERSE),
@@ -203,13 +236,19 @@ def crs_link(source: CRS | None, target: CRS | None, what: str, around: tuple[Co
     )
 
 
-def _operations(source: str, target: str, around: tuple[Coordinates, Coordinates]) -> TransformerGroup:
+def _operations(
+    source: str, target: str, around: tuple[Coordinates, Coordinates]
+) -> TransformerGroup:
     """All operations between two CRSs, the best for the place first; one for each point, as PROJ would choose, could tear a scene."""
     to_degrees = pyproj.Transformer.from_crs(source, "OGC:CRS84", always_xy=True)
     lon, lat = to_degrees.transform(*around)
     finite = np.isfinite(lon) & np.isfinite(lat)
     # Any: pyproj's annotations name a private copy of the class.
-    place: Any = AreaOfInterest(*(float(value) for value in _bounds(lon[finite], lat[finite]))) if finite.any() else None
+    place: Any = (
+        AreaOfInterest(*(float(value) for value in _bounds(lon[finite], lat[finite])))
+        if finite.any()
+        else None
+    )
     with warnings.catch_warnings():
         # That the best operation lacks its grid becomes a note.
         warnings.simplefilter("ignore", UserWarning)
@@ -222,9 +261,14 @@ def _bounds(lon: Coordinates, lat: Coordinates) -> tuple[float, float, float, fl
 
 def _note(what: str, transformer: pyproj.Transformer, group: TransformerGroup) -> str:
     grids = {
-        grid.short_name for operation in group.unavailable_operations[:1] for grid in operation.grids if not grid.available
+        grid.short_name
+        for operation in group.unavailable_operations[:1]
+        for grid in operation.grids
+        if not grid.available
     }
-    off = f"about {transformer.accuracy:g} m" if transformer.accuracy >= 0 else "an unknown distance"
+    off = (
+        f"about {transformer.accuracy:g} m" if transformer.accuracy >= 0 else "an unknown distance"
+    )
     missing = f" (needs {', '.join(sorted(grids))})" if grids else ""
     return f"{what}: the best transformation from its CRS to the PAN's is not installed{missing}: places may be off by {off}"
 

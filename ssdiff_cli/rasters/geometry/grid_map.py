@@ -7,7 +7,16 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
-__all__ = ["AxisMap", "GeneralMap", "GridMap", "SeparableMap", "Vector", "lattice_map", "measured_ratio", "separable_map"]
+__all__ = [
+    "AxisMap",
+    "GeneralMap",
+    "GridMap",
+    "SeparableMap",
+    "Vector",
+    "lattice_map",
+    "measured_ratio",
+    "separable_map",
+]
 
 Vector = npt.NDArray[np.floating]
 Forward = Callable[[Vector, Vector], tuple[Vector, Vector]]
@@ -85,11 +94,15 @@ class GeneralMap:
     def at(self, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
         """Returns MS rows and columns, both ``(len(rows), len(cols))``, of a grid of PAN coordinates."""
         if self.spacing is None:
-            ms_cols, ms_rows = self.exact(*(np.ascontiguousarray(axis) for axis in np.meshgrid(cols, rows)))
+            ms_cols, ms_rows = self.exact(
+                *(np.ascontiguousarray(axis) for axis in np.meshgrid(cols, rows))
+            )
             return ms_rows, ms_cols
         row_nodes, row_index, row_fraction = _nodes(rows, self.spacing)
         col_nodes, col_index, col_fraction = _nodes(cols, self.spacing)
-        node_cols, node_rows = self.exact(*(np.ascontiguousarray(axis) for axis in np.meshgrid(col_nodes, row_nodes)))
+        node_cols, node_rows = self.exact(
+            *(np.ascontiguousarray(axis) for axis in np.meshgrid(col_nodes, row_nodes))
+        )
         place = row_index, row_fraction[:, None], col_index, col_fraction[None]
         return _bilinear(node_rows, *place), _bilinear(node_cols, *place)
 
@@ -103,7 +116,13 @@ def _nodes(positions: Vector, spacing: int) -> tuple[Vector, npt.NDArray[np.int6
     return np.arange(first, last + 1) * float(spacing), cells - first, positions / spacing - cells
 
 
-def _bilinear(nodes: Vector, rows: npt.NDArray[np.int64], down: Vector, cols: npt.NDArray[np.int64], right: Vector) -> Vector:
+def _bilinear(
+    nodes: Vector,
+    rows: npt.NDArray[np.int64],
+    down: Vector,
+    cols: npt.NDArray[np.int64],
+    right: Vector,
+) -> Vector:
     with np.errstate(invalid="ignore"):
         upper = nodes[rows][:, cols] * (1 - right) + nodes[rows][:, cols + 1] * right
         lower = nodes[rows + 1][:, cols] * (1 - right) + nodes[rows + 1][:, cols + 1] * right
@@ -116,7 +135,9 @@ def separable_map(pan_to_ms: Affine, rows: int, cols: int) -> SeparableMap | Non
     a, b, c, d, e, f = tuple(pan_to_ms)[:6]
     if abs(b) * rows > COINCIDENT or abs(d) * cols > COINCIDENT:
         return None
-    return SeparableMap(rows=AxisMap(step=e, offset=f + d * cols / 2), cols=AxisMap(step=a, offset=c + b * rows / 2))
+    return SeparableMap(
+        rows=AxisMap(step=e, offset=f + d * cols / 2), cols=AxisMap(step=a, offset=c + b * rows / 2)
+    )
 
 
 def lattice_map(exact: Forward, rows: int, cols: int) -> GeneralMap:
@@ -130,9 +151,14 @@ def lattice_map(exact: Forward, rows: int, cols: int) -> GeneralMap:
 def _lattice_error(exact: Forward, spacing: int, rows: int, cols: int) -> float:
     """Largest difference between the lattice and the exact map in the middle of cells spread over the scene."""
     lattice = GeneralMap(exact=exact, spacing=spacing)
-    centres = [np.unique(np.linspace(0, size // spacing, 9).astype(int)) * spacing + spacing / 2 for size in (rows, cols)]
+    centres = [
+        np.unique(np.linspace(0, size // spacing, 9).astype(int)) * spacing + spacing / 2
+        for size in (rows, cols)
+    ]
     approximate = lattice.at(*centres)
-    col_points, row_points = (np.ascontiguousarray(axis) for axis in np.meshgrid(centres[1], centres[0]))
+    col_points, row_points = (
+        np.ascontiguousarray(axis) for axis in np.meshgrid(centres[1], centres[0])
+    )
     true_cols, true_rows = exact(col_points, row_points)
     with np.errstate(invalid="ignore"):
         error = np.hypot(approximate[0] - true_rows, approximate[1] - true_cols)

@@ -70,12 +70,20 @@ class Bands:
     @property
     def black(self) -> tuple[float, ...]:
         """The DN that each band's scale and offset make 0."""
-        return tuple(zero_signal(self.dataset.scales[i - 1], self.dataset.offsets[i - 1]) for i in self.indexes)
+        return tuple(
+            zero_signal(self.dataset.scales[i - 1], self.dataset.offsets[i - 1])
+            for i in self.indexes
+        )
 
     @property
     def may_have_holes(self) -> bool:
         """Whether anything could mark a pixel invalid."""
-        return bool(self.masked or self.alpha or self.dtype.kind == "f" or any(value is not None for value in self.nodata))
+        return bool(
+            self.masked
+            or self.alpha
+            or self.dtype.kind == "f"
+            or any(value is not None for value in self.nodata)
+        )
 
     def read(self, window: Window) -> tuple[FloatArray, BoolArray]:
         """Reads a window inside the raster: ``(bands, rows, cols)`` values as stored, and ``(rows, cols)`` validity.
@@ -93,7 +101,9 @@ class Bands:
                 valid &= self.dataset.read(index, window=place) != 0
         except GDAL_ERRORS as error:
             reason = " ".join(str(error.__cause__ or error).split())
-            raise InputError(f"{self.path}: cannot read pixels {place.toslices()}: {reason}; is the file truncated?") from error
+            raise InputError(
+                f"{self.path}: cannot read pixels {place.toslices()}: {reason}; is the file truncated?"
+            ) from error
         with np.errstate(over="ignore"):
             return raw.astype(np.float32), valid
 
@@ -112,14 +122,17 @@ class Bands:
         """Reads a window that may overhang the raster; `means` gives the ``(bands,)`` values far from any valid pixel."""
         rows, row_start, row_stop = _reflected(window.row, window.row_stop, self.rows)
         cols, col_start, col_stop = _reflected(window.col, window.col_stop, self.cols)
-        span = Window(row=row_start, col=col_start, rows=row_stop - row_start, cols=col_stop - col_start)
+        span = Window(
+            row=row_start, col=col_start, rows=row_stop - row_start, cols=col_stop - col_start
+        )
         values, valid = self.read(span)
         if not valid.all():
             values = self._fill(span, means())
         if span == window:
             return FilledWindow(values=values, valid=valid)
         inside = (
-            _inside(window.row, window.row_stop, self.rows)[:, None] & _inside(window.col, window.col_stop, self.cols)[None]
+            _inside(window.row, window.row_stop, self.rows)[:, None]
+            & _inside(window.col, window.col_stop, self.cols)[None]
         )
         place = np.ix_(rows - row_start, cols - col_start)
         return FilledWindow(values=values[:, place[0], place[1]], valid=valid[place] & inside)
@@ -161,7 +174,13 @@ def zero_signal(scale: float, offset: float) -> float:
     return black if np.isfinite(black) else 0.0
 
 
-def select_bands(dataset: DatasetReader, path: str, indexes: tuple[int, ...], nodata: float | None, fill_rungs: int) -> Bands:
+def select_bands(
+    dataset: DatasetReader,
+    path: str,
+    indexes: tuple[int, ...],
+    nodata: float | None,
+    fill_rungs: int,
+) -> Bands:
     """Returns the bands `indexes` of a raster (all but alpha when empty), with `nodata` overriding the file's own.
 
     Raises:
@@ -171,8 +190,18 @@ def select_bands(dataset: DatasetReader, path: str, indexes: tuple[int, ...], no
         return _select_bands(dataset, path, indexes, nodata, fill_rungs)
 
 
-def _select_bands(dataset: DatasetReader, path: str, indexes: tuple[int, ...], nodata: float | None, fill_rungs: int) -> Bands:
-    alpha = tuple(i for i, colour in zip(dataset.indexes, dataset.colorinterp, strict=True) if colour == ColorInterp.alpha)
+def _select_bands(
+    dataset: DatasetReader,
+    path: str,
+    indexes: tuple[int, ...],
+    nodata: float | None,
+    fill_rungs: int,
+) -> Bands:
+    alpha = tuple(
+        i
+        for i, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
+        if colour == ColorInterp.alpha
+    )
     chosen = indexes or tuple(i for i in dataset.indexes if i not in alpha)
     missing = [i for i in chosen if i not in dataset.indexes]
     if missing or not chosen:

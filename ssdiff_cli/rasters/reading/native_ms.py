@@ -22,7 +22,9 @@ class MsWindow:
     window: Window
     """Absolute MS pixels."""
 
-    def gridded(self, mapping: SeparableMap, model: Window, phase: float, size: tuple[int, int], ratio: int) -> NativeMs | None:
+    def gridded(
+        self, mapping: SeparableMap, model: Window, phase: float, size: tuple[int, int], ratio: int
+    ) -> NativeMs | None:
         """Returns the pixels nearest to the model pixels inside the halo of `model`; None where they are not as large as those.
 
         Args:
@@ -32,11 +34,20 @@ class MsWindow:
             size: Rows and columns of the PAN.
             ratio: PAN pixels per model pixel.
         """
-        rows, cols = mapping.rows.nearest(ratio, phase, size[0]), mapping.cols.nearest(ratio, phase, size[1])
+        rows, cols = (
+            mapping.rows.nearest(ratio, phase, size[0]),
+            mapping.cols.nearest(ratio, phase, size[1]),
+        )
         if rows is None or cols is None:
             return None
-        down = _steps(mapping.rows, rows[0], model.row + MS_HALO, model.rows - 2 * MS_HALO) - self.window.row
-        right = _steps(mapping.cols, cols[0], model.col + MS_HALO, model.cols - 2 * MS_HALO) - self.window.col
+        down = (
+            _steps(mapping.rows, rows[0], model.row + MS_HALO, model.rows - 2 * MS_HALO)
+            - self.window.row
+        )
+        right = (
+            _steps(mapping.cols, cols[0], model.col + MS_HALO, model.cols - 2 * MS_HALO)
+            - self.window.col
+        )
         return NativeMs(pixels=self.values[:, down[:, None], right], phase=(rows[1], cols[1]))
 
     def placed(self, rows: Vector, cols: Vector, pitch: float) -> ScatteredMs:

@@ -22,10 +22,29 @@ from ssdiff_cli.rasters.geometry.georeference import Georeference
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, GeneralMap, SeparableMap, Vector
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.native_ms import MsWindow
-from ssdiff_cli.rasters.reading.pair_geometry import RESAMPLED_RATIO, PairOptions, Prepared, prepare_pair
-from ssdiff_cli.rasters.reading.resample import FINER, Taps, interpolate_points, resample_axis, taps_at, unit_taps
+from ssdiff_cli.rasters.reading.pair_geometry import (
+    RESAMPLED_RATIO,
+    PairOptions,
+    Prepared,
+    prepare_pair,
+)
+from ssdiff_cli.rasters.reading.resample import (
+    FINER,
+    Taps,
+    interpolate_points,
+    resample_axis,
+    taps_at,
+    unit_taps,
+)
 from ssdiff_cli.rasters.reading.statistics import sample_statistics
-from ssdiff_models.scene.source import BoolArray, FloatArray, NativeMs, Patch, ScatteredMs, ms_window
+from ssdiff_models.scene.source import (
+    BoolArray,
+    FloatArray,
+    NativeMs,
+    Patch,
+    ScatteredMs,
+    ms_window,
+)
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
@@ -147,8 +166,16 @@ class ScenePair:
     def may_be_invalid(self) -> bool:
         """Whether any pixel of `area` could be invalid."""
         prepared = self._prepared
-        covered = isinstance(prepared.mapping, SeparableMap) and self.area.intersection(self.overlap) == self.area
-        return not covered or prepared.region is not None or prepared.pan.may_have_holes or prepared.ms.may_have_holes
+        covered = (
+            isinstance(prepared.mapping, SeparableMap)
+            and self.area.intersection(self.overlap) == self.area
+        )
+        return (
+            not covered
+            or prepared.region is not None
+            or prepared.pan.may_have_holes
+            or prepared.ms.may_have_holes
+        )
 
     def statistics(self) -> SceneStatistics:
         """Returns the radiometry of PAN and MS where they overlap: `stats.sample_windows` tells which pixels are looked at.
@@ -158,7 +185,9 @@ class ScenePair:
         """
         if self._statistics is None:
             pan = sample_statistics(self.pan, self.overlap)
-            self._statistics = SceneStatistics(pan=pan[0], ms=sample_statistics(self.ms, self._prepared.ms_overlap))
+            self._statistics = SceneStatistics(
+                pan=pan[0], ms=sample_statistics(self.ms, self._prepared.ms_overlap)
+            )
         return self._statistics
 
     def whole(self) -> "ScenePair":
@@ -179,7 +208,11 @@ class ScenePair:
         """
         pan = self.pan.read_filled(window, self._pan_means)
         mapping = self.mapping
-        read = self._separable(mapping, window) if isinstance(mapping, SeparableMap) else self._general(mapping, window)
+        read = (
+            self._separable(mapping, window)
+            if isinstance(mapping, SeparableMap)
+            else self._general(mapping, window)
+        )
         ms, covered, given = read
         valid = pan.valid & covered
         if self.region is not None:
@@ -196,17 +229,25 @@ class ScenePair:
         model = ms_window(window, self.ratio)
         rows = self._taps(mapping.rows, self._centres(model.row, model.rows))
         cols = self._taps(mapping.cols, self._centres(model.col, model.cols))
-        native = Window(row=rows.start, col=cols.start, rows=rows.stop - rows.start, cols=cols.stop - cols.start)
+        native = Window(
+            row=rows.start, col=cols.start, rows=rows.stop - rows.start, cols=cols.stop - cols.start
+        )
         filled = self.ms.read_filled(native, self._ms_means)
-        resampled = resample_axis(resample_axis(filled.values, rows, native.row, 1), cols, native.col, 2)
+        resampled = resample_axis(
+            resample_axis(filled.values, rows, native.row, 1), cols, native.col, 2
+        )
         down = mapping.rows.at(np.arange(window.row, window.row_stop) + 0.5)
         right = mapping.cols.at(np.arange(window.col, window.col_stop) + 0.5)
         given: NativeMs | ScatteredMs | None = None
         if not self._coincident(mapping):
             around = MsWindow(values=filled.values, window=native)
-            given = around.gridded(mapping, model, self.ms_phase, (self.rows, self.cols), self.ratio)
+            given = around.gridded(
+                mapping, model, self.ms_phase, (self.rows, self.cols), self.ratio
+            )
             given = given or self._placed(
-                around, np.broadcast_to(down[:, None], window.shape), np.broadcast_to(right, window.shape)
+                around,
+                np.broadcast_to(down[:, None], window.shape),
+                np.broadcast_to(right, window.shape),
             )
         if filled.valid.all():
             return resampled, np.ones(window.shape, bool), given
@@ -214,7 +255,9 @@ class ScenePair:
         return resampled, filled.valid[under], given
 
     def _coincident(self, mapping: SeparableMap) -> bool:
-        return mapping.rows.coincides(self.ratio, self.ms_phase) and mapping.cols.coincides(self.ratio, self.ms_phase)
+        return mapping.rows.coincides(self.ratio, self.ms_phase) and mapping.cols.coincides(
+            self.ratio, self.ms_phase
+        )
 
     def _placed(self, around: MsWindow, rows: Vector, cols: Vector) -> ScatteredMs | None:
         """Returns MS pixels with their places; None where somebody interpolated them before: the sensor has seen none of them."""
@@ -225,7 +268,11 @@ class ScenePair:
 
     def _taps(self, axis: AxisMap, centres: Vector) -> Taps:
         position = axis.at(centres) - 0.5
-        return unit_taps(position) if axis.coincides(self.ratio, self.ms_phase) else taps_at(position, axis.step * self.ratio)
+        return (
+            unit_taps(position)
+            if axis.coincides(self.ratio, self.ms_phase)
+            else taps_at(position, axis.step * self.ratio)
+        )
 
     def _centres(self, first: int, count: int) -> Vector:
         """PAN coordinates of the centres of model pixels along one axis."""
@@ -233,14 +280,20 @@ class ScenePair:
 
     def _general(self, mapping: GeneralMap, window: Window) -> _Read:
         model = ms_window(window, self.ratio)
-        exact = mapping.at(np.arange(window.row, window.row_stop) + 0.5, np.arange(window.col, window.col_stop) + 0.5)
+        exact = mapping.at(
+            np.arange(window.row, window.row_stop) + 0.5,
+            np.arange(window.col, window.col_stop) + 0.5,
+        )
         under = self._clamped(*exact)
         # A finer MS is averaged over the model pixel, at enough points of it.
         points = max(1, int(np.ceil(self.ratio / min(self.measured_ratio) / FINER)))
         offsets = ((np.arange(points) + 0.5) / points - 0.5) * self.ratio
         places = [
             self._clamped(
-                *mapping.at(self._centres(model.row, model.rows) + down, self._centres(model.col, model.cols) + right)
+                *mapping.at(
+                    self._centres(model.row, model.rows) + down,
+                    self._centres(model.col, model.cols) + right,
+                )
             )
             for down in offsets
             for right in offsets
@@ -249,15 +302,21 @@ class ScenePair:
         filled = self.ms.read_filled(native, self._ms_means)
         total = np.zeros((self.bands, model.rows, model.cols), np.float32)
         for rows, cols in places:
-            total += interpolate_points(filled.values, rows - 0.5, cols - 0.5, (native.row, native.col))
-        valid = filled.valid[_pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col]
+            total += interpolate_points(
+                filled.values, rows - 0.5, cols - 0.5, (native.row, native.col)
+            )
+        valid = filled.valid[
+            _pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col
+        ]
         given = self._placed(MsWindow(values=filled.values, window=native), *exact)
         return total / np.float32(len(places)), valid, given
 
     def _clamped(self, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
         nowhere = ~(np.isfinite(rows) & np.isfinite(cols))
         rows, cols = (np.where(nowhere, -CLAMP, axis) for axis in (rows, cols))
-        return np.clip(rows, -CLAMP, self.ms.rows + CLAMP), np.clip(cols, -CLAMP, self.ms.cols + CLAMP)
+        return np.clip(rows, -CLAMP, self.ms.rows + CLAMP), np.clip(
+            cols, -CLAMP, self.ms.cols + CLAMP
+        )
 
 
 def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:
@@ -267,9 +326,17 @@ def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:
 
 
 def _spanned(places: list[tuple[Vector, Vector]]) -> Window:
-    rows = [int(np.floor(min(rows.min() for rows, _ in places))), int(np.ceil(max(rows.max() for rows, _ in places)))]
-    cols = [int(np.floor(min(cols.min() for _, cols in places))), int(np.ceil(max(cols.max() for _, cols in places)))]
-    return Window(row=rows[0], col=cols[0], rows=rows[1] - rows[0] + 1, cols=cols[1] - cols[0] + 1).expand(POINT_REACH)
+    rows = [
+        int(np.floor(min(rows.min() for rows, _ in places))),
+        int(np.ceil(max(rows.max() for rows, _ in places))),
+    ]
+    cols = [
+        int(np.floor(min(cols.min() for _, cols in places))),
+        int(np.ceil(max(cols.max() for _, cols in places))),
+    ]
+    return Window(
+        row=rows[0], col=cols[0], rows=rows[1] - rows[0] + 1, cols=cols[1] - cols[0] + 1
+    ).expand(POINT_REACH)
 
 
 @contextmanager

@@ -30,7 +30,14 @@ from ssdiff_cli.rasters.geometry.georeference import (
     crs_link,
     georeference,
 )
-from ssdiff_cli.rasters.geometry.grid_map import GeneralMap, GridMap, SeparableMap, lattice_map, measured_ratio, separable_map
+from ssdiff_cli.rasters.geometry.grid_map import (
+    GeneralMap,
+    GridMap,
+    SeparableMap,
+    lattice_map,
+    measured_ratio,
+    separable_map,
+)
 from ssdiff_cli.rasters.geometry.ms_shift import moved, unmoved
 from ssdiff_cli.rasters.reading.bands import Bands, select_bands
 from ssdiff_models.errors import InputError, UsageError
@@ -128,13 +135,22 @@ def prepare_pair(pan: Named, ms: Named, options: PairOptions) -> Prepared:
         InputError: When the images cannot be used together.
         UsageError: When an option cannot be used as given.
     """
-    pan_bands = select_bands(pan[1], pan[0], (_pan_band(pan, options.pan_bidx),), options.pan_nodata, PAN_RUNGS)
+    pan_bands = select_bands(
+        pan[1], pan[0], (_pan_band(pan, options.pan_bidx),), options.pan_nodata, PAN_RUNGS
+    )
     ms_bands = select_bands(ms[1], ms[0], options.bidx, options.ms_nodata, MS_RUNGS)
     pan_place, ms_place = _georeferences(pan, ms, options)
     scene = pan_place.to_world(*outline(0, 0, pan_bands.cols, pan_bands.rows))
-    link = _Link(pan=pan_place, ms=ms_place, options=options, crs=crs_link(pan_place.crs, ms_place.crs, ms[0], scene))
+    link = _Link(
+        pan=pan_place,
+        ms=ms_place,
+        options=options,
+        crs=crs_link(pan_place.crs, ms_place.crs, ms[0], scene),
+    )
     rough, overlap = _mapping(link, pan_bands), _overlap(link, pan_bands, ms_bands)
-    measured = measured_ratio(rough.forward, overlap.col + overlap.cols / 2, overlap.row + overlap.rows / 2)
+    measured = measured_ratio(
+        rough.forward, overlap.col + overlap.cols / 2, overlap.row + overlap.rows / 2
+    )
     ratio, notes = _checked_ratio(measured, options.ratio, ms[0])
     phase = (ratio - 1) / 2 if options.ms_phase is None else options.ms_phase
     mapping = _snapped(rough, ratio, phase, pan_bands)
@@ -163,11 +179,15 @@ def _pan_band(pan: Named, band: int | None) -> int:
         return band
     spectral = select_bands(dataset, path, (), None, 0).indexes
     if len(spectral) > 1:
-        raise InputError(f"{path}: has {len(spectral)} bands: choose the panchromatic one with --pan-bidx")
+        raise InputError(
+            f"{path}: has {len(spectral)} bands: choose the panchromatic one with --pan-bidx"
+        )
     return spectral[0]
 
 
-def _georeferences(pan: Named, ms: Named, options: PairOptions) -> tuple[Georeference, Georeference]:
+def _georeferences(
+    pan: Named, ms: Named, options: PairOptions
+) -> tuple[Georeference, Georeference]:
     """Returns both georeferences, or refuses what is missing."""
     with header_errors(pan[0]):
         pan_place = georeference(pan[1], options.rpc_dem)
@@ -186,10 +206,14 @@ def _georeferences(pan: Named, ms: Named, options: PairOptions) -> tuple[Georefe
         return affine_georeference(Affine.identity(), None), affine_georeference(scale, None)
     for (path, _), place in ((pan, pan_place), (ms, ms_place)):
         if place.kind == "none":
-            raise InputError(f"{path}: has no geotransform, GCPs or RPCs, while the other image has: georeference it first")
+            raise InputError(
+                f"{path}: has no geotransform, GCPs or RPCs, while the other image has: georeference it first"
+            )
     if (pan_place.crs is None) != (ms_place.crs is None) and not options.assume_same_crs:
         path = pan[0] if pan_place.crs is None else ms[0]
-        raise InputError(f"{path}: has no CRS, while the other image has: pass --assume-same-crs if it is the same one")
+        raise InputError(
+            f"{path}: has no CRS, while the other image has: pass --assume-same-crs if it is the same one"
+        )
     crs = pan_place.crs or ms_place.crs
     return replace(pan_place, crs=crs), replace(ms_place, crs=ms_place.crs or crs)
 
@@ -206,7 +230,12 @@ class _Link:
     @property
     def affine(self) -> Affine | None:
         """PAN pixels to MS pixels where that is affine."""
-        if self.pan.kind != "affine" or self.ms.kind != "affine" or self.pan.crs != self.ms.crs or self.options.surface:
+        if (
+            self.pan.kind != "affine"
+            or self.ms.kind != "affine"
+            or self.pan.crs != self.ms.crs
+            or self.options.surface
+        ):
             return None
         return compose(~self.ms.affine, compose(self.pan.affine, ~self.options.motion))
 
@@ -231,7 +260,10 @@ def _mapping(link: _Link, pan: Bands) -> GridMap:
 def _snapped(mapping: GridMap, ratio: int, phase: float, pan: Bands) -> GridMap:
     if not isinstance(mapping, SeparableMap):
         return mapping
-    return SeparableMap(rows=mapping.rows.snapped(ratio, phase, pan.rows), cols=mapping.cols.snapped(ratio, phase, pan.cols))
+    return SeparableMap(
+        rows=mapping.rows.snapped(ratio, phase, pan.rows),
+        cols=mapping.cols.snapped(ratio, phase, pan.cols),
+    )
 
 
 def _overlap(link: _Link, pan: Bands, ms: Bands) -> Window:
@@ -247,20 +279,32 @@ def _overlap(link: _Link, pan: Bands, ms: Bands) -> Window:
 
 def _ms_overlap(mapping: GridMap, overlap: Window, ms: Bands) -> Window:
     whole = Window(row=0, col=0, rows=ms.rows, cols=ms.cols)
-    cols, rows = mapping.forward(*outline(overlap.col, overlap.row, overlap.col_stop, overlap.row_stop))
+    cols, rows = mapping.forward(
+        *outline(overlap.col, overlap.row, overlap.col_stop, overlap.row_stop)
+    )
     good = np.isfinite(cols) & np.isfinite(rows)
-    box = box_window(rows[good].min(), rows[good].max(), cols[good].min(), cols[good].max()) if good.any() else None
+    box = (
+        box_window(rows[good].min(), rows[good].max(), cols[good].min(), cols[good].max())
+        if good.any()
+        else None
+    )
     return (box and box.intersection(whole)) or whole
 
 
-def _checked_ratio(measured: tuple[float, float], ratio: int | None, path: str) -> tuple[int, tuple[str, ...]]:
+def _checked_ratio(
+    measured: tuple[float, float], ratio: int | None, path: str
+) -> tuple[int, tuple[str, ...]]:
     """Returns the ratio to work at, with notes, or refuses."""
     size = math.sqrt(measured[0] * measured[1])
     if not math.isfinite(size):
-        raise InputError(f"{path}: its pixels cannot be placed on the PAN grid: check both georeferences")
+        raise InputError(
+            f"{path}: its pixels cannot be placed on the PAN grid: check both georeferences"
+        )
     if max(measured) <= RESAMPLED_RATIO:
         chosen = ratio or 4
-        return chosen, (f"{path} was resampled to the PAN's pixel size and is reduced {chosen} times: its original is better",)
+        return chosen, (
+            f"{path} was resampled to the PAN's pixel size and is reduced {chosen} times: its original is better",
+        )
     chosen = ratio or min((2, 4), key=lambda candidate: abs(math.log(size / candidate)))
     if not all(RATIO_RANGE[0] <= value / chosen <= RATIO_RANGE[1] for value in measured):
         low, high = (limit * chosen for limit in RATIO_RANGE)
@@ -276,22 +320,38 @@ def _bbox_crs(options: PairOptions) -> CRS | None:
     return parse_crs(options.bbox_crs) if options.bbox_crs else None
 
 
-def _area(options: PairOptions, pan: Bands, place: Georeference, overlap: Window, region: PixelRegion | None) -> Window:
-    area = overlap if options.extent == "intersection" else Window(row=0, col=0, rows=pan.rows, cols=pan.cols)
+def _area(
+    options: PairOptions,
+    pan: Bands,
+    place: Georeference,
+    overlap: Window,
+    region: PixelRegion | None,
+) -> Window:
+    area = (
+        overlap
+        if options.extent == "intersection"
+        else Window(row=0, col=0, rows=pan.rows, cols=pan.cols)
+    )
     for name, window in _restrictions(options, place, region):
         part = window and area.intersection(window)
         if not part:
-            raise InputError(f"{name} selects no pixel of {pan.path} where there is output: check its place and CRS")
+            raise InputError(
+                f"{name} selects no pixel of {pan.path} where there is output: check its place and CRS"
+            )
         area = part
     return area
 
 
-def _restrictions(options: PairOptions, place: Georeference, region: PixelRegion | None) -> list[tuple[str, Window | None]]:
+def _restrictions(
+    options: PairOptions, place: Georeference, region: PixelRegion | None
+) -> list[tuple[str, Window | None]]:
     limits: list[tuple[str, Window | None]] = []
     if options.bbox is not None:
         left, bottom, right, top = options.bbox
         if not (left < right and bottom < top):
-            raise UsageError(f"--bbox {left:g},{bottom:g},{right:g},{top:g} is empty: give xmin,ymin,xmax,ymax")
+            raise UsageError(
+                f"--bbox {left:g},{bottom:g},{right:g},{top:g} is empty: give xmin,ymin,xmax,ymax"
+            )
         to_pan = pan_map(place, _bbox_crs(options) or place.crs, "--bbox")
         limits.append(("--bbox", ring_window(to_pan, outline(left, bottom, right, top))))
     if options.like is not None:

@@ -13,7 +13,15 @@ import numpy.typing as npt
 
 from ssdiff_models.scene.source import FloatArray
 
-__all__ = ["FINER", "Taps", "interpolate_points", "reflect", "resample_axis", "taps_at", "unit_taps"]
+__all__ = [
+    "FINER",
+    "Taps",
+    "interpolate_points",
+    "reflect",
+    "resample_axis",
+    "taps_at",
+    "unit_taps",
+]
 
 LAGRANGE_TAPS = 12
 """Taps of the interpolator of a grid of about the same spacing: degree 11, flat to 0.35 cycles per pixel."""
@@ -60,7 +68,9 @@ def _lowpass_reach(step: float) -> int:
 
 def unit_taps(position: npt.NDArray[np.floating]) -> Taps:
     """Returns the taps at positions that are source samples: no interpolation."""
-    return Taps(first=np.rint(position).astype(np.int64), weights=np.ones((position.size, 1), np.float32))
+    return Taps(
+        first=np.rint(position).astype(np.int64), weights=np.ones((position.size, 1), np.float32)
+    )
 
 
 def taps_at(position: npt.NDArray[np.floating], step: float) -> Taps:
@@ -76,7 +86,9 @@ def taps_at(position: npt.NDArray[np.floating], step: float) -> Taps:
 def _nodes(taps: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Returns the nodes, and for each the product of its distances to the others."""
     nodes = np.arange(taps) - (taps // 2 - 1)
-    return nodes, np.array([math.prod(float(node - other) for other in nodes if other != node) for node in nodes])
+    return nodes, np.array(
+        [math.prod(float(node - other) for other in nodes if other != node) for node in nodes]
+    )
 
 
 def _lagrange(fraction: npt.NDArray[np.floating], taps: int) -> FloatArray:
@@ -120,7 +132,10 @@ def resample_axis(source: FloatArray, taps: Taps, origin: int, axis: int) -> Flo
 
 
 def interpolate_points(
-    source: FloatArray, rows: npt.NDArray[np.floating], cols: npt.NDArray[np.floating], origin: tuple[int, int]
+    source: FloatArray,
+    rows: npt.NDArray[np.floating],
+    cols: npt.NDArray[np.floating],
+    origin: tuple[int, int],
 ) -> FloatArray:
     """Interpolates `source` at scattered absolute positions with 6 x 6 taps.
 
@@ -138,7 +153,12 @@ def interpolate_points(
     row_weights = _lagrange((rows - base_rows).ravel(), POINT_TAPS)
     col_weights = _lagrange((cols - base_cols).ravel(), POINT_TAPS)
     width = source.shape[2]
-    first = (base_rows.astype(np.int64) - origin[0] - 2) * width + base_cols.astype(np.int64) - origin[1] - 2
+    first = (
+        (base_rows.astype(np.int64) - origin[0] - 2) * width
+        + base_cols.astype(np.int64)
+        - origin[1]
+        - 2
+    )
     flat, start = source.reshape(source.shape[0], -1), first.ravel()
     total = np.zeros((source.shape[0], start.size), np.float32)
     for i in range(POINT_TAPS):

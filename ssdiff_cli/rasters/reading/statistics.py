@@ -20,5 +20,7 @@ def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...
         values, valid = bands.read(window)
         pieces.append(values[:, valid])
     if not any(piece.shape[1] for piece in pieces):
-        raise InputError(f"{bands.path}: has no valid pixel where PAN and MS overlap: check its nodata value and mask")
+        raise InputError(
+            f"{bands.path}: has no valid pixel where PAN and MS overlap: check its nodata value and mask"
+        )
     return band_statistics(pieces, bands.black)

@@ -26,8 +26,15 @@ def padding_for(dataset: DatasetReader | DatasetWriter) -> str:
 
 def _items(dataset: DatasetReader | DatasetWriter) -> bytes:
     """Band tags as GDAL stores them: bands count from 0, and values are escaped once more than XML asks for."""
-    tags = [(band - 1, key, value) for band in dataset.indexes for key, value in sorted(dataset.tags(band).items())]
-    lines = [f'<Item name={quoteattr(key)} sample="{sample}">{escape(escape(value))}</Item>' for sample, key, value in tags]
+    tags = [
+        (band - 1, key, value)
+        for band in dataset.indexes
+        for key, value in sorted(dataset.tags(band).items())
+    ]
+    lines = [
+        f'<Item name={quoteattr(key)} sample="{sample}">{escape(escape(value))}</Item>'
+        for sample, key, value in tags
+    ]
     return "".join(lines).encode()
 
 

@@ -18,13 +18,20 @@ from ssdiff_models.errors import ResourceError
 __all__ = ["check_cog_options", "place_output"]
 
 
-def place_output(part: Path, output: str, *, format: str, creation: tuple[tuple[str, str], ...], num_threads: int) -> None:  # noqa: A002 - GDAL's word
+def place_output(
+    part: Path,
+    output: str,
+    *,
+    file_format: str,
+    creation: tuple[tuple[str, str], ...],
+    num_threads: int,
+) -> None:
     """Gives a finished GeoTIFF its name, or writes it as a COG under that name.
 
     Raises:
         ResourceError: When GDAL cannot write the COG.
     """
-    if format == "GTiff":
+    if file_format == "GTiff":
         _keep(part)
         part.replace(output)
         return
@@ -57,18 +64,31 @@ def check_cog_options(creation: tuple[tuple[str, str], ...], profile: OutputProf
     Raises:
         UsageError: When GDAL does not take one of them.
     """
-    keywords = {"driver": "GTiff", "width": 16, "height": 16, "count": profile.bands, "dtype": profile.dtype.name}
+    keywords = {
+        "driver": "GTiff",
+        "width": 16,
+        "height": 16,
+        "count": profile.bands,
+        "dtype": profile.dtype.name,
+    }
     with refused_options(), MemoryFile() as memory, MemoryFile() as target:
         with memory.open(**keywords, **profile.creation) as tiny:
             tiny.write(np.ones((profile.bands, 16, 16), profile.dtype))
         _write_cog(Path(memory.name), Path(target.name), creation, 1)
 
 
-def _write_cog(source: Path, target: Path, creation: tuple[tuple[str, str], ...], num_threads: int) -> None:
+def _write_cog(
+    source: Path, target: Path, creation: tuple[tuple[str, str], ...], num_threads: int
+) -> None:
     with rasterio.open(source) as dataset:
         packed = "NBITS" in dataset.tags(1, ns="IMAGE_STRUCTURE")
     # Predictors work on whole bytes.
-    options = {"COMPRESS": "DEFLATE", "PREDICTOR": "NO" if packed else "YES", "BIGTIFF": "IF_SAFER", "COPY_SRC_MDD": "YES"}
+    options = {
+        "COMPRESS": "DEFLATE",
+        "PREDICTOR": "NO" if packed else "YES",
+        "BIGTIFF": "IF_SAFER",
+        "COPY_SRC_MDD": "YES",
+    }
     options |= {key.upper(): value for key, value in creation}
     with rasterio.Env(GDAL_NUM_THREADS=str(num_threads), GDAL_TIFF_INTERNAL_MASK=True):
         rasterio.shutil.copy(str(source), str(target), driver="COG", **options)

@@ -37,7 +37,9 @@ class RunKey:
         """Returns the names of what differs."""
         names = sorted({*self.settings, *other.settings})
         found = [name for name in names if self.settings.get(name) != other.settings.get(name)]
-        return found or (["the extent, type or format of the output"] if self.template != other.template else [])
+        return found or (
+            ["the extent, type or format of the output"] if self.template != other.template else []
+        )
 
     @property
     def digest(self) -> str:
@@ -58,7 +60,14 @@ def run_key(pair: ScenePair, template: bytes, settings: Mapping[str, str]) -> Ru
 def _input(bands: Bands) -> str:
     """Identifies a raster by its header, and its files by size and time."""
     dataset = bands.dataset
-    header = dataset.width, dataset.height, dataset.dtypes, bands.indexes, bands.nodata, tuple(dataset.transform)
+    header = (
+        dataset.width,
+        dataset.height,
+        dataset.dtypes,
+        bands.indexes,
+        bands.nodata,
+        tuple(dataset.transform),
+    )
     # Viewers write statistics and overviews beside a file; they do not change its pixels.
     own = [name for name in sorted(dataset.files) if not name.endswith((".aux.xml", ".ovr"))]
     files = [_file(name) for name in own or [bands.path]]
@@ -81,7 +90,9 @@ def _geometry(pair: ScenePair) -> str:
     region = shapely.to_wkb(pair.region.polygons).hex() if pair.region else ""
     options = pair.options
     motion = tuple(options.motion), options.surface
-    return _digest(repr((pair.ratio, pair.ms_phase, motion, options.rpc_dem, repr(pair.crs), region)))
+    return _digest(
+        repr((pair.ratio, pair.ms_phase, motion, options.rpc_dem, repr(pair.crs), region))
+    )
 
 
 class Journal:
@@ -92,7 +103,9 @@ class Journal:
         self.path = Path(f"{output}.journal.json")
         self._output = output
 
-    def progress(self, key: RunKey, part: Path, *, boot: str | None, restart: bool) -> tuple[int, int] | None:
+    def progress(
+        self, key: RunKey, part: Path, *, boot: str | None, restart: bool
+    ) -> tuple[int, int] | None:
         """Returns whole tile rows and bytes of the unfinished file, or None where there is nothing to continue.
 
         Args:
@@ -126,13 +139,16 @@ class Journal:
         try:
             record = json.loads(self.path.read_text(encoding="utf-8"))
             complete = (
-                record["version"] == VERSION and {"template", "settings", "tile_rows", "size", "safe", "boot"} <= record.keys()
+                record["version"] == VERSION
+                and {"template", "settings", "tile_rows", "size", "safe", "boot"} <= record.keys()
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return record if complete else None
 
-    def record(self, key: RunKey, done: tuple[int, int], *, safe: tuple[int, int], boot: str | None) -> None:
+    def record(
+        self, key: RunKey, done: tuple[int, int], *, safe: tuple[int, int], boot: str | None
+    ) -> None:
         """Notes how many whole tile rows the unfinished file has, in how many bytes.
 
         Args:
@@ -183,4 +199,6 @@ class Recorder:
         if self._boot is None or time.monotonic() - self._synced >= SYNC_SECONDS:
             self._store.sync()
             self._safe, self._synced = (tile_rows, self._store.size), time.monotonic()
-        self._journal.record(self._key, (tile_rows, self._store.size), safe=self._safe, boot=self._boot)
+        self._journal.record(
+            self._key, (tile_rows, self._store.size), safe=self._safe, boot=self._boot
+        )

@@ -10,7 +10,13 @@ from ssdiff_cli.rasters.writing.finish import place_output
 from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_cli.rasters.writing.shards import ShardNote, read_note
 from ssdiff_cli.rasters.writing.tiff_tiles import encoded_tile_at, read_pages
-from ssdiff_cli.rasters.writing.tile_file import TileFile, TilePlanes, blank_template, disk_errors, lock_part
+from ssdiff_cli.rasters.writing.tile_file import (
+    TileFile,
+    TilePlanes,
+    blank_template,
+    disk_errors,
+    lock_part,
+)
 from ssdiff_models.errors import InputError, UsageError
 
 __all__ = ["merge_shards"]
@@ -29,7 +35,11 @@ class _Shard:
         pages = read_pages(self.head)
         for col in range(pages[0].tiles_across):
             yield tuple(
-                tuple(encoded_tile_at(self.file, self.head, page, index) for index in page.indexes(row, col)) for page in pages
+                tuple(
+                    encoded_tile_at(self.file, self.head, page, index)
+                    for index in page.indexes(row, col)
+                )
+                for page in pages
             )
 
 
@@ -61,7 +71,13 @@ def merge_shards(
         note = shards[0].note
         with disk_errors(output):
             _join(shards, file, progress)
-            place_output(part, output, format=note.format, creation=note.creation, num_threads=num_threads)
+            place_output(
+                part,
+                output,
+                file_format=note.format,
+                creation=note.creation,
+                num_threads=num_threads,
+            )
 
 
 def _join(shards: Sequence[_Shard], file: BinaryIO, progress: Callable[[int, int], None]) -> None:
@@ -90,9 +106,13 @@ def _check_complete(notes: Sequence[ShardNote], paths: Sequence[str]) -> None:
     seen: dict[int, str] = {}
     for note, path in zip(notes, paths, strict=True):
         if (note.digest, note.count) != (first.digest, first.count):
-            raise InputError(f"{path}: comes from another run than {paths[0]}: make both with the same inputs and settings")
+            raise InputError(
+                f"{path}: comes from another run than {paths[0]}: make both with the same inputs and settings"
+            )
         if note.index in seen:
-            raise InputError(f"{path}: is shard {note.index} of {note.count}, as is {seen[note.index]}: give each once")
+            raise InputError(
+                f"{path}: is shard {note.index} of {note.count}, as is {seen[note.index]}: give each once"
+            )
         seen[note.index] = path
     missing = [str(index) for index in range(1, first.count + 1) if index not in seen]
     if missing:

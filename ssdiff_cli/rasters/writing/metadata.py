@@ -17,7 +17,15 @@ from ssdiff_models.scene.windows import Window
 
 __all__ = ["place_keywords", "read_provenance", "write_metadata"]
 
-_OWN_DOMAINS = {"IMAGE_STRUCTURE", "SUBDATASETS", "DERIVED_SUBDATASETS", "RPC", "GEOLOCATION", "COLOR_PROFILE", "SSDIFF"}
+_OWN_DOMAINS = {
+    "IMAGE_STRUCTURE",
+    "SUBDATASETS",
+    "DERIVED_SUBDATASETS",
+    "RPC",
+    "GEOLOCATION",
+    "COLOR_PROFILE",
+    "SSDIFF",
+}
 """Domains of the MS that do not hold for the output or that are written on their own."""
 
 _NO_COLOURS = {
@@ -35,19 +43,33 @@ def place_keywords(pair: ScenePair) -> dict[str, Any]:
     """Returns the keywords of `rasterio.open` that place the output: the PAN's transform, or its GCPs, at the area."""
     area = pair.area
     if pair.pan_georeference.kind == "affine":
-        return {"crs": pair.crs, "transform": compose(pair.transform, Affine.translation(area.col, area.row))}
+        return {
+            "crs": pair.crs,
+            "transform": compose(pair.transform, Affine.translation(area.col, area.row)),
+        }
     if pair.pan_georeference.kind == "gcps":
-        return {"crs": pair.crs, "gcps": [_moved_gcp(point, area) for point in pair.pan.dataset.gcps[0]]}
+        return {
+            "crs": pair.crs,
+            "gcps": [_moved_gcp(point, area) for point in pair.pan.dataset.gcps[0]],
+        }
     return {}
 
 
 def _moved_gcp(point: GroundControlPoint, area: Window) -> GroundControlPoint:
     return GroundControlPoint(
-        row=point.row - area.row, col=point.col - area.col, x=point.x, y=point.y, z=point.z, id=point.id, info=point.info
+        row=point.row - area.row,
+        col=point.col - area.col,
+        x=point.x,
+        y=point.y,
+        z=point.z,
+        id=point.id,
+        info=point.info,
     )
 
 
-def write_metadata(output: DatasetWriter, pair: ScenePair, provenance: Mapping[str, str], *, cog: bool) -> None:
+def write_metadata(
+    output: DatasetWriter, pair: ScenePair, provenance: Mapping[str, str], *, cog: bool
+) -> None:
     """Writes everything but pixels into a new output; one that is to become a COG keeps room for its band tags."""
     source = pair.ms.dataset
     for domain, tags in _dataset_tags(source, pair.pan.dataset).items():
@@ -105,7 +127,9 @@ def _moved_rpcs(rpcs: RPC, area: Window) -> RPC:
 
 def _write_bands(output: DatasetWriter, source: DatasetReader, indexes: tuple[int, ...]) -> None:
     colours = [source.colorinterp[i - 1] for i in indexes]
-    output.colorinterp = [ColorInterp.undefined if colour in _NO_COLOURS else colour for colour in colours]
+    output.colorinterp = [
+        ColorInterp.undefined if colour in _NO_COLOURS else colour for colour in colours
+    ]
     output.scales = tuple(source.scales[i - 1] for i in indexes)
     output.offsets = tuple(source.offsets[i - 1] for i in indexes)
     for target, index in enumerate(indexes, start=1):
@@ -115,4 +139,8 @@ def _write_bands(output: DatasetWriter, source: DatasetReader, indexes: tuple[in
             output.set_band_unit(target, source.units[index - 1])
         for domain in ("", *source.tag_namespaces(index)):
             if domain not in _OWN_DOMAINS:
-                output.update_tags(target, ns=domain or None, **_as_items(domain, _band_tags(source, index, domain)))
+                output.update_tags(
+                    target,
+                    ns=domain or None,
+                    **_as_items(domain, _band_tags(source, index, domain)),
+                )

@@ -17,14 +17,18 @@ def check_output(output: str, *, overwrite: bool, inputs: tuple[str, ...] = ()) 
     """
     path = Path(output)
     _check_kind(output, path)
-    if _holds(path.exists) and any(_holds(Path(name).exists) and path.samefile(name) for name in inputs):
+    if _holds(path.exists) and any(
+        _holds(Path(name).exists) and path.samefile(name) for name in inputs
+    ):
         raise UsageError(f"{output}: is also an input; choose another output")
     if _holds(path.exists) and not overwrite:
         raise UsageError(f"{output}: exists; pass --overwrite to replace it")
     if not _holds(path.parent.is_dir):
         raise UsageError(f"{output}: there is no folder {path.parent}; create it first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{output}: no permission to write into {path.parent}; choose another folder")
+        raise UsageError(
+            f"{output}: no permission to write into {path.parent}; choose another folder"
+        )
 
 
 def _check_kind(output: str, path: Path) -> None:
@@ -35,7 +39,9 @@ def _check_kind(output: str, path: Path) -> None:
     if _holds(path.is_dir):
         raise UsageError(f"{output}: is a folder; name a file in it")
     if _holds(path.exists) and not _holds(path.is_file):
-        raise UsageError(f"{output}: is no regular file, and the output would take its place; name another one")
+        raise UsageError(
+            f"{output}: is no regular file, and the output would take its place; name another one"
+        )
 
 
 def _holds(question: Callable[[], bool]) -> bool:

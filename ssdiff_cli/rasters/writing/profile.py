@@ -102,7 +102,9 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
         cog=options.format == "COG",
         masked=nodata is None and pair.may_be_invalid,
         nbits=nbits,
-        block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows, _tile_height(pair, dtype)),
+        block_rows=_block(
+            creation.pop("BLOCKYSIZE", None), pair.area.rows, _tile_height(pair, dtype)
+        ),
         block_cols=_block(creation.pop("BLOCKXSIZE", None), pair.area.cols, BLOCK),
         creation=_with_defaults(creation, dtype),
         deviations=options.deviations,
@@ -116,7 +118,10 @@ _PAN_GRID = "the output's grid is the PAN's: warp the finished output"
 _ONLY: Mapping[str, tuple[frozenset[str], str]] = {
     "TILED": (_ON, "the output is always tiled, so that it can be written block by block"),
     "PROFILE": (frozenset({"GDALGEOTIFF"}), "the output would lose its CRS, nodata or tags"),
-    "STATISTICS": (_OFF, "GDAL would drop tags: gdalinfo -stats computes them when the output is finished"),
+    "STATISTICS": (
+        _OFF,
+        "GDAL would drop tags: gdalinfo -stats computes them when the output is finished",
+    ),
     "TILING_SCHEME": (frozenset({"CUSTOM"}), _PAN_GRID),
     "TARGET_SRS": (frozenset(), _PAN_GRID),
     "TFW": _ONE_FILE,
@@ -144,7 +149,9 @@ def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[Any]:
     if options.dtype is None:
         return pair.ms.dtype
     if options.dtype not in rasterio.dtypes.dtype_rev or options.dtype.startswith("complex"):
-        raise UsageError(f"--dtype {options.dtype}: choose among uint8, int8, uint16, int16, uint32, int32, float32, float64")
+        raise UsageError(
+            f"--dtype {options.dtype}: choose among uint8, int8, uint16, int16, uint32, int32, float32, float64"
+        )
     return np.dtype(options.dtype)
 
 
@@ -156,7 +163,9 @@ def _nbits(pair: ScenePair, dtype: np.dtype[Any]) -> int | None:
     return int(bits) if bits and int(bits) < 8 * dtype.itemsize else None
 
 
-def _nodata(pair: ScenePair, options: SinkOptions, dtype: np.dtype[Any], nbits: int | None) -> float | None:
+def _nodata(
+    pair: ScenePair, options: SinkOptions, dtype: np.dtype[Any], nbits: int | None
+) -> float | None:
     if options.nodata == "none":
         return None
     if options.nodata != "inherit":
@@ -181,7 +190,9 @@ def _fits(value: float, dtype: np.dtype[Any], nbits: int | None) -> bool:
 def _tile_height(pair: ScenePair, dtype: np.dtype[Any]) -> int:
     """Height of TIFF tiles: less where the scene is so wide that a row of them would take more than `HELD_BYTES`."""
     row = pair.area.cols * pair.bands * dtype.itemsize
-    return next((height for height in (BLOCK, BLOCK // 2) if height * row <= HELD_BYTES), BLOCK // 4)
+    return next(
+        (height for height in (BLOCK, BLOCK // 2) if height * row <= HELD_BYTES), BLOCK // 4
+    )
 
 
 def _block(asked: str | None, size: int, usual: int) -> int:
@@ -194,7 +205,12 @@ def _block(asked: str | None, size: int, usual: int) -> int:
 
 
 def _with_defaults(creation: dict[str, str], dtype: np.dtype[Any]) -> dict[str, str]:
-    settled = {"COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"} | creation
+    settled = {
+        "COMPRESS": "DEFLATE",
+        "BIGTIFF": "IF_SAFER",
+        "PHOTOMETRIC": "MINISBLACK",
+        "ALPHA": "NO",
+    } | creation
     if settled["COMPRESS"].upper() in {"DEFLATE", "LZW", "ZSTD"} and "NBITS" not in settled:
         settled.setdefault("PREDICTOR", "3" if dtype.kind == "f" else "2")
     if settled["COMPRESS"].upper() == "DEFLATE":

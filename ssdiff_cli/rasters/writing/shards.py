@@ -25,7 +25,9 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.index <= self.count:
-            raise UsageError(f"--shard {self.index}/{self.count}: the first number runs from 1 to the second")
+            raise UsageError(
+                f"--shard {self.index}/{self.count}: the first number runs from 1 to the second"
+            )
 
     def tile_rows(self, tiles_down: int, block_rows: int) -> list[int]:
         """Returns the tile rows of this shard."""

@@ -25,7 +25,13 @@ from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_cli.rasters.writing.profile import OutputProfile, SinkOptions, output_profile
 from ssdiff_cli.rasters.writing.shards import ShardNote, own_path
 from ssdiff_cli.rasters.writing.tile_assembler import Assembler, TileRun
-from ssdiff_cli.rasters.writing.tile_encoder import EncodedRun, encode_run, make_template, round_to_dtype, try_encoding
+from ssdiff_cli.rasters.writing.tile_encoder import (
+    EncodedRun,
+    encode_run,
+    make_template,
+    round_to_dtype,
+    try_encoding,
+)
 from ssdiff_cli.rasters.writing.tile_file import TileFile, disk_errors, lock_part
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import TileGrid, Window
@@ -37,7 +43,13 @@ class RasterSink:
     """An open output; implements `ssdiff_models.scene.Sink`."""
 
     def __init__(
-        self, *, path: str, store: TileFile, profile: OutputProfile, record: Callable[[int], None], threads: int
+        self,
+        *,
+        path: str,
+        store: TileFile,
+        profile: OutputProfile,
+        record: Callable[[int], None],
+        threads: int,
     ) -> None:
         """Takes a file that is at a whole tile row, and what to do after each further one; use `open_sink`."""
         self.path = path
@@ -131,7 +143,10 @@ def _windows(tile_rows: tuple[int, ...], profile: OutputProfile) -> tuple[Window
             spans[-1][1] = row + 1
         else:
             spans.append([row, row + 1])
-    bands = [Window(row=area.row + a * height, col=area.col, rows=(b - a) * height, cols=area.cols) for a, b in spans]
+    bands = [
+        Window(row=area.row + a * height, col=area.col, rows=(b - a) * height, cols=area.cols)
+        for a, b in spans
+    ]
     return tuple(part for band in bands if (part := band.intersection(area)))
 
 
@@ -153,7 +168,11 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
     template = make_template(pair, profile, options.provenance)
     journal, part, key = Journal(path), Path(f"{path}.part"), run_key(pair, template, options.key)
     shard = options.shard
-    tile_rows = shard.tile_rows(profile.tiles_down, profile.block_rows) if shard else range(profile.tiles_down)
+    tile_rows = (
+        shard.tile_rows(profile.tiles_down, profile.block_rows)
+        if shard
+        else range(profile.tiles_down)
+    )
     with lock_part(part, path) as file:
         store = TileFile(file, template, tile_rows)
         progress = journal.progress(key, part, boot=current_boot(), restart=options.overwrite)
@@ -162,7 +181,13 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
                 _begin(store, progress)
             record = Recorder(store, journal, key)
             with closing(
-                RasterSink(path=path, store=store, profile=profile, record=record, threads=options.num_threads)
+                RasterSink(
+                    path=path,
+                    store=store,
+                    profile=profile,
+                    record=record,
+                    threads=options.num_threads,
+                )
             ) as sink:
                 yield sink
                 sink.finish()
@@ -205,5 +230,9 @@ def _complete(store: TileFile, part: Path, path: str, options: SinkOptions, key:
         )
         store.append_bytes(note.packed())
     place_output(
-        part, path, format="GTiff" if shard else options.format, creation=options.creation, num_threads=options.num_threads
+        part,
+        path,
+        file_format="GTiff" if shard else options.format,
+        creation=options.creation,
+        num_threads=options.num_threads,
     )

@@ -12,9 +12,34 @@ from typing import BinaryIO
 
 __all__ = ["ArrayTag", "Page", "encoded_tile", "encoded_tile_at", "read_pages"]
 
-_WIDTH, _HEIGHT, _SAMPLES, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS = 256, 257, 277, 284, 322, 323, 324, 325
+_WIDTH, _HEIGHT, _SAMPLES, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS = (
+    256,
+    257,
+    277,
+    284,
+    322,
+    323,
+    324,
+    325,
+)
 _FORMATS = {3: "H", 4: "I", 16: "Q"}
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 17: 8, 18: 8}
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +54,11 @@ class ArrayTag:
 
     def read(self, data: bytes, index: int) -> int:
         """Returns one number out of the file's bytes."""
-        return int(struct.unpack_from(self.code, data, self.position + index * struct.calcsize(self.code))[0])
+        return int(
+            struct.unpack_from(self.code, data, self.position + index * struct.calcsize(self.code))[
+                0
+            ]
+        )
 
     def place(self, index: int) -> int:
         """Returns the byte position of one number."""
@@ -44,7 +73,9 @@ class ArrayTag:
         try:
             return struct.pack(self.code, value)
         except struct.error as error:
-            raise OverflowError(f"{value} does not fit into a TIFF field of {8 * struct.calcsize(self.code)} bits") from error
+            raise OverflowError(
+                f"{value} does not fit into a TIFF field of {8 * struct.calcsize(self.code)} bits"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +111,19 @@ def read_pages(data: bytes) -> list[Page]:
     """Returns the images of a TIFF file, in file order, from its bytes (of the directories at least)."""
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    pages, position = [], struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
+    pages, position = (
+        [],
+        struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0],
+    )
     while position:
         tags, position = _directory(data, order, position, big=big)
         pages.append(_page(data, tags))
     return pages
 
 
-def _directory(data: bytes, order: str, position: int, *, big: bool) -> tuple[dict[int, ArrayTag], int]:
+def _directory(
+    data: bytes, order: str, position: int, *, big: bool
+) -> tuple[dict[int, ArrayTag], int]:
     """Returns the numeric tags of a directory and the position of the next one."""
     head, entry, word = ("Q", 20, "Q") if big else ("H", 12, "I")
     count = struct.unpack_from(order + head, data, position)[0]
@@ -104,7 +140,9 @@ def _directory(data: bytes, order: str, position: int, *, big: bool) -> tuple[di
 
 
 def _page(data: bytes, tags: dict[int, ArrayTag]) -> Page:
-    width, height, across, down = (tags[tag].read(data, 0) for tag in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT))
+    width, height, across, down = (
+        tags[tag].read(data, 0) for tag in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
+    )
     samples = tags[_SAMPLES].read(data, 0) if _SAMPLES in tags else 1
     separate = _PLANAR in tags and tags[_PLANAR].read(data, 0) == 2
     return Page(

@@ -40,7 +40,9 @@ class _Tile:
 class Assembler:
     """Collects the blocks of one raster of `area`."""
 
-    def __init__(self, *, area: Window, bands: int, dtype: np.dtype[Any], tile_rows: int, tile_cols: int) -> None:
+    def __init__(
+        self, *, area: Window, bands: int, dtype: np.dtype[Any], tile_rows: int, tile_cols: int
+    ) -> None:
         """Takes the raster's place on the PAN grid and the size of its tiles."""
         self._area, self._bands, self._dtype = area, bands, dtype
         self._tile_rows, self._tile_cols = tile_rows, tile_cols
@@ -66,7 +68,9 @@ class Assembler:
             if finished:
                 yield _run(i, finished)
 
-    def _whole(self, i: int, j: int, block: Window, pixels: Pixels, valid: BoolArray) -> TileRun | None:
+    def _whole(
+        self, i: int, j: int, block: Window, pixels: Pixels, valid: BoolArray
+    ) -> TileRun | None:
         """Returns the row of tiles as a part of the block's own arrays, where the block is nothing but whole tiles there."""
         place = self._place(i, j)
         stops = place.row >= block.row and place.row_stop <= block.row_stop

@@ -20,7 +20,14 @@ from ssdiff_cli.rasters.writing.tile_file import TilePlanes
 from ssdiff_models.scene.dtypes import cast
 from ssdiff_models.scene.source import BoolArray, FloatArray
 
-__all__ = ["EncodedRun", "encode_run", "encode_with_gdal", "make_template", "round_to_dtype", "try_encoding"]
+__all__ = [
+    "EncodedRun",
+    "encode_run",
+    "encode_with_gdal",
+    "make_template",
+    "round_to_dtype",
+    "try_encoding",
+]
 
 
 def round_to_dtype(fused: FloatArray, valid: BoolArray, profile: OutputProfile) -> Pixels:
@@ -46,7 +53,9 @@ def round_to_dtype(fused: FloatArray, valid: BoolArray, profile: OutputProfile) 
 def _neighbour(nodata: float, profile: OutputProfile) -> float:
     """The value next to nodata, away from the end of the range."""
     if profile.dtype.kind == "f":
-        return float(np.nextafter(profile.dtype.type(nodata), profile.dtype.type(0 if nodata else 1)))
+        return float(
+            np.nextafter(profile.dtype.type(nodata), profile.dtype.type(0 if nodata else 1))
+        )
     top = np.iinfo(profile.dtype).max if profile.maximum is None else profile.maximum
     return nodata - 1 if nodata == top else nodata + 1
 
@@ -87,7 +96,9 @@ def make_template(pair: ScenePair, profile: OutputProfile, provenance: Mapping[s
                 output.offsets = (0.0,) * profile.bands
             if profile.masked:
                 # Zeros leave the mask sparse, but create its directory.
-                output.write_mask(np.zeros((1, 1), np.uint8), window=rasterio.windows.Window(0, 0, 1, 1))
+                output.write_mask(
+                    np.zeros((1, 1), np.uint8), window=rasterio.windows.Window(0, 0, 1, 1)
+                )
         return bytes(memory.getbuffer())
 
 
@@ -98,7 +109,12 @@ def try_encoding(profile: OutputProfile) -> None:
         UsageError: When GDAL cannot, as with a compression that does not know the data type.
     """
     shape = profile.block_rows, profile.block_cols
-    blank = TileRun(row=0, col=0, pixels=np.zeros((profile.bands, *shape), profile.dtype), valid=np.ones(shape, bool))
+    blank = TileRun(
+        row=0,
+        col=0,
+        pixels=np.zeros((profile.bands, *shape), profile.dtype),
+        valid=np.ones(shape, bool),
+    )
     with refused_options():
         encode_with_gdal(blank, profile)
 
@@ -122,7 +138,9 @@ def encode_with_gdal(run: TileRun, profile: OutputProfile) -> EncodedRun:
                 piece.write_mask(run.valid.astype(np.uint8) * 255)
         data = bytes(memory.getbuffer())
     pages = read_pages(data)
-    tiles = tuple(tuple(_planes(data, page, col) for page in pages) for col in range(pages[0].tiles_across))
+    tiles = tuple(
+        tuple(_planes(data, page, col) for page in pages) for col in range(pages[0].tiles_across)
+    )
     return EncodedRun(row=run.row, col=run.col, tiles=tiles)
 
 
@@ -138,17 +156,29 @@ _PLAIN = {
 
 
 def _is_plain(profile: OutputProfile) -> bool:
-    plain = all(str(value).upper() in _PLAIN.get(name, ()) for name, value in profile.creation.items())
+    plain = all(
+        str(value).upper() in _PLAIN.get(name, ()) for name, value in profile.creation.items()
+    )
     return (
-        plain and "COMPRESS" in profile.creation and not profile.masked and profile.nbits is None and sys.byteorder == "little"
+        plain
+        and "COMPRESS" in profile.creation
+        and not profile.masked
+        and profile.nbits is None
+        and sys.byteorder == "little"
     )
 
 
 def _plain(run: TileRun, profile: OutputProfile) -> EncodedRun:
     across = run.pixels.shape[2] // profile.block_cols
-    pieces = (run.pixels[:, :, col * profile.block_cols :][:, :, : profile.block_cols] for col in range(across))
+    pieces = (
+        run.pixels[:, :, col * profile.block_cols :][:, :, : profile.block_cols]
+        for col in range(across)
+    )
     separate = profile.creation.get("INTERLEAVE", "PIXEL").upper() == "BAND"
-    tiles = tuple((tuple(band.tobytes() for band in piece) if separate else (_pixelwise(piece),),) for piece in pieces)
+    tiles = tuple(
+        (tuple(band.tobytes() for band in piece) if separate else (_pixelwise(piece),),)
+        for piece in pieces
+    )
     return EncodedRun(row=run.row, col=run.col, tiles=tiles)
 
 

@@ -20,7 +20,15 @@ __all__ = ["TileFile", "TilePlanes", "blank_template", "disk_errors", "lock_part
 TilePlanes = tuple[tuple[bytes, ...], ...]
 """The bytes of one tile: for each page (image, mask) those of each of its planes."""
 
-_REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG}
+_REFUSALS = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENOENT,
+    errno.ENAMETOOLONG,
+}
 """Errors that no room on the disk mends."""
 
 
@@ -36,10 +44,16 @@ def disk_errors(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
-        remedy = "choose another output" if error.errno in _REFUSALS else "make room and repeat the command"
+        remedy = (
+            "choose another output"
+            if error.errno in _REFUSALS
+            else "make room and repeat the command"
+        )
         raise ResourceError(f"{path}: cannot be written: {reason}; {remedy}") from error
     except OverflowError as error:
-        raise UsageError(f"{path}: is larger than a classic TIFF can be: leave --co BIGTIFF out") from error
+        raise UsageError(
+            f"{path}: is larger than a classic TIFF can be: leave --co BIGTIFF out"
+        ) from error
 
 
 def lock_part(part: Path, output: str) -> BinaryIO:
@@ -55,7 +69,9 @@ def lock_part(part: Path, output: str) -> BinaryIO:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.close()
-            raise UsageError(f"{output}: another run is writing it; wait for its end or choose another output") from error
+            raise UsageError(
+                f"{output}: another run is writing it; wait for its end or choose another output"
+            ) from error
         # Between opening and locking, the run that had the file may have renamed it to the output.
         if _is_at(file, part):
             return file

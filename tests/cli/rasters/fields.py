@@ -26,7 +26,11 @@ def plane(x: Array, y: Array) -> Array:
 
 def waves(x: Array, y: Array) -> Array:
     """Bands of 24 m and 31 m wavelength: six and eight MS pixels of 4 m."""
-    return np.asarray(500 + 100 * np.sin((x - ORIGIN[0]) / 24 * 2 * np.pi) + 80 * np.cos((y - ORIGIN[1]) / 31 * 2 * np.pi))
+    return np.asarray(
+        500
+        + 100 * np.sin((x - ORIGIN[0]) / 24 * 2 * np.pi)
+        + 80 * np.cos((y - ORIGIN[1]) / 31 * 2 * np.pi)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +39,23 @@ class Rasters:
 
     folder: Path
 
-    def write(self, name: str, pixels: Array, transform: Affine | None, **profile: Any) -> str:  # noqa: ANN401 - rasterio's own
+    def write(self, name: str, pixels: Array, transform: Affine | None, **profile: Any) -> str:
         """Writes ``(bands, rows, cols)``; `mask` in the profile becomes GDAL's mask."""
         path, mask = str(self.folder / name), profile.pop("mask", None)
         placed = {} if transform is None else {"transform": transform}
         settings = {"driver": "GTiff", "crs": "EPSG:32631"} | placed | profile
         count, height, width = pixels.shape
-        with rasterio.open(path, "w", width=width, height=height, count=count, dtype=pixels.dtype.name, **settings) as out:
+        with rasterio.open(
+            path, "w", width=width, height=height, count=count, dtype=pixels.dtype.name, **settings
+        ) as out:
             out.write(pixels)
             if mask is not None:
                 out.write_mask(mask.astype(np.uint8) * 255)
         return path
 
-    def sample(self, name: str, transform: Affine, shape: tuple[int, int], *fields: Field, **profile: Any) -> str:  # noqa: ANN401
+    def sample(
+        self, name: str, transform: Affine, shape: tuple[int, int], *fields: Field, **profile: Any
+    ) -> str:
         """Writes fields sampled at pixel centres, one band each, as float32."""
         pixels = np.stack([field(*centres(transform, shape)) for field in fields])
         return self.write(name, pixels.astype(np.float32), transform, **profile)

@@ -21,25 +21,38 @@ __all__ = ["fake_fusion", "make_pair", "run", "stored"]
 SMALL_TILES = (("BLOCKXSIZE", "64"), ("BLOCKYSIZE", "64"))
 
 
-def make_pair(rasters: Rasters, rows: int = 300, cols: int = 280, *, nodata: float | None = 0) -> tuple[str, str]:
+def make_pair(
+    rasters: Rasters, rows: int = 300, cols: int = 280, *, nodata: float | None = 0
+) -> tuple[str, str]:
     """Writes a PAN of random DN with a hole, and its MS."""
     rng = np.random.default_rng(8)
-    pan, ms = rng.integers(1, 3000, (1, rows, cols)), rng.integers(1, 3000, (3, rows // 4, cols // 4))
+    pan, ms = (
+        rng.integers(1, 3000, (1, rows, cols)),
+        rng.integers(1, 3000, (3, rows // 4, cols // 4)),
+    )
     if nodata is not None:
         pan[0, 130:190, 70:90] = nodata
     return (
-        rasters.write("pan.tif", pan.astype(np.uint16), north_up(500_000.0, 4_600_000.0, 1.0), nodata=nodata),
+        rasters.write(
+            "pan.tif", pan.astype(np.uint16), north_up(500_000.0, 4_600_000.0, 1.0), nodata=nodata
+        ),
         rasters.write("ms.tif", ms.astype(np.uint16), north_up(500_000.0, 4_600_000.0, 4.0)),
     )
 
 
-def fake_fusion(pair: ScenePair, grid: TileGrid, rows: range) -> Iterator[tuple[object, Array, Array]]:
+def fake_fusion(
+    pair: ScenePair, grid: TileGrid, rows: range
+) -> Iterator[tuple[object, Array, Array]]:
     """Yields blocks whose pixels depend on nothing but their place in the pair."""
     for i in rows:
         for j in grid.covering(pair.area)[1]:
             block = grid.block(i, j)
             patch = pair.read(block)
-            yield block, np.stack([patch.pan + 10.4 * band for band in range(pair.bands)]), patch.valid
+            yield (
+                block,
+                np.stack([patch.pan + 10.4 * band for band in range(pair.bands)]),
+                patch.valid,
+            )
 
 
 @contextmanager
@@ -59,7 +72,10 @@ def run(
 ) -> int:
     """Writes an output and returns how many blocks that took; `stop` raises after so many."""
     written = 0
-    with opened(paths, pair_options) as pair, open_sink(output, pair, options=options or SinkOptions()) as sink:
+    with (
+        opened(paths, pair_options) as pair,
+        open_sink(output, pair, options=options or SinkOptions()) as sink,
+    ):
         grid = TileGrid(rows=pair.rows, cols=pair.cols, step=step, overlap=0, multiple=4)
         for rows in sink.block_rows(grid):
             for block, fused, valid in fake_fusion(pair, grid, rows):
@@ -74,7 +90,9 @@ def stored(paths: tuple[str, str], pair_options: PairOptions | None = None) -> t
     """Returns the pixels ``(bands, rows, cols)`` and the validity that an output of the whole area should hold."""
     with opened(paths, pair_options) as pair:
         patch = pair.read(pair.area)
-        return np.rint(np.stack([patch.pan + 10.4 * band for band in range(pair.bands)])), patch.valid
+        return np.rint(
+            np.stack([patch.pan + 10.4 * band for band in range(pair.bands)])
+        ), patch.valid
 
 
 def die_at_write(number: int) -> None:

@@ -26,12 +26,25 @@ def turned(x: float, y: float, pixel: float, degrees: float) -> Affine:
 def placement_errors(pair: ScenePair, pan: Affine, window: Window) -> tuple[float, int]:
     """Largest error of a plane in MS pixels of 4 m, away from the MS's border, and the number of model pixels looked at."""
     patch, model = pair.read(window), ms_window(window, pair.ratio)
-    cols = (np.arange(model.col, model.col_stop) * pair.ratio + pair.ms_phase)[None] + 0.5 + np.zeros((model.rows, 1))
-    rows = (np.arange(model.row, model.row_stop) * pair.ratio + pair.ms_phase)[:, None] + 0.5 + np.zeros((1, model.cols))
+    cols = (
+        (np.arange(model.col, model.col_stop) * pair.ratio + pair.ms_phase)[None]
+        + 0.5
+        + np.zeros((model.rows, 1))
+    )
+    rows = (
+        (np.arange(model.row, model.row_stop) * pair.ratio + pair.ms_phase)[:, None]
+        + 0.5
+        + np.zeros((1, model.cols))
+    )
     ms_cols, ms_rows = pair.mapping.forward(cols, rows)
     step = pair.ratio / min(pair.measured_ratio)
     border = BORDER * max(step, 1)
-    inside = (ms_cols > border) & (ms_cols < pair.ms.cols - border) & (ms_rows > border) & (ms_rows < pair.ms.rows - border)
+    inside = (
+        (ms_cols > border)
+        & (ms_cols < pair.ms.cols - border)
+        & (ms_rows > border)
+        & (ms_rows < pair.ms.rows - border)
+    )
     a, b, c, d, e, f = tuple(pan)[:6]
     expected = plane(a * cols + b * rows + c, d * cols + e * rows + f)
     errors = np.abs(patch.ms[0] - expected)[inside]

@@ -28,8 +28,12 @@ def fuse(method: str, pan: Array, ms: Array, lms: Array) -> Array:
 
 @settings(max_examples=5)
 @given(seed=st.integers(0, 10_000), factor=st.floats(0.1, 10), shift=st.floats(-50, 50))
-@pytest.mark.parametrize("method", ["gs", "gsa", "mtf-glp-fs", "mtf-glp-cbd", "bdsd", "mtf-glp-hpm-r"])
-def test_the_unit_of_the_pan_does_not_matter(method: str, seed: int, factor: float, shift: float) -> None:
+@pytest.mark.parametrize(
+    "method", ["gs", "gsa", "mtf-glp-fs", "mtf-glp-cbd", "bdsd", "mtf-glp-hpm-r"]
+)
+def test_the_unit_of_the_pan_does_not_matter(
+    method: str, seed: int, factor: float, shift: float
+) -> None:
     ms, lms = scene(seed)
     pan = lms.mean(0) + np.random.default_rng(seed + 1).normal(0, 20, lms.shape[1:])
     # BDSD has no constant, and MTF filters of a gain other than 1 at frequency 0 make one of a shift.
@@ -64,7 +68,9 @@ def test_the_mean_of_each_band_is_kept(method: str) -> None:
 def test_nonnegative_least_squares_is_scipys(seed: int, size: int) -> None:
     rng = np.random.default_rng(seed)
     left, right = rng.normal(size=(20, size)), rng.normal(size=20)
-    assert nonnegative_least_squares(left.T @ left, left.T @ right) == pytest.approx(nnls(left, right)[0], abs=1e-8)
+    assert nonnegative_least_squares(left.T @ left, left.T @ right) == pytest.approx(
+        nnls(left, right)[0], abs=1e-8
+    )
 
 
 def test_gains_of_bdsd_pc_have_the_right_sign() -> None:

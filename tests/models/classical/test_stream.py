@@ -27,7 +27,9 @@ BORDER = 80
 """PAN pixels from the border in which the whole image's borders, not the scene's mirror, may show."""
 
 
-def whole(source: ArraySource, fuser: classical.ClassicalFuser, *, block: int, workers: int = 1) -> Pixels:
+def whole(
+    source: ArraySource, fuser: classical.ClassicalFuser, *, block: int, workers: int = 1
+) -> Pixels:
     output = np.full((source.bands, source.rows, source.cols), np.nan, np.float32)
     for part in fuse_blocks(source, fuser, block=block, workers=workers):
         output[(slice(None), *part.window.within(source.area))] = part.fused
@@ -48,11 +50,15 @@ def test_the_array_form_agrees_with_the_stream_inside(scene: ArraySource, method
     fuser = classical.stream(method, scene, "qb")
     streamed = whole(scene, fuser, block=128)
     lms = upsample(torch.from_numpy(scene.read(scene.area).ms).double(), 4, 1.5, MS_HALO).numpy()
-    arrays = classical.fuse(method, pan=scene.pan, ms=scene.ms, lms=lms, sensor="qb", ratio=4, phase=1.5)
+    arrays = classical.fuse(
+        method, pan=scene.pan, ms=scene.ms, lms=lms, sensor="qb", ratio=4, phase=1.5
+    )
     inside = (slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER))
     # Borders enter the global statistics, which is all that differs: on 320 x 288 pixels by parts in a thousand of the detail.
     assert np.abs(streamed - arrays)[inside].max() < (1e-2 if method == "gs" else 3.0)
-    assert np.corrcoef((streamed - lms)[inside].ravel(), (arrays - lms)[inside].ravel())[0, 1] > 0.9995
+    assert (
+        np.corrcoef((streamed - lms)[inside].ravel(), (arrays - lms)[inside].ravel())[0, 1] > 0.9995
+    )
 
 
 @pytest.mark.parametrize("method", ["gsa", "brovey", "bt-h"])
@@ -68,7 +74,9 @@ def test_the_numbers_do_not_depend_on_workers_or_threads(
 
 
 @pytest.mark.parametrize("method", [name for name in classical.METHODS if name != "exp"])
-def test_the_lattice_only_rounds(scene: ArraySource, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lattice_only_rounds(
+    scene: ArraySource, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = whole(scene, classical.stream(method, scene, "qb"), block=512)
     monkeypatch.setattr(STREAM, "LATTICE", 160)
     many = whole(scene, classical.stream(method, scene, "qb"), block=512)
@@ -76,7 +84,9 @@ def test_the_lattice_only_rounds(scene: ArraySource, method: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("method", [name for name in classical.METHODS if name != "exp"])
-def test_invalid_pixels_have_no_say(scene: ArraySource, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_pixels_have_no_say(
+    scene: ArraySource, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(STREAM, "LATTICE", 160)
     left = ArraySource(pan=scene.pan[:, :160].copy(), ms=scene.ms[:, :, :40].copy(), ratio=4)
     pan, ms = scene.pan.copy(), scene.ms.copy()
@@ -96,14 +106,21 @@ def test_invalid_pixels_have_no_say(scene: ArraySource, method: str, monkeypatch
 def test_masked_sums_of_the_interpolated_ms_agree_with_unmasked_ones(scene: ArraySource) -> None:
     almost = np.zeros((scene.rows, scene.cols), bool)
     almost[0, 0] = True
-    rules = [classical.stream("gs", source, "qb").rule for source in (scene, Holed(source=scene, holes=almost))]
+    rules = [
+        classical.stream("gs", source, "qb").rule
+        for source in (scene, Holed(source=scene, holes=almost))
+    ]
     first, second = (np.array(rule.pan) for rule in rules if isinstance(rule, LinearRule))
     assert first == pytest.approx(second, rel=1e-3)
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize(("method", "bands"), [("gsa", 4), ("bt-h", 3), ("mtf-glp-hpm-h", 3), ("mtf-glp-hpm-h", 4)])
-def test_a_scene_without_a_valid_pixel_is_refused(method: str, bands: int, scene: ArraySource) -> None:
+@pytest.mark.parametrize(
+    ("method", "bands"), [("gsa", 4), ("bt-h", 3), ("mtf-glp-hpm-h", 3), ("mtf-glp-hpm-h", 4)]
+)
+def test_a_scene_without_a_valid_pixel_is_refused(
+    method: str, bands: int, scene: ArraySource
+) -> None:
     some = ArraySource(pan=scene.pan, ms=scene.ms[:bands], ratio=4)
     nothing = Holed(source=some, holes=np.ones((scene.rows, scene.cols), bool))
     with pytest.raises(InputError, match="no two valid pixels"):
@@ -111,7 +128,11 @@ def test_a_scene_without_a_valid_pixel_is_refused(method: str, bands: int, scene
 
 
 @settings(max_examples=10)
-@given(ratio=st.sampled_from([2, 3, 4, 5]), bands=st.integers(1, 5), method=st.sampled_from(classical.METHODS))
+@given(
+    ratio=st.sampled_from([2, 3, 4, 5]),
+    bands=st.integers(1, 5),
+    method=st.sampled_from(classical.METHODS),
+)
 def test_other_ratios_and_band_counts_stay_in_range(ratio: int, bands: int, method: str) -> None:
     source = textured(bands, 16 * ratio, 20 * ratio, ratio)
     fused = whole(source, classical.stream(method, source, "generic"), block=16 * ratio)
@@ -142,6 +163,7 @@ def test_pracs_cuts_off_what_lies_below_0_when_matched_to_the_pan(scene: ArraySo
     assert isinstance(fuser.rule, PracsRule)
     assert fuser.rule.floor[1] > 6
     assert not np.array_equal(
-        whole(source, fuser, block=512), whole(source, replace(fuser, rule=replace(fuser.rule, floor=(-1e9,) * 4)), block=512)
+        whole(source, fuser, block=512),
+        whole(source, replace(fuser, rule=replace(fuser.rule, floor=(-1e9,) * 4)), block=512),
     )
     assert np.array_equal(whole(source, fuser, block=512), whole(source, fuser, block=100))

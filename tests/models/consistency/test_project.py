@@ -25,14 +25,20 @@ BORDER = 6
 def scene(rows: int = 96, cols: int = 128) -> Tensor:
     """Bands with hard edges and noise: far rougher than an MTF lets through."""
     generator = torch.Generator().manual_seed(5)
-    blocks = torch.rand(4, rows // 8, cols // 8, generator=generator).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    blocks = (
+        torch.rand(4, rows // 8, cols // 8, generator=generator)
+        .repeat_interleave(8, 1)
+        .repeat_interleave(8, 2)
+    )
     return 300 + 400 * blocks + 40 * torch.randn(4, rows, cols, generator=generator)
 
 
 def inconsistency(fused: Tensor, ms: Tensor, gains: tuple[float, ...], phase: float) -> float:
     inner = slice(BORDER, -BORDER)
     difference = (reduce_ms(fused, gains, 4, phase) - ms)[:, inner, inner]
-    return float((difference.square().mean((1, 2)) / ms[:, inner, inner].square().mean((1, 2))).sqrt().max())
+    return float(
+        (difference.square().mean((1, 2)) / ms[:, inner, inner].square().mean((1, 2))).sqrt().max()
+    )
 
 
 @pytest.mark.parametrize("phase", [1.5, 2.0, 0.1, 3.3])
@@ -41,14 +47,27 @@ def test_degraded_with_the_mtf_the_result_gives_the_ms_back(phase: float) -> Non
     ms = reduce_ms(truth, GAINS, 4, phase)
     wrong = truth * 1.04 + 30 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
     assert inconsistency(wrong, ms, GAINS, phase) > 5 * BOUND
-    assert inconsistency(project(wrong, ms, gains=GAINS, ratio=4, phase=phase), ms, GAINS, phase) < BOUND
+    assert (
+        inconsistency(project(wrong, ms, gains=GAINS, ratio=4, phase=phase), ms, GAINS, phase)
+        < BOUND
+    )
 
 
 def test_rows_and_columns_have_their_own_phase() -> None:
     stripes = scene()[:, :, 64:65].expand(4, 96, 128).contiguous()
     ms = reduce_ms(stripes, GAINS, 4, 0.3)
-    assert inconsistency(project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(0.3, 2.9)), ms, GAINS, 0.3) < BOUND
-    assert inconsistency(project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(2.9, 0.3)), ms, GAINS, 0.3) > 2 * BOUND
+    assert (
+        inconsistency(
+            project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(0.3, 2.9)), ms, GAINS, 0.3
+        )
+        < BOUND
+    )
+    assert (
+        inconsistency(
+            project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(2.9, 0.3)), ms, GAINS, 0.3
+        )
+        > 2 * BOUND
+    )
 
 
 def test_a_consistent_image_stays_as_it_is() -> None:
@@ -84,7 +103,9 @@ def test_no_rounds_no_change_and_a_batch_is_its_tiles() -> None:
     ms = reduce_ms(truth * 0.9, GAINS, 4, 1.5)
     assert project(truth, ms, gains=GAINS, ratio=4, phase=1.5, iterations=0) is truth
     single = project(truth, ms, gains=GAINS, ratio=4, phase=1.5)
-    batch = project(torch.stack([truth, truth + 9]), torch.stack([ms, ms]), gains=GAINS, ratio=4, phase=1.5)
+    batch = project(
+        torch.stack([truth, truth + 9]), torch.stack([ms, ms]), gains=GAINS, ratio=4, phase=1.5
+    )
     assert torch.allclose(batch[0], single, rtol=1e-5)
 
 
@@ -111,7 +132,9 @@ def test_fused_tile_by_tile_the_whole_scene_is_consistent() -> None:
     generator = torch.Generator().manual_seed(9)
     truth = scene(144, 144)
     pan, ms = truth.mean(0), reduce_ms(truth, GAINS, 4, 1.5)
-    source = ArraySource(pan=pan.numpy(), ms=(ms + torch.randn(ms.shape, generator=generator)).numpy(), ratio=4)
+    source = ArraySource(
+        pan=pan.numpy(), ms=(ms + torch.randn(ms.shape, generator=generator)).numpy(), ratio=4
+    )
     plain, consistent = (whole(source, consistency=iterations) for iterations in (0, 10))
     given = torch.from_numpy(source.ms)
     assert inconsistency(plain, given, GAINS, 1.5) > 2 * BOUND
@@ -128,7 +151,11 @@ def whole(source: ArraySource, *, consistency: int) -> Tensor:
 
 
 def limits(low: float, high: float, *, clip_iterations: int = CLIP_ITERATIONS) -> Limits:
-    return Limits(low=torch.full((4, 1, 1), low), high=torch.full((4, 1, 1), high), clip_iterations=clip_iterations)
+    return Limits(
+        low=torch.full((4, 1, 1), low),
+        high=torch.full((4, 1, 1), high),
+        clip_iterations=clip_iterations,
+    )
 
 
 def test_what_limits_cut_off_is_made_up_for() -> None:
@@ -148,7 +175,9 @@ def test_limits_that_nothing_reaches_change_no_bit() -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
     plain = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5)
-    assert torch.equal(project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=limits(-1e4, 1e4)), plain)
+    assert torch.equal(
+        project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=limits(-1e4, 1e4)), plain
+    )
     # Nor does a tile beside it that reaches them.
     two, twice = torch.stack([truth * 1.1, truth * 1.1 - 300]), torch.stack([ms, ms - 300])
     some = limits(float(plain.min()) - 1, 1e4)
@@ -164,7 +193,11 @@ def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_
     image = torch.full((1, 96, 96), 20.0)
     lost = []
     for clip_iterations in (0, 12, CLIP_ITERATIONS):
-        some = Limits(low=torch.zeros(1, 1, 1), high=torch.full((1, 1, 1), 1e4), clip_iterations=clip_iterations)
+        some = Limits(
+            low=torch.zeros(1, 1, 1),
+            high=torch.full((1, 1, 1), 1e4),
+            clip_iterations=clip_iterations,
+        )
         within = project(image, ms, gains=(0.22,), ratio=4, phase=1.5, limits=some)
         assert torch.equal(within, some.clip(within))
         lost.append(float((reduce_ms(within, (0.22,), 4, 1.5) - ms).square().sum().sqrt()))
@@ -189,7 +222,14 @@ def test_what_is_clipped_in_one_corner_does_not_move_the_other() -> None:
     darker = ms.clone()
     darker[:, :8, :8] -= 250
     one, other = (
-        project(truth * 1.1, given, gains=GAINS, ratio=4, phase=1.5, limits=limits(low, 1e4, clip_iterations=12))
+        project(
+            truth * 1.1,
+            given,
+            gains=GAINS,
+            ratio=4,
+            phase=1.5,
+            limits=limits(low, 1e4, clip_iterations=12),
+        )
         for given in (ms, darker)
     )
     far = (slice(None), slice(128, None), slice(128, None))

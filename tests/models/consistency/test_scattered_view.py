@@ -26,7 +26,13 @@ BORDER = 24
 
 
 def lattice(
-    rows: int, cols: int, *, degrees: float = 0.0, pitch: float = 4.0, bend: float = 0.0, shift: float = 0.3
+    rows: int,
+    cols: int,
+    *,
+    degrees: float = 0.0,
+    pitch: float = 4.0,
+    bend: float = 0.0,
+    shift: float = 0.3,
 ) -> ScatteredMs:
     """The places of PAN pixels among MS pixels that lie under them, and no pixels yet; `bend` is a curve in MS pixels."""
     y, x = np.mgrid[:rows, :cols].astype(float)
@@ -62,7 +68,10 @@ def batch_of(*targets: Target) -> Target:
 def inner(target: ScatteredTarget, shape: torch.Size) -> npt.NDArray[np.bool_]:
     rows, cols = target.places.numpy()
     found: npt.NDArray[np.bool_] = (
-        (rows > BORDER) & (rows < shape[-2] - 1 - BORDER) & (cols > BORDER) & (cols < shape[-1] - 1 - BORDER)
+        (rows > BORDER)
+        & (rows < shape[-2] - 1 - BORDER)
+        & (cols > BORDER)
+        & (cols < shape[-1] - 1 - BORDER)
     )
     return found
 
@@ -91,7 +100,10 @@ def test_degraded_with_the_mtf_the_result_gives_the_ms_back(case: str) -> None:
     target = placed(MAPS[case], truth)
     wrong = truth * 1.04 + 30 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
     assert inconsistency(wrong, target) > 5 * BOUND
-    assert inconsistency(project_on(wrong[None], batch_of(target), gains=GAINS, ratio=4)[0], target) < BOUND
+    assert (
+        inconsistency(project_on(wrong[None], batch_of(target), gains=GAINS, ratio=4)[0], target)
+        < BOUND
+    )
 
 
 @pytest.mark.parametrize("case", MAPS)
@@ -124,9 +136,13 @@ def test_a_tile_does_not_know_its_batch() -> None:
     targets = [placed(lattice(64, 64, degrees=angle), scene(64, 64)) for angle in (3, 30, 45)]
     assert len({target.pixels.shape for target in targets}) == 3
     limits = Limits(low=torch.full((4, 1, 1), 250.0), high=torch.full((4, 1, 1), 650.0))
-    together = project_on(torch.stack(tiles), batch_of(*targets), gains=GAINS, ratio=4, limits=limits)
+    together = project_on(
+        torch.stack(tiles), batch_of(*targets), gains=GAINS, ratio=4, limits=limits
+    )
     for tile, target, done in zip(tiles, targets, together, strict=True):
-        assert torch.equal(project_on(tile[None], batch_of(target), gains=GAINS, ratio=4, limits=limits)[0], done)
+        assert torch.equal(
+            project_on(tile[None], batch_of(target), gains=GAINS, ratio=4, limits=limits)[0], done
+        )
 
 
 def test_places_are_found_on_curved_maps() -> None:
@@ -135,13 +151,19 @@ def test_places_are_found_on_curved_maps() -> None:
     assert isinstance(target, ScatteredTarget)
     places = target.places.numpy()
     inside = (places[0] > 0) & (places[0] < 95) & (places[1] > 0) & (places[1] < 127)
-    back = [map_coordinates(axis, places, order=1, mode="nearest")[inside] for axis in (given.rows, given.cols)]
+    back = [
+        map_coordinates(axis, places, order=1, mode="nearest")[inside]
+        for axis in (given.rows, given.cols)
+    ]
     assert np.abs(np.array(back) - np.indices(inside.shape)[:, inside]).max() < 1e-3
 
 
 def test_where_the_map_is_none_the_image_stays_as_it_is() -> None:
     nowhere = ScatteredMs(
-        pixels=np.ones((4, 20, 20), np.float32), rows=np.full((64, 64), -64.0), cols=np.full((64, 64), -64.0), pitch=4.0
+        pixels=np.ones((4, 20, 20), np.float32),
+        rows=np.full((64, 64), -64.0),
+        cols=np.full((64, 64), -64.0),
+        pitch=4.0,
     )
     target = target_of(nowhere)
     assert isinstance(target, ScatteredTarget)
@@ -154,7 +176,10 @@ def test_a_map_that_is_none_in_a_part_of_the_tile_serves_in_the_rest() -> None:
     given = MAPS["turned"]
     rows, cols = given.rows.copy(), given.cols.copy()
     rows[60:], cols[:10, 100:] = np.inf, np.nan
-    target, whole = (target_of(replace(given, rows=r, cols=c)) for r, c in ((rows, cols), (given.rows, given.cols)))
+    target, whole = (
+        target_of(replace(given, rows=r, cols=c))
+        for r, c in ((rows, cols), (given.rows, given.cols))
+    )
     assert isinstance(target, ScatteredTarget)
     assert isinstance(whole, ScatteredTarget)
     assert target.under.isfinite().all()

@@ -60,7 +60,9 @@ def test_the_operator_is_applied_once_less_than_there_are_rounds() -> None:
 
 def test_it_solves_for_matrices_that_are_not_symmetric() -> None:
     generator = torch.Generator().manual_seed(0)
-    basis = torch.eye(40, dtype=torch.float64) + 0.05 * torch.randn(40, 40, generator=generator, dtype=torch.float64)
+    basis = torch.eye(40, dtype=torch.float64) + 0.05 * torch.randn(
+        40, 40, generator=generator, dtype=torch.float64
+    )
     matrix = basis @ torch.diag(torch.linspace(0.2, 1, 40, dtype=torch.float64)) @ basis.inverse()
     wanted = torch.randn(40, generator=generator, dtype=torch.float64)
     found = solve(lambda x: matrix @ x, wanted, 30)

@@ -30,7 +30,10 @@ class Images(TypedDict):
 
 def images() -> Images:
     generator = torch.Generator().manual_seed(0)
-    lms, pan, ms = (torch.randn(size, generator=generator) for size in [(2, 3, 8, 8), (2, 1, 8, 8), (2, 3, 2, 2)])
+    lms, pan, ms = (
+        torch.randn(size, generator=generator)
+        for size in [(2, 3, 8, 8), (2, 1, 8, 8), (2, 3, 2, 2)]
+    )
     return Images(lms=lms, pan=pan, ms=ms)
 
 
@@ -53,9 +56,13 @@ def test_fused_values_lie_in_each_bands_range(scale: float, per_sample: bool) ->
     if per_sample:
         low, high = torch.stack([low, low - 1]), torch.stack([high, high + 1])
     free = ResidualDenoiser(network=LinearNetwork(), **images(), residual_scale=scale)
-    bound = ResidualDenoiser(network=LinearNetwork(), **images(), residual_scale=scale, low=low, high=high)
+    bound = ResidualDenoiser(
+        network=LinearNetwork(), **images(), residual_scale=scale, low=low, high=high
+    )
     fused, wished = bound.fuse(bound(state(), t)), free.fuse(free(state(), t))
-    expected = torch.clamp(wished, low.expand(2, 3)[..., None, None], high.expand(2, 3)[..., None, None])
+    expected = torch.clamp(
+        wished, low.expand(2, 3)[..., None, None], high.expand(2, 3)[..., None, None]
+    )
     assert not torch.equal(wished, expected)
     # One rounding of lms + (bound - lms).
     assert torch.allclose(fused, expected, atol=1e-6)
@@ -64,7 +71,9 @@ def test_fused_values_lie_in_each_bands_range(scale: float, per_sample: bool) ->
 def test_only_the_network_runs_in_low_precision() -> None:
     t = torch.tensor([0, 0])
     network = LinearNetwork()
-    denoiser = ResidualDenoiser(network=network, **images(), precision=torch.bfloat16, residual_scale=3.0)
+    denoiser = ResidualDenoiser(
+        network=network, **images(), precision=torch.bfloat16, residual_scale=3.0
+    )
     x0_hat = denoiser(state(), t)
     assert network.matmul_dtype == torch.bfloat16
     assert x0_hat.dtype == torch.float32

@@ -49,17 +49,26 @@ def assert_uncorrelated(a: Tensor, b: Tensor) -> None:
         ),
     ],
 )
-def test_philox_gives_the_published_answers(counter: tuple[int, ...], key: tuple[int, int], answer: list[int]) -> None:
+def test_philox_gives_the_published_answers(
+    counter: tuple[int, ...], key: tuple[int, int], answer: list[int]
+) -> None:
     assert philox_numbers(counter, key) == answer
 
 
 @given(st.tuples(*[st.integers(0, ALL_ONES)] * 4), st.tuples(*[st.integers(0, ALL_ONES)] * 2))
-def test_philox_equals_arithmetic_on_integers_without_bounds(counter: tuple[int, int, int, int], key: tuple[int, int]) -> None:
+def test_philox_equals_arithmetic_on_integers_without_bounds(
+    counter: tuple[int, int, int, int], key: tuple[int, int]
+) -> None:
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
         product0, product1 = 0xD2511F53 * c0, 0xCD9E8D57 * c2
-        c0, c1, c2, c3 = (product1 >> 32) ^ c1 ^ k0, product1 & ALL_ONES, (product0 >> 32) ^ c3 ^ k1, product0 & ALL_ONES
+        c0, c1, c2, c3 = (
+            (product1 >> 32) ^ c1 ^ k0,
+            product1 & ALL_ONES,
+            (product0 >> 32) ^ c3 ^ k1,
+            product0 & ALL_ONES,
+        )
         k0, k1 = (k0 + 0x9E3779B9) & ALL_ONES, (k1 + 0xBB67AE85) & ALL_ONES
     assert philox_numbers(counter, key) == [c0, c1, c2, c3]
 
@@ -67,7 +76,9 @@ def test_philox_equals_arithmetic_on_integers_without_bounds(counter: tuple[int,
 def test_inputs_of_philox_stay_as_they_were() -> None:
     c0, c1, c2, c3 = (torch.arange(4) + k for k in range(4))
     philox((c0, c1, c2, c3), (1, 2))
-    assert torch.equal(torch.stack([c0, c1, c2, c3]), torch.arange(4)[None] + torch.arange(4)[:, None])
+    assert torch.equal(
+        torch.stack([c0, c1, c2, c3]), torch.arange(4)[None] + torch.arange(4)[:, None]
+    )
 
 
 def test_the_table_is_the_same_on_every_machine() -> None:
@@ -79,7 +90,9 @@ def test_the_table_is_the_same_on_every_machine() -> None:
     table = _quantiles(torch.device("cpu")).numpy()
     np.testing.assert_array_equal(table, np.concatenate([-rounded[::-1], rounded]))
     below, above = np.nextafter(rounded, np.float32(-9)), np.nextafter(rounded, np.float32(9))
-    ties = np.stack([(rounded.astype(np.float64) + below) / 2, (rounded.astype(np.float64) + above) / 2])
+    ties = np.stack(
+        [(rounded.astype(np.float64) + below) / 2, (rounded.astype(np.float64) + above) / 2]
+    )
     assert float(np.min(np.abs(exact - ties) / exact)) > 100 * np.finfo(np.float64).eps
     assert hashlib.sha256(table.astype("<f4").tobytes()).hexdigest()[:16] == "8babbcaf96568f10"
 
@@ -92,7 +105,9 @@ def test_the_table_is_the_same_on_every_machine() -> None:
     cols=st.integers(1, 20),
     bands=st.integers(1, 9),
 )
-def test_a_tile_cut_from_anywhere_sees_the_same_field(row: int, col: int, rows: int, cols: int, bands: int) -> None:
+def test_a_tile_cut_from_anywhere_sees_the_same_field(
+    row: int, col: int, rows: int, cols: int, bands: int
+) -> None:
     tile = Window(row=row, col=col, rows=rows, cols=cols)
     expected = whole_field()[(slice(0, bands), *tile.within(FIELD))]
     assert torch.equal(gaussian(tile, bands=bands, seed=7, sample=3), expected)
@@ -107,7 +122,9 @@ def test_the_field_goes_on_beyond_any_scene() -> None:
 
 
 def test_a_batch_is_its_windows_one_by_one() -> None:
-    windows = [Window(row=row, col=col, rows=5, cols=6) for row, col in [(0, 0), (3, -4), (1000, 7)]]
+    windows = [
+        Window(row=row, col=col, rows=5, cols=6) for row, col in [(0, 0), (3, -4), (1000, 7)]
+    ]
     batch = gaussian_batch(windows, bands=5, seed=11, sample=2)
     assert batch.shape == (3, 5, 5, 6)
     for window, noise in zip(windows, batch, strict=True):
@@ -137,16 +154,24 @@ def test_the_distribution_is_normal_out_to_the_tails() -> None:
     assert scipy.stats.kstest(noise, "norm").pvalue > 1e-3
     for sigma in (3.0, 4.0):
         expected = noise.size * 2 * scipy.stats.norm.sf(sigma)
-        assert abs(int((np.abs(noise) > sigma).sum()) - expected) < STANDARD_ERRORS * math.sqrt(expected)
+        assert abs(int((np.abs(noise) > sigma).sum()) - expected) < STANDARD_ERRORS * math.sqrt(
+            expected
+        )
     largest = 2 * float(_quantiles(torch.device("cpu"))[-1]) * math.sqrt(0.5)
     assert 6 < largest < 6.5
 
 
-@pytest.mark.parametrize("offset", [(0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0), (0, 64), (64, 0)])
+@pytest.mark.parametrize(
+    "offset", [(0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0), (0, 64), (64, 0)]
+)
 def test_neighbours_are_uncorrelated(offset: tuple[int, int]) -> None:
     rows, cols = offset
     here = gaussian(FIELD, bands=4, seed=22)
-    there = gaussian(Window(row=FIELD.row + rows, col=FIELD.col + cols, rows=FIELD.rows, cols=FIELD.cols), bands=4, seed=22)
+    there = gaussian(
+        Window(row=FIELD.row + rows, col=FIELD.col + cols, rows=FIELD.rows, cols=FIELD.cols),
+        bands=4,
+        seed=22,
+    )
     assert_uncorrelated(here, there)
     # Squares: a dependence that keeps signs fair would show here. Their variance is 2, hence the scale.
     assert_uncorrelated((here.square() - 1) / math.sqrt(2), (there.square() - 1) / math.sqrt(2))
@@ -159,7 +184,10 @@ def test_bands_are_independent() -> None:
             assert_uncorrelated(noise[a], noise[b])
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"seed": 2**32}, {"seed": 2**64 - 1}, {"sample": 1}, {"sample": 2**32 - 1}])
+@pytest.mark.parametrize(
+    "other",
+    [{"seed": 1}, {"seed": 2**32}, {"seed": 2**64 - 1}, {"sample": 1}, {"sample": 2**32 - 1}],
+)
 def test_seeds_and_samples_are_independent(other: dict[str, int]) -> None:
     first = gaussian(FIELD, bands=4, seed=0)
     second = gaussian(FIELD, bands=4, seed=other.get("seed", 0), sample=other.get("sample", 0))

@@ -38,10 +38,16 @@ def start(seed: int = 0) -> Tensor:
     return torch.randn((2, 3, 4, 5), generator=torch.Generator().manual_seed(seed))
 
 
-def diffusers_sample(name: SamplerName, schedule: Schedule, steps: int, denoiser: FakeDenoiser) -> Tensor:
+def diffusers_sample(
+    name: SamplerName, schedule: Schedule, steps: int, denoiser: FakeDenoiser
+) -> Tensor:
     abar = schedule.alphas_cumprod
     betas = (1 - abar / torch.cat([torch.ones(1, dtype=torch.float64), abar[:-1]])).numpy()
-    common: dict[str, Any] = {"trained_betas": betas, "prediction_type": "sample", "timestep_spacing": "trailing"}
+    common: dict[str, Any] = {
+        "trained_betas": betas,
+        "prediction_type": "sample",
+        "timestep_spacing": "trailing",
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside diffusers
         import diffusers
@@ -50,7 +56,11 @@ def diffusers_sample(name: SamplerName, schedule: Schedule, steps: int, denoiser
             diffusers.DDIMScheduler(**common, clip_sample=False, set_alpha_to_one=True)
             if name == "ddim"
             else diffusers.DPMSolverMultistepScheduler(
-                **common, algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", final_sigmas_type="zero"
+                **common,
+                algorithm_type="dpmsolver++",
+                solver_order=2,
+                solver_type="midpoint",
+                final_sigmas_type="zero",
             )
         )
         oracle.alphas_cumprod = abar
@@ -77,7 +87,10 @@ def test_samples_are_those_of_diffusers(curve: ScheduleName, name: SamplerName, 
 
 
 def test_the_second_order_differs_from_the_first() -> None:
-    results = [sample(FakeDenoiser(), start(), Schedule(), steps=10, sampler=name) for name in get_args(SamplerName)]
+    results = [
+        sample(FakeDenoiser(), start(), Schedule(), steps=10, sampler=name)
+        for name in get_args(SamplerName)
+    ]
     assert float((results[0] - results[1]).abs().max()) > 100 * TOLERANCE
 
 
@@ -88,7 +101,10 @@ def test_one_step_is_the_denoisers_estimate(name: SamplerName) -> None:
 
 
 def test_two_steps_of_both_samplers_agree() -> None:
-    results = [sample(FakeDenoiser(), start(), Schedule(), steps=2, sampler=name) for name in get_args(SamplerName)]
+    results = [
+        sample(FakeDenoiser(), start(), Schedule(), steps=2, sampler=name)
+        for name in get_args(SamplerName)
+    ]
     assert torch.equal(*results)
 
 
@@ -121,7 +137,9 @@ def test_samples_of_a_batch_do_not_meet() -> None:
         return torch.tanh(x_t) * (1 + t.reshape(-1, 1, 1, 1) / 1000)
 
     whole = sample(pointwise, start(), Schedule(), steps=4, sampler="dpmpp")
-    alone = [sample(pointwise, part[None], Schedule(), steps=4, sampler="dpmpp") for part in start()]
+    alone = [
+        sample(pointwise, part[None], Schedule(), steps=4, sampler="dpmpp") for part in start()
+    ]
     assert torch.equal(whole, torch.cat(alone))
 
 
@@ -136,6 +154,8 @@ def test_a_sample_records_no_gradients() -> None:
 
 @pytest.mark.parametrize("name", list(SAMPLERS))
 @pytest.mark.parametrize("steps", [0, 1001])
-def test_impossible_numbers_of_steps_are_refused(name: Literal["ddim", "dpmpp"], steps: int) -> None:
+def test_impossible_numbers_of_steps_are_refused(
+    name: Literal["ddim", "dpmpp"], steps: int
+) -> None:
     with pytest.raises(UsageError, match=str(steps)):
         sample(FakeDenoiser(), start(), Schedule(), steps=steps, sampler=name)

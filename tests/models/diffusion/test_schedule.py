@@ -32,12 +32,16 @@ def test_betas_are_those_of_diffusers() -> None:
 
     abar = Schedule().alphas_cumprod
     betas = 1 - abar / torch.cat([torch.ones(1, dtype=torch.float64), abar[:-1]])
-    assert torch.allclose(betas, betas_for_alpha_bar(1000).double(), atol=DIFFUSERS_BETAS_TOLERANCE, rtol=0)
+    assert torch.allclose(
+        betas, betas_for_alpha_bar(1000).double(), atol=DIFFUSERS_BETAS_TOLERANCE, rtol=0
+    )
 
 
 def test_linear_is_ddpms() -> None:
     expected = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
-    np.testing.assert_allclose(Schedule(name="linear").alphas_cumprod.numpy(), expected, rtol=FLOAT64_TOLERANCE)
+    np.testing.assert_allclose(
+        Schedule(name="linear").alphas_cumprod.numpy(), expected, rtol=FLOAT64_TOLERANCE
+    )
 
 
 @pytest.mark.parametrize("name", ["cosine", "linear"])

@@ -52,7 +52,11 @@ def blend(grid: TileGrid, area: Window, value: float | None = None) -> FloatArra
             blender.start_row()
         shape = (2, *grid.tile(i, j).shape)
         rng = np.random.default_rng(1000 * i + j)
-        tile = rng.normal(size=shape).astype(np.float32) if value is None else np.full(shape, value, np.float32)
+        tile = (
+            rng.normal(size=shape).astype(np.float32)
+            if value is None
+            else np.full(shape, value, np.float32)
+        )
         block, pixels = blender.add(i, j, tile)
         assert block == grid.block(i, j)
         out[(slice(None), *block.within(whole))] = pixels
@@ -80,8 +84,12 @@ def test_blending_is_the_weighted_mean_of_the_tiles() -> None:
         tile = grid.tile(i, j)
         rows = weights(i, grid.tile_rows, span=tile.rows, step=16, overlap=8)
         cols = weights(j, grid.tile_cols, span=tile.cols, step=16, overlap=8)
-        pixels = np.random.default_rng(1000 * i + j).normal(size=(2, *tile.shape)).astype(np.float32)
-        expected[:, tile.row : tile.row_stop, tile.col : tile.col_stop] += pixels * np.outer(rows, cols)
+        pixels = (
+            np.random.default_rng(1000 * i + j).normal(size=(2, *tile.shape)).astype(np.float32)
+        )
+        expected[:, tile.row : tile.row_stop, tile.col : tile.col_stop] += pixels * np.outer(
+            rows, cols
+        )
     assert np.abs(blend(grid, whole) - expected[:, :40, :24]).max() <= 4 * ROUNDING
 
 

@@ -56,14 +56,19 @@ def test_samples_are_averaged_and_their_spread_told() -> None:
 
 def test_the_seed_is_the_only_chance() -> None:
     source, checkpoint = scene_source(32, 32), model(residual_scale=20.0)
-    first, again, other = (fused(source, fuser_of(source, checkpoint, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        fused(source, fuser_of(source, checkpoint, seed=seed)) for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_fused_values_keep_their_limits() -> None:
     source = scene_source(32, 32)
-    free, bound = fused(source, fuser_of(source)), fused(source, fuser_of(source, limits=(300.0, 500.0)))
+    free, bound = (
+        fused(source, fuser_of(source)),
+        fused(source, fuser_of(source, limits=(300.0, 500.0))),
+    )
     assert free.min() < 300
     assert free.max() > 500
     # Rounding of the way to the network's range and back.
@@ -97,7 +102,9 @@ def test_the_range_of_the_network_is_the_models(normalisation: str) -> None:
 def test_a_stopped_fusion_gives_up_between_steps() -> None:
     source = scene_source(32, 32)
     fuser, stop = fuser_of(source, steps=1000), Event()
-    tile = InputTile.of(source.read(model_grid(source, fuser).tile(0, 0)), model_grid(source, fuser).tile(0, 0))
+    tile = InputTile.of(
+        source.read(model_grid(source, fuser).tile(0, 0)), model_grid(source, fuser).tile(0, 0)
+    )
     stop.set()
     with pytest.raises(CancelledError):
         fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop)
@@ -147,6 +154,9 @@ def test_a_scene_of_fewer_bands_takes_the_places_of_its_likes() -> None:
     fuser = fuser_of(source, checkpoint, partners=(1, 1, 0, 0))
     assert fuser.groups == ((1, 1, 0, 0),)
     swapped = ArraySource(pan=source.pan, ms=source.ms[::-1].copy(), ratio=4)
-    first, second = fused(source, fuser), fused(swapped, fuser_of(swapped, checkpoint, partners=(0, 0, 1, 1)))
+    first, second = (
+        fused(source, fuser),
+        fused(swapped, fuser_of(swapped, checkpoint, partners=(0, 0, 1, 1))),
+    )
     assert torch.equal(first, second.flip(0))
     assert not torch.equal(first, fused(source, fuser_of(source, checkpoint)))

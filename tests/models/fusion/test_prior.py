@@ -25,7 +25,9 @@ def colourful(side: int) -> ArraySource:
     """Bands that no other three add up to, so that the regression has one answer."""
     plain = scene_source(side, side)
     own = np.random.default_rng(3).normal(0, 60, plain.ms.shape).astype(np.float32)
-    return ArraySource(pan=plain.pan + own.mean(0).repeat(4, 0).repeat(4, 1), ms=plain.ms + own, ratio=4)
+    return ArraySource(
+        pan=plain.pan + own.mean(0).repeat(4, 0).repeat(4, 1), ms=plain.ms + own, ratio=4
+    )
 
 
 def bt_h(source: ArraySource) -> np.ndarray:
@@ -41,7 +43,9 @@ def nearest(source: ArraySource) -> np.ndarray:
 
 def untrained() -> Checkpoint:
     """A network whose last layer is zero: it leaves the prior image as it is."""
-    return model(network=SSDiff(SSDiffConfig(bands=4, dim=16, window=8, time_width=32)).eval(), prior="bt-h")
+    return model(
+        network=SSDiff(SSDiffConfig(bands=4, dim=16, window=8, time_width=32)).eval(), prior="bt-h"
+    )
 
 
 def test_an_untrained_network_gives_bt_h() -> None:
@@ -65,14 +69,20 @@ def test_the_unit_of_the_values_does_not_matter(unit: float, prior: PriorName) -
 def test_black_below_zero_moves_everything_alike() -> None:
     source = colourful(64)
     lower = ArraySource(pan=source.pan - 700, ms=source.ms - 900, ratio=4)
-    shift = replace(lower.statistics(), ms=tuple(replace(band, minimum=-1.0, mean=0.0) for band in lower.statistics().ms))
+    shift = replace(
+        lower.statistics(),
+        ms=tuple(replace(band, minimum=-1.0, mean=0.0) for band in lower.statistics().ms),
+    )
     prior = measure_prior(lower, shift, phase=1.5)
     assert all(black < 0 for black in prior.black[:-1])
     lms, pan = torch.from_numpy(nearest(lower)), torch.from_numpy(lower.pan)[None]
     above = replace(prior, black=(0.0,) * 5)
     black = torch.tensor(prior.black[:-1])[:, None, None]
     torch.testing.assert_close(
-        prior.image(lms, pan), above.image(lms - black, pan - prior.black[-1]) + black, atol=0.01, rtol=0
+        prior.image(lms, pan),
+        above.image(lms - black, pan - prior.black[-1]) + black,
+        atol=0.01,
+        rtol=0,
     )
 
 
@@ -96,15 +106,21 @@ def test_invalid_pixels_do_not_count() -> None:
     spoiled = ArraySource(pan=source.pan.copy(), ms=source.ms.copy(), ratio=4)
     # The low-pass reaches 24 pixels, and its border may differ.
     spoiled.pan[96:], spoiled.ms[:, 24:] = 60000, 3
-    found = measure_prior(PartSource(whole=source, area=source.area, invalid=(hole,)), source.statistics(), phase=1.5)
-    other = measure_prior(PartSource(whole=spoiled, area=source.area, invalid=(hole,)), source.statistics(), phase=1.5)
+    found = measure_prior(
+        PartSource(whole=source, area=source.area, invalid=(hole,)), source.statistics(), phase=1.5
+    )
+    other = measure_prior(
+        PartSource(whole=spoiled, area=source.area, invalid=(hole,)), source.statistics(), phase=1.5
+    )
     np.testing.assert_allclose(found.intensity, other.intensity, rtol=1e-9)
 
 
 def test_images_and_sources_agree() -> None:
     source = colourful(96)
     valid = np.ones((96, 96), bool)
-    images = measure_images(torch.from_numpy(source.pan), torch.from_numpy(source.ms), valid, ratio=4, phase=1.5)
+    images = measure_images(
+        torch.from_numpy(source.pan), torch.from_numpy(source.ms), valid, ratio=4, phase=1.5
+    )
     scene = measure_prior(source, source.statistics(), phase=1.5)
     lms, pan = torch.from_numpy(nearest(source)), torch.from_numpy(source.pan)[None]
     torch.testing.assert_close(images.image(lms, pan), scene.image(lms, pan), rtol=0.02, atol=2)
@@ -117,11 +133,18 @@ def test_training_scenes_carry_the_prior_in_units_of_their_means() -> None:
     assert torch.equal(plain.prior, plain.lms)
     brighter = from_reference("s", pan=pan * 3, gt=gt * 7, gains=(0.3,) * 4, ratio=4, prior="bt-h")
     torch.testing.assert_close(scene.prior, brighter.prior, atol=1e-4, rtol=1e-4)
-    errors = [float((image - scene.gt).square()[:, scene.valid].mean()) for image in (scene.prior, scene.lms)]
+    errors = [
+        float((image - scene.gt).square()[:, scene.valid].mean())
+        for image in (scene.prior, scene.lms)
+    ]
     assert errors[0] < errors[1] / 2
 
 
 def test_a_model_that_needs_a_prior_is_not_run_without() -> None:
     checkpoint, source = untrained(), scene_source(64, 64)
     with pytest.raises(ModelError, match="for_scene"):
-        ModelFuser(checkpoint=checkpoint, statistics=source.statistics(), settings=FusionSettings.of(checkpoint))
+        ModelFuser(
+            checkpoint=checkpoint,
+            statistics=source.statistics(),
+            settings=FusionSettings.of(checkpoint),
+        )

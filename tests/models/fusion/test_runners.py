@@ -33,7 +33,12 @@ class CountingFuser:
         self.batches: list[int] = []
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Target | None = None
+        self,
+        pan: Tensor,
+        ms: Tensor,
+        windows: Sequence[Window],
+        stop: Event | None = None,
+        given: Target | None = None,
     ) -> Tensor:
         self.batches.append(len(windows))
         if len(windows) > self.room:
@@ -117,7 +122,12 @@ class CrowdedFuser(CountingFuser):
         self.lock = threading.Lock()
 
     def fuse(
-        self, pan: Tensor, ms: Tensor, windows: Sequence[Window], stop: Event | None = None, given: Target | None = None
+        self,
+        pan: Tensor,
+        ms: Tensor,
+        windows: Sequence[Window],
+        stop: Event | None = None,
+        given: Target | None = None,
     ) -> Tensor:
         with self.lock:
             self.busy += len(windows)
@@ -135,7 +145,9 @@ class CrowdedFuser(CountingFuser):
 
 @pytest.mark.parametrize("kind", [ThreadRunner, BatchRunner])
 @pytest.mark.parametrize("room", [1, 2])
-def test_a_full_memory_means_fewer_tiles_at_a_time(kind: type[Runner], room: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_memory_means_fewer_tiles_at_a_time(
+    kind: type[Runner], room: int, caplog: pytest.LogCaptureFixture
+) -> None:
     runner: Runner = ThreadRunner(workers=4) if kind is ThreadRunner else batches(4)
     fuser = CrowdedFuser(room=room)
     expected = list(tiles(scene_source(24, 24 * 13), 12))
@@ -150,7 +162,9 @@ def test_a_full_memory_means_fewer_tiles_at_a_time(kind: type[Runner], room: int
 
 @pytest.mark.parametrize("runner", [ThreadRunner(workers=4), batches(4)], ids=str)
 def test_a_memory_too_small_for_one_tile_is_told(runner: Runner) -> None:
-    with pytest.raises(ResourceError, match=r"cpu: no memory for one tile of 32 x 32 pixels.*--tile"):
+    with pytest.raises(
+        ResourceError, match=r"cpu: no memory for one tile of 32 x 32 pixels.*--tile"
+    ):
         list(runner.run(CrowdedFuser(room=0).as_fuser, tiles(scene_source(64, 64), 4)))
 
 
@@ -172,7 +186,10 @@ def fuse_all(runner: Runner) -> list[np.ndarray[tuple[int, ...], np.dtype[np.flo
 def test_the_number_of_threads_changes_no_byte() -> None:
     one = fuse_all(ThreadRunner(workers=1))
     for workers in (2, 3):
-        assert all(np.array_equal(a, b) for a, b in zip(one, fuse_all(ThreadRunner(workers=workers)), strict=True))
+        assert all(
+            np.array_equal(a, b)
+            for a, b in zip(one, fuse_all(ThreadRunner(workers=workers)), strict=True)
+        )
 
 
 def test_the_threads_of_operators_change_no_byte() -> None:
@@ -201,7 +218,12 @@ def test_a_gpus_pixels_are_the_cpus_to_rounding() -> None:
     try:
         network.cuda()
         results = [
-            [pixels for _, pixels in BatchRunner(device=torch.device("cuda"), batch=size).run(fuser, tiles(source, 12))]
+            [
+                pixels
+                for _, pixels in BatchRunner(device=torch.device("cuda"), batch=size).run(
+                    fuser, tiles(source, 12)
+                )
+            ]
             for size in (1, 4)
         ]
     finally:
@@ -218,7 +240,9 @@ def turned(tile: InputTile, degrees: float) -> InputTile:
     rows, cols = (y * cosine - x * sine) / 4, (y * sine + x * cosine) / 4
     rows, cols = rows - rows.min() + 6, cols - cols.min() + 6
     pixels = np.full((4, int(rows.max()) + 8, int(cols.max()) + 8), 700, np.float32)
-    return replace(tile, native_ms=target_of(ScatteredMs(pixels=pixels, rows=rows, cols=cols, pitch=4.0)))
+    return replace(
+        tile, native_ms=target_of(ScatteredMs(pixels=pixels, rows=rows, cols=cols, pitch=4.0))
+    )
 
 
 def test_batches_of_ms_windows_that_differ_in_size_change_no_more_than_others() -> None:
@@ -227,6 +251,9 @@ def test_batches_of_ms_windows_that_differ_in_size_change_no_more_than_others() 
     shapes = {tile.native_ms.pixels.shape for tile in each if tile.native_ms is not None}
     assert len(shapes) > 4
     fuser = fuser_of(source, steps=2, consistency=10)
-    alone, batched = ([pixels for _, pixels in runner.run(fuser, each)] for runner in (ThreadRunner(workers=1), batches(4)))
+    alone, batched = (
+        [pixels for _, pixels in runner.run(fuser, each)]
+        for runner in (ThreadRunner(workers=1), batches(4))
+    )
     assert all(np.abs(a - b).max() < BATCH_ROUNDING for a, b in zip(alone, batched, strict=True))
     assert all(abs(float(pixels.mean()) - 700) < 30 for pixels in alone)

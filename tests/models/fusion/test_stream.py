@@ -50,7 +50,9 @@ def test_a_whole_image_run_equals_the_tiled_run_in_the_cores() -> None:
     fuser = fuser_of(source, tile=128, overlap=8)
     radius = int(fuser.checkpoint.network.receptive_radius)  # type: ignore[arg-type]
     tiled = assembled(fuse_tiles(source, fuser, ONE), 4, source.area)
-    whole = assembled(fuse_tiles(source, fuser_of(source, tile=264, overlap=0), ONE), 4, source.area)
+    whole = assembled(
+        fuse_tiles(source, fuser_of(source, tile=264, overlap=0), ONE), 4, source.area
+    )
     # Tile (0, 0) covers rows 0..135, of which its lower neighbour blends into the last 8; tile (1, 1) starts at 128.
     core, inner = slice(0, 136 - radius), slice(128 + radius, 256)
     for rows, cols in ((core, core), (core, inner), (inner, inner)):
@@ -94,7 +96,9 @@ def test_rows_outside_the_area_are_refused(rows: range) -> None:
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_the_number_of_threads_changes_no_byte(workers: int) -> None:
-    result = assembled(fuse_tiles(SOURCE, fuser_of(SOURCE), ThreadRunner(workers=workers)), 4, SOURCE.area)
+    result = assembled(
+        fuse_tiles(SOURCE, fuser_of(SOURCE), ThreadRunner(workers=workers)), 4, SOURCE.area
+    )
     assert np.array_equal(result, WHOLE)
 
 
@@ -213,18 +217,26 @@ def test_an_error_of_the_method_stops_reading_at_once() -> None:
 
 def local(area: Window, *, block: int, workers: int, rows: range | None = None) -> FloatArray:
     part = PartSource(whole=SOURCE, area=area)
-    return assembled(fuse_blocks(part, Smoother(), block=block, workers=workers, rows=rows), 4, area)
+    return assembled(
+        fuse_blocks(part, Smoother(), block=block, workers=workers, rows=rows), 4, area
+    )
 
 
 @settings(max_examples=25)
 @given(areas, st.sampled_from([4, 12, 32, 100]), st.integers(1, 3))
-def test_local_methods_give_any_area_in_any_blocks_the_same_bytes(area: Window, block: int, workers: int) -> None:
+def test_local_methods_give_any_area_in_any_blocks_the_same_bytes(
+    area: Window, block: int, workers: int
+) -> None:
     whole = local(SOURCE.area, block=1000, workers=1)
-    assert np.array_equal(local(area, block=block, workers=workers), whole[(slice(None), *area.within(SOURCE.area))])
+    assert np.array_equal(
+        local(area, block=block, workers=workers), whole[(slice(None), *area.within(SOURCE.area))]
+    )
 
 
 def test_local_methods_leave_blank_blocks_out() -> None:
-    part = PartSource(whole=SOURCE, area=SOURCE.area, invalid=(Window(row=0, col=0, rows=32, cols=32),))
+    part = PartSource(
+        whole=SOURCE, area=SOURCE.area, invalid=(Window(row=0, col=0, rows=32, cols=32),)
+    )
     blocks = list(fuse_blocks(part, Smoother(), block=32, workers=1))
     assert not blocks[0].valid.any()
     assert not blocks[0].fused.any()

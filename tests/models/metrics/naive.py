@@ -40,7 +40,10 @@ def uqi(fused: Image, reference: Image, block: int) -> float:
     return float(
         np.mean(
             [
-                index(fused[k, i : i + block, j : j + block], reference[k, i : i + block, j : j + block])
+                index(
+                    fused[k, i : i + block, j : j + block],
+                    reference[k, i : i + block, j : j + block],
+                )
                 for k in range(bands)
                 for i in range(rows - block + 1)
                 for j in range(cols - block + 1)
@@ -51,8 +54,17 @@ def uqi(fused: Image, reference: Image, block: int) -> float:
 
 def block_uqi(a: Image, b: Image, block: int) -> float:
     rows, cols = a.shape
-    starts = [(i, j) for i in range(0, rows - block + 1, block) for j in range(0, cols - block + 1, block)]
-    return float(np.mean([index(a[i : i + block, j : j + block], b[i : i + block, j : j + block]) for i, j in starts]))
+    starts = [
+        (i, j) for i in range(0, rows - block + 1, block) for j in range(0, cols - block + 1, block)
+    ]
+    return float(
+        np.mean(
+            [
+                index(a[i : i + block, j : j + block], b[i : i + block, j : j + block])
+                for i, j in starts
+            ]
+        )
+    )
 
 
 def conjugate(z: Image) -> Image:
@@ -65,7 +77,9 @@ def multiply(x: Image, y: Image) -> Image:
     if half == 0:
         return x * y
     a, b, c, d = x[:half], conjugate(x[half:]), y[:half], conjugate(y[half:])
-    return np.concatenate([multiply(a, c) - multiply(d, conjugate(b)), multiply(conjugate(a), d) + multiply(c, b)])
+    return np.concatenate(
+        [multiply(a, c) - multiply(d, conjugate(b)), multiply(conjugate(a), d) + multiply(c, b)]
+    )
 
 
 def q2n_block(fused: Image, reference: Image) -> float:
@@ -79,11 +93,17 @@ def q2n_block(fused: Image, reference: Image) -> float:
     z2 = np.concatenate([z2[:1], -z2[1:]])
     m1, m2 = z1.mean(axis=1), z2.mean(axis=1)
     bias = 2 * np.linalg.norm(m1) * np.linalg.norm(m2) / (m1 @ m1 + m2 @ m2)
-    spread = n / (n - 1) * (np.mean((z1**2).sum(axis=0)) + np.mean((z2**2).sum(axis=0)) - m1 @ m1 - m2 @ m2)
+    spread = (
+        n
+        / (n - 1)
+        * (np.mean((z1**2).sum(axis=0)) + np.mean((z2**2).sum(axis=0)) - m1 @ m1 - m2 @ m2)
+    )
     if spread == 0:
         return float(bias)
     mean_product = sum(multiply(z1[:, p], z2[:, p]) for p in range(n)) / n
-    return float(np.linalg.norm(2 / spread * bias * n / (n - 1) * (mean_product - multiply(m1, m2))))
+    return float(
+        np.linalg.norm(2 / spread * bias * n / (n - 1) * (mean_product - multiply(m1, m2)))
+    )
 
 
 def q2n(fused: Image, reference: Image, block: int) -> float:
@@ -93,11 +113,18 @@ def q2n(fused: Image, reference: Image, block: int) -> float:
     whole = []
     for image in (fused, reference):
         rounded = np.minimum(np.floor(np.maximum(image, 0) + 0.5), 65535)
-        whole.append(np.pad(np.pad(rounded, padding, mode="symmetric"), ((0, size - bands), (0, 0), (0, 0))))
+        whole.append(
+            np.pad(np.pad(rounded, padding, mode="symmetric"), ((0, size - bands), (0, 0), (0, 0)))
+        )
     f, r = whole
     starts = [(i, j) for i in range(0, rows, block) for j in range(0, cols, block)]
     return float(
-        np.mean([q2n_block(f[:, i : i + block, j : j + block], r[:, i : i + block, j : j + block]) for i, j in starts])
+        np.mean(
+            [
+                q2n_block(f[:, i : i + block, j : j + block], r[:, i : i + block, j : j + block])
+                for i, j in starts
+            ]
+        )
     )
 
 
@@ -133,13 +160,17 @@ def ssim(fused: Image, reference: Image, peak: float) -> float:
                 ma, mb = np.sum(weight * a), np.sum(weight * b)
                 va, vb = np.sum(weight * (a - ma) ** 2), np.sum(weight * (b - mb) ** 2)
                 cov = np.sum(weight * (a - ma) * (b - mb))
-                values.append((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2)))
+                values.append(
+                    (2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
+                )
     return float(np.mean(values))
 
 
 def pair(*, bands: int = 4, rows: int = 24, cols: int = 20, seed: int = 0) -> tuple[Image, Image]:
     """A fused image and its reference: correlated bands with texture, and some noise between the two."""
     rng = np.random.default_rng(seed)
-    reference = 400 + 300 * rng.random((1, rows, cols)) * (1 + np.arange(bands)[:, None, None] / bands)
+    reference = 400 + 300 * rng.random((1, rows, cols)) * (
+        1 + np.arange(bands)[:, None, None] / bands
+    )
     reference = reference + 40 * rng.standard_normal((bands, rows, cols))
     return reference + 60 * rng.standard_normal(reference.shape), reference

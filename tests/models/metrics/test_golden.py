@@ -13,7 +13,19 @@ from ssdiff_models import classical, metrics
 from ssdiff_models.resampling.upsample import interp23
 
 RELATIVE = 1e-6
-METHODS = ("exp", "bdsd", "bdsd-pc", "bt-h", "gs", "gsa", "awlp", "mtf-glp", "mtf-glp-fs", "mtf-glp-hpm-h", "mtf-glp-cbd")
+METHODS = (
+    "exp",
+    "bdsd",
+    "bdsd-pc",
+    "bt-h",
+    "gs",
+    "gsa",
+    "awlp",
+    "mtf-glp",
+    "mtf-glp-fs",
+    "mtf-glp-hpm-h",
+    "mtf-glp-cbd",
+)
 """The methods whose fused images are the toolbox's; the others bound a division that the toolbox does not."""
 
 Array = npt.NDArray[np.float64]
@@ -47,7 +59,9 @@ def reduced_scores(fused: Array, reference: Array) -> dict[str, float]:
 def fuse(method: str, arrays: dict[str, Array], sensor: str) -> Array:
     if method == "exp":
         return arrays["EXP"]
-    fused = classical.fuse(method, pan=arrays["PAN"][0], ms=arrays["MS_LR"], lms=arrays["EXP"], sensor=sensor, ratio=4)
+    fused = classical.fuse(
+        method, pan=arrays["PAN"][0], ms=arrays["MS_LR"], lms=arrays["EXP"], sensor=sensor, ratio=4
+    )
     return np.asarray(fused, dtype=np.float64)
 
 
@@ -73,7 +87,10 @@ def test_full_resolution_scores_are_the_toolboxs(
     arrays["EXP"] = interp23(torch.from_numpy(arrays["MS_LR"]), 4).numpy()
     lms, pan = arrays["EXP"], arrays["PAN"]
     fused = fuse(method, arrays, sensor)
-    khan, spatial = metrics.d_lambda_khan(fused, lms, sensor=sensor, ratio=4), metrics.d_s(fused, lms, pan, ratio=4)
+    khan, spatial = (
+        metrics.d_lambda_khan(fused, lms, sensor=sensor, ratio=4),
+        metrics.d_s(fused, lms, pan, ratio=4),
+    )
     spectral = metrics.d_lambda(fused, lms)
     scores = {"D_lambda_K": khan, "D_s": spatial, "HQNR": (1 - khan) * (1 - spatial)}
     scores |= {"D_lambda": spectral, "QNR": (1 - spectral) * (1 - spatial)}

@@ -27,7 +27,12 @@ STREAMED: dict[str, Callable[[], metrics.Accumulator]] = {
 
 def score(name: str, fused: naive.Image, reference: naive.Image, valid: object = None) -> float:
     metric = getattr(metrics, name)
-    extra = {"ergas": {"ratio": 4}, "q2n": {"block": 8}, "uqi": {"block": 8}, "ssim": {"peak": 2047}}.get(name, {})
+    extra = {
+        "ergas": {"ratio": 4},
+        "q2n": {"block": 8},
+        "uqi": {"block": 8},
+        "ssim": {"peak": 2047},
+    }.get(name, {})
     return float(metric(fused, reference, valid=valid, **extra))
 
 
@@ -137,7 +142,9 @@ def test_a_mask_cuts_windows_like_a_smaller_image() -> None:
     valid = np.ones((40, 40), dtype=np.bool_)
     valid[24:] = False
     for name in ("sam", "ergas", "q2n", "uqi", "ssim"):
-        assert score(name, fused, reference, valid) == pytest.approx(score(name, fused[:, :24], reference[:, :24]), rel=1e-12)
+        assert score(name, fused, reference, valid) == pytest.approx(
+            score(name, fused[:, :24], reference[:, :24]), rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("name", ["q2n", "uqi", "ssim"])
@@ -148,7 +155,11 @@ def test_no_valid_block_is_refused(name: str) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(cuts=st.lists(st.integers(1, 12), min_size=1, max_size=12), cols=st.integers(12, 21), seed=st.integers(0, 9))
+@given(
+    cuts=st.lists(st.integers(1, 12), min_size=1, max_size=12),
+    cols=st.integers(12, 21),
+    seed=st.integers(0, 9),
+)
 def test_strips_of_any_height_give_the_same(cuts: list[int], cols: int, seed: int) -> None:
     rows = sum(cuts) + 12
     fused, reference = naive.pair(bands=3, rows=rows, cols=cols, seed=seed)
@@ -174,7 +185,9 @@ def test_scores_stay_in_their_ranges_and_order(seed: int, bands: int) -> None:
     fused, reference = naive.pair(bands=bands, rows=24, cols=24, seed=seed)
     nearer = (fused + reference) / 2
     for name, best in BEST.items():
-        distance = [abs(min(best, 1e3) - score(name, image, reference)) for image in (nearer, fused)]
+        distance = [
+            abs(min(best, 1e3) - score(name, image, reference)) for image in (nearer, fused)
+        ]
         assert distance[0] <= distance[1] + 1e-9
     assert 0 <= score("q2n", fused, reference) <= 1
     assert -1 <= score("uqi", fused, reference) <= 1
@@ -185,7 +198,9 @@ def test_scores_stay_in_their_ranges_and_order(seed: int, bands: int) -> None:
 @given(gain=st.floats(0.1, 10), seed=st.integers(0, 99))
 def test_the_angle_ignores_brightness_and_ergas_ignores_units(gain: float, seed: int) -> None:
     fused, reference = naive.pair(seed=seed)
-    assert metrics.sam(gain * fused, reference) == pytest.approx(metrics.sam(fused, reference), rel=1e-9)
+    assert metrics.sam(gain * fused, reference) == pytest.approx(
+        metrics.sam(fused, reference), rel=1e-9
+    )
     want = metrics.ergas(fused, reference, ratio=4)
     assert metrics.ergas(gain * fused, gain * reference, ratio=4) == pytest.approx(want, rel=1e-9)
 

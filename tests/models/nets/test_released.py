@@ -21,13 +21,18 @@ Inputs = dict[str, Tensor]
 
 
 def golden_state(golden: Path) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = torch.load(golden / "released" / "released_8band.pt", weights_only=True)
+    state: dict[str, Tensor] = torch.load(
+        golden / "released" / "released_8band.pt", weights_only=True
+    )
     return state
 
 
 def golden_case(golden: Path, case: int) -> tuple[Inputs, Tensor]:
     arrays = np.load(golden / "released" / "released_8band_io.npz")
-    inputs = {name: torch.from_numpy(arrays[f"{name}_{case}"]) for name in ("lms", "pan", "ms", "x_t", "t")}
+    inputs = {
+        name: torch.from_numpy(arrays[f"{name}_{case}"])
+        for name in ("lms", "pan", "ms", "x_t", "t")
+    }
     return inputs, torch.from_numpy(arrays[f"out_{case}"])
 
 
@@ -127,11 +132,17 @@ def test_attention_is_that_of_the_formula() -> None:
     """Materialised maps, one head at a time, in float64: FACTS 2.1, APFM."""
     torch.manual_seed(0)
     attention = Attention(32).double()
-    spectral, spatial = torch.randn(2, 20, 32, dtype=torch.float64), torch.randn(2, 20, 32, dtype=torch.float64)
+    spectral, spatial = (
+        torch.randn(2, 20, 32, dtype=torch.float64),
+        torch.randn(2, 20, 32, dtype=torch.float64),
+    )
     heads = []
     for head in (slice(0, 16), slice(16, 32)):
         a, b = spatial @ attention.sa1.weight.T[:, head], spatial @ attention.sa2.weight.T[:, head]
-        c, d = spectral @ attention.se1.weight.T[:, head], spectral @ attention.se2.weight.T[:, head]
+        c, d = (
+            spectral @ attention.se1.weight.T[:, head],
+            spectral @ attention.se2.weight.T[:, head],
+        )
         from_space = torch.softmax(a @ b.mT / math.sqrt(16), dim=-1) @ c
         heads.append(from_space * (a @ torch.softmax(c.mT @ d * math.sqrt(16) / 20, dim=-1)))
     expected = attention.to_out(torch.cat(heads, dim=-1))
@@ -162,11 +173,15 @@ def test_windows_are_treated_one_by_one() -> None:
             assert torch.equal(result[place], demean(image[place]))
 
 
-@pytest.mark.parametrize(("cols", "windows", "side"), [(64, 1, 16), (32, 1, 8), (128, 2, 16), (96, 3, 8)])
+@pytest.mark.parametrize(
+    ("cols", "windows", "side"), [(64, 1, 16), (32, 1, 8), (128, 2, 16), (96, 3, 8)]
+)
 def test_large_tiles_are_cut_into_windows(cols: int, windows: int, side: int) -> None:
     network, inputs = random_network(1), random_inputs(1, 32, cols)
     seen: list[tuple[int, ...]] = []
-    hook = network.fusformer2.register_forward_hook(lambda _module, args, _output: seen.append(tuple(args[0].shape)))
+    hook = network.fusformer2.register_forward_hook(
+        lambda _module, args, _output: seen.append(tuple(args[0].shape))
+    )
     with torch.inference_mode():
         result = network(**inputs)
     hook.remove()
@@ -200,7 +215,9 @@ def test_state_dicts_of_other_things_are_refused() -> None:
     with pytest.raises(ModelError, match=r"no 4-D tensor 'conv_lms2x_t\.weight'"):
         config_from_state_dict({"weight": torch.zeros(3)})
     with pytest.raises(ModelError, match=r"2 bands and 32 channels: it lacks time_embed\.0\.bias$"):
-        config_from_state_dict({name: tensor for name, tensor in good.items() if name != "time_embed.0.bias"})
+        config_from_state_dict(
+            {name: tensor for name, tensor in good.items() if name != "time_embed.0.bias"}
+        )
     with pytest.raises(ModelError, match=r"has unknown a, b, c and 1 more$"):
         config_from_state_dict({**good, **dict.fromkeys("abcd", torch.zeros(1))})
     with pytest.raises(ModelError, match=r"has other shapes in to_hrms\.2\.bias$"):

@@ -35,7 +35,11 @@ def test_any_band_count_and_ratio(bands: int, ratio: int) -> None:
 def test_no_layer_is_never_used(ms_skip: bool) -> None:
     net = fresh(ms_skip=ms_skip)
     net(**images(3, 16, 16)).square().sum().backward()
-    unused = [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.abs().sum() > 0]
+    unused = [
+        name
+        for name, weight in net.named_parameters()
+        if weight.grad is None or not weight.grad.abs().sum() > 0
+    ]
     assert unused == []
 
 
@@ -61,9 +65,15 @@ def test_branches_share_no_parameter_and_cover_all() -> None:
     # A branch of its own: what the spectral layers make never enters the spatial ones.
     net.zero_grad()
     inputs = images(3, 16, 16)
-    stem = net.spatial["stem"](torch.cat([inputs["pan"], inputs["x_t"]], 1), net.spatial["time"](inputs["t"]))
+    stem = net.spatial["stem"](
+        torch.cat([inputs["pan"], inputs["x_t"]], 1), net.spatial["time"](inputs["t"])
+    )
     stem.sum().backward()
-    assert all(weight.grad is None for name, weight in net.named_parameters() if branches[name] == "spectral")
+    assert all(
+        weight.grad is None
+        for name, weight in net.named_parameters()
+        if branches[name] == "spectral"
+    )
 
 
 def naive_apfm(apfm: APFM, spectral: Tensor, spatial: Tensor) -> Tensor:
@@ -93,13 +103,18 @@ def test_apfm_is_equations_8_to_10(channels: int) -> None:
     apfm = APFM(channels).double()
     spectral, spatial = torch.randn(2, 3, 20, channels, dtype=torch.float64).unbind()
     with torch.no_grad():
-        assert torch.allclose(apfm(spectral, spatial), naive_apfm(apfm, spectral, spatial), rtol=0, atol=DOUBLE)
+        assert torch.allclose(
+            apfm(spectral, spatial), naive_apfm(apfm, spectral, spatial), rtol=0, atol=DOUBLE
+        )
 
 
 @pytest.mark.parametrize(("window", "bins"), [(4, 1), (8, 1), (16, 2)])
 def test_fmim_is_equations_11_and_12(window: int, bins: int) -> None:
     torch.manual_seed(0)
-    fmim, x = FMIM(window, 0.6, bins).double(), torch.randn(3, window, window, 5, dtype=torch.float64)
+    fmim, x = (
+        FMIM(window, 0.6, bins).double(),
+        torch.randn(3, window, window, 5, dtype=torch.float64),
+    )
     fmim.projection = fmim.projection.double()
     frequency = torch.fft.fftfreq(window, 1 / window)
     low = frequency.abs() <= bins
@@ -127,7 +142,9 @@ def test_windows_there_and_back() -> None:
     assert torch.equal(from_windows(cut, 8, 12), features)
 
 
-def outside(inputs: dict[str, Tensor], rows: slice, cols: slice, ratio: int = 4) -> dict[str, Tensor]:
+def outside(
+    inputs: dict[str, Tensor], rows: slice, cols: slice, ratio: int = 4
+) -> dict[str, Tensor]:
     """Changes all image pixels but those of a rectangle beyond recognition."""
     changed = {}
     for name, image in inputs.items():
@@ -136,14 +153,20 @@ def outside(inputs: dict[str, Tensor], rows: slice, cols: slice, ratio: int = 4)
             continue
         step = ratio if name == "ms" else 1
         keep = torch.zeros(image.shape[-2:], dtype=torch.bool)
-        keep[slice(rows.start // step, rows.stop // step), slice(cols.start // step, cols.stop // step)] = True
+        keep[
+            slice(rows.start // step, rows.stop // step),
+            slice(cols.start // step, cols.stop // step),
+        ] = True
         changed[name] = torch.where(keep, image, 50 - 30 * image)
     return changed
 
 
 def test_nothing_beyond_the_receptive_radius_counts() -> None:
     net, side = fresh(ms_skip=True).double(), 8 * 19
-    inputs = {name: image.double() if name != "t" else image for name, image in images(3, side, side).items()}
+    inputs = {
+        name: image.double() if name != "t" else image
+        for name, image in images(3, side, side).items()
+    }
     radius, window = net.receptive_radius, slice(72, 80)
     near = slice(window.start - radius, window.stop + radius)
     assert near.start > 0
@@ -159,8 +182,14 @@ def test_a_tile_moved_by_whole_windows_sees_the_same() -> None:
     net, side = fresh(ms_skip=True), 8 * 17
     inputs = images(3, side, side + 8)
     radius = net.receptive_radius
-    moved = {name: image[..., 2 if name == "ms" else 8 :] if name != "t" else image for name, image in inputs.items()}
-    still = {name: image[..., : -2 if name == "ms" else -8] if name != "t" else image for name, image in inputs.items()}
+    moved = {
+        name: image[..., 2 if name == "ms" else 8 :] if name != "t" else image
+        for name, image in inputs.items()
+    }
+    still = {
+        name: image[..., : -2 if name == "ms" else -8] if name != "t" else image
+        for name, image in inputs.items()
+    }
     inner, same = slice(radius, side - radius - 8), slice(radius + 8, side - radius)
     with torch.no_grad():
         difference = (net(**moved)[..., inner, inner] - net(**still)[..., inner, same]).abs()
@@ -191,7 +220,9 @@ def test_wrong_sizes_are_refused(rows: int, cols: int, bands: int) -> None:
         network()(**images(bands, rows, cols))
 
 
-@pytest.mark.parametrize("change", [{"bands": 0}, {"ratio": 3}, {"dim": 24}, {"dim": 0}, {"window": 6}, {"window": 4}])
+@pytest.mark.parametrize(
+    "change", [{"bands": 0}, {"ratio": 3}, {"dim": 24}, {"dim": 0}, {"window": 6}, {"window": 4}]
+)
 def test_wrong_configs_are_refused(change: dict[str, int]) -> None:
     ((_, value),) = change.items()
     with pytest.raises(ModelError, match=str(value)):

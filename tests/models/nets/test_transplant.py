@@ -24,7 +24,9 @@ def test_bands_in_another_order_come_out_in_that_order() -> None:
 def test_bands_that_share_a_partner_act_like_it() -> None:
     net, given, partners = network(), images(4, 16, 16), [0, 0, 1, 2, 3, 3]
     more = given | {name: given[name][:, partners] for name in ("lms", "ms", "x_t")}
-    torch.testing.assert_close(transplant(net, partners, 4)(**more), net(**given)[:, partners], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        transplant(net, partners, 4)(**more), net(**given)[:, partners], atol=1e-5, rtol=1e-5
+    )
 
 
 def test_other_ratios_keep_the_weights() -> None:

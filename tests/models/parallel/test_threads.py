@@ -19,12 +19,16 @@ def test_order_is_kept_whatever_takes_longest() -> None:
         time.sleep(0.002 * (item % 3 == 0))
         return item * item
 
-    assert list(ordered_map(slow, prefetch(range(40), 3), workers=4)) == [item * item for item in range(40)]
+    assert list(ordered_map(slow, prefetch(range(40), 3), workers=4)) == [
+        item * item for item in range(40)
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_short_inputs(count: int) -> None:
-    assert list(ordered_map(str, prefetch(range(count), 8), workers=3)) == [str(item) for item in range(count)]
+    assert list(ordered_map(str, prefetch(range(count), 8), workers=3)) == [
+        str(item) for item in range(count)
+    ]
 
 
 def test_reading_ahead_is_bounded() -> None:
@@ -76,7 +80,9 @@ def test_an_error_of_the_reader_arrives_after_what_was_read() -> None:
 
 
 def test_an_error_of_a_worker_arrives_in_its_place() -> None:
-    assert taken_until_error(ordered_map(failing, prefetch(range(20), 2), workers=3)) == list(range(7))
+    assert taken_until_error(ordered_map(failing, prefetch(range(20), 2), workers=3)) == list(
+        range(7)
+    )
 
 
 def test_an_early_stop_ends_both_threads_and_closes_the_source() -> None:

@@ -24,7 +24,9 @@ def linear(at: Points) -> Points:
 
 
 def quadratic(at: Points) -> Points:
-    return np.column_stack([6 * (at[:, 0] - 0.5) ** 2 + at[:, 1], -2 * at[:, 1] ** 2 + 1.5 * at[:, 0] * at[:, 1]])
+    return np.column_stack(
+        [6 * (at[:, 0] - 0.5) ** 2 + at[:, 1], -2 * at[:, 1] ** 2 + 1.5 * at[:, 0] * at[:, 1]]
+    )
 
 
 def wave(at: Points) -> Points:
@@ -55,7 +57,10 @@ def sightings(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -
 def told(found: ShiftFit, at: Points) -> Points:
     """The shift at places."""
     rows, cols = (at * SIDE).T
-    total = np.column_stack([found.drift.at(row, col) for row, col in zip(rows, cols, strict=True)]).T + found.shift
+    total = (
+        np.column_stack([found.drift.at(row, col) for row, col in zip(rows, cols, strict=True)]).T
+        + found.shift
+    )
     return total if found.surface is None else total + np.column_stack(found.surface.at(rows, cols))
 
 
@@ -75,7 +80,8 @@ def linear_misses(field: Field) -> float:
 
 @pytest.mark.parametrize("outliers", [0, 0.08])
 @pytest.mark.parametrize(
-    ("field", "count", "share"), [(quadratic, 8, 0.1), (wave, 8, 0.2), (quadratic, 12, 0.1), (waves, 12, 0.2)]
+    ("field", "count", "share"),
+    [(quadratic, 8, 0.1), (wave, 8, 0.2), (quadratic, 12, 0.1), (waves, 12, 0.2)],
 )
 def test_a_bent_drift_is_followed(field: Field, count: int, share: float, outliers: float) -> None:
     found = fit_smooth(sightings(field, count, outliers=outliers))
@@ -86,7 +92,10 @@ def test_a_bent_drift_is_followed(field: Field, count: int, share: float, outlie
 @pytest.mark.parametrize("outliers", [0, 0.08])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_simple_stays_simple(outliers: float, seed: int) -> None:
-    one, plane = (fit_smooth(sightings(field, 8, outliers=outliers, seed=seed)) for field in (constant, linear))
+    one, plane = (
+        fit_smooth(sightings(field, 8, outliers=outliers, seed=seed))
+        for field in (constant, linear)
+    )
     assert one.surface is None
     assert (one.drift.rows_per_row, one.drift.cols_per_row) == (0, 0)
     assert missed(one, constant) < NOISE / 3
@@ -123,7 +132,12 @@ def test_windows_that_overlap_do_not_vouch_for_each_other() -> None:
         shared = (noise[1:, 1:] + noise[1:, :-1] + noise[:-1, 1:] + noise[:-1, :-1]) / 2
         places = 64 + 64 * np.argwhere(np.ones((9, 9))).astype(np.float64)
         for reach in bent:
-            seen = ShiftSamples(places=places, shifts=1 + shared.reshape(-1, 2), errors=np.full(81, 0.1), reach=reach)
+            seen = ShiftSamples(
+                places=places,
+                shifts=1 + shared.reshape(-1, 2),
+                errors=np.full(81, 0.1),
+                reach=reach,
+            )
             bent[reach] += fit_smooth(seen).surface is not None
     assert 2 * bent[64.0] < bent[0.0]
 
@@ -131,7 +145,9 @@ def test_windows_that_overlap_do_not_vouch_for_each_other() -> None:
 def test_a_single_column_of_windows() -> None:
     places = np.column_stack([np.linspace(64, 2000, 14), np.full(14, 64.0)])
     shifts = np.column_stack([places[:, 0] / 1000, np.ones(14)])
-    found = fit_smooth(ShiftSamples(places=places, shifts=shifts, errors=np.full(14, 0.05), reach=64))
+    found = fit_smooth(
+        ShiftSamples(places=places, shifts=shifts, errors=np.full(14, 0.05), reach=64)
+    )
     assert found.left == pytest.approx(0, abs=1e-3)
     assert found.drift.rows_per_row == pytest.approx(1e-3, rel=1e-3)
     assert found.drift.rows_per_col == pytest.approx(0, abs=1e-6)

@@ -10,7 +10,9 @@ from ssdiff_models.resampling.upsample import shift_image
 
 def landscape(side: int) -> Tensor:
     """Band-limited noise: everything in it survives a reduction by 4."""
-    rough = torch.randn(1, side, side, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    rough = torch.randn(
+        1, side, side, generator=torch.Generator().manual_seed(5), dtype=torch.float64
+    )
     return 500 + 400 * correlate(rough, [lowpass_kernel(4)])[0]
 
 

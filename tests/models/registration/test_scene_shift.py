@@ -24,7 +24,9 @@ def source(down: float, right: float, size: int = 192) -> ArraySource:
     """A scene of random blobs whose PAN content lies that many pixels below and right of where the MS says."""
     generator = torch.Generator().manual_seed(2)
     base = torch.rand(3, size // 4, size // 4, generator=generator, dtype=torch.float64)
-    fine = torch.nn.functional.interpolate(base[None], scale_factor=4, mode="bicubic")[0] * 200 + 300
+    fine = (
+        torch.nn.functional.interpolate(base[None], scale_factor=4, mode="bicubic")[0] * 200 + 300
+    )
     ms = reduce_ms(fine, (0.3,) * 3, 4, 1.5)
     # Two bands explain the PAN, and one of them is darker where it is brighter.
     pan = shift_image(fine[0] - 0.4 * fine[1], (-down, -right))
@@ -65,7 +67,11 @@ def test_windows_without_content_tell_nothing() -> None:
 
 def test_images_of_two_places_tell_how_little_they_share() -> None:
     patch, window = whole(source(0, 0))
-    noise = Patch(pan=np.random.default_rng(0).random(patch.pan.shape, np.float32), ms=patch.ms, valid=patch.valid)
+    noise = Patch(
+        pan=np.random.default_rng(0).random(patch.pan.shape, np.float32),
+        ms=patch.ms,
+        valid=patch.valid,
+    )
     found = agree([window_shift(noise, window, ratio=4, phase=1.5)])
     assert isinstance(found, NoShift)
     assert found.correlation is not None
@@ -100,7 +106,9 @@ def windows(shifts: Sequence[tuple[float, float]]) -> list[WindowShift]:
 
 
 def test_outliers_are_left_out() -> None:
-    found = agree([*windows([(1.0, 2.0), (1.02, 1.98), (0.98, 2.02), (1.0, 2.0), (7.0, -3.0)]), None])
+    found = agree(
+        [*windows([(1.0, 2.0), (1.02, 1.98), (0.98, 2.02), (1.0, 2.0), (7.0, -3.0)]), None]
+    )
     assert isinstance(found, SceneShift)
     assert (found.windows, round(found.rows, 1), round(found.cols, 1)) == (4, 1.0, 2.0)
     assert found.size == pytest.approx(2, abs=0.05)
@@ -118,7 +126,9 @@ def test_nobody_or_contradiction_is_no_answer() -> None:
 
 def test_a_drift_is_fitted() -> None:
     true = Drift(row=0, col=0, rows_per_row=0.001, cols_per_col=-0.002)
-    shifts = [(1 + true.at(100 * (k // 4), 0)[0], 2 + true.at(0, 100 * (k % 4))[1]) for k in range(12)]
+    shifts = [
+        (1 + true.at(100 * (k // 4), 0)[0], 2 + true.at(0, 100 * (k % 4))[1]) for k in range(12)
+    ]
     found = agree(windows(shifts), local=True)
     assert isinstance(found, SceneShift)
     assert found.drift is not None

@@ -23,7 +23,10 @@ def test_a_surface_is_scipys_spline() -> None:
     rows, cols = positions(50)
     down, right = Surface.of(LATTICE, controls.reshape(-1, 2)).at(rows, cols)
     knots = [start + 50.0 * np.arange(-3, count + 1) for start, count in ((10, 9), (-20, 6))]
-    weights = [BSpline.design_matrix(at, line, 3).toarray() for at, line in zip((rows, cols), knots, strict=True)]
+    weights = [
+        BSpline.design_matrix(at, line, 3).toarray()
+        for at, line in zip((rows, cols), knots, strict=True)
+    ]
     for found, part in ((down, controls[..., 0]), (right, controls[..., 1])):
         assert found == pytest.approx(np.einsum("ni,ij,nj->n", weights[0], part, weights[1]))
 
@@ -31,7 +34,9 @@ def test_a_surface_is_scipys_spline() -> None:
 def test_the_basis_makes_the_surface() -> None:
     controls = np.random.default_rng(2).normal(size=(54, 2)).round(3)
     rows, cols = positions(50)
-    assert LATTICE.basis(rows, cols) @ controls == pytest.approx(np.column_stack(Surface.of(LATTICE, controls).at(rows, cols)))
+    assert LATTICE.basis(rows, cols) @ controls == pytest.approx(
+        np.column_stack(Surface.of(LATTICE, controls).at(rows, cols))
+    )
 
 
 def test_planes_bend_nothing_and_all_else_does() -> None:

@@ -37,14 +37,22 @@ def near(one: Tensor, other: Tensor, tolerance: float = DOUBLE) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "sensor"),
-    [("MTF_QB", "qb"), ("MTF_WV3", "wv3"), ("MTF_WV2", "wv2"), ("MTF_GeoEye1", "ge1"), ("MTF_none", "generic")],
+    [
+        ("MTF_QB", "qb"),
+        ("MTF_WV3", "wv3"),
+        ("MTF_WV2", "wv2"),
+        ("MTF_GeoEye1", "ge1"),
+        ("MTF_none", "generic"),
+    ],
 )
 def test_mtf_kernels_are_the_toolboxs(stored: Kernels, name: str, sensor: str) -> None:
     gains = sensors.get(sensor).ms_gains
     assert near(torch.stack([taps.mtf_kernel(gain, 4) for gain in gains]), stored(name))
 
 
-@pytest.mark.parametrize(("name", "sensor"), [("MTFPAN_QB", "qb"), ("MTFPAN_WV3", "wv3"), ("MTFPAN_none", "generic")])
+@pytest.mark.parametrize(
+    ("name", "sensor"), [("MTFPAN_QB", "qb"), ("MTFPAN_WV3", "wv3"), ("MTFPAN_none", "generic")]
+)
 def test_pan_kernels_are_the_toolboxs(stored: Kernels, name: str, sensor: str) -> None:
     assert near(taps.mtf_kernel(sensors.get(sensor).pan_gain, 4), stored(name))
 
@@ -59,14 +67,25 @@ def test_the_interpolator_is_the_toolboxs(stored: Kernels) -> None:
 
 
 def test_imresize_is_the_toolboxs(stored: Kernels) -> None:
-    assert near(degrade.imresize_bicubic(stored("imresize_in"), 4), stored("imresize_bicubic_quarter"))
+    assert near(
+        degrade.imresize_bicubic(stored("imresize_in"), 4), stored("imresize_bicubic_quarter")
+    )
 
 
 def test_wald_reproduces_the_toolboxs_reduced_pair(golden: Path) -> None:
-    with np.load(golden / "inputs/ge1_sv.npz") as arrays, np.load(golden / "inputs/fr_ge1_sv.npz") as full:
+    with (
+        np.load(golden / "inputs/ge1_sv.npz") as arrays,
+        np.load(golden / "inputs/fr_ge1_sv.npz") as full,
+    ):
         truth = torch.from_numpy(arrays["GT"].astype(np.float64)).permute(2, 0, 1)
-        coarse, lms = (torch.from_numpy(arrays[name].astype(np.float64)).permute(2, 0, 1) for name in ("MS_LR", "EXP"))
-        reduced, pan = torch.from_numpy(arrays["PAN"].astype(np.float64)), torch.from_numpy(full["PAN"].astype(np.float64))
+        coarse, lms = (
+            torch.from_numpy(arrays[name].astype(np.float64)).permute(2, 0, 1)
+            for name in ("MS_LR", "EXP")
+        )
+        reduced, pan = (
+            torch.from_numpy(arrays["PAN"].astype(np.float64)),
+            torch.from_numpy(full["PAN"].astype(np.float64)),
+        )
     gains = sensors.get("ge1").ms_gains
     # The stored arrays are float32.
     assert near(degrade.mtf_filter(truth, gains, 4)[:, 2::4, 2::4], coarse, 1e-4)
@@ -108,12 +127,18 @@ def test_correlation_is_its_definition(shape: tuple[int, int]) -> None:
     image, kernels = noise(2, *shape), [noise(41, 41), noise(2, 41, 41)[1]]
     result = degrade.correlate(image, kernels)
     for band, kernel in enumerate(kernels):
-        assert near(result[band : band + 1], naive_correlation(image[band : band + 1], kernel), 1e-9)
+        assert near(
+            result[band : band + 1], naive_correlation(image[band : band + 1], kernel), 1e-9
+        )
     assert degrade.correlate(image.float(), kernels).dtype == torch.float32
 
 
 def ramp_image(rows: int, cols: int) -> Tensor:
-    return 3.0 + 2.0 * torch.arange(rows, dtype=torch.float64)[:, None] - 0.5 * torch.arange(cols, dtype=torch.float64)
+    return (
+        3.0
+        + 2.0 * torch.arange(rows, dtype=torch.float64)[:, None]
+        - 0.5 * torch.arange(cols, dtype=torch.float64)
+    )
 
 
 @pytest.mark.parametrize(("ratio", "phase"), [(4, 1.5), (4, 2), (4, 0.25), (2, 0.5), (2, 1)])
@@ -130,21 +155,28 @@ def test_reduced_ms_sits_at_its_phase(ratio: int, phase: float) -> None:
     # A window at fractional places is not quite symmetric; the reference's own kernel is, and is exact.
     tolerance = 1e-9 if phase % 1 == 0 else 1e-3
     assert near(reduced[inner, inner], expected[inner, inner], tolerance)
-    constant = degrade.reduce_ms(torch.full((1, 40, 40), 7.0, dtype=torch.float64), (0.3,), ratio, phase)
+    constant = degrade.reduce_ms(
+        torch.full((1, 40, 40), 7.0, dtype=torch.float64), (0.3,), ratio, phase
+    )
     assert near(constant, torch.full_like(constant, 7.0))
 
 
 @pytest.mark.parametrize("first", [(1.5, 1.5), (0.0, 3.2), (-0.7, 2.0), (6.25, 0.5)])
 def test_reduced_pan_sits_where_it_is_asked_for(first: tuple[float, float]) -> None:
     reduced = degrade.reduce_pan(ramp_image(64, 72), 4, first=first, shape=(13, 15))
-    at = [4 * torch.arange(n, dtype=torch.float64) + f for n, f in zip((13, 15), first, strict=True)]
+    at = [
+        4 * torch.arange(n, dtype=torch.float64) + f for n, f in zip((13, 15), first, strict=True)
+    ]
     expected = 3.0 + 2.0 * at[0][:, None] - 0.5 * at[1]
     assert near(reduced[3:-3, 3:-3], expected[3:-3, 3:-3], 1e-9)
 
 
 def test_resizing_is_reducing_at_the_aligned_phase() -> None:
     pan = noise(64, 48)
-    assert near(degrade.imresize_bicubic(pan, 4), degrade.reduce_pan(pan, 4, first=(1.5, 1.5), shape=(16, 12)))
+    assert near(
+        degrade.imresize_bicubic(pan, 4),
+        degrade.reduce_pan(pan, 4, first=(1.5, 1.5), shape=(16, 12)),
+    )
 
 
 @pytest.mark.parametrize("first", [(0.0, 0.0), (0.25, -0.6), (2.5, -3.0)])
@@ -165,7 +197,9 @@ def test_shifting_reproduces_polynomials(first: tuple[float, float]) -> None:
 def test_upsampling_at_half_a_ratio_is_the_23_tap_interpolator(ratio: int) -> None:
     ms, halo = noise(3, 36, 40), 10
     result = upsample.upsample(ms, ratio, ratio / 2, halo)
-    expected = upsample.interp23(ms, ratio)[:, halo * ratio : -halo * ratio, halo * ratio : -halo * ratio]
+    expected = upsample.interp23(ms, ratio)[
+        :, halo * ratio : -halo * ratio, halo * ratio : -halo * ratio
+    ]
     assert near(result, expected, 1e-11)
 
 

@@ -17,7 +17,10 @@ def directly(image: np.ndarray, rows: Filter, cols: Filter) -> np.ndarray:
     for axis, used in ((1, rows), (2, cols)):
         moved = np.moveaxis(image, axis, -1)
         groups = (moved.shape[-1] - used.length) // used.step + 1
-        pieces = [moved[..., i * used.step : i * used.step + used.length] @ np.array(used.taps).T for i in range(groups)]
+        pieces = [
+            moved[..., i * used.step : i * used.step + used.length] @ np.array(used.taps).T
+            for i in range(groups)
+        ]
         image = np.moveaxis(np.concatenate(pieces, -1), -1, axis)
     return image
 
@@ -29,15 +32,21 @@ def directly(image: np.ndarray, rows: Filter, cols: Filter) -> np.ndarray:
     step=st.integers(1, 5),
     size=st.tuples(st.integers(20, 70), st.integers(20, 70)),
 )
-def test_it_is_the_sum_over_the_taps(samples: int, length: int, step: int, size: tuple[int, int]) -> None:
+def test_it_is_the_sum_over_the_taps(
+    samples: int, length: int, step: int, size: tuple[int, int]
+) -> None:
     image = np.random.default_rng(0).normal(size=(2, *size))
     rows, cols = kernel(samples, length, step, 1), kernel(samples, length, step, 2)
     found = resample(torch.from_numpy(image), rows, cols)
     assert found.numpy() == pytest.approx(directly(image, rows, cols), abs=1e-9)
 
 
-@pytest.mark.parametrize(("samples", "length", "step"), [(4, 14, 1), (4, 19, 1), (1, 18, 4), (1, 43, 4), (1, 17, 1)])
-def test_a_window_of_single_precision_has_the_bits_of_the_whole(samples: int, length: int, step: int) -> None:
+@pytest.mark.parametrize(
+    ("samples", "length", "step"), [(4, 14, 1), (4, 19, 1), (1, 18, 4), (1, 43, 4), (1, 17, 1)]
+)
+def test_a_window_of_single_precision_has_the_bits_of_the_whole(
+    samples: int, length: int, step: int
+) -> None:
     rng = np.random.default_rng(3)
     image = torch.from_numpy(rng.normal(800, 200, (2, 300, 280)).astype(np.float32))
     used = kernel(samples, length, step, 4)
@@ -46,6 +55,10 @@ def test_a_window_of_single_precision_has_the_bits_of_the_whole(samples: int, le
         first = rng.integers(0, [whole.shape[1] // samples - 1, whole.shape[2] // samples - 1])
         count = [int(rng.integers(1, whole.shape[1 + k] // samples - first[k] + 1)) for k in (0, 1)]
         row, col = (int(start) * step for start in first)
-        part = resample(image[:, row : row + used.span(count[0]), col : col + used.span(count[1])], used, used)
+        part = resample(
+            image[:, row : row + used.span(count[0]), col : col + used.span(count[1])], used, used
+        )
         row, col = (int(start) * samples for start in first)
-        assert torch.equal(part, whole[:, row : row + count[0] * samples, col : col + count[1] * samples])
+        assert torch.equal(
+            part, whole[:, row : row + count[0] * samples, col : col + count[1] * samples]
+        )

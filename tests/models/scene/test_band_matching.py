@@ -25,7 +25,11 @@ def test_names_tell_the_order(names: tuple[str | None, ...], order: tuple[int, .
     ("wanted", "available", "expected"),
     [
         (("blue", "green", "red", "nir"), ("nir", "red", "green", "blue"), (3, 2, 1, 0)),
-        (("coastal", "blue", "green", "red", "nir", "swir1", "swir2"), ("red", "green", "blue"), (2, 2, 1, 0, 0, 0, 0)),
+        (
+            ("coastal", "blue", "green", "red", "nir", "swir1", "swir2"),
+            ("red", "green", "blue"),
+            (2, 2, 1, 0, 0, 0, 0),
+        ),
         (("coastal", "yellow", "nir2"), ("blue", "green", "red", "nir"), (0, 1, 3)),
         (("a", "b", "c"), (None,) * 4, (0, 2, 3)),
         ((None,), ("blue", "green"), (0,)),

@@ -25,7 +25,10 @@ def test_a_small_scene_is_sampled_whole() -> None:
 
 def test_description_is_that_of_the_pixels_however_cut() -> None:
     pixels = np.random.default_rng(0).normal(500, 100, (3, 1000)).astype(np.float32)
-    whole, cut = band_statistics([pixels]), band_statistics([pixels[:, :10], pixels[:, 10:10], pixels[:, 10:]])
+    whole, cut = (
+        band_statistics([pixels]),
+        band_statistics([pixels[:, :10], pixels[:, 10:10], pixels[:, 10:]]),
+    )
     assert whole == cut
     for band, values in zip(whole, pixels.astype(np.float64), strict=True):
         assert np.allclose((band.mean, band.std), (values.mean(), values.std()), rtol=1e-12)

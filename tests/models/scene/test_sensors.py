@@ -14,7 +14,11 @@ def test_every_sensor_is_complete(sensor: sensors.Sensor) -> None:
 
 
 def test_names_and_aliases_mean_one_sensor() -> None:
-    names = [name for sensor in sensors.SENSORS for name in {sensor.name, sensor.title.lower(), *sensor.aliases}]
+    names = [
+        name
+        for sensor in sensors.SENSORS
+        for name in {sensor.name, sensor.title.lower(), *sensor.aliases}
+    ]
     assert len(names) == len(set(names))
     assert sensors.get(" WorldView-3 ").name == sensors.get("wv3").name == "wv3"
     assert sensors.get("GeoEye-1").name == "ge1"
@@ -32,7 +36,9 @@ def test_gains_by_name_by_position_and_by_default() -> None:
     assert quickbird.gains(4, ("nir1", "red", "green", "blue")) == quickbird.ms_gains[::-1]
     assert quickbird.gains(4, (None, None, None, None)) == quickbird.ms_gains
     assert quickbird.gains(3) == pytest.approx((np.mean(quickbird.ms_gains),) * 3)
-    assert quickbird.gains(2, ("blue", "swir9")) == pytest.approx((np.mean(quickbird.ms_gains),) * 2)
+    assert quickbird.gains(2, ("blue", "swir9")) == pytest.approx(
+        (np.mean(quickbird.ms_gains),) * 2
+    )
 
 
 def test_gains_are_the_reference_toolboxs() -> None:

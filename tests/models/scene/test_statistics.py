@@ -41,9 +41,13 @@ def test_floats_stay_as_they_are() -> None:
         (0, 1, -3, -3),
     ],
 )
-def test_black_is_zero_or_below_signed_data(mean: float, std: float, minimum: float, offset: float) -> None:
+def test_black_is_zero_or_below_signed_data(
+    mean: float, std: float, minimum: float, offset: float
+) -> None:
     band = BandStatistics(mean=mean, std=std, minimum=minimum, maximum=2000)
-    (found,) = SceneStatistics(pan=BandStatistics(mean=9, std=1, minimum=5, maximum=20), ms=(band,)).ms
+    (found,) = SceneStatistics(
+        pan=BandStatistics(mean=9, std=1, minimum=5, maximum=20), ms=(band,)
+    ).ms
     assert found.offset == offset
     assert found.scale == mean - offset > 0
 
@@ -54,12 +58,16 @@ def test_where_one_band_is_signed_no_bands_black_is_believed() -> None:
     found = SceneStatistics(pan=plain[0], ms=(plain[1], low))
     assert [band.offset for band in (found.pan, *found.ms)] == [200, 200, -250]
     # The same scene with other zeros.
-    moved = SceneStatistics(pan=shifted(plain[0], -900), ms=(shifted(plain[1], -900), shifted(low, -900)))
+    moved = SceneStatistics(
+        pan=shifted(plain[0], -900), ms=(shifted(plain[1], -900), shifted(low, -900))
+    )
     assert [band.offset for band in (moved.pan, *moved.ms)] == [-700, -700, -1150]
 
 
 def shifted(band: BandStatistics, amount: float) -> BandStatistics:
-    return replace(band, mean=band.mean + amount, minimum=band.minimum + amount, maximum=band.maximum + amount)
+    return replace(
+        band, mean=band.mean + amount, minimum=band.minimum + amount, maximum=band.maximum + amount
+    )
 
 
 def test_a_band_without_content_is_refused() -> None:

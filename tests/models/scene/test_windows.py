@@ -7,7 +7,11 @@ from ssdiff_models.errors import UsageError
 from ssdiff_models.scene.windows import TileGrid, Window
 
 windows = st.builds(
-    Window, row=st.integers(-50, 50), col=st.integers(-50, 50), rows=st.integers(1, 60), cols=st.integers(1, 60)
+    Window,
+    row=st.integers(-50, 50),
+    col=st.integers(-50, 50),
+    rows=st.integers(1, 60),
+    cols=st.integers(1, 60),
 )
 
 
@@ -60,7 +64,11 @@ def test_tiles_are_whole_windows_and_hold_their_blocks(grid: TileGrid) -> None:
 @given(windows, windows)
 def test_intersection_is_what_both_hold(one: Window, other: Window) -> None:
     def pixels(window: Window) -> set[tuple[int, int]]:
-        return {(r, c) for r in range(window.row, window.row_stop) for c in range(window.col, window.col_stop)}
+        return {
+            (r, c)
+            for r in range(window.row, window.row_stop)
+            for c in range(window.col, window.col_stop)
+        }
 
     common = one.intersection(other)
     assert common == other.intersection(one)

@@ -70,7 +70,9 @@ def test_a_courses_distance_is_the_curves() -> None:
     laid = course(board, curve)
     v, u = board.positions()
     for row, col in ((3, 70), (40, 40), (66, 12)):
-        assert laid.aside[row, col] == pytest.approx(curve.distance(float(v[row, 0]), float(u[0, col])), abs=1e-3)
+        assert laid.aside[row, col] == pytest.approx(
+            curve.distance(float(v[row, 0]), float(u[0, col])), abs=1e-3
+        )
 
 
 def test_a_frame_on_a_curve_lies_on_it() -> None:
@@ -87,16 +89,22 @@ def tower(height: float) -> FloatArray:
 
 def test_shadows_fall_away_from_the_sun_as_long_as_its_height_says() -> None:
     # A sun in the right, 45 degrees high: 8 m of tower throw 8 m of shadow to the left.
-    light = direct_light(tower(8.0), GRAIN, Sun(azimuth=math.radians(90), elevation=math.radians(45)))
+    light = direct_light(
+        tower(8.0), GRAIN, Sun(azimuth=math.radians(90), elevation=math.radians(45))
+    )
     assert light[60, 41] == pytest.approx(0, abs=1e-3)
     assert light[60, 36] == pytest.approx(1, abs=1e-3)
     assert light[60, 70] == pytest.approx(1, abs=1e-3)
     assert light[60, 60] == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize(("azimuth", "row", "col"), [(0, 80, 60), (180, 40, 60), (270, 60, 80), (135, 42, 42)])
+@pytest.mark.parametrize(
+    ("azimuth", "row", "col"), [(0, 80, 60), (180, 40, 60), (270, 60, 80), (135, 42, 42)]
+)
 def test_shadows_lie_opposite_the_sun(azimuth: float, row: int, col: int) -> None:
-    light = direct_light(tower(14.0), GRAIN, Sun(azimuth=math.radians(azimuth), elevation=math.radians(45)))
+    light = direct_light(
+        tower(14.0), GRAIN, Sun(azimuth=math.radians(azimuth), elevation=math.radians(45))
+    )
     assert light[row, col] < 0.01
     assert light[120 - row, 120 - col] == pytest.approx(1, abs=1e-3)
 

@@ -30,7 +30,9 @@ def scene(seed: int = 0, **changes: object) -> SimulatedPair:
 
 
 def same(one: SimulatedPair, other: SimulatedPair) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("pan", "ms", "truth"))
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("pan", "ms", "truth")
+    )
 
 
 def test_a_seed_means_one_scene() -> None:
@@ -106,13 +108,17 @@ def test_noise_is_that_of_photons_and_electronics() -> None:
     assert abs(float(standardised.mean())) < 0.05
     assert float(standardised.std()) == pytest.approx(1, abs=0.05)
     bright = clean > np.median(clean)
-    assert float(standardised[bright].std()) == pytest.approx(float(standardised[~bright].std()), rel=0.06)
+    assert float(standardised[bright].std()) == pytest.approx(
+        float(standardised[~bright].std()), rel=0.06
+    )
 
 
 def shift_between(fixed: Image, moved: Image) -> tuple[float, float]:
     """Rows and columns, in pixels, by which `moved` lies below and right of `fixed`: one step of least squares on the gradients."""
     inner = (slice(3, -3), slice(3, -3))
-    design = np.stack([np.asarray(np.gradient(fixed, axis=axis))[inner].ravel() for axis in (0, 1)], 1)
+    design = np.stack(
+        [np.asarray(np.gradient(fixed, axis=axis))[inner].ravel() for axis in (0, 1)], 1
+    )
     row, col = np.linalg.lstsq(design, (fixed - moved)[inner].ravel(), rcond=None)[0].tolist()
     return row, col
 
@@ -120,7 +126,10 @@ def shift_between(fixed: Image, moved: Image) -> tuple[float, float]:
 @pytest.mark.parametrize("offset", [(0.0, 0.0), (0.62, -0.87), (-1.75, 2.3)])
 def test_the_ms_lies_where_it_says(offset: tuple[float, float]) -> None:
     pair = scene(offset=offset, margin=0)
-    expected, elsewhere = degraded(pair.truth, pair.first), degraded(pair.truth, (pair.first[0] + 0.3, pair.first[1] - 0.3))
+    expected, elsewhere = (
+        degraded(pair.truth, pair.first),
+        degraded(pair.truth, (pair.first[0] + 0.3, pair.first[1] - 0.3)),
+    )
     inner = slice(1, -1)
     for band in range(4):
         measured = pair.ms[band, inner, inner].astype(np.float64)
@@ -141,7 +150,9 @@ def degraded(truth: npt.NDArray[np.uint16], phases: tuple[float, float]) -> Imag
     for band, sigma in zip(truth.astype(np.float64), kernel_sigma, strict=True):
         image = band
         for phase in phases:
-            weights = np.exp(-0.5 * ((index[None] - (phase + 4 * np.arange(size))[:, None]) / sigma) ** 2)
+            weights = np.exp(
+                -0.5 * ((index[None] - (phase + 4 * np.arange(size))[:, None]) / sigma) ** 2
+            )
             image = ((weights / weights.sum(1, keepdims=True)) @ image).T
         bands.append(image)
     return np.stack(bands)
@@ -149,7 +160,9 @@ def degraded(truth: npt.NDArray[np.uint16], phases: tuple[float, float]) -> Imag
 
 def test_the_ms_is_the_truth_through_the_reference_mtf() -> None:
     pair = scene(offset=(0.0, 0.0), margin=0)
-    expected = reduce_ms(torch.from_numpy(pair.truth.astype(np.float32)), QB.ms_gains, 4, 1.5).numpy()
+    expected = reduce_ms(
+        torch.from_numpy(pair.truth.astype(np.float32)), QB.ms_gains, 4, 1.5
+    ).numpy()
     inner = (slice(None), slice(6, -6), slice(6, -6))
     error = (expected - pair.ms)[inner]
     assert np.abs(error.mean((1, 2))).max() < 1
@@ -158,7 +171,9 @@ def test_the_ms_is_the_truth_through_the_reference_mtf() -> None:
 
 def test_the_ms_reaches_beyond_the_pan_on_every_side() -> None:
     pair = scene()
-    last = tuple(first + 4 * (size - 1) for first, size in zip(pair.first, pair.ms.shape[1:], strict=True))
+    last = tuple(
+        first + 4 * (size - 1) for first, size in zip(pair.first, pair.ms.shape[1:], strict=True)
+    )
     assert max(pair.first) < -4
     assert min(last) > SIZE + 3
 
@@ -192,7 +207,11 @@ def test_the_scene_has_water_plants_and_town() -> None:
     blue, green, red, nir = simulated(SceneSpec(sensor=QB, size=512)).truth.astype(np.float64)
     greenness = (nir - red) / (nir + red)
     wetness = (green - nir) / (green + nir)
-    shares = [(wetness > 0.25).mean(), (greenness > 0.35).mean(), ((np.abs(greenness) < 0.2) & (wetness < 0.15)).mean()]
+    shares = [
+        (wetness > 0.25).mean(),
+        (greenness > 0.35).mean(),
+        ((np.abs(greenness) < 0.2) & (wetness < 0.15)).mean(),
+    ]
     assert 0.03 < shares[0] < 0.3
     assert 0.25 < shares[1] < 0.9
     assert 0.05 < shares[2] < 0.6
@@ -216,4 +235,6 @@ def test_what_cannot_be_simulated_is_refused(changes: dict[str, object], message
 
 def test_a_sensor_with_unknown_bands_is_refused() -> None:
     with pytest.raises(UsageError, match="thermal"):
-        simulate_pair(SceneSpec(sensor=replace(QB, bands=("blue", "green", "red", "thermal")), size=64))
+        simulate_pair(
+            SceneSpec(sensor=replace(QB, bands=("blue", "green", "red", "thermal")), size=64)
+        )

@@ -21,7 +21,9 @@ def landscape(side: int, bands: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]
     rough = torch.randn(2, side, side, generator=torch.Generator().manual_seed(seed))
     smooth = correlate(rough[:1], [lowpass_kernel(4)])[0] * 4
     pan = (500 + 80 * smooth + 30 * rough[1]).clamp(min=20)
-    return pan, torch.stack([pan * (0.5 + 0.2 * band) + 10 * smooth + 30 for band in range(bands)]).clamp(min=1)
+    return pan, torch.stack(
+        [pan * (0.5 + 0.2 * band) + 10 * smooth + 30 for band in range(bands)]
+    ).clamp(min=1)
 
 
 def wald_scene(name: str = "scene", side: int = 64, seed: int = 0) -> WaldScene:
@@ -30,13 +32,30 @@ def wald_scene(name: str = "scene", side: int = 64, seed: int = 0) -> WaldScene:
     return from_reference(name, pan=pan, gt=gt, gains=(0.3,) * 4, ratio=4)
 
 
-def sampler(**changes: Any) -> BatchSampler:  # noqa: ANN401 - fields of BatchSampler
+def sampler(**changes: Any) -> BatchSampler:
     """Returns a sampler of patches of 16 pixels from two scenes."""
-    fields: dict[str, Any] = {"size": 16, "batch": 3, "ratio": 4, "seed": 1, "gain_jitter": 0.15, "band_jitter": 0.05}
+    fields: dict[str, Any] = {
+        "size": 16,
+        "batch": 3,
+        "ratio": 4,
+        "seed": 1,
+        "gain_jitter": 0.15,
+        "band_jitter": 0.05,
+    }
     return BatchSampler(scenes=(wald_scene(), wald_scene("other", 48, 1)), **(fields | changes))
 
 
-def trainer(**changes: Any) -> Trainer:  # noqa: ANN401 - fields of TrainingConfig
+def trainer(**changes: Any) -> Trainer:
     """Returns a trainer of the tiny network."""
-    fields: dict[str, Any] = {"steps": 6, "batch": 3, "size": 16, "warmup": 2, "decay": 2, "learning_rate": 2e-3}
-    return Trainer(copy.deepcopy(network()).requires_grad_(requires_grad=True), TrainingConfig(**(fields | changes)))
+    fields: dict[str, Any] = {
+        "steps": 6,
+        "batch": 3,
+        "size": 16,
+        "warmup": 2,
+        "decay": 2,
+        "learning_rate": 2e-3,
+    }
+    return Trainer(
+        copy.deepcopy(network()).requires_grad_(requires_grad=True),
+        TrainingConfig(**(fields | changes)),
+    )

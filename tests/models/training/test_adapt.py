@@ -49,7 +49,12 @@ def test_the_parts_lie_apart() -> None:
     assert float(unseen.float().mean()) == pytest.approx(0.25, abs=0.01)
     assert 0.04 < float(held.float().mean()) < 0.1
     assert float(train.float().mean()) > 0.3
-    near = torch.nn.functional.max_pool2d(unseen.float()[None], 2 * APART - 1, stride=1, padding=APART - 1)[0] > 0
+    near = (
+        torch.nn.functional.max_pool2d(
+            unseen.float()[None], 2 * APART - 1, stride=1, padding=APART - 1
+        )[0]
+        > 0
+    )
     assert not bool((near & (train | held)).any())
     assert not bool((train & held).any())
     # The held-out blocks are spread over the other quarters.
@@ -64,7 +69,10 @@ def test_the_parts_lie_where_pixels_are_valid(corner: tuple[int, int]) -> None:
     rows, cols = (slice(64 * part, 64 * part + 60) for part in corner)
     valid[rows, cols] = False
     parts = divide(dataclasses.replace(scene, valid=valid))
-    assert min(float(part.valid.float().mean()) for part in (parts.train, parts.held, parts.unseen)) > 0.015
+    assert (
+        min(float(part.valid.float().mean()) for part in (parts.train, parts.held, parts.unseen))
+        > 0.015
+    )
 
 
 def test_scenes_without_pixels_are_refused() -> None:
@@ -80,7 +88,10 @@ def test_what_decides_is_like_the_rest() -> None:
     calm[:64, 64:], calm[64:, :64], calm[64:, 96:] = True, True, True
     gt = torch.where(calm, scene.prior + 0.01 * (scene.gt - scene.prior), scene.gt)
     parts = divide(dataclasses.replace(scene, gt=gt))
-    errors = [float((gt - scene.prior)[:, part.valid].square().mean()) for part in (parts.train, parts.held, parts.unseen)]
+    errors = [
+        float((gt - scene.prior)[:, part.valid].square().mean())
+        for part in (parts.train, parts.held, parts.unseen)
+    ]
     assert bool(parts.unseen.valid[127, 127])
     assert max(errors) < 2.5 * min(errors)
 
@@ -109,21 +120,31 @@ def test_it_ends_when_nothing_is_gained_and_keeps_the_first_weights() -> None:
     idle = dataclasses.replace(CONFIG, learning_rate=0.0, patience=2)
     net = copy.deepcopy(network())
     # Whatever the last layer is fitted to is not what the held-out part wants.
-    other = dataclasses.replace(parts.train, gt=parts.train.prior - 5 * (parts.train.gt - parts.train.prior))
-    held = dataclasses.replace(parts.held, gt=fuse_scene(net, parts.held, schedule=Schedule()) + 1e-3)
+    other = dataclasses.replace(
+        parts.train, gt=parts.train.prior - 5 * (parts.train.gt - parts.train.prior)
+    )
+    held = dataclasses.replace(
+        parts.held, gt=fuse_scene(net, parts.held, schedule=Schedule()) + 1e-3
+    )
     adapter = Adapter(net, idle, schedule=Schedule())
     reports = list(adapter.run([other], [held]))
     assert [report.step for report in reports if report.stage == "training"] == [10, 20]
     assert [report.stage for report in reports if report.best] == ["start"]
-    assert all(torch.equal(a, b) for a, b in zip(adapter.best.parameters(), net.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(adapter.best.parameters(), net.parameters(), strict=True)
+    )
 
 
 def test_branches_take_turns() -> None:
     parts = divide(wald_scene(side=128))
-    adapter = Adapter(network(), dataclasses.replace(CONFIG, steps=5, every=5, block=5), schedule=Schedule())
+    adapter = Adapter(
+        network(), dataclasses.replace(CONFIG, steps=5, every=5, block=5), schedule=Schedule()
+    )
     list(adapter.run([parts.train], [parts.held]))
     trained, start = adapter.trained, network()
-    for (name, parameter), first in zip(trained.named_parameters(), start.parameters(), strict=True):
+    for (name, parameter), first in zip(
+        trained.named_parameters(), start.parameters(), strict=True
+    ):
         if not name.startswith("head.1."):  # fitted before
             assert torch.equal(parameter, first) == (start.branch_of(name) == "spectral"), name
 
@@ -131,8 +152,12 @@ def test_branches_take_turns() -> None:
 @pytest.mark.parametrize("variant", ["spatial", "spectral"])
 def test_a_network_of_one_branch_trains_all_of_it_in_every_step(variant: Variant) -> None:
     parts = divide(wald_scene(side=128))
-    start = randomised(build(SSDiffConfig(bands=4, dim=16, window=8, time_width=32, variant=variant)))
-    adapter = Adapter(start, dataclasses.replace(CONFIG, steps=5, every=5, block=5), schedule=Schedule())
+    start = randomised(
+        build(SSDiffConfig(bands=4, dim=16, window=8, time_width=32, variant=variant))
+    )
+    adapter = Adapter(
+        start, dataclasses.replace(CONFIG, steps=5, every=5, block=5), schedule=Schedule()
+    )
     list(adapter.run([parts.train], [parts.held]))
     pairs = zip(adapter.trained.named_parameters(), start.parameters(), strict=True)
     assert not [name for (name, parameter), first in pairs if torch.equal(parameter, first)]

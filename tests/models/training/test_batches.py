@@ -47,7 +47,9 @@ def test_flips_and_turns_keep_a_patch_together() -> None:
         assert contains(scene.lms, undone(lms, turns, flip=flip))
         row, col = place(scene.gt, undone(gt, turns, flip=flip))
         assert torch.allclose(
-            scene.ms[:, row // 4 : row // 4 + 4, col // 4 : col // 4 + 4], undone(ms, turns, flip=flip), atol=ROUNDING
+            scene.ms[:, row // 4 : row // 4 + 4, col // 4 : col // 4 + 4],
+            undone(ms, turns, flip=flip),
+            atol=ROUNDING,
         )
         assert row % 4 == col % 4 == 0
     assert len(seen) == 8
@@ -91,7 +93,8 @@ def test_patches_hold_valid_pixels_only() -> None:
     valid[:, 32:] = False
     gt = torch.where(valid, scene.gt, 99.0)
     source = dataclasses.replace(
-        sampler(gain_jitter=0.0, band_jitter=0.0), scenes=(dataclasses.replace(scene, gt=gt, valid=valid),)
+        sampler(gain_jitter=0.0, band_jitter=0.0),
+        scenes=(dataclasses.replace(scene, gt=gt, valid=valid),),
     )
     for step in range(10):
         assert source.draw(step).gt.max() < 90
@@ -117,7 +120,9 @@ def test_no_sensor_drowns_the_others() -> None:
     large = [dataclasses.replace(wald_scene(f"large {k}"), sensor="one") for k in range(8)]
     small = dataclasses.replace(wald_scene("small"), sensor="two")
     marked = dataclasses.replace(small, gt=small.gt + 50)
-    source = dataclasses.replace(sampler(gain_jitter=0.0, band_jitter=0.0), scenes=(*large, marked), batch=64)
+    source = dataclasses.replace(
+        sampler(gain_jitter=0.0, band_jitter=0.0), scenes=(*large, marked), batch=64
+    )
     share = float((source.draw(0).gt.amax((1, 2, 3)) > 25).float().mean())
     # By area it would be 1/9; by the square root of it 1 / (1 + sqrt(8)).
     assert 0.15 < share < 0.4

@@ -24,14 +24,21 @@ def layer(net: nn.Module) -> nn.Conv2d:
 def error(net: torch.nn.Module, scene: WaldScene, scale: float = 1.0) -> float:
     """What is fitted: the square error relative to the brightness, of the two noises that it is fitted with."""
     level = (scene.prior + 1).square().mean(0)
-    images = [fuse_scene(net, scene, schedule=Schedule(), residual_scale=scale, seed=seed) for seed in (1, 2)]
-    return float(sum(((scene.gt - image).square().sum(0) / level)[scene.valid].sum() for image in images))
+    images = [
+        fuse_scene(net, scene, schedule=Schedule(), residual_scale=scale, seed=seed)
+        for seed in (1, 2)
+    ]
+    return float(
+        sum(((scene.gt - image).square().sum(0) / level)[scene.valid].sum() for image in images)
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_no_other_last_layer_is_better(scale: float) -> None:
     scene = wald_scene(side=48)
-    ((_, fitted),) = refitted(network(), [scene], schedule=Schedule(), residual_scale=scale, penalties=(1e-9,))
+    ((_, fitted),) = refitted(
+        network(), [scene], schedule=Schedule(), residual_scale=scale, penalties=(1e-9,)
+    )
     least = error(fitted, scene, scale)
     assert least < error(network(), scene, scale)
     generator = torch.Generator().manual_seed(0)
@@ -52,7 +59,9 @@ def test_it_is_the_solution_of_the_normal_equations() -> None:
     level = (scene.prior + 1).square().mean(0).sqrt()[valid].double()
     for seed in (1, 2):
         seen: list[torch.Tensor] = []
-        hook = layer(net).register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        hook = layer(net).register_forward_pre_hook(
+            lambda _, inputs, seen=seen: seen.append(inputs[0])
+        )
         fused = fuse_scene(net, scene, schedule=Schedule(), seed=seed)
         hook.remove()
         columns = unfold(seen[0], 3, padding=1)[0].T[valid.flatten()].double()
@@ -66,9 +75,13 @@ def test_it_is_the_solution_of_the_normal_equations() -> None:
 
 def test_a_strong_penalty_changes_nothing_and_none_changes_the_network_given() -> None:
     scene, before = wald_scene(side=48), layer(network()).weight.clone()
-    strong, weak = (net for _, net in refitted(network(), [scene], schedule=Schedule(), penalties=(1e9, 0.1)))
+    strong, weak = (
+        net for _, net in refitted(network(), [scene], schedule=Schedule(), penalties=(1e9, 0.1))
+    )
     torch.testing.assert_close(layer(strong).weight, before)
     assert not torch.equal(layer(weak).weight, before)
     assert torch.equal(layer(network()).weight, before)
-    first, second = (score(scene, fuse_scene(net, scene, schedule=Schedule())) for net in (strong, weak))
+    first, second = (
+        score(scene, fuse_scene(net, scene, schedule=Schedule())) for net in (strong, weak)
+    )
     assert second.ergas < first.ergas

@@ -67,7 +67,11 @@ def test_the_average_follows_the_weights() -> None:
         for name, weight in run.network.named_parameters():
             expected = decay * previous[name] + (1 - decay) * weight
             assert torch.allclose(dict(run.average.named_parameters())[name], expected, atol=1e-7)
-    moved = [name for name, weight in run.average.named_parameters() if not torch.equal(weight, start[name])]
+    moved = [
+        name
+        for name, weight in run.average.named_parameters()
+        if not torch.equal(weight, start[name])
+    ]
     assert len(moved) > 0.9 * len(start)
     assert not run.average.training
     assert not any(weight.requires_grad for weight in run.average.parameters())
@@ -77,7 +81,9 @@ def test_gradients_are_clipped() -> None:
     free, clipped = trainer(clip=1e9, warmup=0), trainer(clip=1e-6, warmup=0)
     assert next(free.run(sampler())).gradient == next(clipped.run(sampler())).gradient
     norms = [
-        torch.stack([weight.grad.norm() for weight in run.network.parameters() if weight.grad is not None]).norm()
+        torch.stack(
+            [weight.grad.norm() for weight in run.network.parameters() if weight.grad is not None]
+        ).norm()
         for run in (free, clipped)
     ]
     assert norms[1] <= 1e-6 * 1.01 < norms[0]

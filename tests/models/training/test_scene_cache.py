@@ -6,7 +6,12 @@ import torch
 
 from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.training.patch_set import PatchSet, from_patches, patches_shift, stray_patches
-from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_cached_settings, save_scenes
+from ssdiff_models.training.scene_cache import (
+    SceneSet,
+    load_scenes,
+    read_cached_settings,
+    save_scenes,
+)
 from ssdiff_models.training.wald_scene import WaldScene, from_reference, interpolate
 from tests.models.training.pieces import landscape, wald_scene
 
@@ -24,7 +29,9 @@ def scene_set() -> SceneSet:
     valid[3, 5] = False
     holed = dataclasses.replace(scene, name="holed", valid=valid, sensor="qb")
     return SceneSet(
-        train=(scene, ratio_scene(), wald_scene("other", 48, 1)), validation=(holed,), settings={"bands": ["a", "b"]}
+        train=(scene, ratio_scene(), wald_scene("other", 48, 1)),
+        validation=(holed,),
+        settings={"bands": ["a", "b"]},
     )
 
 
@@ -34,7 +41,9 @@ def test_a_set_comes_back_within_a_code_of_its_range(tmp_path: Path) -> None:
     back = load_scenes(path)
     assert [scene.name for scene in back.train] == ["scene", "ratio", "other"]
     assert read_cached_settings(path) == back.settings == {"bands": ["a", "b"]}
-    for old, new in zip((*scenes.train, *scenes.validation), (*back.train, *back.validation), strict=True):
+    for old, new in zip(
+        (*scenes.train, *scenes.validation), (*back.train, *back.validation), strict=True
+    ):
         assert (new.name, new.sensor, new.means) == (old.name, old.sensor, old.means)
         assert torch.equal(new.valid, old.valid)
         for image in IMAGES:
@@ -76,7 +85,11 @@ def test_patches_of_a_file_have_one_radiometry_and_share_a_stack(tmp_path: Path)
         # The prior has the PAN's detail, and is nearer to the reference for it.
         assert (scene.prior - scene.gt).abs().mean() < 0.5 * (scene.lms - scene.gt).abs().mean()
     save_scenes(tmp_path / "set.cache", SceneSet(train=scenes, validation=(), settings={}))
-    assert [scene.name for scene in load_scenes(tmp_path / "set.cache").train] == ["file#0", "file#1", "file#2"]
+    assert [scene.name for scene in load_scenes(tmp_path / "set.cache").train] == [
+        "file#0",
+        "file#1",
+        "file#2",
+    ]
 
 
 def test_a_set_of_patches_tells_its_shift_and_whose_ms_is_not_its_own() -> None:

@@ -44,7 +44,9 @@ def test_variants_are_one_of_each_kind(made: dict[str, WaldScene]) -> None:
     kinds = [name.removeprefix("town#") for name in made]
     assert kinds == ["half", "half-sharp", "sharp", "other-pan", "noisy"]
     assert {tuple(one.gt.shape[1:]) for name, one in made.items() if "half" in name} == {(80, 80)}
-    assert {tuple(one.gt.shape[1:]) for name, one in made.items() if "half" not in name} == {(160, 160)}
+    assert {tuple(one.gt.shape[1:]) for name, one in made.items() if "half" not in name} == {
+        (160, 160)
+    }
 
 
 def test_variants_are_what_they_are_called(made: dict[str, WaldScene]) -> None:
@@ -66,7 +68,8 @@ def test_a_small_scene_is_not_halved() -> None:
 def test_variants_come_from_their_seed_alone() -> None:
     def once(seed: int) -> list[float]:
         return [
-            float(one.pan.square().mean()) for one in variants(scene(), Making(gains=GAINS, ratio=4, prior="bt-h", seed=seed))
+            float(one.pan.square().mean())
+            for one in variants(scene(), Making(gains=GAINS, ratio=4, prior="bt-h", seed=seed))
         ]
 
     assert once(5) == once(5)

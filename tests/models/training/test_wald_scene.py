@@ -21,7 +21,9 @@ def correlation(one: Tensor, other: Tensor) -> float:
 def test_a_pair_off_by_parts_of_a_pixel_trains_registered_data(first: tuple[float, float]) -> None:
     pan, image = landscape(256)
     # An MS whose pixel (0, 0) is centred at `first` on the PAN grid.
-    moved = torch.stack([shift_image(band, (first[0] - 1.5, first[1] - 1.5)) for band in image.double()])
+    moved = torch.stack(
+        [shift_image(band, (first[0] - 1.5, first[1] - 1.5)) for band in image.double()]
+    )
     ms = reduce_ms(moved, GAINS, 4, 1.5).float()
     scene = from_pair("pair", pan=pan, ms=ms, first=first, gains=GAINS, ratio=4)
     reduced, truth = scene.pan[0], scene.gt.mean(0)
@@ -81,6 +83,13 @@ def test_holes_count_neither_for_the_means_nor_their_surroundings_for_training()
 def test_scenes_that_cannot_serve_are_refused() -> None:
     pan, gt = landscape(64)
     with pytest.raises(InputError, match="blank: no valid pixel"):
-        from_reference("blank", pan=pan, gt=gt, gains=GAINS, ratio=4, valid=torch.zeros(64, 64, dtype=torch.bool))
+        from_reference(
+            "blank",
+            pan=pan,
+            gt=gt,
+            gains=GAINS,
+            ratio=4,
+            valid=torch.zeros(64, 64, dtype=torch.bool),
+        )
     with pytest.raises(InputError, match="dark: a band's mean is 0"):
         from_reference("dark", pan=pan, gt=gt * 0, gains=GAINS, ratio=4)

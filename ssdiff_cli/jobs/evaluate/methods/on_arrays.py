@@ -38,7 +38,11 @@ class Model:
     def fuser(self, source: Source, statistics: SceneStatistics | None = None) -> ModelFuser:
         """Returns the model bound to a scene, or to a part of one with the whole scene's statistics."""
         return ModelFuser.for_scene(
-            self.checkpoint, source, self.settings, precision=self.device.precision, statistics=statistics
+            self.checkpoint,
+            source,
+            self.settings,
+            precision=self.device.precision,
+            statistics=statistics,
         )
 
 
@@ -55,7 +59,11 @@ def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | 
         ModelError: When there is none, it cannot be loaded, or it is for another ratio.
     """
     name = sensor.name if sensor else None
-    path = zoo.locate(choice.model) if choice.model else zoo.find_model(bands=bands, ratio=ratio, sensor=name).path
+    path = (
+        zoo.locate(choice.model)
+        if choice.model
+        else zoo.find_model(bands=bands, ratio=ratio, sensor=name).path
+    )
     checkpoint = load_checkpoint(path)
     if checkpoint.ratio != ratio:
         raise ModelError(
@@ -67,16 +75,24 @@ def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | 
         order = spectral_order(sensor.bands)
         settings = replace(settings, gains=sensor.ms_gains, order=order)
     device = choose(choice.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
-    return Model(checkpoint=replace(checkpoint, network=device.place(checkpoint.network)), settings=settings, device=device)
+    return Model(
+        checkpoint=replace(checkpoint, network=device.place(checkpoint.network)),
+        settings=settings,
+        device=device,
+    )
 
 
-def array_fusers(methods: Iterable[str], *, sensor: Sensor, ratio: int, model: Model | None) -> dict[str, Fuser]:
+def array_fusers(
+    methods: Iterable[str], *, sensor: Sensor, ratio: int, model: Model | None
+) -> dict[str, Fuser]:
     """Returns fusers that see nothing but a sample's arrays; `model` may be None where none of its methods is asked for."""
     fusers: dict[str, Fuser] = {}
     for name in methods:
         if name in MODEL_METHODS:
             assert model is not None
-            fusers[name] = partial(_model_on_arrays, replace(model, settings=row_settings(name, model.settings)))
+            fusers[name] = partial(
+                _model_on_arrays, replace(model, settings=row_settings(name, model.settings))
+            )
         elif name == "exp":
             fusers[name] = _exp
         else:
@@ -89,13 +105,23 @@ def _exp(sample: Sample) -> Pixels:
 
 
 def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample) -> Pixels:
-    return classical.fuse(method, pan=sample.pan, ms=sample.ms, lms=sample.lms, sensor=sensor, ratio=ratio, phase=sample.phase)
+    return classical.fuse(
+        method,
+        pan=sample.pan,
+        ms=sample.ms,
+        lms=sample.lms,
+        sensor=sensor,
+        ratio=ratio,
+        phase=sample.phase,
+    )
 
 
 def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:
     checkpoint = model.checkpoint
     source = ArraySource(
-        pan=sample.pan.astype(np.float32), ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase), ratio=checkpoint.ratio
+        pan=sample.pan.astype(np.float32),
+        ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase),
+        ratio=checkpoint.ratio,
     )
     fuser = model.fuser(source, sample.statistics)
     output = np.empty(sample.lms.shape, np.float32)

@@ -75,15 +75,22 @@ def scene_fusers(
         scale: What fused values, above black, are multiplied with to become DN.
     """
     networks = {} if model is None else _model_blocks(pair, model)
-    blocks = {name: networks[name] if name in networks else _classical_blocks(name, pair, job) for name in methods}
-    fusers: dict[str, Fuser] = {name: partial(_fuse, pair, scale, make) for name, make in blocks.items()}
+    blocks = {
+        name: networks[name] if name in networks else _classical_blocks(name, pair, job)
+        for name in methods
+    }
+    fusers: dict[str, Fuser] = {
+        name: partial(_fuse, pair, scale, make) for name, make in blocks.items()
+    }
     return fusers | ({"exp": partial(_exp, pair, scale)} if "exp" in fusers else {})
 
 
 def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
     # The samples carry EXP for the metrics, above black; only the product's rounding is missing.
     black = per_band(black_levels(pair.statistics()))
-    return (cast(sample.lms / np.float32(scale) + black, pair.ms.dtype).astype(np.float32) - black) * np.float32(scale)
+    return (
+        cast(sample.lms / np.float32(scale) + black, pair.ms.dtype).astype(np.float32) - black
+    ) * np.float32(scale)
 
 
 def _model_blocks(pair: ScenePair, model: Model) -> dict[str, Blocks]:
@@ -111,8 +118,13 @@ def _classical_blocks(method: str, pair: ScenePair, job: SharpenJob) -> Blocks:
 
 def _fuse(pair: ScenePair, scale: float, blocks: Blocks, sample: Sample) -> FloatArray:
     assert sample.window is not None
-    output, black = np.empty(sample.lms.shape, np.float32), per_band(black_levels(pair.statistics()))
+    output, black = (
+        np.empty(sample.lms.shape, np.float32),
+        per_band(black_levels(pair.statistics())),
+    )
     for block in blocks(_Part(pair=pair, area=sample.window)):
         written = cast(block.fused, pair.ms.dtype).astype(np.float32)
-        output[(slice(None), *block.window.within(sample.window))] = (written - black) * np.float32(scale)
+        output[(slice(None), *block.window.within(sample.window))] = (written - black) * np.float32(
+            scale
+        )
     return output

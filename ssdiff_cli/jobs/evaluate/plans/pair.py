@@ -6,12 +6,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, MODEL_METHODS, method_notes, needs_model
+from ssdiff_cli.jobs.evaluate.method_names import (
+    DEFAULT_METHODS,
+    MODEL_METHODS,
+    method_notes,
+    needs_model,
+)
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers
 from ssdiff_cli.jobs.evaluate.methods.on_scenes import scene_fusers
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
-from ssdiff_cli.jobs.evaluate.samples.pair import PairSamples, Validity, full_samples, pair_sensor, reduced_samples
+from ssdiff_cli.jobs.evaluate.samples.pair import (
+    PairSamples,
+    Validity,
+    full_samples,
+    pair_sensor,
+    reduced_samples,
+)
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_products
 from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fuser, Settings
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName
@@ -52,18 +63,33 @@ def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
     products = _products(request, pair, stack)
     multiple = pair.ratio**2 if request.reduced else pair.ratio
     area = _common_area(pair, products)
-    scene = PairSamples(pair, area=area, multiple=multiple, windows=request.windows, in_pieces=request.full is not None)
-    products = {name: replace(product, scale=scene.scale, black=scene.signal.black[:-1]) for name, product in products.items()}
+    scene = PairSamples(
+        pair,
+        area=area,
+        multiple=multiple,
+        windows=request.windows,
+        in_pieces=request.full is not None,
+    )
+    products = {
+        name: replace(product, scale=scene.scale, black=scene.signal.black[:-1])
+        for name, product in products.items()
+    }
     settings = _settings(request, opened, scene)
     fusers: dict[str, Fuser] = {name: product.fuse for name, product in products.items()}
     if request.reduced:
-        fusers |= array_fusers(opened.methods, sensor=settings.sensor, ratio=pair.ratio, model=opened.model)
+        fusers |= array_fusers(
+            opened.methods, sensor=settings.sensor, ratio=pair.ratio, model=opened.model
+        )
     else:
-        fusers |= scene_fusers(opened.methods, pair, _job(request, "exp"), model=opened.model, scale=scene.scale)
+        fusers |= scene_fusers(
+            opened.methods, pair, _job(request, "exp"), model=opened.model, scale=scene.scale
+        )
 
     def run() -> Iterator[Event]:
         if request.reduced:
-            return score_samples(settings, reduced_samples(scene, settings.sensor, settings.crop), fusers)
+            return score_samples(
+                settings, reduced_samples(scene, settings.sensor, settings.crop), fusers
+            )
         return score_pieces(settings, full_samples(scene, _validity(products)), fusers)
 
     return Plan(
@@ -126,7 +152,9 @@ def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _
         fusion = bind(job, opened.pair, opened.checkpoint)
         assert isinstance(fusion.fuser, ModelFuser)
         assert fusion.settings is not None
-        model = Model(checkpoint=fusion.fuser.checkpoint, settings=fusion.settings, device=fusion.device)
+        model = Model(
+            checkpoint=fusion.fuser.checkpoint, settings=fusion.settings, device=fusion.device
+        )
     notes = opened.pair.notes
     if opened.registered and opened.shift is not None:
         notes = (*notes, "the MS was moved to fit the PAN (--register)")
@@ -151,7 +179,13 @@ def _settings(request: EvaluationRequest, opened: _Opened, scene: PairSamples) -
 
 
 def _products(request: EvaluationRequest, pair: ScenePair, stack: ExitStack) -> dict[str, Product]:
-    grid = Grid(path=pair.pan.path, bands=pair.pan, transform=pair.transform, count=pair.bands, count_path=pair.ms.path)
+    grid = Grid(
+        path=pair.pan.path,
+        bands=pair.pan,
+        transform=pair.transform,
+        count=pair.bands,
+        count_path=pair.ms.path,
+    )
     return stack.enter_context(open_products(request.fused, grid))
 
 
@@ -160,14 +194,18 @@ def _common_area(pair: ScenePair, products: dict[str, Product]) -> Window:
     for product in products.values():
         part = area.intersection(product.window)
         if part is None:
-            raise InputError(f"{product.bands.path}: lies where {pair.pan.path} and {pair.ms.path} do not overlap")
+            raise InputError(
+                f"{product.bands.path}: lies where {pair.pan.path} and {pair.ms.path} do not overlap"
+            )
         area = part
     return area
 
 
 def _validity(products: dict[str, Product]) -> Validity | None:
     def valid(window: Window) -> BoolArray:
-        masks: BoolArray = np.logical_and.reduce([product.valid(window) for product in products.values()])
+        masks: BoolArray = np.logical_and.reduce(
+            [product.valid(window) for product in products.values()]
+        )
         return masks
 
     return valid if products else None

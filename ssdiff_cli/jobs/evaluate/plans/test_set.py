@@ -6,7 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, MODEL_METHODS, method_notes, needs_model
+from ssdiff_cli.jobs.evaluate.method_names import (
+    DEFAULT_METHODS,
+    MODEL_METHODS,
+    method_notes,
+    needs_model,
+)
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers, load_model
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
@@ -48,20 +53,28 @@ def dataset_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> Pla
     """
     dataset = stack.enter_context(open_dataset(path))
     if request.ratio not in (None, dataset.ratio):
-        raise UsageError(f"{path}: its ratio is {dataset.ratio}, not {request.ratio}: leave out --ratio")
+        raise UsageError(
+            f"{path}: its ratio is {dataset.ratio}, not {request.ratio}: leave out --ratio"
+        )
     sensor = request.known_sensor or guess_sensor(dataset)
     known = sensor or sensors.get("generic")
-    exact = replace(known, ms_gains=known.gains(dataset.bands), bands=_band_names(known, dataset.bands))
+    exact = replace(
+        known, ms_gains=known.gains(dataset.bands), bands=_band_names(known, dataset.bands)
+    )
     methods, model, notes = _models(request, dataset, exact if sensor else None)
     if sensor is None:
-        notes = (*notes, "the file does not tell its sensor: generic MTF gains (0.3); name it with --sensor")
+        notes = (
+            *notes,
+            "the file does not tell its sensor: generic MTF gains (0.3); name it with --sensor",
+        )
     settings = Settings(
         protocol=_protocol(dataset),
         inputs=(path,),
         sensor=exact,
         ratio=dataset.ratio,
         crop=request.border if dataset.has_reference else 0,
-        peak=dataset.peak or (sensor.full_scale if sensor else full_scale(None, float(dataset.read["ms"](0).max()))),
+        peak=dataset.peak
+        or (sensor.full_scale if sensor else full_scale(None, float(dataset.read["ms"](0).max()))),
         unit="image",
         notes=(*notes, *method_notes(methods)),
     )
@@ -83,11 +96,19 @@ def _models(
     if not needs_model(methods):
         return methods, None, ()
     try:
-        return methods, load_model(request.choice, bands=dataset.bands, ratio=dataset.ratio, sensor=sensor), ()
+        return (
+            methods,
+            load_model(request.choice, bands=dataset.bands, ratio=dataset.ratio, sensor=sensor),
+            (),
+        )
     except ModelError as error:
         if request.methods is not None or request.choice.model is not None:
             raise
-        return tuple(name for name in methods if name not in MODEL_METHODS), None, (f"{NETWORK} is left out: {error}",)
+        return (
+            tuple(name for name in methods if name not in MODEL_METHODS),
+            None,
+            (f"{NETWORK} is left out: {error}",),
+        )
 
 
 def _protocol(dataset: Dataset) -> ProtocolName:
@@ -95,4 +116,8 @@ def _protocol(dataset: Dataset) -> ProtocolName:
 
 
 def _band_names(sensor: Sensor, count: int) -> tuple[str, ...]:
-    return sensor.bands if len(sensor.bands) == count else tuple(f"band {k}" for k in range(1, count + 1))
+    return (
+        sensor.bands
+        if len(sensor.bands) == count
+        else tuple(f"band {k}" for k in range(1, count + 1))
+    )

@@ -60,7 +60,10 @@ def _middle(gallery: Gallery, model: Model) -> Window:
     assert gallery.part is not None
     assert gallery.sample is not None
     multiple = int(getattr(model.checkpoint.network, "multiple", 4 * model.checkpoint.ratio))
-    starts = [max(part.start + (part.stop - part.start - SIDE) // 2, 0) // multiple * multiple for part in gallery.part]
+    starts = [
+        max(part.start + (part.stop - part.start - SIDE) // 2, 0) // multiple * multiple
+        for part in gallery.part
+    ]
     side = -(-SIDE // multiple) * multiple
     return Window(row=starts[0], col=starts[1], rows=side, cols=side)
 
@@ -72,7 +75,9 @@ def _moments(model: Model, sample: Sample, window: Window) -> Iterator[Moment]:
     source = ArraySource(pan=sample.pan.astype(np.float32), ms=ms, ratio=checkpoint.ratio)
     fuser = model.fuser(source, sample.statistics)
     patch, device = source.read(window), model.device.device
-    noise = gaussian_batch([window], bands=fuser.bands, seed=model.settings.seed, sample=0, device=device)
+    noise = gaussian_batch(
+        [window], bands=fuser.bands, seed=model.settings.seed, sample=0, device=device
+    )
     denoisers = [_denoiser(fuser, patch, list(group), device) for group in fuser.groups]
     sampler = SAMPLERS[model.settings.sampler]
     runs = [
@@ -81,7 +86,9 @@ def _moments(model: Model, sample: Sample, window: Window) -> Iterator[Moment]:
     ]
     for steps in zip(*runs, strict=True):
         states = [step.x_t for step in steps]
-        estimates = [denoiser.fuse(step.x0_hat) for denoiser, step in zip(denoisers, steps, strict=True)]
+        estimates = [
+            denoiser.fuse(step.x0_hat) for denoiser, step in zip(denoisers, steps, strict=True)
+        ]
         estimate = fuser.ms_range.restore(_assembled(estimates, fuser))
         low = correlate(estimate.double(), [lowpass_kernel(checkpoint.ratio)]).float()
         yield Moment(
@@ -103,7 +110,9 @@ def _assembled(images: list[Tensor], fuser: ModelFuser) -> Tensor:
     return total
 
 
-def _denoiser(fuser: ModelFuser, patch: Patch, bands: list[int], device: torch.device) -> ResidualDenoiser:
+def _denoiser(
+    fuser: ModelFuser, patch: Patch, bands: list[int], device: torch.device
+) -> ResidualDenoiser:
     """Returns the model bound to one tile, in the network's range."""
     checkpoint = fuser.checkpoint
     images = fuser.images(torch.from_numpy(patch.pan)[None, None], torch.from_numpy(patch.ms)[None])

@@ -41,7 +41,9 @@ def compared(fused: FloatArray, shown: Shown, settings: Settings) -> FloatArray:
     """Returns what of a fused image can be compared: itself, or what the sensor's MTF leaves of it where there is no reference."""
     if shown.reference is not None:
         return fused
-    seen: FloatArray = mtf_filter(torch.from_numpy(fused), settings.sensor.ms_gains, settings.ratio).numpy()
+    seen: FloatArray = mtf_filter(
+        torch.from_numpy(fused), settings.sensor.ms_gains, settings.ratio
+    ).numpy()
     return seen
 
 
@@ -50,15 +52,23 @@ def error_map(fused: FloatArray, shown: Shown, settings: Settings) -> FloatArray
     truth = truth_of(shown)
     means = np.abs(truth[:, shown.valid].mean(axis=1)).clip(1e-6)[:, None, None]
     error = (compared(fused, shown, settings) - truth) / means
-    result: FloatArray = np.where(trusted(shown), 100 * np.sqrt((error**2).mean(axis=0)), 0).astype(np.float32)
+    result: FloatArray = np.where(trusted(shown), 100 * np.sqrt((error**2).mean(axis=0)), 0).astype(
+        np.float32
+    )
     return result
 
 
 def band_figures(fused: FloatArray, shown: Shown, settings: Settings) -> BandFigures:
     """Returns the error and the correlation of each band over the valid pixels."""
     mask = trusted(shown)
-    pairs = [(a[mask], b[mask]) for a, b in zip(compared(fused, shown, settings), truth_of(shown), strict=True)]
-    rmse = [100 * float(np.sqrt(np.mean((a - b) ** 2)) / max(abs(float(b.mean())), 1e-6)) for a, b in pairs]
+    pairs = [
+        (a[mask], b[mask])
+        for a, b in zip(compared(fused, shown, settings), truth_of(shown), strict=True)
+    ]
+    rmse = [
+        100 * float(np.sqrt(np.mean((a - b) ** 2)) / max(abs(float(b.mean())), 1e-6))
+        for a, b in pairs
+    ]
     return BandFigures(rmse=tuple(rmse), correlation=tuple(_correlation(a, b) for a, b in pairs))
 
 
@@ -72,6 +82,11 @@ def worst_spot(error: FloatArray, side: int) -> tuple[slice, slice]:
     """Returns the `side` x `side` window (smaller in a smaller image) with the largest sum of errors."""
     height, width = (min(side, size) for size in error.shape)
     total = np.pad(error.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
-    sums = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    sums = (
+        total[height:, width:]
+        - total[:-height, width:]
+        - total[height:, :-width]
+        + total[:-height, :-width]
+    )
     row, col = (int(index) for index in np.unravel_index(int(sums.argmax()), sums.shape))
     return slice(row, row + height), slice(col, col + width)

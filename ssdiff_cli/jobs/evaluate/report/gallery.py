@@ -49,14 +49,18 @@ class Gallery:
             self.fused[fused.method] = fused.image[:, *self.part].astype(np.float32)
 
     def _start(self, sample: Sample) -> None:
-        rows, cols = (_middle(part, size) for part, size in zip(sample.inner, sample.valid.shape, strict=True))
+        rows, cols = (
+            _middle(part, size) for part, size in zip(sample.inner, sample.valid.shape, strict=True)
+        )
         self.sample, self.part = sample, (rows, cols)
         self.shown = Shown(
             name=sample.name,
             pan=sample.pan[..., rows, cols].astype(np.float32),
             lms=sample.lms[:, rows, cols].astype(np.float32),
             valid=sample.valid[rows, cols].copy(),
-            reference=None if sample.reference is None else sample.reference[:, rows, cols].astype(np.float32),
+            reference=None
+            if sample.reference is None
+            else sample.reference[:, rows, cols].astype(np.float32),
         )
 
 

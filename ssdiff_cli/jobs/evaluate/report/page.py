@@ -56,11 +56,17 @@ def render_report(evaluation: Evaluation, gallery: Gallery) -> str:
         jinja2 = import_module("jinja2")
         import_module("matplotlib")
     except ImportError as error:
-        raise UsageError("--report needs jinja2 and matplotlib: pip install 'ssdiff-cli[report]'") from error
+        raise UsageError(
+            "--report needs jinja2 and matplotlib: pip install 'ssdiff-cli[report]'"
+        ) from error
     shown = gallery.shown
     assert shown is not None
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.from_string(
+        resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    )
     page: str = template.render(
         version=__version__,
         settings=describe_settings(evaluation.settings, evaluation.count),
@@ -76,16 +82,24 @@ def render_report(evaluation: Evaluation, gallery: Gallery) -> str:
 
 def _pictures(gallery: Gallery, shown: Shown) -> dict[str, object]:
     view = _view(gallery, shown)
-    errors = {method: error_map(fused, shown, gallery.settings) for method, fused in gallery.fused.items()}
+    errors = {
+        method: error_map(fused, shown, gallery.settings) for method, fused in gallery.fused.items()
+    }
     # Half of the methods fit the scale, so that one bad method does not make all others black.
     largest = round_up(float(np.median([np.percentile(error, 99) for error in errors.values()])))
     main = next(iter(errors))
     rows, cols = worst_spot(errors[main], ZOOM)
-    figures = {method: band_figures(fused, shown, gallery.settings) for method, fused in gallery.fused.items()}
+    figures = {
+        method: band_figures(fused, shown, gallery.settings)
+        for method, fused in gallery.fused.items()
+    }
     return {
         "images": [
             *_inputs(gallery, shown, view),
-            *(Tile(title=_title(name), url=view.picture(fused)) for name, fused in gallery.fused.items()),
+            *(
+                Tile(title=_title(name), url=view.picture(fused))
+                for name, fused in gallery.fused.items()
+            ),
         ],
         "errors": [_error_tile(name, error, largest) for name, error in errors.items()],
         "scale": colour_scale(largest),
@@ -94,7 +108,9 @@ def _pictures(gallery: Gallery, shown: Shown) -> dict[str, object]:
         "box": _box((rows, cols), errors[main].shape),
         "spot": f"rows {rows.start} to {rows.stop}, columns {cols.start} to {cols.stop} of the part shown",
         "zoom": _zoom(gallery, shown, view, (rows, cols)),
-        "zoom_errors": [_error_tile(name, error[rows, cols], largest) for name, error in errors.items()],
+        "zoom_errors": [
+            _error_tile(name, error[rows, cols], largest) for name, error in errors.items()
+        ],
         "sequence": _sequence(gallery, view),
         "steps": STEPS,
         "scored_steps": gallery.model.settings.steps if gallery.model else None,
@@ -105,7 +121,10 @@ def _box(spot: tuple[slice, slice], shape: tuple[int, ...]) -> str:
     """Returns the place of a window in a picture as CSS."""
     (rows, cols), (height, width) = spot, shape
     sides = {"left": cols.start / width, "top": rows.start / height}
-    sides |= {"width": (cols.stop - cols.start) / width, "height": (rows.stop - rows.start) / height}
+    sides |= {
+        "width": (cols.stop - cols.start) / width,
+        "height": (rows.stop - rows.start) / height,
+    }
     return ";".join(f"{name}:{100 * value:.2f}%" for name, value in sides.items())
 
 
@@ -137,15 +156,25 @@ def _error_tile(name: str, error: FloatArray, largest: float) -> Tile:
     return Tile(title=name, url=embed(heat(error, largest)), caption=f"mean {error.mean():.1f} %")
 
 
-def _zoom(gallery: Gallery, shown: Shown, view: ReportView, spot: tuple[slice, slice]) -> list[Tile]:
+def _zoom(
+    gallery: Gallery, shown: Shown, view: ReportView, spot: tuple[slice, slice]
+) -> list[Tile]:
     tiles = []
     if shown.pan.size:
         tiles.append(Tile(title="PAN", url=_grey(shown.pan[spot], shown)))
-    images = {"MS, interpolated": shown.lms} if shown.lms.size and "exp" not in gallery.fused else {}
+    images = (
+        {"MS, interpolated": shown.lms} if shown.lms.size and "exp" not in gallery.fused else {}
+    )
     if shown.reference is not None:
         images["reference"] = shown.reference
     images |= gallery.fused
-    return [*tiles, *(Tile(title=_title(name), url=view.picture(image[:, *spot])) for name, image in images.items())]
+    return [
+        *tiles,
+        *(
+            Tile(title=_title(name), url=view.picture(image[:, *spot]))
+            for name, image in images.items()
+        ),
+    ]
 
 
 def _title(method: str) -> str:
@@ -167,13 +196,20 @@ def _sequence(gallery: Gallery, view: ReportView) -> Mapping[str, list[Tile]]:
     noise = float(np.percentile(np.abs(moments[0].state), 99))
 
     def row(pictures: list[str]) -> list[Tile]:
-        return [Tile(title=f"t = {moment.t}", url=url) for moment, url in zip(moments, pictures, strict=True)]
+        return [
+            Tile(title=f"t = {moment.t}", url=url)
+            for moment, url in zip(moments, pictures, strict=True)
+        ]
 
     return {
-        "state x_t (residual and noise)": row([embed(signed(_shown(m.state, bands), noise)) for m in moments]),
+        "state x_t (residual and noise)": row(
+            [embed(signed(_shown(m.state, bands), noise)) for m in moments]
+        ),
         "estimate of the image": row([view.picture(m.estimate) for m in moments]),
         "its low frequencies": row([view.picture(m.low) for m in moments]),
-        "its high frequencies": row([embed(signed(_shown(m.high, bands), ringing)) for m in moments]),
+        "its high frequencies": row(
+            [embed(signed(_shown(m.high, bands), ringing)) for m in moments]
+        ),
     }
 
 

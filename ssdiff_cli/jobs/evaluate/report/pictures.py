@@ -33,7 +33,9 @@ def heat(error: FloatArray, largest: float) -> Picture:
     """Returns ``(rows, cols)`` in false colours, from 0 to `largest`."""
     from matplotlib import colormaps
 
-    colours: npt.NDArray[np.uint8] = colormaps[COLOURS](np.clip(error / max(largest, 1e-9), 0, 1), bytes=True)
+    colours: npt.NDArray[np.uint8] = colormaps[COLOURS](
+        np.clip(error / max(largest, 1e-9), 0, 1), bytes=True
+    )
     return np.ascontiguousarray(colours[..., :3].transpose(2, 0, 1))
 
 

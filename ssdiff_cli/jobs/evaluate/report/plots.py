@@ -30,12 +30,22 @@ def band_plot(figures: Mapping[str, BandFigures], bands: Sequence[str]) -> str:
     width = 0.8 / len(figures)
     for k, (method, values) in enumerate(figures.items()):
         colour = PALETTE[k % len(PALETTE)]
-        left.bar(places + (k - (len(figures) - 1) / 2) * width, values.rmse, width * 0.92, color=colour, label=method)
-        right.plot(places, values.correlation, marker="o", markersize=4, linewidth=1.4, color=colour)
+        left.bar(
+            places + (k - (len(figures) - 1) / 2) * width,
+            values.rmse,
+            width * 0.92,
+            color=colour,
+            label=method,
+        )
+        right.plot(
+            places, values.correlation, marker="o", markersize=4, linewidth=1.4, color=colour
+        )
     _finish(left, bands, "error (RMSE), % of the band's mean")
     _finish(right, bands, "correlation")
     lines = -(-len(figures) // 6)
-    figure.legend(loc="outside lower center", ncols=-(-len(figures) // lines), frameon=False, fontsize=9)
+    figure.legend(
+        loc="outside lower center", ncols=-(-len(figures) // lines), frameon=False, fontsize=9
+    )
     return _svg(figure)
 
 
@@ -46,7 +56,9 @@ def colour_scale(largest: float) -> str:
 
     figure = _figure(4.2, 0.62)
     axes = figure.subplots()
-    bar = figure.colorbar(ScalarMappable(Normalize(0, largest), COLOURS), cax=axes, orientation="horizontal")
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, largest), COLOURS), cax=axes, orientation="horizontal"
+    )
     bar.set_label("error, % of the band's mean (root mean square over bands)", fontsize=8)
     axes.tick_params(labelsize=8)
     return _svg(figure)

@@ -47,8 +47,13 @@ class Stretch:
 
     def picture(self, image: FloatArray) -> Picture:
         """Returns ``(3, rows, cols)`` of an image of three bands, or of one band shown grey."""
-        low, high = (np.array(values, np.float32)[:, None, None] for values in (self.low, self.high))
-        grey = np.clip((np.nan_to_num(image) - low) / np.maximum(high - low, np.float32(1e-6)), 0, 1) ** _GAMMA
+        low, high = (
+            np.array(values, np.float32)[:, None, None] for values in (self.low, self.high)
+        )
+        grey = (
+            np.clip((np.nan_to_num(image) - low) / np.maximum(high - low, np.float32(1e-6)), 0, 1)
+            ** _GAMMA
+        )
         return np.broadcast_to(np.rint(grey * 255).astype(np.uint8), (3, *image.shape[1:])).copy()
 
 
@@ -79,7 +84,12 @@ def busiest(picture: Picture, side: int) -> tuple[int, int]:
     energy = np.minimum(energy, np.percentile(energy, 98))
     total = np.pad(energy.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
     height, width = min(side, rows), min(side, cols)
-    windows = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    windows = (
+        total[height:, width:]
+        - total[:-height, width:]
+        - total[height:, :-width]
+        + total[:-height, :-width]
+    )
     row, col = np.unravel_index(int(windows.argmax()), windows.shape)
     return int(row), int(col)
 
@@ -90,7 +100,9 @@ def fit(picture: Picture, side: int) -> Picture:
     if max(rows, cols) <= side:
         index = [np.arange(side) * size // side for size in (rows, cols)]
         return picture[:, index[0]][:, :, index[1]]
-    return _averaged(_averaged(picture.astype(np.float32), side, 1), side, 2).round().astype(np.uint8)
+    return (
+        _averaged(_averaged(picture.astype(np.float32), side, 1), side, 2).round().astype(np.uint8)
+    )
 
 
 def _averaged(image: FloatArray, side: int, axis: int) -> FloatArray:
@@ -111,8 +123,12 @@ def label(picture: Picture, text: str, scale: int = 3) -> Picture:
     Raises:
         KeyError: When a letter is not one of those this module draws.
     """
-    columns = np.array([column for letter in text for column in (*_LETTERS[letter], 0)][:-1], np.uint8)
-    ink = ((columns[None, :] >> np.arange(7)[:, None]) & 1).repeat(scale, 0).repeat(scale, 1) * np.uint8(255)
+    columns = np.array(
+        [column for letter in text for column in (*_LETTERS[letter], 0)][:-1], np.uint8
+    )
+    ink = ((columns[None, :] >> np.arange(7)[:, None]) & 1).repeat(scale, 0).repeat(
+        scale, 1
+    ) * np.uint8(255)
     plate = np.pad(ink, 2 * scale)
     labelled = picture.copy()
     labelled[:, : plate.shape[0], : plate.shape[1]] = plate[: picture.shape[1], : picture.shape[2]]

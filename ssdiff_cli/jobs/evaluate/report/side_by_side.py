@@ -7,7 +7,15 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ssdiff_cli.jobs.evaluate.report.quicklook import Picture, busiest, colour_bands, fit, label, sheet, stretch_of
+from ssdiff_cli.jobs.evaluate.report.quicklook import (
+    Picture,
+    busiest,
+    colour_bands,
+    fit,
+    label,
+    sheet,
+    stretch_of,
+)
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.reading.bands import select_bands
 from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
@@ -56,13 +64,20 @@ def measure(comparison: Comparison, truth: str) -> Mapping[str, Quality]:
         InputError: When a file cannot be read, or the fusion and the truth do not lie on one grid.
     """
     fused, reference = read_whole(comparison.fused), read_whole(truth)
-    if fused.pixels.shape != reference.pixels.shape or not fused.transform.almost_equals(reference.transform, 1e-6):
-        raise InputError(f"{comparison.fused}: is not on the grid of {truth}: compare files of the same scene and extent")
+    if fused.pixels.shape != reference.pixels.shape or not fused.transform.almost_equals(
+        reference.transform, 1e-6
+    ):
+        raise InputError(
+            f"{comparison.fused}: is not on the grid of {truth}: compare files of the same scene and extent"
+        )
     with raster_env(), open_pair(comparison.pan, comparison.ms, options=PairOptions()) as pair:
         window = _place(pair, fused.transform, fused.valid.shape)
         images = {"EXP": _interpolated(pair, window), "result": fused.pixels}
         valid = pair.read(window).valid & fused.valid & reference.valid
-        return {name: _quality(image, reference.pixels, valid, pair.ratio) for name, image in images.items()}
+        return {
+            name: _quality(image, reference.pixels, valid, pair.ratio)
+            for name, image in images.items()
+        }
 
 
 def _quality(image: FloatArray, truth: FloatArray, valid: BoolArray, ratio: int) -> Quality:
@@ -90,7 +105,10 @@ def _interpolated(pair: ScenePair, window: Window) -> FloatArray:
 
 def _aligned(window: Window, ratio: int) -> Window:
     row, col = window.row // ratio * ratio, window.col // ratio * ratio
-    rows, cols = -(-(window.row_stop - row) // ratio) * ratio, -(-(window.col_stop - col) // ratio) * ratio
+    rows, cols = (
+        -(-(window.row_stop - row) // ratio) * ratio,
+        -(-(window.col_stop - col) // ratio) * ratio,
+    )
     return Window(row=row, col=col, rows=rows, cols=cols)
 
 
@@ -130,8 +148,15 @@ def _read_fused(path: str, pair: ScenePair, window: Window) -> FloatArray:
         bands = select_bands(file, path, (), None, 1)
         place = _place(pair, file.transform, (file.height, file.width))
         if len(bands.indexes) != pair.bands or place.intersection(window) is None:
-            raise InputError(f"{path}: is no fusion of {pair.pan.path} and {pair.ms.path}: compare files of the same scene")
-        inside = Window(row=window.row - place.row, col=window.col - place.col, rows=window.rows, cols=window.cols)
+            raise InputError(
+                f"{path}: is no fusion of {pair.pan.path} and {pair.ms.path}: compare files of the same scene"
+            )
+        inside = Window(
+            row=window.row - place.row,
+            col=window.col - place.col,
+            rows=window.rows,
+            cols=window.cols,
+        )
         return bands.read_filled(inside, lambda: np.zeros(len(bands.indexes), np.float32)).values
 
 

@@ -7,7 +7,14 @@ import numpy as np
 import torch
 
 from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Sample, crop_slices, interpolate
-from ssdiff_cli.jobs.evaluate.samples.windows import aligned, has_block, pieces, random_windows, window_count, window_side
+from ssdiff_cli.jobs.evaluate.samples.windows import (
+    aligned,
+    has_block,
+    pieces,
+    random_windows,
+    window_count,
+    window_side,
+)
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
@@ -33,7 +40,9 @@ def pair_sensor(pair: ScenePair, sensor: Sensor) -> Sensor:
     descriptions = pair.ms.dataset.descriptions
     names = tuple(descriptions[index - 1] for index in pair.ms.indexes)
     gains = sensor.gains(pair.bands, names)
-    return replace(sensor, bands=tuple(name or f"band {k}" for k, name in enumerate(names, 1)), ms_gains=gains)
+    return replace(
+        sensor, bands=tuple(name or f"band {k}" for k, name in enumerate(names, 1)), ms_gains=gains
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +61,9 @@ class Place:
 class PairSamples:
     """The windows or pieces of a pair that are scored."""
 
-    def __init__(self, pair: ScenePair, *, area: Window, multiple: int, windows: int | None, in_pieces: bool) -> None:
+    def __init__(
+        self, pair: ScenePair, *, area: Window, multiple: int, windows: int | None, in_pieces: bool
+    ) -> None:
         """Decides where to score.
 
         Args:
@@ -80,16 +91,24 @@ class PairSamples:
         """Yields where to read and score, sample by sample; more windows than are asked for, as some may be empty."""
         if self.asked is not None:
             for window in self._sampled(self.asked):
-                yield Place(name=f"window at row {window.row}, column {window.col}", around=self._around(window), scored=window)
+                yield Place(
+                    name=f"window at row {window.row}, column {window.col}",
+                    around=self._around(window),
+                    scored=window,
+                )
         elif self.in_pieces:
             parts = list(pieces(self.area))
             for k, part in enumerate(parts):
-                yield Place(name=WHOLE, around=self._around(part), scored=part, shown=k == len(parts) // 2)
+                yield Place(
+                    name=WHOLE, around=self._around(part), scored=part, shown=k == len(parts) // 2
+                )
         else:
             yield Place(name=WHOLE, around=self.area, scored=self.area)
 
     def _around(self, window: Window) -> Window:
-        return aligned(window.expand(MARGIN).intersection(self.area) or window, self.pair.ratio, self.multiple)
+        return aligned(
+            window.expand(MARGIN).intersection(self.area) or window, self.pair.ratio, self.multiple
+        )
 
     def _sampled(self, asked: int) -> Iterator[Window]:
         return random_windows(self.area, self.multiple, window_side(self.area, asked))
@@ -104,16 +123,25 @@ class PairSamples:
     def statistics(self) -> SceneStatistics:
         """Returns the radiometry of the whole scene in DN above black."""
         found = self.signal.statistics()
-        return SceneStatistics(pan=_scaled(found.pan, self.scale), ms=tuple(_scaled(band, self.scale) for band in found.ms))
+        return SceneStatistics(
+            pan=_scaled(found.pan, self.scale),
+            ms=tuple(_scaled(band, self.scale) for band in found.ms),
+        )
 
 
 def dn_scale(pair: ScenePair) -> int:
     """Returns what to multiply with: 10000 for reflectances in 0 .. 1, which Q2n's integers would round away, else 1."""
-    return 10_000 if pair.ms.dtype.kind == "f" and max(band.maximum for band in pair.statistics().ms) <= 10 else 1
+    return (
+        10_000
+        if pair.ms.dtype.kind == "f" and max(band.maximum for band in pair.statistics().ms) <= 10
+        else 1
+    )
 
 
 def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
-    scaled = {name: getattr(band, name) * scale for name in ("mean", "std", "minimum", "maximum", "black")}
+    scaled = {
+        name: getattr(band, name) * scale for name in ("mean", "std", "minimum", "maximum", "black")
+    }
     return replace(band, **scaled)
 
 
@@ -168,12 +196,20 @@ def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[S
         patch = scene.patch(place.around)
         reference = np.ascontiguousarray(patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO])
         rows, cols = reference.shape[1:]
-        under: BoolArray = np.all(patch.valid.reshape(rows, pair.ratio, cols, pair.ratio), axis=(1, 3))
+        under: BoolArray = np.all(
+            patch.valid.reshape(rows, pair.ratio, cols, pair.ratio), axis=(1, 3)
+        )
         valid = _eroded(under, 4 * pair.ratio)
         inner = crop_slices(pair.ms.path, rows, cols, crop)
         if not has_block(valid[inner], BLOCK):
             continue
-        ms = reduce_ms(torch.from_numpy(reference).double(), sensor.ms_gains, pair.ratio, pair.ms_phase).float().numpy()
+        ms = (
+            reduce_ms(
+                torch.from_numpy(reference).double(), sensor.ms_gains, pair.ratio, pair.ms_phase
+            )
+            .float()
+            .numpy()
+        )
         yield Sample(
             name=place.name,
             pan=_reduced_pan(patch.pan, pair)[0],
@@ -206,7 +242,10 @@ def _eroded(valid: BoolArray, reach: int) -> BoolArray:
     if valid.all():
         return valid
     holes = torch.from_numpy(~valid).float()[None, None]
-    near: BoolArray = torch.nn.functional.max_pool2d(holes, 2 * reach + 1, stride=1, padding=reach)[0, 0].numpy() > 0
+    near: BoolArray = (
+        torch.nn.functional.max_pool2d(holes, 2 * reach + 1, stride=1, padding=reach)[0, 0].numpy()
+        > 0
+    )
     return ~near
 
 

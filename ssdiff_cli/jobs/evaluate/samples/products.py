@@ -60,13 +60,17 @@ class Product:
         part = window.intersection(self.window)
         if part is not None:
             rows, cols = part.within(window)
-            own = Window(row=part.row - self.row, col=part.col - self.col, rows=part.rows, cols=part.cols)
+            own = Window(
+                row=part.row - self.row, col=part.col - self.col, rows=part.rows, cols=part.cols
+            )
             values, valid[rows, cols] = self.bands.read(own)
             fused[:, rows, cols] = np.where(valid[rows, cols], self._signal(values) * self.scale, 0)
         return fused, valid
 
     def _signal(self, values: FloatArray) -> FloatArray:
-        return values - np.array(self.black, np.float32)[:, None, None] if any(self.black) else values
+        return (
+            values - np.array(self.black, np.float32)[:, None, None] if any(self.black) else values
+        )
 
     def fuse(self, sample: Sample) -> FloatArray:
         """Returns the pixels under a sample: a product is its own method."""
@@ -88,7 +92,9 @@ def open_bands(path: str, stack: ExitStack) -> Bands:
 
 
 @contextmanager
-def open_products(paths: tuple[str, ...], grid: Grid, scale: float = 1.0) -> Iterator[dict[str, Product]]:
+def open_products(
+    paths: tuple[str, ...], grid: Grid, scale: float = 1.0
+) -> Iterator[dict[str, Product]]:
     """Opens products and finds their place on `grid`; keys are short names for the rows of a table.
 
     Raises:
@@ -96,7 +102,10 @@ def open_products(paths: tuple[str, ...], grid: Grid, scale: float = 1.0) -> Ite
     """
     with ExitStack() as stack:
         names = product_names(paths)
-        yield {name: _placed(open_bands(path, stack), grid, scale) for name, path in zip(names, paths, strict=True)}
+        yield {
+            name: _placed(open_bands(path, stack), grid, scale)
+            for name, path in zip(names, paths, strict=True)
+        }
 
 
 def product_names(paths: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,7 +141,12 @@ def _placed(bands: Bands, grid: Grid, scale: float) -> Product:
             f"rows {first[1]:.2f} to {last[1]:.2f} of it): resample it to that grid"
         )
     product = Product(bands=bands, row=row, col=col, scale=scale)
-    if product.window.intersection(Window(row=0, col=0, rows=grid.bands.rows, cols=grid.bands.cols)) is None:
+    if (
+        product.window.intersection(
+            Window(row=0, col=0, rows=grid.bands.rows, cols=grid.bands.cols)
+        )
+        is None
+    ):
         raise InputError(f"{bands.path}: does not overlap {grid.path}")
     return product
 
@@ -148,4 +162,6 @@ def _same_size(bands: Bands, grid: Grid) -> None:
 def _same_crs(bands: Bands, grid: Grid) -> None:
     own, other = bands.dataset.crs, grid.bands.dataset.crs
     if own and other and own != other:
-        raise InputError(f"{bands.path}: its CRS is {own}, that of {grid.path} {other}: reproject it")
+        raise InputError(
+            f"{bands.path}: its CRS is {own}, that of {grid.path} {other}: reproject it"
+        )

@@ -10,7 +10,16 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["LARGE", "WINDOWS", "aligned", "has_block", "pieces", "random_windows", "window_count", "window_side"]
+__all__ = [
+    "LARGE",
+    "WINDOWS",
+    "aligned",
+    "has_block",
+    "pieces",
+    "random_windows",
+    "window_count",
+    "window_side",
+]
 
 LARGE = 64_000_000
 """PAN pixels from which a scene is scored by windows unless told otherwise."""
@@ -43,7 +52,9 @@ def aligned(area: Window, start: int, size: int) -> Window:
     row, col = -(-area.row // start) * start, -(-area.col // start) * start
     rows, cols = (area.row_stop - row) // size * size, (area.col_stop - col) // size * size
     if rows <= 0 or cols <= 0:
-        raise InputError(f"the overlap of PAN and MS, {area.rows} x {area.cols} pixels, is too small to score")
+        raise InputError(
+            f"the overlap of PAN and MS, {area.rows} x {area.cols} pixels, is too small to score"
+        )
     return Window(row=row, col=col, rows=rows, cols=cols)
 
 

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from ssdiff_cli.jobs.evaluate.report.quicklook import Stretch, busiest, colour_bands, fit, label, sheet, stretch_of
+from ssdiff_cli.jobs.evaluate.report.quicklook import (
+    Stretch,
+    busiest,
+    colour_bands,
+    fit,
+    label,
+    sheet,
+    stretch_of,
+)
 
 
 def test_stretching_maps_black_and_white_and_clips() -> None:
@@ -16,7 +24,9 @@ def test_stretching_maps_black_and_white_and_clips() -> None:
 
 
 def test_one_band_is_shown_grey() -> None:
-    picture = stretch_of(np.arange(100, dtype=np.float32).reshape(1, 10, 10)).picture(np.full((1, 4, 4), 50, np.float32))
+    picture = stretch_of(np.arange(100, dtype=np.float32).reshape(1, 10, 10)).picture(
+        np.full((1, 4, 4), 50, np.float32)
+    )
     assert picture.shape == (3, 4, 4)
     assert (picture == picture[0]).all()
 
@@ -36,7 +46,9 @@ def test_a_constant_image_has_a_picture() -> None:
         ((None, None), 2, (0,)),
     ],
 )
-def test_colours_are_found_by_name_or_order(names: tuple[str | None, ...], count: int, bands: tuple[int, ...]) -> None:
+def test_colours_are_found_by_name_or_order(
+    names: tuple[str | None, ...], count: int, bands: tuple[int, ...]
+) -> None:
     assert colour_bands(names, count) == bands
 
 
@@ -51,7 +63,10 @@ def test_the_busiest_place_is_found() -> None:
 
 
 def test_a_picture_smaller_than_the_window_begins_at_its_corner() -> None:
-    assert busiest(np.random.default_rng(0).integers(0, 255, (3, 10, 12), dtype=np.uint8), 50) == (0, 0)
+    assert busiest(np.random.default_rng(0).integers(0, 255, (3, 10, 12), dtype=np.uint8), 50) == (
+        0,
+        0,
+    )
 
 
 def test_fitting_repeats_or_averages() -> None:

@@ -25,12 +25,24 @@ CASES: dict[str, tuple[Affine, Affine, dict[str, Any]]] = {
     "ratio 3.2": (PAN, north_up(499_999.1, 4_600_002.2, 3.2), {"ratio": 4}),
     "flipped rows": (PAN, Affine(4.0, 0, 500_000.0, 0, 4.0, 4_599_600.4), {}),
     "turned by half": (PAN, Affine(-4.0, 0, 500_400.7, 0, 4.0, 4_599_600.4), {}),
-    "PAN flipped": (Affine(1.0, 0, 500_000.0, 0, 1.0, 4_599_600.0), north_up(500_000.5, 4_600_000.0, 4.0), {}),
-    "pixels not square": (north_up(500_000.0, 4_600_000.0, 1.0, 1.5), north_up(500_000.7, 4_600_000.0, 4.0, 6.3), {}),
+    "PAN flipped": (
+        Affine(1.0, 0, 500_000.0, 0, 1.0, 4_599_600.0),
+        north_up(500_000.5, 4_600_000.0, 4.0),
+        {},
+    ),
+    "pixels not square": (
+        north_up(500_000.0, 4_600_000.0, 1.0, 1.5),
+        north_up(500_000.7, 4_600_000.0, 4.0, 6.3),
+        {},
+    ),
     "half a PAN pixel, ratio 2": (PAN, north_up(499_999.5, 4_600_000.5, 2.0), {}),
     "MS on the PAN grid": (PAN, PAN, {}),
     "MS on a shifted PAN grid": (PAN, north_up(500_000.4, 4_600_000.3, 1.1), {"ratio": 4}),
-    "both turned": (turned(500_000.0, 4_600_000.0, 1.0, 30), turned(500_002.0, 4_600_000.0, 4.0, 30), {}),
+    "both turned": (
+        turned(500_000.0, 4_600_000.0, 1.0, 30),
+        turned(500_002.0, 4_600_000.0, 4.0, 30),
+        {},
+    ),
     "turned against each other": (PAN, turned(499_900.0, 4_600_020.0, 4.0, 7), {}),
     "turned, on the PAN grid": (PAN, turned(499_950.0, 4_600_020.0, 1.0, 7), {}),
 }
@@ -41,7 +53,10 @@ def test_a_plane_is_reproduced_wherever_the_ms_lies(case: str, rasters: Rasters)
     pan, ms, options = CASES[case]
     pixel = abs(ms.determinant) ** 0.5
     size = int(440 / pixel)
-    paths = rasters.sample("pan.tif", pan, (400, 400), plane), rasters.sample("ms.tif", ms, (size, size), plane)
+    paths = (
+        rasters.sample("pan.tif", pan, (400, 400), plane),
+        rasters.sample("ms.tif", ms, (size, size), plane),
+    )
     with open_pair(*paths, options=PairOptions(**options)) as pair:
         check_everywhere(pair, pan)
 
@@ -56,7 +71,12 @@ SAME_SIZE = {
     "both turned",
 }
 """Cases whose MS pixels are as large as the model's and lie between them."""
-NOT_PLACED = {"aligned", "MS on the PAN grid", "MS on a shifted PAN grid", "turned, on the PAN grid"}
+NOT_PLACED = {
+    "aligned",
+    "MS on the PAN grid",
+    "MS on a shifted PAN grid",
+    "turned, on the PAN grid",
+}
 """Cases whose MS pixels are the model's, or were interpolated by somebody else."""
 
 
@@ -76,10 +96,15 @@ def check_placed(given: ScatteredMs, pan: Affine, window: Window) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_ms_pixels_between_those_of_the_model_come_along_untouched(case: str, rasters: Rasters) -> None:
+def test_ms_pixels_between_those_of_the_model_come_along_untouched(
+    case: str, rasters: Rasters
+) -> None:
     pan, ms, options = CASES[case]
     size = int(440 / abs(ms.determinant) ** 0.5)
-    paths = rasters.sample("pan.tif", pan, (400, 400), plane), rasters.sample("ms.tif", ms, (size, size), plane)
+    paths = (
+        rasters.sample("pan.tif", pan, (400, 400), plane),
+        rasters.sample("ms.tif", ms, (size, size), plane),
+    )
     with open_pair(*paths, options=PairOptions(**options)) as pair:
         window = Window(row=96, col=112, rows=60, cols=100)
         given = pair.read(window).native_ms
@@ -92,7 +117,9 @@ def test_ms_pixels_between_those_of_the_model_come_along_untouched(case: str, ra
         shape = window.rows // pair.ratio, window.cols // pair.ratio
         rows, cols = (
             first + np.arange(count) * pair.ratio + phase + 0.5
-            for first, count, phase in zip((window.row, window.col), shape, given.phase, strict=True)
+            for first, count, phase in zip(
+                (window.row, window.col), shape, given.phase, strict=True
+            )
         )
         a, b, c, d, e, f = tuple(pan)[:6]
         place = np.meshgrid(cols, rows)
@@ -133,7 +160,10 @@ def test_coinciding_grids_are_not_resampled(rasters: Rasters) -> None:
 
 def test_waves_of_six_pixels_keep_their_height(rasters: Rasters) -> None:
     ms = north_up(500_001.7, 4_600_001.2, 4.0)
-    paths = rasters.sample("pan.tif", PAN, (400, 400), waves), rasters.sample("ms.tif", ms, (104, 104), waves)
+    paths = (
+        rasters.sample("pan.tif", PAN, (400, 400), waves),
+        rasters.sample("ms.tif", ms, (104, 104), waves),
+    )
     with open_pair(*paths, options=PairOptions()) as pair:
         window = Window(row=80, col=80, rows=200, cols=200)
         model = ms_window(window, 4)
@@ -152,12 +182,19 @@ def world_of(ms_crs: str, pan: Affine, size: int) -> tuple[float, float, float, 
 def test_another_crs_lands_where_it_belongs(ms_crs: str, rasters: Rasters) -> None:
     left, bottom, right, top = world_of(ms_crs, PAN, 400)
     # Square on the ground: about 4 m in each CRS.
-    scale = {"EPSG:32632": (4.0, 4.0), "EPSG:4326": (4.0 / 83_000, 4.0 / 111_000), "EPSG:3857": (5.35, 5.35)}[ms_crs]
+    scale = {
+        "EPSG:32632": (4.0, 4.0),
+        "EPSG:4326": (4.0 / 83_000, 4.0 / 111_000),
+        "EPSG:3857": (5.35, 5.35),
+    }[ms_crs]
     ms = Affine(scale[0], 0, left, 0, -scale[1], top)
     shape = int((top - bottom) / scale[1]), int((right - left) / scale[0])
     back = pyproj.Transformer.from_crs(ms_crs, "EPSG:32631", always_xy=True)
     pixels = plane(*back.transform(*centres(ms, shape)))[None].astype(np.float32)
-    paths = rasters.sample("pan.tif", PAN, (400, 400), plane), rasters.write("ms.tif", pixels, ms, crs=ms_crs)
+    paths = (
+        rasters.sample("pan.tif", PAN, (400, 400), plane),
+        rasters.write("ms.tif", pixels, ms, crs=ms_crs),
+    )
     with open_pair(*paths, options=PairOptions()) as pair:
         assert pair.ratio == 4
         assert pair.area == Window(row=0, col=0, rows=400, cols=400)
@@ -170,12 +207,17 @@ def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Rasters) -> None:
         rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (100, 100), plane),
     )
     window = Window(row=160, col=160, rows=80, cols=80)
-    with open_pair(*paths, options=PairOptions()) as plain, open_pair(*paths, options=PairOptions(shift_cols=1.25)) as moved:
+    with (
+        open_pair(*paths, options=PairOptions()) as plain,
+        open_pair(*paths, options=PairOptions(shift_cols=1.25)) as moved,
+    ):
         # What was 1.25 PAN pixels further left, and so lower by 7 DN per metre, is here now.
         assert np.allclose(moved.read(window).ms, plain.read(window).ms - 1.25 * 7, atol=0.01)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     row=st.integers(-60, 90),
     col=st.integers(-60, 90),
@@ -183,9 +225,14 @@ def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Rasters) -> None:
     cols=st.integers(1, 70),
     degrees=st.sampled_from([0, 5]),
 )
-def test_a_pixel_does_not_know_its_window(row: int, col: int, rows: int, cols: int, degrees: int, rasters: Rasters) -> None:
+def test_a_pixel_does_not_know_its_window(
+    row: int, col: int, rows: int, cols: int, degrees: int, rasters: Rasters
+) -> None:
     rng = np.random.default_rng(3)
-    pan, ms = rng.normal(500, 90, (1, 93, 81)).astype(np.float32), rng.normal(500, 90, (2, 26, 24)).astype(np.float32)
+    pan, ms = (
+        rng.normal(500, 90, (1, 93, 81)).astype(np.float32),
+        rng.normal(500, 90, (2, 26, 24)).astype(np.float32),
+    )
     pan[0, 20:40, 30:33] = np.nan
     ms[1, 5:9, 4:8] = np.nan
     paths = (

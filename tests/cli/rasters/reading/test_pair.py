@@ -36,7 +36,9 @@ def test_a_file_that_is_no_raster_is_refused(paths: tuple[str, str], tmp_path: P
     assert "not recognized as being in a supported file format" in refusal(str(text), paths[1])
 
 
-def test_a_truncated_file_is_refused_where_it_is_read(rasters: Rasters, paths: tuple[str, str]) -> None:
+def test_a_truncated_file_is_refused_where_it_is_read(
+    rasters: Rasters, paths: tuple[str, str]
+) -> None:
     big = rasters.write("big.tif", np.arange(200 * 240, dtype=np.uint16).reshape(1, 200, 240), PAN)
     Path(big).write_bytes(Path(big).read_bytes()[:60_000])
     with (
@@ -47,7 +49,9 @@ def test_a_truncated_file_is_refused_where_it_is_read(rasters: Rasters, paths: t
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_damaged_file_never_ends_in_a_traceback(seed: int, paths: tuple[str, str], tmp_path: Path) -> None:
+def test_a_damaged_file_never_ends_in_a_traceback(
+    seed: int, paths: tuple[str, str], tmp_path: Path
+) -> None:
     rng = np.random.default_rng(seed)
     data = bytearray(Path(paths[seed % 2]).read_bytes())
     if seed < 10:
@@ -69,19 +73,29 @@ def test_a_damaged_file_never_ends_in_a_traceback(seed: int, paths: tuple[str, s
 
 
 def test_a_geotransform_on_a_line_is_refused(rasters: Rasters, paths: tuple[str, str]) -> None:
-    flat = rasters.write("flat.tif", np.ones((1, 50, 60), np.uint8), Affine(4.0, 0.0, 500_000.0, 0.0, 0.0, 4_600_000.0))
+    flat = rasters.write(
+        "flat.tif",
+        np.ones((1, 50, 60), np.uint8),
+        Affine(4.0, 0.0, 500_000.0, 0.0, 0.0, 4_600_000.0),
+    )
     assert "on a line" in refusal(paths[0], flat)
 
 
 def test_a_pan_with_several_bands_needs_a_choice(rasters: Rasters, paths: tuple[str, str]) -> None:
-    pan = rasters.write("pan3.tif", np.arange(3 * 200 * 240, dtype=np.float32).reshape(3, 200, 240), PAN)
-    assert refusal(pan, paths[1]) == f"{pan}: has 3 bands: choose the panchromatic one with --pan-bidx"
+    pan = rasters.write(
+        "pan3.tif", np.arange(3 * 200 * 240, dtype=np.float32).reshape(3, 200, 240), PAN
+    )
+    assert (
+        refusal(pan, paths[1]) == f"{pan}: has 3 bands: choose the panchromatic one with --pan-bidx"
+    )
     with open_pair(pan, paths[1], options=PairOptions(pan_bidx=2)) as pair:
         assert pair.read(Window(row=0, col=0, rows=1, cols=1)).pan[0, 0] == 200 * 240
 
 
 def test_a_band_that_is_not_there_is_refused(paths: tuple[str, str]) -> None:
-    assert refusal(*paths, bidx=(1, 9)) == f"{paths[1]}: has 4 bands, not band 9: choose among 1 to 4"
+    assert (
+        refusal(*paths, bidx=(1, 9)) == f"{paths[1]}: has 4 bands, not band 9: choose among 1 to 4"
+    )
 
 
 def test_complex_numbers_are_refused(rasters: Rasters, paths: tuple[str, str]) -> None:
@@ -90,19 +104,26 @@ def test_complex_numbers_are_refused(rasters: Rasters, paths: tuple[str, str]) -
 
 
 def test_images_of_different_places_are_refused(rasters: Rasters, paths: tuple[str, str]) -> None:
-    ms = rasters.write("far.tif", np.ones((1, 50, 60), np.uint8), north_up(700_000.0, 4_600_000.0, 4.0))
+    ms = rasters.write(
+        "far.tif", np.ones((1, 50, 60), np.uint8), north_up(700_000.0, 4_600_000.0, 4.0)
+    )
     assert "do not overlap" in refusal(paths[0], ms)
-    touching = rasters.write("touching.tif", np.ones((1, 50, 60), np.uint8), north_up(500_240.0, 4_600_000.0, 4.0))
+    touching = rasters.write(
+        "touching.tif", np.ones((1, 50, 60), np.uint8), north_up(500_240.0, 4_600_000.0, 4.0)
+    )
     assert "do not overlap" in refusal(paths[0], touching)
 
 
 @pytest.mark.parametrize(
-    ("pixel", "ratio", "seen"), [(8.0, None, "8 x 8"), (2.0, 4, "2 x 2"), (4.0, 2, "4 x 4"), (1.0 / 3, 4, None)]
+    ("pixel", "ratio", "seen"),
+    [(8.0, None, "8 x 8"), (2.0, 4, "2 x 2"), (4.0, 2, "4 x 4"), (1.0 / 3, 4, None)],
 )
 def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
     pixel: float, ratio: int | None, seen: str | None, rasters: Rasters, paths: tuple[str, str]
 ) -> None:
-    ms = rasters.write("other.tif", np.ones((1, 300, 300), np.uint8), north_up(500_000.0, 4_600_000.0, pixel))
+    ms = rasters.write(
+        "other.tif", np.ones((1, 300, 300), np.uint8), north_up(500_000.0, 4_600_000.0, pixel)
+    )
     if seen is not None:
         message = refusal(paths[0], ms, ratio=ratio)
         assert seen in message
@@ -113,12 +134,18 @@ def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
 
 
 @pytest.mark.filterwarnings("ignore:Best transformation is not available")
-def test_a_transformation_that_lacks_its_grid_is_told(rasters: Rasters, paths: tuple[str, str]) -> None:
+def test_a_transformation_that_lacks_its_grid_is_told(
+    rasters: Rasters, paths: tuple[str, str]
+) -> None:
     # The Ordnance Survey's grid shift file does not come with pyproj.
     to_britain = pyproj.Transformer.from_crs("EPSG:32631", "EPSG:27700", always_xy=True)
     x, y = to_britain.transform(300_000.0, 5_700_000.0)
-    pan = rasters.write("british.tif", np.ones((1, 100, 100), np.uint8), north_up(x, y, 1.0), crs="EPSG:27700")
-    ms = rasters.write("utm.tif", np.ones((1, 50, 50), np.uint8), north_up(299_950.0, 5_700_050.0, 4.0))
+    pan = rasters.write(
+        "british.tif", np.ones((1, 100, 100), np.uint8), north_up(x, y, 1.0), crs="EPSG:27700"
+    )
+    ms = rasters.write(
+        "utm.tif", np.ones((1, 50, 50), np.uint8), north_up(299_950.0, 5_700_050.0, 4.0)
+    )
     with open_pair(pan, ms, options=PairOptions()) as pair:
         installed = TransformerGroup("EPSG:27700", "EPSG:32631").best_available
         assert installed or "OSTN15" in pair.notes[-1]
@@ -129,11 +156,16 @@ def test_a_transformation_that_lacks_its_grid_is_told(rasters: Rasters, paths: t
 
 def test_one_missing_crs_needs_a_word(rasters: Rasters, paths: tuple[str, str]) -> None:
     ms = rasters.write("bare.tif", np.ones((1, 50, 60), np.uint8), MS, crs=None)
-    assert refusal(paths[0], ms) == f"{ms}: has no CRS, while the other image has: pass --assume-same-crs if it is the same one"
+    assert (
+        refusal(paths[0], ms)
+        == f"{ms}: has no CRS, while the other image has: pass --assume-same-crs if it is the same one"
+    )
     with open_pair(paths[0], ms, options=PairOptions(assume_same_crs=True)) as pair:
         assert pair.area.shape == (200, 240)
         assert pair.crs == "EPSG:32631"
-    with open_pair(ms.replace("bare", "ms"), ms, options=PairOptions(pan_bidx=1, assume_same_crs=True)) as pair:
+    with open_pair(
+        ms.replace("bare", "ms"), ms, options=PairOptions(pan_bidx=1, assume_same_crs=True)
+    ) as pair:
         assert pair.ratio == 4
 
 
@@ -164,7 +196,10 @@ def test_paths_are_gdals(paths: tuple[str, str], tmp_path: Path) -> None:
             archive.write(path, Path(path).name)
     inside = [f"/vsizip/{tmp_path}/scene.zip/{name}" for name in ("pan.tif", "ms.tif")]
     window = Window(row=3, col=5, rows=20, cols=20)
-    with open_pair(*inside, options=PairOptions()) as zipped, open_pair(*paths, options=PairOptions()) as plain:
+    with (
+        open_pair(*inside, options=PairOptions()) as zipped,
+        open_pair(*paths, options=PairOptions()) as plain,
+    ):
         assert np.array_equal(zipped.read(window).ms, plain.read(window).ms)
 
 
@@ -178,13 +213,17 @@ def test_statistics_of_a_small_scene_are_exact_and_know_no_area(paths: tuple[str
     with rasterio.open(paths[0]) as pan, rasterio.open(paths[1]) as ms:
         bands = [pan.read(1), *ms.read()]
     expected = np.array([(b.mean(), b.std(), b.min(), b.max()) for b in bands])
-    with open_pair(*paths, options=PairOptions(bbox=(500_010.0, 4_599_900.0, 500_110.0, 4_599_950.0))) as pair:
+    with open_pair(
+        *paths, options=PairOptions(bbox=(500_010.0, 4_599_900.0, 500_110.0, 4_599_950.0))
+    ) as pair:
         found = statistics_of(pair)
     assert np.allclose(found[0], expected[0])
     assert np.allclose(found[1], expected[1:])
 
 
-def test_statistics_look_only_where_pan_and_ms_overlap(rasters: Rasters, paths: tuple[str, str]) -> None:
+def test_statistics_look_only_where_pan_and_ms_overlap(
+    rasters: Rasters, paths: tuple[str, str]
+) -> None:
     ms = np.full((1, 50, 60), 9, np.uint8)
     ms[:, :, :30] = 3
     shifted = rasters.write("half.tif", ms, north_up(500_120.0, 4_600_000.0, 4.0))
@@ -207,7 +246,10 @@ def test_cmyk_is_four_spectral_bands(shared_data: Path) -> None:
     raw, truth = shared_data / "raw/dgif-1-cmyk", shared_data / "worldview2/dgif-1"
     window = Window(row=0, col=0, rows=64, cols=64)
     options = PairOptions(bidx=(3, 2, 1, 4), assume_same_crs=True, ms_phase=1.5)
-    with raster_env(), open_pair(str(raw / "Pan1.tif"), str(raw / "MS1.tif"), options=options) as pair:
+    with (
+        raster_env(),
+        open_pair(str(raw / "Pan1.tif"), str(raw / "MS1.tif"), options=options) as pair,
+    ):
         patch = pair.read(window)
         with rasterio.open(truth / "ms.tif") as ms, rasterio.open(truth / "pan.tif") as pan:
             assert np.array_equal(patch.ms[:, 10:, 10:], ms.read()[:, :26, :26])
@@ -219,7 +261,9 @@ def test_every_shared_pair_opens(shared_data: Path) -> None:
     with raster_env():
         for record in index["pairs"]:
             folder = shared_data / record["path"]
-            with open_pair(str(folder / "pan.tif"), str(folder / "ms.tif"), options=PairOptions()) as pair:
+            with open_pair(
+                str(folder / "pan.tif"), str(folder / "ms.tif"), options=PairOptions()
+            ) as pair:
                 assert pair.ratio == record["ratio"]
                 assert pair.area.rows * pair.area.cols > 0.97 * pair.rows * pair.cols
                 patch = pair.read(Window(row=0, col=0, rows=64, cols=64))

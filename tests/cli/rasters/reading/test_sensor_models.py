@@ -22,22 +22,39 @@ def test_ground_control_points_alone_are_enough(rasters: Rasters) -> None:
     pixels = plane(*centres(ms, shape))[None].astype(np.float32)
     a, b, c, d, e, f = tuple(ms)[:6]
     gcps = [
-        GroundControlPoint(row=r, col=k, x=a * k + b * r + c, y=d * k + e * r + f) for r in (0, 65, 130) for k in (0, 65, 130)
+        GroundControlPoint(row=r, col=k, x=a * k + b * r + c, y=d * k + e * r + f)
+        for r in (0, 65, 130)
+        for k in (0, 65, 130)
     ]
-    paths = rasters.sample("pan.tif", PAN, (400, 400), plane), rasters.write("ms.tif", pixels, None, gcps=gcps)
+    paths = (
+        rasters.sample("pan.tif", PAN, (400, 400), plane),
+        rasters.write("ms.tif", pixels, None, gcps=gcps),
+    )
     with open_pair(*paths, options=PairOptions()) as pair:
         check_everywhere(pair, PAN)
 
 
 def test_ground_control_points_that_contradict_each_other_are_refused(rasters: Rasters) -> None:
-    degrees = [GroundControlPoint(row=r, col=k, x=3 + 1e-5 * k, y=41 - 1e-5 * r) for r in (0, 100) for k in (0, 100)]
+    degrees = [
+        GroundControlPoint(row=r, col=k, x=3 + 1e-5 * k, y=41 - 1e-5 * r)
+        for r in (0, 100)
+        for k in (0, 100)
+    ]
     metres = GroundControlPoint(row=0, col=0, x=374_150, y=4_829_184)
     paths = (
         rasters.sample("pan.tif", PAN, (400, 400), plane),
-        rasters.write("ms.tif", np.ones((1, 100, 100), np.float32), None, crs="EPSG:4326", gcps=[*degrees, metres]),
+        rasters.write(
+            "ms.tif",
+            np.ones((1, 100, 100), np.float32),
+            None,
+            crs="EPSG:4326",
+            gcps=[*degrees, metres],
+        ),
     )
     with (
-        pytest.raises(InputError, match=r"ms\.tif: its 5 ground control points contradict each other"),
+        pytest.raises(
+            InputError, match=r"ms\.tif: its 5 ground control points contradict each other"
+        ),
         open_pair(*paths, options=PairOptions()),
     ):
         pass
@@ -80,7 +97,9 @@ def test_rational_polynomials_alone_are_enough(rasters: Rasters) -> None:
         assert np.abs(patch.ms[0] - expected).max() / 80 < PLACEMENT
 
 
-def test_rational_polynomials_take_an_elevation_model_or_say_what_is_wrong_with_it(rasters: Rasters, tmp_path: Path) -> None:
+def test_rational_polynomials_take_an_elevation_model_or_say_what_is_wrong_with_it(
+    rasters: Rasters, tmp_path: Path
+) -> None:
     def write(name: str, pixel: float, size: int) -> str:
         path = rasters.write(name, np.ones((1, size, size), np.float32), None, crs=None)
         with rasterio.open(path, "r+") as out:
@@ -89,8 +108,16 @@ def test_rational_polynomials_take_an_elevation_model_or_say_what_is_wrong_with_
 
     with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
         paths = write("pan.tif", 1e-5, 400), write("ms.tif", 4e-5, 100)
-    heights = rasters.write("dem.tif", np.full((1, 40, 40), 130, np.float32), north_up(2.49, 41.51, 0.0005), crs="EPSG:4326")
+    heights = rasters.write(
+        "dem.tif",
+        np.full((1, 40, 40), 130, np.float32),
+        north_up(2.49, 41.51, 0.0005),
+        crs="EPSG:4326",
+    )
     with open_pair(*paths, options=PairOptions(rpc_dem=heights)) as pair:
         assert pair.read(Window(row=0, col=0, rows=400, cols=400)).valid.mean() > 0.98
-    with pytest.raises(InputError), open_pair(*paths, options=PairOptions(rpc_dem=str(tmp_path / "nowhere.tif"))):
+    with (
+        pytest.raises(InputError),
+        open_pair(*paths, options=PairOptions(rpc_dem=str(tmp_path / "nowhere.tif"))),
+    ):
         pass

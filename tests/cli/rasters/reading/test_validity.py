@@ -26,7 +26,9 @@ UNDER_MS_HOLE = np.s_[120:144, 80:96]
 
 def scene() -> tuple[Array, Array]:
     rng = np.random.default_rng(5)
-    return rng.integers(100, 3000, (1, 240, 240)).astype(np.uint16), rng.integers(100, 3000, (3, 60, 60)).astype(np.uint16)
+    return rng.integers(100, 3000, (1, 240, 240)).astype(np.uint16), rng.integers(
+        100, 3000, (3, 60, 60)
+    ).astype(np.uint16)
 
 
 def holed(pixels: Array, hole: tuple[slice, slice], value: float) -> Array:
@@ -41,7 +43,9 @@ def mask_of(pixels: Array, hole: tuple[slice, slice]) -> Array:
     return mask
 
 
-def with_alpha(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def with_alpha(
+    rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]
+) -> str:
     alpha = np.where(mask_of(pixels, hole), 65535, 0).astype(np.uint16)[None]
     path = rasters.write(name, np.concatenate([pixels, alpha]), transform, alpha="unspecified")
     with rasterio.open(path, "r+") as out:
@@ -49,17 +53,23 @@ def with_alpha(rasters: Rasters, name: str, pixels: Array, transform: Affine, ho
     return str(path)
 
 
-def in_one_band(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def in_one_band(
+    rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]
+) -> str:
     out = pixels.copy()
     out[-1, hole[0], hole[1]] = 7
     return str(rasters.write(name, out, transform, nodata=7))
 
 
-def masked(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def masked(
+    rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]
+) -> str:
     return str(rasters.write(name, holed(pixels, hole, 9), transform, mask=mask_of(pixels, hole)))
 
 
-def side_car(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]) -> str:
+def side_car(
+    rasters: Rasters, name: str, pixels: Array, transform: Affine, hole: tuple[slice, slice]
+) -> str:
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False):
         path = masked(rasters, name, pixels, transform, hole)
     assert (rasters.folder / f"{name}.msk").exists()
@@ -69,12 +79,16 @@ def side_car(rasters: Rasters, name: str, pixels: Array, transform: Affine, hole
 KINDS: dict[str, Callable[[Any, str, Array, Affine, tuple[slice, slice]], str]] = {
     "nodata 0": lambda r, n, p, t, h: r.write(n, holed(p, h, 0), t, nodata=0),
     "nodata 65535": lambda r, n, p, t, h: r.write(n, holed(p, h, 65535), t, nodata=65535),
-    "signed nodata": lambda r, n, p, t, h: r.write(n, holed(p.astype(np.int32), h, -9999), t, nodata=-9999),
+    "signed nodata": lambda r, n, p, t, h: r.write(
+        n, holed(p.astype(np.int32), h, -9999), t, nodata=-9999
+    ),
     "float nodata": lambda r, n, p, t, h: r.write(
         n, holed(p.astype(np.float32), h, -3.4028234663852886e38), t, nodata=-3.4028234663852886e38
     ),
     "NaN": lambda r, n, p, t, h: r.write(n, holed(p.astype(np.float32), h, np.nan), t),
-    "infinite": lambda r, n, p, t, h: r.write(n, holed(p.astype(np.float64), h, np.inf), t, nodata=-1),
+    "infinite": lambda r, n, p, t, h: r.write(
+        n, holed(p.astype(np.float64), h, np.inf), t, nodata=-1
+    ),
     "beyond float32": lambda r, n, p, t, h: r.write(n, holed(p.astype(np.float64), h, 1e300), t),
     "one band": in_one_band,
     "alpha": with_alpha,
@@ -83,7 +97,7 @@ KINDS: dict[str, Callable[[Any, str, Array, Affine, tuple[slice, slice]], str]] 
 }
 
 
-def read_all(pan: str, ms: str, **options: Any) -> Patch:  # noqa: ANN401
+def read_all(pan: str, ms: str, **options: Any) -> Patch:
     with open_pair(pan, ms, options=PairOptions(**options)) as pair:
         return pair.read(WHOLE)
 
@@ -93,9 +107,17 @@ def read_all(pan: str, ms: str, **options: Any) -> Patch:  # noqa: ANN401
 def test_holes_of_the_pan_are_holes(pan_kind: str | None, ms_kind: str, rasters: Rasters) -> None:
     pan, ms = scene()
     pan_path = (
-        rasters.write("pan.tif", pan, PAN) if pan_kind is None else KINDS[pan_kind](rasters, "pan.tif", pan, PAN, PAN_HOLE)
+        rasters.write("pan.tif", pan, PAN)
+        if pan_kind is None
+        else KINDS[pan_kind](rasters, "pan.tif", pan, PAN, PAN_HOLE)
     )
-    check_holes(pan_path, KINDS[ms_kind](rasters, "ms.tif", ms, MS, MS_HOLE), pan, ms, None if pan_kind is None else PAN_HOLE)
+    check_holes(
+        pan_path,
+        KINDS[ms_kind](rasters, "ms.tif", ms, MS, MS_HOLE),
+        pan,
+        ms,
+        None if pan_kind is None else PAN_HOLE,
+    )
 
 
 @pytest.mark.parametrize("ms_kind", KINDS)
@@ -105,7 +127,9 @@ def test_holes_of_the_ms_are_holes(ms_kind: str, rasters: Rasters) -> None:
     check_holes(pan_path, KINDS[ms_kind](rasters, "ms.tif", ms, MS, MS_HOLE), pan, ms, PAN_HOLE)
 
 
-def check_holes(pan_path: str, ms_path: str, pan: Array, ms: Array, pan_hole: tuple[slice, slice] | None) -> None:
+def check_holes(
+    pan_path: str, ms_path: str, pan: Array, ms: Array, pan_hole: tuple[slice, slice] | None
+) -> None:
     expected = np.ones(WHOLE.shape, bool)
     expected[UNDER_MS_HOLE] = False
     if pan_hole is not None:
@@ -126,7 +150,10 @@ def test_a_hole_changes_nothing_beyond_the_kernel(rasters: Rasters) -> None:
     pan, ms = scene()
     shifted = Affine(4.0, 0, 500_001.3, 0, -4.0, 4_600_000.9)
     pan_path = rasters.write("pan.tif", pan, PAN)
-    paths = rasters.write("whole.tif", ms, shifted), rasters.write("holed.tif", holed(ms, MS_HOLE, 0), shifted, nodata=0)
+    paths = (
+        rasters.write("whole.tif", ms, shifted),
+        rasters.write("holed.tif", holed(ms, MS_HOLE, 0), shifted, nodata=0),
+    )
     whole, holey = (read_all(pan_path, path) for path in paths)
     near = np.zeros(whole.ms.shape[1:], bool)
     # The hole with the six pixels that the kernel reaches on either side, on the model grid with its halo.
@@ -170,13 +197,19 @@ def test_a_nodata_value_that_the_type_cannot_hold_marks_nothing(rasters: Rasters
 def test_a_scene_of_holes_is_refused_when_its_statistics_are_asked(rasters: Rasters) -> None:
     pan, ms = scene()
     paths = rasters.write("pan.tif", pan, PAN), rasters.write("ms.tif", ms * 0, MS, nodata=0)
-    with open_pair(*paths, options=PairOptions()) as pair, pytest.raises(InputError, match=r"ms\.tif: has no valid pixel"):
+    with (
+        open_pair(*paths, options=PairOptions()) as pair,
+        pytest.raises(InputError, match=r"ms\.tif: has no valid pixel"),
+    ):
         pair.statistics()
 
 
 def test_the_fill_looks_only_as_far_as_it_says() -> None:
     rng = np.random.default_rng(7)
-    values, valid = rng.normal(50, 9, (2, 120, 130)).astype(np.float32), rng.random((120, 130)) > 0.5
+    values, valid = (
+        rng.normal(50, 9, (2, 120, 130)).astype(np.float32),
+        rng.random((120, 130)) > 0.5,
+    )
     valid[40:90, 20:100] = False
     means, margin = np.array([50, 51], np.float32), fill_margin(4)
     values[:, ~valid] = np.nan
@@ -192,7 +225,9 @@ def test_the_fill_looks_only_as_far_as_it_says() -> None:
 def test_a_filled_hole_in_a_constant_is_that_constant() -> None:
     valid = np.ones((40, 40), bool)
     valid[10:20, 12:22] = False
-    filled = fill_invalid(np.full((1, 40, 40), 812, np.float32), valid, np.array([300], np.float32), 4)
+    filled = fill_invalid(
+        np.full((1, 40, 40), 812, np.float32), valid, np.array([300], np.float32), 4
+    )
     assert np.abs(filled - 812).max() < 10
 
 

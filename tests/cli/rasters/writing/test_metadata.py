@@ -24,13 +24,21 @@ def paths(rasters: Rasters) -> tuple[str, str]:
     rng = np.random.default_rng(6)
     pan = rasters.write("pan.tif", rng.integers(1, 900, (1, 200, 200)).astype(np.uint16), PAN)
     ms = rasters.write(
-        "ms.tif", rng.integers(1, 900, (4, 50, 50)).astype(np.uint16), north_up(500_000.0, 4_600_000.0, 4.0), nodata=0
+        "ms.tif",
+        rng.integers(1, 900, (4, 50, 50)).astype(np.uint16),
+        north_up(500_000.0, 4_600_000.0, 4.0),
+        nodata=0,
     )
     with rasterio.open(pan, "r+") as out:
         out.update_tags(AREA_OR_POINT="Point", TIFFTAG_SOFTWARE="of the PAN")
         out.rpcs = rpcs()
     with rasterio.open(ms, "r+") as out:
-        out.colorinterp = [ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.undefined]
+        out.colorinterp = [
+            ColorInterp.blue,
+            ColorInterp.green,
+            ColorInterp.red,
+            ColorInterp.undefined,
+        ]
         out.descriptions = ("blue", "green", "red", "near infrared")
         out.units = ("W/m2", "W/m2", "W/m2", "W/m2")
         out.scales, out.offsets = (0.1, 0.2, 0.3, 0.4), (1.0, 2.0, 3.0, 4.0)
@@ -38,12 +46,14 @@ def paths(rasters: Rasters) -> tuple[str, str]:
         out.update_tags(ns="IMAGERY", CLOUDCOVER="3", SATELLITEID="WV02")
         out.update_tags(ns="xml:XMP", **dict([XMP.split("=", 1)]))
         for band in range(1, 5):
-            out.update_tags(band, WAVELENGTH=str(400 + 100 * band), STATISTICS_MEAN="7", NAME="a <b> & c")
+            out.update_tags(
+                band, WAVELENGTH=str(400 + 100 * band), STATISTICS_MEAN="7", NAME="a <b> & c"
+            )
             out.update_tags(band, ns="RADIOMETRY", GAIN=str(band))
     return pan, ms
 
 
-def rpcs() -> Any:  # noqa: ANN401
+def rpcs() -> Any:
     from rasterio.rpc import RPC
 
     return RPC(
@@ -56,7 +66,7 @@ def rpcs() -> Any:  # noqa: ANN401
 
 
 @pytest.mark.parametrize("kind", ["GTiff", "COG"])
-def test_tags_bands_and_place_survive(kind: Any, paths: tuple[str, str], tmp_path: Path) -> None:  # noqa: ANN401
+def test_tags_bands_and_place_survive(kind: Any, paths: tuple[str, str], tmp_path: Path) -> None:
     output = str(tmp_path / "out.tif")
     options = SinkOptions(format=kind, provenance={"MODEL": "m", "STEPS": "4"})
     part = PairOptions(bidx=(4, 3, 1), bbox=(500_020.0, 4_599_850.0, 500_180.0, 4_599_960.0))
@@ -71,13 +81,19 @@ def test_tags_bands_and_place_survive(kind: Any, paths: tuple[str, str], tmp_pat
         assert out.crs == "EPSG:32631"
         assert tuple(out.transform)[:6] == (1.0, 0.0, 500_020.0, 0.0, -1.0, 4_599_960.0)
         tags = out.tags()
-        assert (tags["ACQUISITION"], tags["TIFFTAG_COPYRIGHT"], tags["AREA_OR_POINT"]) == ("2020-02-02", "someone", "Point")
+        assert (tags["ACQUISITION"], tags["TIFFTAG_COPYRIGHT"], tags["AREA_OR_POINT"]) == (
+            "2020-02-02",
+            "someone",
+            "Point",
+        )
         assert "TIFFTAG_SOFTWARE" not in tags
         assert out.tags(ns="IMAGERY") == {"CLOUDCOVER": "3", "SATELLITEID": "WV02"}
         assert out.tags(ns="xml:XMP") == {"xml:XMP": XMP}
         assert out.tags(ns="SSDIFF") == {"MODEL": "m", "STEPS": "4"}
         bands = [out.tags(band) for band in (1, 2, 3)]
-        assert bands == [{"WAVELENGTH": wave, "NAME": "a <b> & c"} for wave in ("800", "700", "500")]
+        assert bands == [
+            {"WAVELENGTH": wave, "NAME": "a <b> & c"} for wave in ("800", "700", "500")
+        ]
         assert out.tags(1, ns="RADIOMETRY") == {"GAIN": "4"}
         moved = out.rpcs
         assert (moved.line_off, moved.samp_off) == (100.5 - 40, 90.5 - 20)
@@ -87,22 +103,37 @@ def test_tags_bands_and_place_survive(kind: Any, paths: tuple[str, str], tmp_pat
 def test_ground_control_points_move_with_the_area(rasters: Rasters, tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     corners = [(0, 0), (0, 200), (200, 0), (200, 200), (100, 100)]
-    gcps = [GroundControlPoint(row=r, col=c, x=500_000.0 + c, y=4_600_000.0 - r, id=f"p{r}{c}") for r, c in corners]
+    gcps = [
+        GroundControlPoint(row=r, col=c, x=500_000.0 + c, y=4_600_000.0 - r, id=f"p{r}{c}")
+        for r, c in corners
+    ]
     paths = (
-        rasters.write("pan.tif", rng.integers(1, 900, (1, 200, 200)).astype(np.uint16), None, gcps=gcps),
-        rasters.write("ms.tif", rng.integers(1, 900, (2, 50, 50)).astype(np.uint16), north_up(500_000.0, 4_600_000.0, 4.0)),
+        rasters.write(
+            "pan.tif", rng.integers(1, 900, (1, 200, 200)).astype(np.uint16), None, gcps=gcps
+        ),
+        rasters.write(
+            "ms.tif",
+            rng.integers(1, 900, (2, 50, 50)).astype(np.uint16),
+            north_up(500_000.0, 4_600_000.0, 4.0),
+        ),
     )
     output = str(tmp_path / "out.tif")
-    run(paths, output, pair_options=PairOptions(bbox=(500_020.0, 4_599_850.0, 500_180.0, 4_599_960.0)))
+    run(
+        paths,
+        output,
+        pair_options=PairOptions(bbox=(500_020.0, 4_599_850.0, 500_180.0, 4_599_960.0)),
+    )
     with rasterio.open(output) as out:
         assert out.shape == (110, 160)
         found, crs = out.gcps
         assert crs == "EPSG:32631"
-        assert [(p.row, p.col, p.x, p.y) for p in found] == [(p.row - 40, p.col - 20, p.x, p.y) for p in gcps]
+        assert [(p.row, p.col, p.x, p.y) for p in found] == [
+            (p.row - 40, p.col - 20, p.x, p.y) for p in gcps
+        ]
 
 
 @pytest.mark.parametrize("nodata", ["inherit", "none"])
-def test_a_cog_is_one(nodata: Any, paths: tuple[str, str], tmp_path: Path) -> None:  # noqa: ANN401
+def test_a_cog_is_one(nodata: Any, paths: tuple[str, str], tmp_path: Path) -> None:
     output = str(tmp_path / "out.tif")
     run(paths, output, SinkOptions(format="COG", nodata=nodata, creation=(("BLOCKSIZE", "128"),)))
     valid, errors, warnings = cog_validate(output, strict=True, quiet=True)
@@ -114,9 +145,15 @@ def test_a_cog_is_one(nodata: Any, paths: tuple[str, str], tmp_path: Path) -> No
         assert per_dataset == (nodata == "none")
 
 
-def test_a_cog_of_packed_bits_leaves_nothing_beside_it(paths: tuple[str, str], rasters: Rasters, tmp_path: Path) -> None:
+def test_a_cog_of_packed_bits_leaves_nothing_beside_it(
+    paths: tuple[str, str], rasters: Rasters, tmp_path: Path
+) -> None:
     ms = rasters.write(
-        "packed.tif", np.full((4, 50, 50), 2047, np.uint16), north_up(500_000.0, 4_600_000.0, 4.0), nbits=11, nodata=0
+        "packed.tif",
+        np.full((4, 50, 50), 2047, np.uint16),
+        north_up(500_000.0, 4_600_000.0, 4.0),
+        nbits=11,
+        nodata=0,
     )
     with rasterio.open(ms, "r+") as out:
         out.update_tags(ns="IMD", satId="QB02")
@@ -130,9 +167,13 @@ def test_a_cog_of_packed_bits_leaves_nothing_beside_it(paths: tuple[str, str], r
     assert cog_validate(str(output), strict=True, quiet=True) == (True, [], [])
 
 
-def test_an_alpha_band_that_is_fused_is_a_band(rasters: Rasters, paths: tuple[str, str], tmp_path: Path) -> None:
+def test_an_alpha_band_that_is_fused_is_a_band(
+    rasters: Rasters, paths: tuple[str, str], tmp_path: Path
+) -> None:
     pixels = np.random.default_rng(6).integers(0, 200, (4, 50, 50)).astype(np.uint8)
-    ms = rasters.write("ms.tif", pixels, north_up(500_000.0, 4_600_000.0, 4.0), photometric="RGB", alpha="yes")
+    ms = rasters.write(
+        "ms.tif", pixels, north_up(500_000.0, 4_600_000.0, 4.0), photometric="RGB", alpha="yes"
+    )
     output = str(tmp_path / "out.tif")
     run((paths[0], ms), output, pair_options=PairOptions(bidx=(1, 2, 3, 4)))
     with rasterio.open(output) as out:

@@ -34,7 +34,9 @@ def killed_run(paths: tuple[str, str], output: Path, write: int) -> None:
 
 
 @pytest.mark.parametrize("write", [1, 2, 16, 17, 18, 31, 47, 75])
-def test_a_killed_run_continues_to_the_same_bytes(write: int, rasters: Rasters, tmp_path: Path) -> None:
+def test_a_killed_run_continues_to_the_same_bytes(
+    write: int, rasters: Rasters, tmp_path: Path
+) -> None:
     paths, output, whole = make_pair(rasters), tmp_path / "out.tif", tmp_path / "whole.tif"
     assert run(paths, str(whole), TILED) == BLOCKS
     killed_run(paths, output, write)
@@ -43,10 +45,21 @@ def test_a_killed_run_continues_to_the_same_bytes(write: int, rasters: Rasters, 
     # Three writes a tile and five tiles a row, after one for the template: all whole rows are kept.
     assert run(paths, str(output), TILED) == BLOCKS - 5 * rows_done
     assert output.read_bytes() == whole.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "out.tif", "pan.tif", "whole.tif"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "ms.tif",
+        "out.tif",
+        "pan.tif",
+        "whole.tif",
+    ]
 
 
-def interrupted(paths: tuple[str, str], output: Path, options: SinkOptions = TILED, blocks: int = 18, step: int = 64) -> None:
+def interrupted(
+    paths: tuple[str, str],
+    output: Path,
+    options: SinkOptions = TILED,
+    blocks: int = 18,
+    step: int = 64,
+) -> None:
     """A run that ends by an exception after some blocks."""
     with pytest.raises(KeyboardInterrupt):
         run(paths, str(output), options, step=step, stop=(blocks, KeyboardInterrupt()))
@@ -72,9 +85,17 @@ def test_other_settings_are_refused_with_the_way_out(rasters: Rasters, tmp_path:
     assert "out.tif.journal.json" in message
     assert "--overwrite" in message
     with pytest.raises(UsageError, match="format of the output"):
-        run(paths, str(output), SinkOptions(creation=SMALL_TILES, key={"steps": "4", "seed": "0"}, dtype="float32"))
+        run(
+            paths,
+            str(output),
+            SinkOptions(creation=SMALL_TILES, key={"steps": "4", "seed": "0"}, dtype="float32"),
+        )
     assert (tmp_path / "out.tif.part").exists()
-    blocks = run(paths, str(output), SinkOptions(creation=SMALL_TILES, key={"steps": "5", "seed": "0"}, overwrite=True))
+    blocks = run(
+        paths,
+        str(output),
+        SinkOptions(creation=SMALL_TILES, key={"steps": "5", "seed": "0"}, overwrite=True),
+    )
     assert blocks == BLOCKS
 
 
@@ -86,8 +107,12 @@ def test_changed_inputs_are_refused(rasters: Rasters, tmp_path: Path) -> None:
         run(paths, str(output), TILED)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 99}', '{"version": 1, "template": "x"}'])
-def test_a_journal_that_cannot_be_read_means_starting_over(text: str, rasters: Rasters, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"version": 99}', '{"version": 1, "template": "x"}']
+)
+def test_a_journal_that_cannot_be_read_means_starting_over(
+    text: str, rasters: Rasters, tmp_path: Path
+) -> None:
     paths, output = make_pair(rasters), tmp_path / "out.tif"
     interrupted(paths, output)
     (tmp_path / "out.tif.journal.json").write_text(text)
@@ -103,9 +128,16 @@ def test_the_journal_tells_what_is_done(rasters: Rasters, tmp_path: Path) -> Non
     assert journal["size"] <= (tmp_path / "out.tif.part").stat().st_size
 
 
-@pytest.mark.parametrize(("boot", "seconds", "rows"), [("another", 30.0, 0), ("another", 0.0, 3), (None, 30.0, 3)])
+@pytest.mark.parametrize(
+    ("boot", "seconds", "rows"), [("another", 30.0, 0), ("another", 0.0, 3), (None, 30.0, 3)]
+)
 def test_after_a_crash_of_the_machine_only_what_was_on_the_disk_counts(
-    boot: str | None, seconds: float, rows: int, rasters: Rasters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    boot: str | None,
+    seconds: float,
+    rows: int,
+    rasters: Rasters,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paths, output, whole = make_pair(rasters), tmp_path / "out.tif", tmp_path / "whole.tif"
     run(paths, str(whole), TILED)
@@ -131,7 +163,10 @@ def test_what_an_earlier_run_left_is_waited_for_first(rasters: Rasters, tmp_path
 
 def test_two_runs_on_one_output_do_not_meet(rasters: Rasters, tmp_path: Path) -> None:
     paths, output = make_pair(rasters), tmp_path / "out.tif"
-    with open_pair(*paths, options=PairOptions()) as pair, open_sink(str(output), pair, options=TILED) as sink:
+    with (
+        open_pair(*paths, options=PairOptions()) as pair,
+        open_sink(str(output), pair, options=TILED) as sink,
+    ):
         with pytest.raises(UsageError, match="another run is writing it"):
             run(paths, str(output), TILED)
         patch = pair.read(pair.area)
@@ -141,7 +176,9 @@ def test_two_runs_on_one_output_do_not_meet(rasters: Rasters, tmp_path: Path) ->
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 @pytest.mark.parametrize("kind", ["GTiff", "COG"])
-def test_merged_shards_are_the_unsharded_file(count: int, kind: str, rasters: Rasters, tmp_path: Path) -> None:
+def test_merged_shards_are_the_unsharded_file(
+    count: int, kind: str, rasters: Rasters, tmp_path: Path
+) -> None:
     paths, output, whole = make_pair(rasters), tmp_path / "out.tif", tmp_path / "whole.tif"
     creation = SMALL_TILES if kind == "GTiff" else ()
     options = SinkOptions(creation=creation, format=kind, key={"model": "m"})  # type: ignore[arg-type]
@@ -155,7 +192,12 @@ def test_merged_shards_are_the_unsharded_file(count: int, kind: str, rasters: Ra
     if kind == "GTiff":
         assert blocks == BLOCKS
     steps: list[tuple[int, int]] = []
-    merge_shards(shards[::-1], str(output), overwrite=False, progress=lambda done, total: steps.append((done, total)))
+    merge_shards(
+        shards[::-1],
+        str(output),
+        overwrite=False,
+        progress=lambda done, total: steps.append((done, total)),
+    )
     assert output.read_bytes() == whole.read_bytes()
     assert steps[-1][0] == steps[-1][1]
     pixels, valid = stored(paths)
@@ -175,7 +217,11 @@ def test_shards_that_do_not_belong_together_are_refused(rasters: Rasters, tmp_pa
     paths, output = make_pair(rasters), str(tmp_path / "out.tif")
     for index in (1, 2):
         run(paths, output, SinkOptions(creation=SMALL_TILES, shard=Shard(index=index, count=3)))
-    run(paths, str(tmp_path / "b.tif"), SinkOptions(creation=SMALL_TILES, shard=Shard(index=3, count=3), key={"steps": "9"}))
+    run(
+        paths,
+        str(tmp_path / "b.tif"),
+        SinkOptions(creation=SMALL_TILES, shard=Shard(index=3, count=3), key={"steps": "9"}),
+    )
     first, second = (shard_path(output, Shard(index=index, count=3)) for index in (1, 2))
     other = shard_path(str(tmp_path / "b.tif"), Shard(index=3, count=3))
 
@@ -201,7 +247,13 @@ def test_a_shard_number_out_of_range_is_refused(index: int, count: int) -> None:
         Shard(index=index, count=count)
 
 
-@pytest.mark.parametrize(("tiles", "block", "count"), [(5, 64, 2), (1, 256, 3), (128, 256, 4), (129, 512, 5)])
+@pytest.mark.parametrize(
+    ("tiles", "block", "count"), [(5, 64, 2), (1, 256, 3), (128, 256, 4), (129, 512, 5)]
+)
 def test_shards_share_all_rows_and_none_twice(tiles: int, block: int, count: int) -> None:
-    rows = [row for index in range(1, count + 1) for row in Shard(index=index, count=count).tile_rows(tiles, block)]
+    rows = [
+        row
+        for index in range(1, count + 1)
+        for row in Shard(index=index, count=count).tile_rows(tiles, block)
+    ]
     assert sorted(rows) == list(range(tiles))

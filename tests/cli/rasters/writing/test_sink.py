@@ -36,7 +36,9 @@ FORMATS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("kind", "step"), [*((kind, 112) for kind in FORMATS), ("default", 64), ("default", 320)])
+@pytest.mark.parametrize(
+    ("kind", "step"), [*((kind, 112) for kind in FORMATS), ("default", 64), ("default", 320)]
+)
 def test_every_pixel_arrives_once(kind: str, step: int, rasters: Rasters, tmp_path: Path) -> None:
     paths, output = make_pair(rasters), str(tmp_path / "out.tif")
     options = SinkOptions(num_threads=2, **FORMATS[kind])
@@ -65,17 +67,29 @@ def test_the_file_does_not_tell_how_it_was_tiled(rasters: Rasters, tmp_path: Pat
     paths = make_pair(rasters)
     options = SinkOptions(creation=(("BLOCKXSIZE", "64"), ("BLOCKYSIZE", "64")))
     for step, threads in ((112, 1), (64, 2), (320, 1)):
-        run(paths, str(tmp_path / f"{step}.tif"), SinkOptions(creation=options.creation, num_threads=threads), step=step)
+        run(
+            paths,
+            str(tmp_path / f"{step}.tif"),
+            SinkOptions(creation=options.creation, num_threads=threads),
+            step=step,
+        )
     contents = {(tmp_path / f"{step}.tif").read_bytes() for step in (112, 64, 320)}
     assert len(contents) == 1
 
 
 def test_no_tile_is_stored_twice(rasters: Rasters, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
-    run(make_pair(rasters), str(output), SinkOptions(creation=(("BLOCKXSIZE", "64"), ("BLOCKYSIZE", "64"))), step=48)
+    run(
+        make_pair(rasters),
+        str(output),
+        SinkOptions(creation=(("BLOCKXSIZE", "64"), ("BLOCKYSIZE", "64"))),
+        step=48,
+    )
     data = output.read_bytes()
     (page,) = read_pages(data)
-    tiles = [(page.offsets.read(data, i), page.counts.read(data, i)) for i in range(page.offsets.count)]
+    tiles = [
+        (page.offsets.read(data, i), page.counts.read(data, i)) for i in range(page.offsets.count)
+    ]
     assert [start for start, _ in tiles[1:]] == [start + size for start, size in tiles[:-1]]
     assert sum(tiles[-1]) == len(data)
 
@@ -94,12 +108,20 @@ def test_an_area_has_its_own_origin(rasters: Rasters, tmp_path: Path) -> None:
 
 def test_valid_pixels_are_never_nodata(rasters: Rasters, tmp_path: Path) -> None:
     paths = make_pair(rasters, nodata=None)
-    for nodata, dtype, extreme, stored_as in ((0, "uint16", -9.0, 1), (65535, "uint16", 1e6, 65534), (-7, "int16", -7.2, -6)):
+    for nodata, dtype, extreme, stored_as in (
+        (0, "uint16", -9.0, 1),
+        (65535, "uint16", 1e6, 65534),
+        (-7, "int16", -7.2, -6),
+    ):
         output = str(tmp_path / f"{nodata}.tif")
         with open_pair(*paths, options=PairOptions()) as pair:
             options = SinkOptions(nodata=float(nodata), dtype=dtype)
             with open_sink(output, pair, options=options) as sink:
-                sink.write(pair.area, np.full((3, *pair.area.shape), extreme, np.float32), np.ones(pair.area.shape, bool))
+                sink.write(
+                    pair.area,
+                    np.full((3, *pair.area.shape), extreme, np.float32),
+                    np.ones(pair.area.shape, bool),
+                )
         with rasterio.open(output) as out:
             assert (out.read() == stored_as).all()
             assert out.dataset_mask().all()
@@ -107,7 +129,10 @@ def test_valid_pixels_are_never_nodata(rasters: Rasters, tmp_path: Path) -> None
 
 def test_invalid_pixels_may_hold_anything(rasters: Rasters, tmp_path: Path) -> None:
     paths, output = make_pair(rasters), str(tmp_path / "out.tif")
-    with open_pair(*paths, options=PairOptions()) as pair, open_sink(output, pair, options=SinkOptions()) as sink:
+    with (
+        open_pair(*paths, options=PairOptions()) as pair,
+        open_sink(output, pair, options=SinkOptions()) as sink,
+    ):
         fused = np.full((3, *pair.area.shape), np.nan, np.float32)
         sink.write(pair.area, fused, np.zeros(pair.area.shape, bool))
     with rasterio.open(output) as out:
@@ -117,11 +142,23 @@ def test_invalid_pixels_may_hold_anything(rasters: Rasters, tmp_path: Path) -> N
 def test_significant_bits_are_kept_and_never_exceeded(rasters: Rasters, tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     paths = (
-        rasters.write("pan.tif", rng.integers(0, 4096, (1, 160, 160)).astype(np.uint16), north_up(9.0, 9.0, 1.0)),
-        rasters.write("ms.tif", rng.integers(0, 4096, (2, 40, 40)).astype(np.uint16), north_up(9.0, 9.0, 4.0), NBITS=12),
+        rasters.write(
+            "pan.tif",
+            rng.integers(0, 4096, (1, 160, 160)).astype(np.uint16),
+            north_up(9.0, 9.0, 1.0),
+        ),
+        rasters.write(
+            "ms.tif",
+            rng.integers(0, 4096, (2, 40, 40)).astype(np.uint16),
+            north_up(9.0, 9.0, 4.0),
+            NBITS=12,
+        ),
     )
     output = str(tmp_path / "out.tif")
-    with open_pair(*paths, options=PairOptions()) as pair, open_sink(output, pair, options=SinkOptions()) as sink:
+    with (
+        open_pair(*paths, options=PairOptions()) as pair,
+        open_sink(output, pair, options=SinkOptions()) as sink,
+    ):
         sink.write(pair.area, np.full((2, 160, 160), 5000, np.float32), np.ones((160, 160), bool))
     with rasterio.open(output) as out:
         assert out.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == "12"
@@ -136,8 +173,15 @@ def test_a_run_that_fails_early_leaves_nothing(rasters: Rasters, tmp_path: Path)
 
 
 def write_one_block(paths: tuple[str, str], output: str) -> None:
-    with open_pair(*paths, options=PairOptions()) as pair, open_sink(output, pair, options=SinkOptions()) as sink:
-        sink.write(Window(row=0, col=0, rows=8, cols=8), np.ones((3, 8, 8), np.float32), np.ones((8, 8), bool))
+    with (
+        open_pair(*paths, options=PairOptions()) as pair,
+        open_sink(output, pair, options=SinkOptions()) as sink,
+    ):
+        sink.write(
+            Window(row=0, col=0, rows=8, cols=8),
+            np.ones((3, 8, 8), np.float32),
+            np.ones((8, 8), bool),
+        )
 
 
 def test_a_missing_block_is_a_bug_that_is_seen(rasters: Rasters, tmp_path: Path) -> None:
@@ -148,12 +192,17 @@ def test_a_missing_block_is_a_bug_that_is_seen(rasters: Rasters, tmp_path: Path)
 
 def test_a_disk_that_fills_up_is_a_matter_of_resources(rasters: Rasters, tmp_path: Path) -> None:
     paths = make_pair(rasters)
-    with file_size_limit(100_000), pytest.raises(ResourceError, match=r"out\.tif: cannot be written: File too large"):
+    with (
+        file_size_limit(100_000),
+        pytest.raises(ResourceError, match=r"out\.tif: cannot be written: File too large"),
+    ):
         run(paths, str(tmp_path / "out.tif"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
 
 
-def test_the_full_device_is_named(rasters: Rasters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_full_device_is_named(
+    rasters: Rasters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ssdiff_cli.rasters.writing.tile_file import TileFile
 
     def full(self: TileFile, data: bytes) -> None:
@@ -167,7 +216,7 @@ def test_the_full_device_is_named(rasters: Rasters, tmp_path: Path, monkeypatch:
         run(paths, str(tmp_path / f"{'o' * 250}.tif"))
 
 
-def refusal(output: Path | str, paths: tuple[str, str], **options: Any) -> str:  # noqa: ANN401
+def refusal(output: Path | str, paths: tuple[str, str], **options: Any) -> str:
     with pytest.raises(SsdiffError) as caught:
         run(paths, str(output), SinkOptions(**options))
     assert isinstance(caught.value, UsageError)
@@ -195,14 +244,31 @@ def test_outputs_that_cannot_be_are_refused(rasters: Rasters, tmp_path: Path) ->
     assert "'NONSENSE' is an unexpected value for COMPRESS" in refusal(
         tmp_path / "a.tif", paths, creation=(("COMPRESS", "NONSENSE"),)
     )
-    assert "does not support creation option COMPRES" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRES", "LZW"),))
-    assert "JPEG" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), dtype="float32")
-    assert "NONSENSE" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "NONSENSE"),), format="COG")
-    assert "BLOCKXSIZE" in refusal(tmp_path / "a.tif", paths, creation=(("BLOCKXSIZE", "512"),), format="COG")
-    assert "JPEG" in refusal(tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), format="COG")
+    assert "does not support creation option COMPRES" in refusal(
+        tmp_path / "a.tif", paths, creation=(("COMPRES", "LZW"),)
+    )
+    assert "JPEG" in refusal(
+        tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), dtype="float32"
+    )
+    assert "NONSENSE" in refusal(
+        tmp_path / "a.tif", paths, creation=(("COMPRESS", "NONSENSE"),), format="COG"
+    )
+    assert "BLOCKXSIZE" in refusal(
+        tmp_path / "a.tif", paths, creation=(("BLOCKXSIZE", "512"),), format="COG"
+    )
+    assert "JPEG" in refusal(
+        tmp_path / "a.tif", paths, creation=(("COMPRESS", "JPEG"),), format="COG"
+    )
     assert "NBITS=x: give" in refusal(tmp_path / "a.tif", paths, creation=(("NBITS", "x"),))
-    assert "--nodata 4096" in refusal(tmp_path / "a.tif", paths, creation=(("NBITS", "12"),), nodata=4096.0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ms.tif", "pan.tif", "pipe", "there.tif"]
+    assert "--nodata 4096" in refusal(
+        tmp_path / "a.tif", paths, creation=(("NBITS", "12"),), nodata=4096.0
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "ms.tif",
+        "pan.tif",
+        "pipe",
+        "there.tif",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +282,7 @@ def test_outputs_that_cannot_be_are_refused(rasters: Rasters, tmp_path: Path) ->
     ],
 )
 def test_options_that_would_spoil_the_output_are_refused(
-    format: Any,  # noqa: A002, ANN401
+    format: Any,  # noqa: A002
     name: str,
     value: str,
     rasters: Rasters,
@@ -233,7 +299,9 @@ def test_a_closed_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         check_output(str(tmp_path / "out.tif"), overwrite=False)
 
 
-def test_what_lies_in_a_folder_that_must_not_be_entered_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_in_a_folder_that_must_not_be_entered_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def closed(path: Path) -> bool:
         if path.parent.name == "closed":
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
@@ -241,7 +309,9 @@ def test_what_lies_in_a_folder_that_must_not_be_entered_is_not_there(tmp_path: P
 
     for question in ("exists", "is_dir", "is_file"):
         monkeypatch.setattr(Path, question, closed)
-    check_output(str(tmp_path / "out.tif"), overwrite=False, inputs=(str(tmp_path / "closed" / "pan.tif"),))
+    check_output(
+        str(tmp_path / "out.tif"), overwrite=False, inputs=(str(tmp_path / "closed" / "pan.tif"),)
+    )
     with pytest.raises(UsageError, match="there is no folder"):
         check_output(str(tmp_path / "closed" / "out.tif"), overwrite=False)
 
@@ -271,7 +341,11 @@ def test_the_assembler_holds_only_unfinished_tiles() -> None:
             block = Window(row=5 + row, col=3 + col, rows=rows, cols=cols)
             pixels = truth[:, row : row + rows, col : col + cols]
             for tiles in assembler.add(block, pixels, np.ones((rows, cols), bool)):
-                place = np.s_[:, tiles.row * 32 : (tiles.row + 1) * 32, tiles.col * 32 : tiles.col * 32 + tiles.pixels.shape[2]]
+                place = np.s_[
+                    :,
+                    tiles.row * 32 : (tiles.row + 1) * 32,
+                    tiles.col * 32 : tiles.col * 32 + tiles.pixels.shape[2],
+                ]
                 assert (found[place] == -1).all()
                 found[place] = tiles.pixels
             assert assembler.unfinished <= 7 + 2

@@ -38,7 +38,9 @@ def tiles(bands: int, dtype: str, seed: int) -> TileRun:
 @settings(max_examples=30, deadline=None)
 @given(
     bands=st.integers(1, 9),
-    dtype=st.sampled_from(["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]),
+    dtype=st.sampled_from(
+        ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
+    ),
     nodata=st.sampled_from([None, 0.0, 7.0]),
     interleave=st.sampled_from([{}, {"INTERLEAVE": "PIXEL"}, {"INTERLEAVE": "band"}]),
     seed=st.integers(0, 99),
@@ -62,7 +64,9 @@ def test_plain_tiles_are_gdals_bytes(
         ("DISCARD_LSB", "2"),
     ],
 )
-def test_whatever_else_is_asked_for_is_gdals_work(option: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_else_is_asked_for_is_gdals_work(
+    option: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tile_encoder, "_plain", None)
     wanted = profile(3, "uint16", None, **{option: value})
     run = tiles(3, "uint16", 0)
@@ -73,7 +77,10 @@ def test_whole_tiles_of_a_block_are_not_copied() -> None:
     area = Window(row=8, col=4, rows=100, cols=96)
     assembler = Assembler(area=area, bands=2, dtype=np.dtype(np.uint16), tile_rows=32, tile_cols=16)
     block = Window(row=8, col=20, rows=80, cols=48)
-    pixels, valid = np.arange(2 * 80 * 48, dtype=np.uint16).reshape(2, 80, 48), np.ones((80, 48), bool)
+    pixels, valid = (
+        np.arange(2 * 80 * 48, dtype=np.uint16).reshape(2, 80, 48),
+        np.ones((80, 48), bool),
+    )
     runs = list(assembler.add(block, pixels, valid))
     assert [(run.row, run.col) for run in runs] == [(0, 1), (1, 1)]
     assert all(np.shares_memory(run.pixels, pixels) for run in runs)
