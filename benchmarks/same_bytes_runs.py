@@ -91,7 +91,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "bidx": ("sharpen {qb} -o out.tif --bidx 3,2,1 --method gsa --json", "sharpen {wv2} -o four.tif --bidx 2,3,5,7 --json"),
     "dtype": ("sharpen {uint8} -o out.tif --json", "sharpen {qb} -o float.tif --dtype float32 --co COMPRESS=ZSTD --json"),
     "adapt": (
-        "adapt {large} -o model.safetensors --steps 4 --json",
+        "adapt {large} -o model.safetensors --steps 4 --hqnr-fall 1 --json",
         f"sharpen {{large}} -o out.tif --model model.safetensors {BOX} --json",
     ),
     "train": (f"{TRAIN} 2", f"{TRAIN} 4", "models show model.safetensors --json"),
