@@ -130,7 +130,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "sharpen {qb} -o float.tif --dtype float32 --co COMPRESS=ZSTD --json",
     ),
     "adapt": (
-        "adapt {large} -o model.safetensors --steps 4 --json",
+        "adapt {large} -o model.safetensors --steps 4 --hqnr-fall 1 --json",
         f"sharpen {{large}} -o out.tif --model model.safetensors {BOX} --json",
     ),
     "train": (f"{TRAIN} 2", f"{TRAIN} 4", "models show model.safetensors --json"),
