@@ -215,9 +215,8 @@ class SSDiff(nn.Module):
             else:
                 spatial_skip, spectral_skip = skips.pop()
                 spatial = self.spatial["ups"][level - DEEPEST](spatial, spatial_skip, spatial_time)  # type: ignore[index]
-                spectral = self.spectral["ups"][level - DEEPEST](
-                    spectral, spectral_skip, spectral_time
-                )  # type: ignore[index]
+                up = self.spectral["ups"][level - DEEPEST]  # type: ignore[index]
+                spectral = up(spectral, spectral_skip, spectral_time)
         residual: Tensor = self.head[1](leaky_relu(self.head[0](spectral)))
         return (
             residual

@@ -159,9 +159,8 @@ class Trainer:
     def _freeze(self, trained: Branch | None) -> None:
         """Leaves gradients to one branch; the maps of the other are then constants, as if detached. A network of one branch keeps all."""
         for name, parameter in self.network.named_parameters():
-            parameter.requires_grad_(
-                trained is None or self.network.branch_of(name) in {trained, None}
-            )  # type: ignore[operator]
+            branch = self.network.branch_of(name)  # type: ignore[operator]
+            parameter.requires_grad_(trained is None or branch in {trained, None})
 
     def _loss(self, batch: Batch) -> Tensor:
         """Distance between the clean state and its estimate (Eq. 2), the state being the residual (Algorithm 1)."""

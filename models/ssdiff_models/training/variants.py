@@ -160,9 +160,8 @@ def simulated(sensor: Sensor, bands: tuple[int, ...], making: Making) -> Iterato
             {"gains": gains, "ratio": making.ratio, "prior": making.prior},
         )
         reduced = from_pair(name, pan=pan, ms=ms, first=pair.first, **fields)  # type: ignore[arg-type]
-        full = from_reference(
-            f"{name}#full", pan=pan[middle, middle], gt=truth[:, middle, middle], **fields
-        )  # type: ignore[arg-type]
+        centre = {"pan": pan[middle, middle], "gt": truth[:, middle, middle]}
+        full = from_reference(f"{name}#full", **centre, **fields)  # type: ignore[arg-type]
         yield replace(reduced, sensor="simulated")
         yield replace(full, sensor="simulated")
 
