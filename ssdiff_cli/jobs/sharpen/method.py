@@ -94,7 +94,7 @@ def _network(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusion
         consistency=ITERATIONS if job.consistency else 0,
         gains=mtf_gains(job.sensor, pair),
         order=spectral_order(band_names(pair)),
-        closest_bands=_partners(checkpoint, pair),
+        partners=_partners(checkpoint, pair),
     )
     device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
     fuser = _fuser(checkpoint, pair, settings, device)
