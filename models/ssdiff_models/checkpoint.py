@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ssdiff_models._version import __version__
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
+from ssdiff_models.files import atomic
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from ssdiff_models.nets.ssdiff import SSDiffConfig
@@ -108,19 +109,15 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         ModelError: When the network is of an unknown kind.
         ResourceError: When the file cannot be written.
     """
-    path = Path(path)
     weights = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in checkpoint.network.state_dict().items()
     }
     header = {KEY: json.dumps(_describe(checkpoint) | {"digest": _digest(weights)}, sort_keys=True)}
-    part = path.with_name(path.name + ".part")
     try:
-        # Not save_file, which leaves a file that only its owner can read.
-        part.write_bytes(save(weights, metadata=header))
-        part.replace(path)
+        with atomic(path) as part:
+            save_file(weights, part, metadata=header)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         raise ResourceError(
             f"{path}: cannot write the model ({error}): choose a writable folder with space"
         ) from error

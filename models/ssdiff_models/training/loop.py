@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
+from ssdiff_models.files import atomic
 from ssdiff_models.nets.ssdiff import Branch
 from ssdiff_models.training.batches import Batch, Draws
 from ssdiff_models.training.execution import ALONE, Execution
@@ -203,15 +204,11 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        part = path.with_name(path.name + ".part")
         try:
-            torch.save(state, part)
-            part.replace(path)
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # torch's writer tells of a full disk by a RuntimeError
-            part.unlink(missing_ok=True)
+            with atomic(path) as part:
+                torch.save(state, part)
+        # On a full disk torch's writer raises a RuntimeError.
+        except (OSError, RuntimeError) as error:
             raise ResourceError(
                 f"{path}: cannot write the training state ({error}): free some space"
             ) from error

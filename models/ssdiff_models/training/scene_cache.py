@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from ssdiff_models.errors import InputError, ResourceError
+from ssdiff_models.files import atomic
 from ssdiff_models.training.wald_scene import WaldScene, interpolate
 
 __all__ = ["SceneSet", "load_scenes", "read_cached_settings", "save_scenes"]
@@ -52,16 +53,10 @@ def save_scenes(path: Path, scenes: SceneSet) -> None:
         for alike in _stacks(members):
             stacks.append({"split": split} | _pack(alike, f"{len(stacks)}.", arrays))
     header = {"schema": SCHEMA, "settings": dict(scenes.settings), "stacks": stacks}
-    part = path.with_name(path.name + ".part")
     try:
-        part.touch()
-        mode = part.stat().st_mode
-        save_file(arrays, part, metadata={KEY: json.dumps(header)})
-        # save_file leaves a file that only its owner can read.
-        part.chmod(mode)
-        part.replace(path)
+        with atomic(path) as part:
+            save_file(arrays, part, metadata={KEY: json.dumps(header)})
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         size = sum(array.nbytes for array in arrays.values())
         raise ResourceError(
             f"{path}: cannot write the cache of {size / 1e6:.0f} MB ({error}): free some space or name another place with --cache"

@@ -18,6 +18,7 @@ from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.thresholds import Conditions, check_rows, judged_rows, parse_condition
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_models.errors import UsageError
+from ssdiff_models.files import atomic
 
 __all__ = ["Outputs", "open_plan", "run_evaluation"]
 
@@ -130,11 +131,9 @@ def _write_text(path: str, text: str) -> None:
     Raises:
         UsageError: When the folder cannot be written to.
     """
-    target = Path(path)
-    part = target.with_name(f"{target.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        with atomic(path) as part:
+            part.write_text(text, encoding="utf-8")
     except PermissionError as error:
         raise UsageError(
             f"{path}: cannot be written ({error.strerror}): choose another folder"

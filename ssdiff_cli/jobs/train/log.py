@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from ssdiff_models.errors import ModelError, ResourceError
+from ssdiff_models.files import atomic
 
 __all__ = ["LogRow", "TrainLog", "Watch", "draw_curves"]
 
@@ -38,10 +39,8 @@ class TrainLog:
         """Keeps the rows of an earlier run up to its step `step`; those of a killed run's later steps come again."""
         self._path = path
         self.rows = [row for row in _read(path) if row.step <= step]
-        part = path.with_name(path.name + ".part")
-        with part.open("w", newline="") as file:
+        with atomic(path) as part, part.open("w", newline="") as file:
             _write(file, self.rows, heading=True)
-        part.replace(path)
         self._pending: list[LogRow] = []
 
     def add(self, row: LogRow) -> None:
@@ -159,9 +158,8 @@ def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
     lower.set_xlabel("step")
     lower.set_ylabel("validation")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png", dpi=110)
-    part.replace(path)
+    with atomic(path) as part:
+        figure.savefig(part, format="png", dpi=110)
 
 
 def _smoothed(values: Sequence[float]) -> Iterator[float]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError, ModelError, UsageError
+from ssdiff_models.files import atomic
 from ssdiff_models.nets.ssdiff import Branch, SSDiffConfig
 from ssdiff_models.training.loop import TrainingConfig
 
@@ -299,9 +300,8 @@ def write_settings(path: Path, settings: TrainSettings) -> None:
             f"[{section}]",
             *(f"{name} = {_toml(value)}" for name, value in values.items()),
         ]
-    part = path.with_name(path.name + ".part")
-    part.write_text("\n".join(lines) + "\n")
-    part.replace(path)
+    with atomic(path) as part:
+        part.write_text("\n".join(lines) + "\n")
 
 
 def _toml(value: Any) -> str:  # noqa: ANN401
