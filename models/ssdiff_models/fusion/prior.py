@@ -19,7 +19,7 @@ from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import RatioPrior, SceneStatistics
-from ssdiff_models.scene.windows import Window
+from ssdiff_models.scene.windows import Window, sample_windows
 from ssdiff_models.scene.zero_signal import above_zero, zero_levels
 
 __all__ = ["measure_images", "measure_prior", "measure_set"]
@@ -123,16 +123,5 @@ def _solve(
 
 def _sample(source: Source) -> Iterator[Window]:
     """Yields whole MS pixels; the same windows for any area of interest."""
-    for row, rows in _spans(source.rows, source.ratio):
-        for col, cols in _spans(source.cols, source.ratio):
-            yield Window(row=row, col=col, rows=rows, cols=cols)
-
-
-def _spans(size: int, ratio: int) -> list[tuple[int, int]]:
-    if size <= LATTICE * PATCH:
-        return [(0, -(-size // ratio) * ratio)]
-    side = PATCH // ratio * ratio
-    return [
-        (((2 * k + 1) * size // (2 * LATTICE) - side // 2) // ratio * ratio, side)
-        for k in range(LATTICE)
-    ]
+    scene = Window(row=0, col=0, rows=source.rows, cols=source.cols)
+    return sample_windows(scene, count=LATTICE, side=PATCH, multiple=source.ratio)

@@ -14,7 +14,7 @@ from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.scene.source import MS_HALO, Patch
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["LEAST_VALID", "WindowShift", "lattice", "window_shift"]
+__all__ = ["LEAST_VALID", "WindowShift", "shift_windows", "window_shift"]
 
 REACH = 8
 """MS pixels that the search of the first guess looks to every side."""
@@ -35,25 +35,25 @@ class WindowShift:
     """Half the window's longer side in PAN pixels."""
 
 
-def lattice(region: Window, *, count: int, size: int, ratio: int) -> Iterator[Window]:
-    """Yields up to ``count * count`` windows of `size` MS pixels a side spread over `region`, anchored on MS pixels.
+def shift_windows(region: Window, *, count: int, size: int, ratio: int) -> Iterator[Window]:
+    """Yields up to ``count * count`` windows of `size` MS pixels a side, from edge to edge.
 
-    On small regions they are fewer, and overlap by up to a half.
+    Their corners are multiples of `ratio`. On small regions they are fewer, and overlap by up to a half.
     """
-    for row, rows in _spans(region.row, region.rows, count, size * ratio, ratio):
-        for col, cols in _spans(region.col, region.cols, count, size * ratio, ratio):
+    inner = region.shrunk_to(ratio)
+    if inner is None:
+        return
+    for row, rows in _spans(inner.row, inner.rows, count, size * ratio, ratio):
+        for col, cols in _spans(inner.col, inner.cols, count, size * ratio, ratio):
             yield Window(row=row, col=col, rows=rows, cols=cols)
 
 
 def _spans(start: int, length: int, count: int, size: int, ratio: int) -> list[tuple[int, int]]:
-    first, last = -(-start // ratio) * ratio, (start + length) // ratio * ratio
-    if last - first <= size:
-        return [(first, last - first)] if last > first else []
-    places = {
-        round(place / ratio) * ratio
-        for place in np.linspace(first, last - size, min(count, 2 * (last - first) // size - 1))
-    }
-    return [(place, size) for place in sorted(places)]
+    if length <= size:
+        return [(start, length)]
+    fitting = min(count, 2 * length // size - 1)
+    places = np.linspace(start, start + length - size, fitting)
+    return [(place, size) for place in sorted({round(place / ratio) * ratio for place in places})]
 
 
 def window_shift(patch: Patch, window: Window, *, ratio: int, phase: float) -> WindowShift | None:

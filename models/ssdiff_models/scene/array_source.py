@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.sampling import band_statistics, sample_windows
-from ssdiff_models.scene.source import FloatArray, Patch, ms_window
+from ssdiff_models.scene.sampling import band_statistics, statistics_windows
+from ssdiff_models.scene.source import MS_HALO, FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
@@ -68,7 +68,8 @@ class ArraySource:
         rows, cols = np.arange(window.row, window.row_stop), np.arange(window.col, window.col_stop)
         inside = ((rows >= 0) & (rows < self.rows))[:, None] & ((cols >= 0) & (cols < self.cols))
         pan = _mirrored(self.pan[None], window)[0]
-        return Patch(pan=pan, ms=_mirrored(self.ms, ms_window(window, self.ratio)), valid=inside)
+        ms = _mirrored(self.ms, window.coarser(self.ratio).expand(MS_HALO))
+        return Patch(pan=pan, ms=ms, valid=inside)
 
 
 def _sampled(bands: FloatArray) -> Any:  # noqa: ANN401
@@ -76,7 +77,7 @@ def _sampled(bands: FloatArray) -> Any:  # noqa: ANN401
     return band_statistics(
         [
             bands[(slice(None), *window.within(whole))].reshape(len(bands), -1)
-            for window in sample_windows(whole)
+            for window in statistics_windows(whole)
         ]
     )
 

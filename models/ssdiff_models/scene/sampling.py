@@ -6,9 +6,9 @@ import numpy as np
 
 from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.statistics import BandStatistics
-from ssdiff_models.scene.windows import Window
+from ssdiff_models.scene.windows import Window, sample_windows
 
-__all__ = ["band_statistics", "sample_windows"]
+__all__ = ["band_statistics", "statistics_windows"]
 
 LATTICE = 32
 """Patches on each axis of the sample."""
@@ -17,22 +17,12 @@ PATCH = 32
 """Height and width of a patch in the raster's own pixels: a scene of up to 1024 x 1024 pixels is read whole."""
 
 
-def sample_windows(region: Window) -> Iterator[Window]:
-    """Yields the windows that are read: a regular lattice of small patches, all of `region` when it is small.
+def statistics_windows(region: Window) -> Iterator[Window]:
+    """Yields the windows that the statistics of a raster are read from.
 
-    Patches rather than single pixels, so that only the raster blocks they lie in are decoded.
+    Patches rather than single pixels, so that few raster blocks are decoded.
     """
-    for row, rows in _patches(region.row, region.rows):
-        for col, cols in _patches(region.col, region.cols):
-            yield Window(row=row, col=col, rows=rows, cols=cols)
-
-
-def _patches(start: int, size: int) -> list[tuple[int, int]]:
-    if size <= LATTICE * PATCH:
-        return [(start, size)]
-    return [
-        (start + (2 * k + 1) * size // (2 * LATTICE) - PATCH // 2, PATCH) for k in range(LATTICE)
-    ]
+    return sample_windows(region, count=LATTICE, side=PATCH)
 
 
 def band_statistics(

@@ -18,7 +18,6 @@ __all__ = [
     "ScatteredMs",
     "Sink",
     "Source",
-    "ms_window",
 ]
 
 FloatArray = npt.NDArray[np.float32]
@@ -60,7 +59,7 @@ class Patch:
     pan: FloatArray
     """``(rows, cols)`` of the window; mirrored where the window overhangs the scene."""
     ms: FloatArray
-    """``(bands, rows, cols)`` of ``ms_window(window, ratio)`` on the MS model grid: `MS_HALO` pixels more on every side."""
+    """``(bands, rows, cols)`` of `ModelGrid.ms_window`: `MS_HALO` pixels more on every side."""
     valid: BoolArray
     """``(rows, cols)``: True where PAN and all MS bands under the pixel are valid; False outside the scene."""
     native_ms: NativeMs | ScatteredMs | None = None
@@ -110,13 +109,3 @@ class Sink(Protocol):
     def write(self, block: Window, fused: FloatArray, valid: BoolArray) -> None:
         """Takes ``(bands, rows, cols)`` float32 in DN and the validity of its pixels; blocks arrive once each, row-major."""
         ...
-
-
-def ms_window(window: Window, ratio: int) -> Window:
-    """Returns the MS model pixels under `window`, with `MS_HALO` more on every side.
-
-    Model pixel (i, j) lies under PAN rows ``ratio*i .. ratio*i + ratio - 1`` and the columns alike.
-    """
-    row, col = window.row // ratio, window.col // ratio
-    rows, cols = -(-window.row_stop // ratio) - row, -(-window.col_stop // ratio) - col
-    return Window(row=row, col=col, rows=rows, cols=cols).expand(MS_HALO)

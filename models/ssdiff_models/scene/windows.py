@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ssdiff_models.errors import UsageError
 
-__all__ = ["TileGrid", "Window"]
+__all__ = ["TileGrid", "Window", "sample_windows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,32 @@ class Window:
             col=self.col - pixels,
             rows=self.rows + 2 * pixels,
             cols=self.cols + 2 * pixels,
+        )
+
+    def grown_to(self, multiple: int) -> "Window":
+        """Returns the smallest window around this one whose corners are multiples of `multiple`."""
+        row = self.row // multiple * multiple
+        col = self.col // multiple * multiple
+        row_stop = -(-self.row_stop // multiple) * multiple
+        col_stop = -(-self.col_stop // multiple) * multiple
+        return Window(row=row, col=col, rows=row_stop - row, cols=col_stop - col)
+
+    def shrunk_to(self, multiple: int) -> "Window | None":
+        """Returns the largest window in this one whose corners are multiples, or None."""
+        row = -(-self.row // multiple) * multiple
+        col = -(-self.col // multiple) * multiple
+        rows = self.row_stop // multiple * multiple - row
+        cols = self.col_stop // multiple * multiple - col
+        return Window(row=row, col=col, rows=rows, cols=cols) if rows > 0 and cols > 0 else None
+
+    def coarser(self, ratio: int) -> "Window":
+        """Returns the pixels that this window touches on a grid `ratio` times as coarse."""
+        grown = self.grown_to(ratio)
+        return Window(
+            row=grown.row // ratio,
+            col=grown.col // ratio,
+            rows=grown.rows // ratio,
+            cols=grown.cols // ratio,
         )
 
     def intersection(self, other: "Window") -> "Window | None":
@@ -146,3 +172,27 @@ class TileGrid:
         for i in rows:
             for j in cols:
                 yield i, j
+
+
+def sample_windows(region: Window, *, count: int, side: int, multiple: int = 1) -> Iterator[Window]:
+    """Yields a regular lattice of windows in a region, row-major; the whole region where it is small.
+
+    Args:
+        region: What is sampled; its corner is a multiple of `multiple`.
+        count: Windows on each axis.
+        side: Side of a window in pixels, rounded down to `multiple`.
+        multiple: What the windows' corners are multiples of; on a small region, the last one may
+            overhang it.
+    """
+    for row, rows in _spans(region.row, region.rows, count, side, multiple):
+        for col, cols in _spans(region.col, region.cols, count, side, multiple):
+            yield Window(row=row, col=col, rows=rows, cols=cols)
+
+
+def _spans(start: int, size: int, count: int, side: int, multiple: int) -> list[tuple[int, int]]:
+    """Returns the start and size of the windows along one axis."""
+    if size <= count * side:
+        return [(start, -(-size // multiple) * multiple)]
+    side = side // multiple * multiple
+    centres = [(2 * k + 1) * size // (2 * count) for k in range(count)]
+    return [(start + (centre - side // 2) // multiple * multiple, side) for centre in centres]

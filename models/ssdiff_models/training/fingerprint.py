@@ -7,7 +7,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from ssdiff_models.registration.window_shift import LEAST_VALID, lattice
+from ssdiff_models.registration.window_shift import LEAST_VALID, shift_windows
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.wald_scene import WaldScene
 
@@ -49,7 +49,9 @@ def _contrasts(scene: WaldScene) -> Tensor:
 def _correlation(scene: WaldScene) -> float:
     """The median over windows, as scenes that a model is used on are looked at; of all of it where no window has pixels enough."""
     whole = Window(row=0, col=0, rows=scene.valid.shape[0], cols=scene.valid.shape[1])
-    places = [window.within(whole) for window in lattice(whole, count=WINDOWS, size=SIDE, ratio=1)]
+    places = [
+        window.within(whole) for window in shift_windows(whole, count=WINDOWS, size=SIDE, ratio=1)
+    ]
     usable = [place for place in places if float(scene.valid[place].float().mean()) >= LEAST_VALID]
     found = [
         _multiple(scene.gt[:, rows, cols], scene.pan[0, rows, cols], scene.valid[rows, cols])

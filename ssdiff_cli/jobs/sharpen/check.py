@@ -21,7 +21,7 @@ from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.classical.registry import find
 from ssdiff_models.errors import InputError, ResourceError, SsdiffError
 from ssdiff_models.fusion.model_fuser import ModelFuser
-from ssdiff_models.scene.windows import Window
+from ssdiff_models.scene.windows import Window, sample_windows
 
 __all__ = ["check"]
 
@@ -135,26 +135,12 @@ def _shift(scene: OpenScene) -> dict[str, Any] | None:
 
 def _invalid(pair: ScenePair) -> float:
     """Share of invalid pixels of the output, from windows spread over its area."""
-    looked = [pair.read(window).valid for window in _windows(pair.area)]
+    looked = [
+        pair.read(window).valid for window in sample_windows(pair.area, count=LOOKS, side=LOOK)
+    ]
     return round(
         1 - sum(int(valid.sum()) for valid in looked) / sum(valid.size for valid in looked), 6
     )
-
-
-def _windows(area: Window) -> list[Window]:
-    if max(area.rows, area.cols) <= LOOKS * LOOK:
-        return [area]
-    return [
-        Window(row=row, col=col, rows=rows, cols=cols)
-        for row, rows in _spans(area.row, area.rows)
-        for col, cols in _spans(area.col, area.cols)
-    ]
-
-
-def _spans(start: int, size: int) -> list[tuple[int, int]]:
-    if size <= LOOKS * LOOK:
-        return [(start, size)]
-    return [(start + (2 * k + 1) * size // (2 * LOOKS) - LOOK // 2, LOOK) for k in range(LOOKS)]
 
 
 def _model(job: SharpenJob, scene: OpenScene, fusion: Fusion) -> dict[str, Any]:

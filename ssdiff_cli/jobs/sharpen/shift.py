@@ -14,7 +14,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.parallel.threads import ordered_map, single_threaded
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift, agree
-from ssdiff_models.registration.window_shift import WindowShift, lattice, window_shift
+from ssdiff_models.registration.window_shift import WindowShift, shift_windows, window_shift
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
@@ -100,7 +100,7 @@ def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
 
 def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift | None]:
     # The overlap and not the area, nor the polygons in it: the shift belongs to the scene, whatever part of it is asked for.
-    windows = lattice(pair.overlap, count=count, size=size, ratio=pair.ratio)
+    windows = shift_windows(pair.overlap, count=count, size=size, ratio=pair.ratio)
     scene = pair.whole() if pair.region else pair
     read = ((window, scene.read(window)) for window in windows)
 

@@ -37,13 +37,13 @@ from ssdiff_cli.rasters.reading.resample import (
     unit_taps,
 )
 from ssdiff_cli.rasters.reading.statistics import sample_statistics
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import (
     BoolArray,
     FloatArray,
     NativeMs,
     Patch,
     ScatteredMs,
-    ms_window,
 )
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
@@ -96,6 +96,11 @@ class ScenePair:
     def ms_phase(self) -> float:
         """PAN index of the centre of model pixel 0."""
         return self._prepared.ms_phase
+
+    @property
+    def grid(self) -> ModelGrid:
+        """How the MS model grid lies on the PAN grid."""
+        return ModelGrid(ratio=self.ratio, phase=self.ms_phase)
 
     @property
     def area(self) -> Window:
@@ -178,7 +183,7 @@ class ScenePair:
         )
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of PAN and MS where they overlap: `stats.sample_windows` tells which pixels are looked at.
+        """Returns the radiometry of PAN and MS where they overlap: `sampling.statistics_windows` tells which pixels are looked at.
 
         Raises:
             InputError: When one of them has no valid pixel there.
@@ -226,7 +231,7 @@ class ScenePair:
         return np.array([band.mean for band in self.statistics().ms], np.float32)
 
     def _separable(self, mapping: SeparableMap, window: Window) -> _Read:
-        model = ms_window(window, self.ratio)
+        model = self.grid.ms_window(window)
         rows = self._taps(mapping.rows, self._centres(model.row, model.rows))
         cols = self._taps(mapping.cols, self._centres(model.col, model.cols))
         native = Window(
@@ -279,7 +284,7 @@ class ScenePair:
         return np.arange(first, first + count) * float(self.ratio) + (self.ms_phase + 0.5)
 
     def _general(self, mapping: GeneralMap, window: Window) -> _Read:
-        model = ms_window(window, self.ratio)
+        model = self.grid.ms_window(window)
         exact = mapping.at(
             np.arange(window.row, window.row_stop) + 0.5,
             np.arange(window.col, window.col_stop) + 0.5,

@@ -2,7 +2,7 @@
 
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.sampling import band_statistics, sample_windows
+from ssdiff_models.scene.sampling import band_statistics, statistics_windows
 from ssdiff_models.scene.statistics import BandStatistics
 from ssdiff_models.scene.windows import Window
 
@@ -16,7 +16,7 @@ def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...
         InputError: When no sampled pixel is valid.
     """
     pieces = []
-    for window in sample_windows(region):
+    for window in statistics_windows(region):
         values, valid = bands.read(window)
         pieces.append(values[:, valid])
     if not any(piece.shape[1] for piece in pieces):

@@ -4,7 +4,6 @@ import numpy as np
 from affine import Affine
 
 from ssdiff_cli.rasters.reading.pair import ScenePair
-from ssdiff_models.scene.source import ms_window
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import north_up, plane
 
@@ -25,7 +24,7 @@ def turned(x: float, y: float, pixel: float, degrees: float) -> Affine:
 
 def placement_errors(pair: ScenePair, pan: Affine, window: Window) -> tuple[float, int]:
     """Largest error of a plane in MS pixels of 4 m, away from the MS's border, and the number of model pixels looked at."""
-    patch, model = pair.read(window), ms_window(window, pair.ratio)
+    patch, model = pair.read(window), pair.grid.ms_window(window)
     cols = (
         (np.arange(model.col, model.col_stop) * pair.ratio + pair.ms_phase)[None]
         + 0.5
@@ -62,10 +61,10 @@ def check_everywhere(pair: ScenePair, pan: Affine) -> None:
         for row in range(0, pair.rows, 97):
             window = Window(row=row, col=row // 2, rows=size, cols=size)
             part = pair.read(window)
-            inside = ms_window(window, pair.ratio)
-            common = inside.intersection(ms_window(whole, pair.ratio))
+            inside = pair.grid.ms_window(window)
+            common = inside.intersection(pair.grid.ms_window(whole))
             assert common is not None
-            here, there = common.within(inside), common.within(ms_window(whole, pair.ratio))
+            here, there = common.within(inside), common.within(pair.grid.ms_window(whole))
             assert np.array_equal(part.ms[:, here[0], here[1]], full.ms[:, there[0], there[1]])
             shown = window.intersection(whole)
             if shown is not None:

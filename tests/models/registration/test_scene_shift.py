@@ -9,7 +9,7 @@ import torch
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.estimate import Shift
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift, agree
-from ssdiff_models.registration.window_shift import WindowShift, lattice, window_shift
+from ssdiff_models.registration.window_shift import WindowShift, shift_windows, window_shift
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.array_source import ArraySource
@@ -81,7 +81,7 @@ def test_images_of_two_places_tell_how_little_they_share() -> None:
 
 def test_the_lattice_lies_in_the_region_on_ms_pixels() -> None:
     region = Window(row=3, col=10, rows=700, cols=300)
-    windows = list(lattice(region, count=5, size=32, ratio=4))
+    windows = list(shift_windows(region, count=5, size=32, ratio=4))
     assert len(windows) == 5 * 3
     for window in windows:
         assert window.intersection(region) == window
@@ -89,7 +89,7 @@ def test_the_lattice_lies_in_the_region_on_ms_pixels() -> None:
 
 
 def test_a_small_region_is_one_window() -> None:
-    (window,) = lattice(Window(row=2, col=0, rows=90, cols=60), count=5, size=64, ratio=4)
+    (window,) = shift_windows(Window(row=2, col=0, rows=90, cols=60), count=5, size=64, ratio=4)
     assert window == Window(row=4, col=0, rows=88, cols=60)
 
 

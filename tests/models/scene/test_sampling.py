@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssdiff_models.scene.sampling import LATTICE, PATCH, band_statistics, sample_windows
+from ssdiff_models.scene.sampling import LATTICE, PATCH, band_statistics, statistics_windows
 from ssdiff_models.scene.windows import Window
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(0, 100))
 def test_the_sample_is_bounded_inside_and_without_repeats(rows: int, cols: int, start: int) -> None:
     region = Window(row=start, col=2 * start, rows=rows, cols=cols)
-    windows = list(sample_windows(region))
+    windows = list(statistics_windows(region))
     assert all(window.intersection(region) == window for window in windows)
     assert sum(window.rows * window.cols for window in windows) <= (LATTICE * PATCH) ** 2
     spans = sorted({(window.row, window.row_stop) for window in windows})
@@ -20,7 +20,7 @@ def test_the_sample_is_bounded_inside_and_without_repeats(rows: int, cols: int, 
 
 def test_a_small_scene_is_sampled_whole() -> None:
     region = Window(row=3, col=4, rows=LATTICE * PATCH, cols=7)
-    assert list(sample_windows(region)) == [region]
+    assert list(statistics_windows(region)) == [region]
 
 
 def test_description_is_that_of_the_pixels_however_cut() -> None:

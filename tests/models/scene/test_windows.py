@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.scene.windows import TileGrid, Window
+from ssdiff_models.scene.windows import TileGrid, Window, sample_windows
 
 windows = st.builds(
     Window,
@@ -102,3 +102,44 @@ def test_impossible_lattices_are_refused(change: dict[str, int], told: str) -> N
 def test_empty_windows_are_refused() -> None:
     with pytest.raises(UsageError, match="0 x 3"):
         Window(row=0, col=0, rows=0, cols=3)
+
+
+@given(windows, st.integers(1, 9))
+def test_grown_and_shrunk_windows_are_the_nearest_ones_on_multiples(
+    window: Window, multiple: int
+) -> None:
+    grown, shrunk = window.grown_to(multiple), window.shrunk_to(multiple)
+    assert grown.intersection(window) == window
+    assert grown.rows < window.rows + 2 * multiple
+    assert grown.grown_to(multiple) == grown == grown.shrunk_to(multiple)
+    if shrunk is None:
+        assert min(window.shape) < 2 * multiple
+    else:
+        assert shrunk.intersection(window) == shrunk
+        assert shrunk.rows > window.rows - 2 * multiple
+        assert shrunk.grown_to(multiple) == shrunk
+
+
+@given(windows, st.integers(2, 6))
+def test_a_coarser_window_holds_each_pixel_that_is_touched(window: Window, ratio: int) -> None:
+    coarse = window.coarser(ratio)
+    touched = {row // ratio for row in range(window.row, window.row_stop)}
+    assert touched == set(range(coarse.row, coarse.row_stop))
+
+
+@given(
+    st.integers(1, 3000), st.integers(1, 3000), st.integers(0, 50), st.sampled_from([1, 2, 3, 4])
+)
+def test_sampled_windows_lie_on_multiples_in_their_region(
+    rows: int, cols: int, start: int, multiple: int
+) -> None:
+    region = Window(row=start * multiple, col=0, rows=rows, cols=cols)
+    around = region.grown_to(multiple)
+    sampled = list(sample_windows(region, count=8, side=64, multiple=multiple))
+    for window in sampled:
+        assert window.intersection(around) == window
+        assert window.grown_to(multiple) == window
+    if max(rows, cols) <= 8 * 64:
+        assert sampled == [around]
+    elif min(rows, cols) > 8 * 64:
+        assert len(sampled) == 64

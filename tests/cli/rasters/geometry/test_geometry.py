@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
 from ssdiff_models.consistency.target import ScatteredTarget, target_of
-from ssdiff_models.scene.source import NativeMs, ScatteredMs, ms_window
+from ssdiff_models.scene.model_grid import ModelGrid
+from ssdiff_models.scene.source import NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
 from tests.cli.rasters.placement import PAN, check_everywhere, turned
@@ -166,7 +167,7 @@ def test_waves_of_six_pixels_keep_their_height(rasters: Rasters) -> None:
     )
     with open_pair(*paths, options=PairOptions()) as pair:
         window = Window(row=80, col=80, rows=200, cols=200)
-        model = ms_window(window, 4)
+        model = ModelGrid.aligned(4).ms_window(window)
         transform = Affine(4.0, 0, 500_000.0 + 4 * model.col, 0, -4.0, 4_600_000.0 - 4 * model.row)
         expected = waves(*centres(transform, model.shape))
         # A cubic kernel is off by 2 to 3 of the 100 DN here.
@@ -246,7 +247,7 @@ def test_a_pixel_does_not_know_its_window(
     here = window.within(big)
     assert np.array_equal(whole.pan[here], part.pan)
     assert np.array_equal(whole.valid[here], part.valid)
-    here = ms_window(window, 4).within(ms_window(big, 4))
+    here = ModelGrid.aligned(4).ms_window(window).within(ModelGrid.aligned(4).ms_window(big))
     assert np.array_equal(whole.ms[:, here[0], here[1]], part.ms)
     assert np.isfinite(part.ms).all()
     assert np.isfinite(part.pan).all()

@@ -13,7 +13,7 @@ from pyproj.transformer import TransformerGroup
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.sampling import sample_windows
+from ssdiff_models.scene.sampling import statistics_windows
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Array, Rasters, north_up
 from tests.cli.rasters.pair_calls import MS, PAN, pair_files, refusal
@@ -235,7 +235,7 @@ def test_statistics_look_only_where_pan_and_ms_overlap(
 
 def test_the_sample_of_a_large_scene_is_bounded_and_inside() -> None:
     region = Window(row=7, col=11, rows=40_000, cols=900)
-    windows = list(sample_windows(region))
+    windows = list(statistics_windows(region))
     assert len(windows) == 32
     assert all(window.intersection(region) == window for window in windows)
     assert sum(window.rows * window.cols for window in windows) <= 1024 * 1024

@@ -10,7 +10,6 @@ from rasterio.rpc import RPC
 
 from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.source import ms_window
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane
 from tests.cli.rasters.placement import PAN, PLACEMENT, check_everywhere, turned
@@ -87,7 +86,7 @@ def test_rational_polynomials_alone_are_enough(rasters: Rasters) -> None:
     with open_pair(*paths, options=PairOptions()) as pair:
         assert pair.ratio == 4
         window = Window(row=100, col=100, rows=200, cols=200)
-        patch, model = pair.read(window), ms_window(window, 4)
+        patch, model = pair.read(window), pair.grid.ms_window(window)
         assert patch.valid.all()
         axis = [
             (np.arange(first, first + size) * 4 + 1.5 - 200) * 1e-5

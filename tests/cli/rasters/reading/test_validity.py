@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
 from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.source import MS_HALO, Patch, ms_window
+from ssdiff_models.scene.source import MS_HALO, Patch
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Array, Rasters
 
@@ -237,7 +237,7 @@ def test_the_window_beyond_the_scene_is_mirrored_and_invalid(rasters: Rasters) -
     window = Window(row=-8, col=230, rows=30, cols=20)
     with open_pair(*paths, options=PairOptions()) as pair:
         patch = pair.read(window)
-        assert patch.ms.shape[1:] == ms_window(window, 4).shape
+        assert patch.ms.shape[1:] == pair.grid.ms_window(window).shape
     assert np.array_equal(patch.pan, np.pad(pan[0], 20, "symmetric")[12:42, 250:270])
     assert np.array_equal(np.argwhere(patch.valid).max(0), [29, 9])
     assert patch.valid.sum() == 22 * 10

@@ -1,0 +1,35 @@
+"""How the MS grid of a model lies on the PAN grid."""
+
+from dataclasses import dataclass
+
+from ssdiff_models.scene.source import MS_HALO
+from ssdiff_models.scene.windows import Window
+
+__all__ = ["ModelGrid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelGrid:
+    """MS pixels `ratio` times as large as PAN pixels; pixel (i, j) covers PAN rows ``ratio*i .. ratio*(i+1) - 1``."""
+
+    ratio: int
+    """PAN pixels per MS pixel, on each axis."""
+    phase: float
+    """PAN index of the centre of MS pixel 0, on each axis."""
+
+    @classmethod
+    def aligned(cls, ratio: int) -> "ModelGrid":
+        """Returns the grid whose outer corners are those of the PAN grid."""
+        return cls(ratio=ratio, phase=(ratio - 1) / 2)
+
+    def centre(self, index: int) -> float:
+        """Returns the PAN index of the centre of an MS pixel."""
+        return self.ratio * index + self.phase
+
+    def whole_pixels(self, reach: int) -> int:
+        """Rounds a distance in PAN pixels up to whole MS pixels."""
+        return -(-reach // self.ratio) * self.ratio
+
+    def ms_window(self, window: Window) -> Window:
+        """Returns the MS pixels under a PAN window and `MS_HALO` more on every side."""
+        return window.coarser(self.ratio).expand(MS_HALO)

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+import torch
+
+from ssdiff_models.errors import UsageError
+from ssdiff_models.resampling.upsample import upsample
+from ssdiff_models.scene.model_grid import ModelGrid
+from ssdiff_models.scene.source import MS_HALO
+from ssdiff_models.scene.windows import Window
+
+
+def test_an_ms_window_is_just_what_interpolation_needs() -> None:
+    grid = ModelGrid.aligned(4)
+    window = Window(row=8, col=-4, rows=12, cols=16)
+    ms = grid.ms_window(window)
+    image = torch.zeros(1, *ms.shape)
+    assert upsample(image, grid.ratio, grid.phase, MS_HALO).shape[1:] == window.shape
+    with pytest.raises(UsageError):
+        upsample(image, grid.ratio, grid.phase, MS_HALO - 5)
+
+
+def test_the_corners_of_an_aligned_grid_are_those_of_the_pan() -> None:
+    for ratio in (2, 3, 4):
+        grid = ModelGrid.aligned(ratio)
+        under = np.arange(ratio * 5, ratio * 6)
+        assert grid.centre(5) == under.mean()
+
+
+def test_distances_are_rounded_up_to_whole_ms_pixels() -> None:
+    grid = ModelGrid(ratio=4, phase=2.0)
+    assert [grid.whole_pixels(reach) for reach in (0, 1, 4, 5)] == [0, 4, 4, 8]
