@@ -49,7 +49,9 @@ __all__ = ["RESAMPLED_RATIO", "PairOptions", "Prepared", "prepare_pair"]
 Named = tuple[str, DatasetReader]
 
 RATIO_RANGE = (0.75, 1.33)
-"""Measured ratio over the model's ratio that a model can serve."""
+"""Measured ratio over the ratio to work at, where resampling the MS to that ratio is fair."""
+RATIO_ERROR = 1e-6
+"""Relative rounding error of a measured ratio: one at the end of the range lies inside."""
 
 RESAMPLED_RATIO = 1.33
 """Up to this measured ratio the MS is taken as one that was already resampled to the PAN grid."""
@@ -306,12 +308,12 @@ def _checked_ratio(
             f"{path} was resampled to the PAN's pixel size and is reduced {chosen} times: its original is better",
         )
     chosen = ratio or min((2, 4), key=lambda candidate: abs(math.log(size / candidate)))
-    if not all(RATIO_RANGE[0] <= value / chosen <= RATIO_RANGE[1] for value in measured):
-        low, high = (limit * chosen for limit in RATIO_RANGE)
+    low, high = (limit * chosen for limit in RATIO_RANGE)
+    if min(measured) < low * (1 - RATIO_ERROR) or max(measured) > high * (1 + RATIO_ERROR):
         seen = f"{measured[0]:.3g} x {measured[1]:.3g}"
         raise InputError(
-            f"{path}: its pixels are {seen} PAN pixels high and wide, while a model of ratio {chosen} serves "
-            f"{low:.3g} to {high:.3g}: choose another model or resample the MS"
+            f"{path}: its pixels are {seen} PAN pixels high and wide, while ratio {chosen} suits "
+            f"{low:.3g} to {high:.3g}: resample the MS, or choose a model of another ratio"
         )
     return chosen, ()
 

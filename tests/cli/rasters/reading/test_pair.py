@@ -127,10 +127,24 @@ def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
     if seen is not None:
         message = refusal(paths[0], ms, ratio=ratio)
         assert seen in message
-        assert f"ratio {ratio or 4} serves" in message
+        assert f"ratio {ratio or 4} suits" in message
     else:
         with open_pair(paths[0], ms, options=PairOptions(ratio=ratio)) as pair:
             assert "resampled" in pair.notes[0]
+
+
+def test_a_ratio_at_the_end_of_the_range_is_accepted_whatever_its_rounding(
+    rasters: Rasters,
+) -> None:
+    pan = rasters.write(
+        "fine.tif", np.ones((1, 216, 174), np.uint8), north_up(540_000.0, 4_000_000.0, 10.0)
+    )
+    ms = rasters.write(
+        "coarse.tif", np.ones((1, 72, 58), np.uint8), north_up(539_982.0, 4_000_002.1, 30.0)
+    )
+    with open_pair(pan, ms, options=PairOptions()) as pair:
+        assert pair.measured_ratio != (3.0, 3.0)
+        assert pair.ratio == 4
 
 
 @pytest.mark.filterwarnings("ignore:Best transformation is not available")
