@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, Gt, Interval
 from torch import Tensor, nn
 
 from ssdiff_models.diffusion.schedule import Schedule
@@ -20,45 +21,51 @@ from ssdiff_models.training.execution import ALONE, Execution
 
 __all__ = ["StepReport", "Trainer", "TrainingConfig"]
 
+Count = Annotated[int, Ge(0)]
+AtLeastOne = Annotated[int, Ge(1)]
+NonNegative = Annotated[float, Ge(0)]
+Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Interval(ge=0, le=1)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How to train; with the data and the network's config, everything that decides the weights."""
 
-    steps: int
+    steps: Count
     """Optimiser steps of the main stage, decay included; those of L-BAF come on top."""
-    batch: int = 12
+    batch: AtLeastOne = 12
     """Patches a step."""
-    size: int = 32
+    size: Annotated[int, Ge(8)] = 32
     """Side of a patch in PAN pixels, a multiple of the network's window."""
-    learning_rate: float = 1.5e-3
-    warmup: int = 200
+    learning_rate: Positive = 1.5e-3
+    warmup: Count = 200
     """Steps over which the learning rate rises linearly."""
-    decay: int = 3000
+    decay: Count = 3000
     """Steps at the end over which the learning rate falls linearly to zero; it is constant before, so that a run can be extended."""
-    weight_decay: float = 0.0
+    weight_decay: NonNegative = 0.0
     loss: Literal["l1", "l2"] = "l1"
     """Distance between the state and its estimate: absolute, the paper's, or squared."""
-    clip: float = 1.0
+    clip: Positive = 1.0
     """Largest norm of the gradient."""
-    ema: float = 0.999
+    ema: Share = 0.999
     """Decay of the exponential moving average of the weights, the ones that are shipped."""
-    residual_scale: float = 1.0
+    residual_scale: Positive = 1.0
     """Factor on the residual in the diffusion state; 1 is the paper's."""
     schedule: Schedule = field(default_factory=Schedule)
-    lbaf_steps: int = 0
+    lbaf_steps: Count = 0
     """Steps after the main stage that train one branch at a time, the other frozen (L-BAF, Section 3.4)."""
-    lbaf_block: int = 100
+    lbaf_block: AtLeastOne = 100
     """Steps for which a branch trains before the other has its turn."""
-    lbaf_share: float = 0.5
+    lbaf_share: Share = 0.5
     """Part of them that goes to the spatial branch."""
-    lbaf_rate: float = 1e-4
+    lbaf_rate: NonNegative = 1e-4
     """Learning rate of L-BAF; it falls linearly to zero over its last quarter."""
-    lbaf_warmup: int = 0
+    lbaf_warmup: Count = 0
     """Steps over which it rises linearly."""
-    gain_jitter: float = 0.15
-    band_jitter: float = 0.05
-    seed: int = 1
+    gain_jitter: NonNegative = 0.15
+    band_jitter: NonNegative = 0.05
+    seed: Count = 1
 
     @property
     def total(self) -> int:
@@ -225,7 +232,16 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = int(state["step"])
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            EOFError,
+            AttributeError,
+            UnpicklingError,
+        ) as error:
             raise ModelError(
                 f"{path}: not a training state of this network ({type(error).__name__}): start anew or name another file"
             ) from error

@@ -11,7 +11,7 @@ from ssdiff_cli.jobs.train.log import LogRow, TrainLog, Watch, draw_curves
 from ssdiff_cli.jobs.train.record import changed_settings, describe_training, pooled, stages
 from ssdiff_cli.jobs.train.settings import write_settings
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
-from ssdiff_models.errors import UsageError
+from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.training.batches import BatchSampler, drawn_ahead
 from ssdiff_models.training.fingerprint import training_radiometry
 from ssdiff_models.training.loop import StepReport, Trainer
@@ -212,4 +212,9 @@ def _best_so_far(job: TrainingJob) -> float:
     """Returns the score of the checkpoint that a continued run has already written."""
     if not (job.state.exists() and job.output.exists()):
         return math.inf
-    return float(read_header(job.output)["metadata"]["metrics"]["val"]["ergas"])
+    try:
+        return float(read_header(job.output)["metadata"]["metrics"]["val"]["ergas"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"{job.output}: has no scores of a validation: move it, or give --overwrite to replace it"
+        ) from error

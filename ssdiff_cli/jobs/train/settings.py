@@ -1,164 +1,148 @@
-"""The configuration of a training: dataclasses, a TOML file of their fields, and flags over it."""
+"""The settings of a training: a TOML file and flags over it, checked against dataclasses."""
 
 import json
-import math
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args
+
+from annotated_types import Ge
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError, ModelError, UsageError
-from ssdiff_models.files import atomic
 from ssdiff_models.nets.ssdiff import Branch, SSDiffConfig
 from ssdiff_models.training.loop import TrainingConfig
 
-__all__ = ["DataConfig", "RunConfig", "TrainSettings", "read_settings", "setting", "write_settings"]
+__all__ = [
+    "DataConfig",
+    "RunConfig",
+    "Setting",
+    "TrainSettings",
+    "parse_setting",
+    "read_data_config",
+    "read_settings",
+    "write_settings",
+]
+
+Setting = tuple[str, str, Any]
+"""Section, name and value."""
+
+
+def _split(value: object) -> object:
+    """Splits the text ``red,nir``; an option or a file may also have a list."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
     """The data of a training; with the files themselves, everything that decides its scenes."""
 
-    sources: tuple[str, ...] = ()
-    """A folder with an index.json, a PanCollection file or ``pan.tif,ms.tif`` each, ``@sensor`` behind it."""
-    valid: tuple[str, ...] = ()
-    """More of them, all for validation."""
-    bands: tuple[str, ...] = ()
+    sources: Names = ()
+    """Folders with an index.json, PanCollection files or ``pan.tif,ms.tif``; with ``@sensor``."""
+    valid: Names = ()
+    """More sources, for validation only."""
+    bands: Names = ()
     """Bands of the model by name; none: those of the data."""
-    ratio: int = 0
+    ratio: Annotated[int, Ge(0)] = 0
     """PAN pixels per MS pixel; 0: that of the data."""
     prior: PriorName = "bt-h"
     """What the network corrects."""
-    without: tuple[str, ...] = ()
+    without: Names = ()
     """Sensors left out."""
-    limit: int = 0
+    limit: Annotated[int, Ge(0)] = 0
     """Most patches taken from each patch file, evenly spread; 0: all."""
-    valid_limit: int = 64
+    valid_limit: Annotated[int, Ge(1)] = 64
     """The same of patch files for validation."""
     variants: bool = False
-    """Whether each scene of a pair also trains at half its scale, sharper, with another PAN, and with noise."""
-    simulated: tuple[str, ...] = ()
+    """Whether each scene of a pair also trains in the forms of `training.variants`."""
+    simulated: Names = ()
     """Sensors whose simulated scenes also train."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """What does not change the weights: when to look and save, and how to compute."""
+    """What does not change the weights: when to validate and save, and how to compute."""
 
-    validate_every: int = 1000
+    validate_every: Annotated[int, Ge(1)] = 1000
     """Steps between validations."""
-    save_every: int = 250
+    save_every: Annotated[int, Ge(1)] = 250
     """Steps between states that a run continues from."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of the network; bfloat16 on CUDA unless told otherwise."""
+    """Arithmetic of the network; auto: bfloat16 on CUDA, else float32."""
     compile: bool = False
     """Whether the network is compiled on CUDA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """All of it. The network's bands and ratio are those of the data."""
+    """All settings of a training."""
 
-    data: DataConfig = field(default_factory=DataConfig)
-    network: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `SSDiffConfig` other than its bands and ratio."""
+    data: DataConfig
+    network: SSDiffConfig
+    """Its bands and ratio are those of `data`: use `network_config`."""
     training: TrainingConfig
-    run: RunConfig = field(default_factory=RunConfig)
-
-    def check(self) -> None:
-        """Refuses a network that cannot be, before any data are read.
-
-        Raises:
-            UsageError: As `network_config`.
-        """
-        stand_in = replace(self.data, bands=self.data.bands or ("any",), ratio=self.data.ratio or 4)
-        replace(self, data=stand_in).network_config()
+    run: RunConfig
 
     def network_config(self) -> SSDiffConfig:
-        """Returns the network's config.
+        """Returns the network's config, with the bands and the ratio of the data.
 
         Raises:
-            UsageError: When no such network can be built, or patches do not fit it.
+            UsageError: When no such network can be built.
         """
         try:
-            config = SSDiffConfig(bands=len(self.data.bands), ratio=self.data.ratio, **self.network)
+            return replace(self.network, bands=len(self.data.bands), ratio=self.data.ratio)
         except ModelError as error:
             raise UsageError(f"[network]: {error}") from error
-        if self.training.size % config.window:
-            raise UsageError(
-                f"a patch of {self.training.size} pixels is no multiple of the attention window of {config.window}: "
-                "choose another --patch or --window"
-            )
-        if self.training.lbaf_steps and config.variant in get_args(Branch):
-            raise UsageError(
-                f"network.variant {config.variant} has one branch, L-BAF trains two in turns: set training.lbaf_steps=0 or choose another"
-            )
-        return config
 
     def plain(self) -> dict[str, dict[str, Any]]:
-        """Returns the sections and their values: what the file of settings holds."""
-        training = asdict(self.training)
-        schedule = training.pop("schedule")
-        network = asdict(self.network_config())
+        """Returns the sections and their values: the contents of a settings file."""
+        sections: dict[str, Any] = {
+            "data": self.data,
+            "network": self.network,
+            "training": self.training,
+            "schedule": self.training.schedule,
+            "run": self.run,
+        }
         return {
-            "data": asdict(self.data),
-            "network": {name: value for name, value in network.items() if name not in FROM_DATA},
-            "training": training,
-            "schedule": schedule,
-            "run": asdict(self.run),
+            section: {
+                name: value for name, value in asdict(config).items() if name in KEYS[section]
+            }
+            for section, config in sections.items()
         }
 
 
-FROM_DATA = ("bands", "ratio")
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "network": {"window": 16},
-    "training": {"steps": 12000},
+def _keys(config: type[Any], *hidden: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(config) if field.name not in hidden)
+
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "data": _keys(DataConfig),
+    "network": _keys(SSDiffConfig, "bands", "ratio"),
+    "training": _keys(TrainingConfig, "schedule"),
+    "schedule": _keys(Schedule),
+    "run": _keys(RunConfig),
 }
-"""Where the command starts from something else than the fields do."""
-POSITIVE = 1e-12
-LEAST: Mapping[str, Mapping[str, float]] = {
-    "data": {"ratio": 0, "limit": 0, "valid_limit": 1},
-    "run": {"validate_every": 1, "save_every": 1},
-    "training": {
-        **dict.fromkeys(("steps", "warmup", "decay", "lbaf_steps", "seed", "weight_decay"), 0),
-        **dict.fromkeys(("ema", "lbaf_share", "lbaf_rate", "gain_jitter", "band_jitter"), 0),
-        **dict.fromkeys(("batch", "lbaf_block"), 1),
-        **dict.fromkeys(("learning_rate", "clip", "residual_scale"), POSITIVE),
-        "size": 8,
-    },
-}
-MOST: Mapping[str, Mapping[str, float]] = {"training": {"ema": 1, "lbaf_share": 1}}
+"""The known names of each section."""
 
 
-def _sections() -> dict[str, dict[str, Any]]:
-    """Returns the types of all known values, by section."""
-    types = {
-        "data": get_type_hints(DataConfig),
-        "network": get_type_hints(SSDiffConfig),
-        "training": get_type_hints(TrainingConfig),
-        "schedule": get_type_hints(Schedule),
-        "run": get_type_hints(RunConfig),
-    }
-    hidden = {"network": FROM_DATA, "training": ("schedule",)}
-    return {
-        section: {name: kind for name, kind in known.items() if name not in hidden.get(section, ())}
-        for section, known in types.items()
-    }
-
-
-def setting(text: str) -> tuple[str, str, Any]:
-    """Reads ``section.name=value`` of ``--set``; the value as TOML has it, or a plain word.
+def parse_setting(text: str) -> Setting:
+    """Reads ``section.name=value`` of ``--set``; the value is TOML or a plain word.
 
     Raises:
         UsageError: When it is not of that form.
     """
-    place, mark, value = text.partition("=")
+    place, equals, value = text.partition("=")
     section, dot, name = place.strip().partition(".")
-    if not (mark and dot):
+    if not (equals and dot):
         raise UsageError(f"--set {text}: write section.name=value, such as training.lbaf_steps=300")
     try:
         return section, name, tomllib.loads(f"value = {value}")["value"]
@@ -167,143 +151,135 @@ def setting(text: str) -> tuple[str, str, Any]:
 
 
 def read_settings(
-    path: Path | None, flags: Sequence[tuple[str, str, Any]], *, network: Mapping[str, Any]
+    path: Path | None, flags: Sequence[Setting], *, network: Mapping[str, Any]
 ) -> TrainSettings:
     """Returns the settings of a file, with flags over it.
 
     Args:
         path: A TOML file with the sections data, network, training, schedule and run; None: no file.
-        flags: Section, name and value each, in the order they count.
-        network: The network's fields unless file or flags name others, of a model that is trained on, say.
+        flags: Later ones override earlier ones.
+        network: Defaults of the section network: those of the model to start from.
 
     Raises:
-        UsageError: When a section, a name or a value is not known.
+        UsageError: When a section, a name or a value is not known, or values do not fit each other.
         InputError: When the file cannot be read.
     """
-    values: dict[str, dict[str, Any]] = {
-        section: dict(DEFAULTS.get(section, {})) for section in _sections()
-    }
-    values["network"].update(network)
-    if path is not None:
-        for section, table in _load(path).items():
-            for name, value in table.items() if isinstance(table, dict) else [("", table)]:
-                values.setdefault(section, {})[name] = _checked(section, name, value, str(path))
-    for section, name, value in flags:
-        values.setdefault(section, {})[name] = _checked(section, name, value, "the command line")
-    training = TrainingConfig(**values["training"])
-    settings = TrainSettings(
-        data=DataConfig(**values["data"]),
-        network=values["network"],
-        training=replace(training, schedule=_schedule(values["schedule"])),
-        run=RunConfig(**values["run"]),
-    )
-    if training.total < 1:
-        raise UsageError("no steps: training.steps and training.lbaf_steps are both 0")
+    values: dict[str, dict[str, Any]] = {section: {} for section in KEYS}
+    values["network"] = {"window": 16, **network}
+    values["training"] = {"steps": 12000}
+    origins: dict[tuple[str, str], str] = {}
+    entries = [] if path is None else [(str(path), entry) for entry in _file_entries(path)]
+    entries += [("the command line", flag) for flag in flags]
+    for origin, (section, name, value) in entries:
+        _check_known(origin, section, name)
+        values[section][name] = value
+        origins[section, name] = origin
+    try:
+        settings = _validated(values)
+    except ValidationError as error:
+        raise UsageError(_explanation(error.errors()[0], values, origins)) from None
+    _check_combination(settings)
     return settings
 
 
-def _schedule(values: Mapping[str, Any]) -> Schedule:
+def _file_entries(path: Path) -> Iterator[Setting]:
     try:
-        return Schedule(**values)
-    except ModelError as error:
-        raise UsageError(f"[schedule]: {error}") from error
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML ({error})") from error
+    for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {section} is in no section: known are {', '.join(KEYS)}")
+        for name, value in table.items():
+            yield section, name, value
 
 
-def _checked(section: str, name: str, value: Any, origin: str) -> Any:  # noqa: ANN401
-    """Returns the value as its field wants it."""
-    known = _sections()
-    if section not in known:
-        raise UsageError(f"{origin}: unknown section [{section}]: known are {', '.join(known)}")
-    if name not in known[section]:
+def _check_known(origin: str, section: str, name: str) -> None:
+    if section not in KEYS:
+        raise UsageError(f"{origin}: unknown section [{section}]: known are {', '.join(KEYS)}")
+    if name not in KEYS[section]:
+        known = ", ".join(sorted(KEYS[section]))
+        raise UsageError(f"{origin}: unknown key {section}.{name}: known are {known}")
+
+
+def _validated(values: Mapping[str, dict[str, Any]]) -> TrainSettings:
+    # One band and ratio 4 stand in until the data are known.
+    from_data = {"bands": 1, "ratio": values["data"].get("ratio") or 4}
+    document = {
+        "data": values["data"],
+        "network": from_data | values["network"],
+        "training": values["training"] | {"schedule": values["schedule"]},
+        "run": values["run"],
+    }
+    # JSON has lists where fields are tuples; apart from that, a strict check converts nothing.
+    text = json.dumps(document, default=str)
+    return TypeAdapter(TrainSettings).validate_json(text, strict=True)
+
+
+def _explanation(
+    error: ErrorDetails,
+    values: Mapping[str, Mapping[str, Any]],
+    origins: Mapping[tuple[str, str], str],
+) -> str:
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    own = error.get("ctx", {}).get("error")
+    if own is not None:
+        return f"[{names[-1]}]: {own}"
+    section, name = names[-2:]
+    origin = origins.get((section, name), "--init")
+    reason = "a value is missing" if error["type"] == "missing" else error["msg"]
+    reason = reason.replace("Input", "it")
+    return f"{origin}: {section}.{name} is {values[section][name]!r}: {reason}"
+
+
+def _check_combination(settings: TrainSettings) -> None:
+    network, training = settings.network, settings.training
+    if training.size % network.window:
         raise UsageError(
-            f"{origin}: unknown key {section}.{name}: known are {', '.join(sorted(known[section]))}"
+            f"a patch of {training.size} pixels is no multiple of the attention window "
+            f"of {network.window}: choose another --patch or --window"
         )
-    kind = known[section][name]
+    if training.lbaf_steps and network.variant in get_args(Branch):
+        raise UsageError(
+            f"network.variant {network.variant} has one branch, L-BAF trains two in turns: "
+            "set training.lbaf_steps=0 or choose another"
+        )
+    if training.total < 1:
+        raise UsageError("no steps: training.steps and training.lbaf_steps are both 0")
+
+
+def read_data_config(cache: Path, settings: Mapping[str, Any]) -> DataConfig:
+    """Returns the data of the scenes in a cache.
+
+    Args:
+        cache: The file, for messages.
+        settings: What it was made of.
+
+    Raises:
+        InputError: When another version of ssdiff made the cache.
+    """
     try:
-        fitted = _fitted(value, kind)
-    except ValueError as error:
-        raise UsageError(f"{origin}: {section}.{name} is {value!r}, but must be {error}") from None
-    least, most = (
-        LEAST.get(section, {}).get(name, -math.inf),
-        MOST.get(section, {}).get(name, math.inf),
-    )
-    if isinstance(fitted, int | float) and not least <= fitted <= most:
-        raise UsageError(
-            f"{origin}: {section}.{name} is {value!r}, but must be {_bounds(least, most)}"
-        )
-    return fitted
-
-
-def _bounds(least: float, most: float) -> str:
-    if most < math.inf:
-        return f"between {least:g} and {most:g}"
-    return "positive" if least == POSITIVE else f"at least {least:g}"
-
-
-def _fitted(value: Any, kind: Any) -> Any:  # noqa: ANN401
-    """Returns `value` as `kind`, or raises a ValueError with what it must be."""
-    if get_origin(kind) is Literal:
-        return _one_of(value, get_args(kind))
-    if get_origin(kind) in {Union, UnionType}:
-        return (
-            None
-            if value is None
-            else _fitted(value, next(part for part in get_args(kind) if part is not NoneType))
-        )
-    if get_origin(kind) is tuple:
-        return _tuple(value, get_args(kind))
-    return _scalar(value, kind)
-
-
-def _one_of(value: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401
-    if value not in choices:
-        raise ValueError(f"one of {', '.join(map(str, choices))}")
-    return value
-
-
-def _tuple(value: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ANN401
-    items = (
-        [part.strip() for part in value.split(",") if part.strip()]
-        if isinstance(value, str)
-        else value
-    )
-    size = None if parts[-1] is ... else len(parts)
-    if not isinstance(items, list | tuple) or size not in {None, len(items)}:
-        raise ValueError("a list" if size is None else f"a list of {size} values")
-    return tuple(_fitted(item, parts[0]) for item in items)
-
-
-def _scalar(value: Any, kind: Any) -> Any:  # noqa: ANN401
-    names = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(names[kind])
-    return value
+        text = json.dumps(settings["data"])
+        return TypeAdapter(DataConfig).validate_json(text, strict=True)
+    except (KeyError, ValidationError) as error:
+        raise InputError(
+            f"{cache}: a cache of another version: remove it and give the sources to make it anew"
+        ) from error
 
 
 def write_settings(path: Path, settings: TrainSettings) -> None:
     """Writes the file that gives these settings again."""
     lines = ["# The settings of a training: `ssdiff train --config FILE -o OUT` repeats it."]
     for section, values in settings.plain().items():
-        lines += [
-            "",
-            f"[{section}]",
-            *(f"{name} = {_toml(value)}" for name, value in values.items()),
-        ]
-    with atomic(path) as part:
-        part.write_text("\n".join(lines) + "\n")
+        lines += ["", f"[{section}]"]
+        lines += [f"{name} = {_toml(value)}" for name, value in values.items()]
+    part = path.with_name(path.name + ".part")
+    part.write_text("\n".join(lines) + "\n")
+    part.replace(path)
 
 
 def _toml(value: Any) -> str:  # noqa: ANN401
     # JSON's strings, numbers, booleans and lists are TOML's.
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)

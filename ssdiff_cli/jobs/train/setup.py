@@ -13,7 +13,14 @@ import torch
 from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
 from ssdiff_cli.jobs.train.job import TrainingJob
 from ssdiff_cli.jobs.train.processes import Ranks, joined, read_ranks
-from ssdiff_cli.jobs.train.settings import DataConfig, TrainSettings, read_settings, setting
+from ssdiff_cli.jobs.train.settings import (
+    DataConfig,
+    Setting,
+    TrainSettings,
+    parse_setting,
+    read_data_config,
+    read_settings,
+)
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import InputError, ModelError, ResourceError, UsageError
@@ -58,8 +65,8 @@ class TrainingRequest:
     """The command line."""
 
     output: Path
-    flags: tuple[tuple[str, str, Any], ...]
-    """Section, name and value of the settings that have an option of their own."""
+    flags: tuple[Setting, ...]
+    """The settings that have an option of their own."""
     changes: tuple[str, ...] = ()
     """Those of ``--set``."""
     config: Path | None = None
@@ -89,10 +96,9 @@ def prepared(
     ranks = read_ranks(environ)
     settings = read_settings(
         request.config,
-        [*request.flags, *map(setting, request.changes)],
+        [*request.flags, *map(parse_setting, request.changes)],
         network=_network_of(request.init),
     )
-    settings.check()
     choice = _choice(request, settings, ranks)
     if choice.device.type == "cuda":
         torch.cuda.set_device(choice.device)
@@ -101,8 +107,7 @@ def prepared(
         scenes = ranks.chief_first(
             lambda: _prepare(request, settings), lambda: _scenes(request, settings)
         )
-        found = _data_config(scenes.settings)
-        settings = replace(settings, data=found)
+        settings = replace(settings, data=_data_of(request, scenes))
         job = TrainingJob(
             output=request.output,
             settings=settings,
@@ -126,11 +131,8 @@ def _network_of(init: Path | None) -> dict[str, Any]:
         raise ModelError(
             f"{init}: a network of kind {header['network']!r}, which is not trained here: leave out --init"
         )
-    plain = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in header["config"].items()
-    }
-    return {name: value for name, value in plain.items() if name not in {"bands", "ratio"}}
+    config: dict[str, Any] = header["config"]
+    return {name: value for name, value in config.items() if name not in {"bands", "ratio"}}
 
 
 def _choice(request: TrainingRequest, settings: TrainSettings, ranks: Ranks) -> DeviceChoice:
@@ -180,7 +182,7 @@ def _scenes(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
 
 def _check_same(cache: Path, asked: DataConfig) -> None:
     """Refuses options that a cache was not made with."""
-    there, plain = _data_config(read_cache(cache)), DataConfig()
+    there, plain = read_data_config(cache, read_cache(cache)), DataConfig()
     for one in fields(DataConfig):
         wanted, default, has = (getattr(config, one.name) for config in (asked, plain, there))
         if wanted not in (default, has):
@@ -189,9 +191,5 @@ def _check_same(cache: Path, asked: DataConfig) -> None:
             )
 
 
-def _data_config(settings: Mapping[str, Any]) -> DataConfig:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in settings["data"].items()
-    }
-    return DataConfig(**values)
+def _data_of(request: TrainingRequest, scenes: SceneSet) -> DataConfig:
+    return read_data_config(request.cache_path or request.output, scenes.settings)
