@@ -8,7 +8,8 @@ import torch
 
 from benchmarks.scenes import fresh_model, write_model, write_pair
 from ssdiff_cli.device import DeviceOptions, choose, processor_threads
-from ssdiff_cli.jobs.sharpen.run import SharpenJob, sharpen
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.writing.sink import SinkOptions
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 

@@ -8,7 +8,8 @@ import torch
 
 from benchmarks.scenes import fresh_model, write_model, write_pair
 from ssdiff_cli.device import DeviceOptions
-from ssdiff_cli.jobs.sharpen.run import SharpenJob, sharpen
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
 from ssdiff_cli.rasters.writing.sink import SinkOptions

@@ -5,21 +5,21 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from ssdiff_cli.progress import Progress, no_progress
+
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task
+    from rich.progress import Progress as Bar
+    from rich.progress import Task
     from rich.text import Text
 
 __all__ = ["adjust_verbosity", "collected_warnings", "emit_json", "fail", "result", "tile_progress"]
 
 TALKERS = ("ssdiff_cli", "ssdiff_models", "py.warnings")
 """Loggers whose records reach the terminal; other libraries' talk does not."""
-
-TileUpdate = Callable[[int, int, int], None]
-"""``update(done, total, pixels)``: tiles done, tiles in all, and PAN pixels done by this run so far."""
 
 
 class _Talk(logging.Handler):
@@ -106,14 +106,14 @@ def emit_json(record: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def tile_progress(title: str) -> Iterator[TileUpdate]:
+def tile_progress(title: str) -> Iterator[Progress]:
     """Shows a bar on stderr with tiles done, megapixels per second and time left; nothing with ``-q`` or without a terminal.
 
     Yields:
         ``update(done, total, pixels)``, to be called after each tile, from any thread.
     """
     if _talk.level > logging.WARNING or not sys.stderr.isatty():
-        yield lambda _done, _total, _pixels: None
+        yield no_progress
         return
     with _tile_bar() as bar:
         task = bar.add_task(title, total=None, pixels=0)
@@ -122,15 +122,17 @@ def tile_progress(title: str) -> Iterator[TileUpdate]:
         )
 
 
-def _tile_bar() -> "Progress":
+def _tile_bar() -> "Bar":
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         ProgressColumn,
         TextColumn,
         TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bar,
     )
     from rich.text import Text
 
@@ -143,7 +145,7 @@ def _tile_bar() -> "Progress":
                 f"{task.fields['pixels'] / 1e6 / elapsed:.2f} MP/s" if elapsed else "- MP/s"
             )
 
-    return Progress(
+    return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),

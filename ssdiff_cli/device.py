@@ -41,11 +41,16 @@ class DeviceChoice:
     threads: int
     compile: bool
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether there is no accelerator."""
+        return self.device.type == "cpu"
+
     def runner(self) -> "Runner":
         """Returns the way to run tiles there."""
         from ssdiff_models.fusion.runners import BatchRunner, ThreadRunner
 
-        if self.device.type == "cpu":
+        if self.on_cpu:
             return ThreadRunner(workers=self.threads)
         return BatchRunner(device=self.device, batch=self.batch)
 

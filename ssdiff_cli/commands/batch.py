@@ -155,9 +155,9 @@ def _listed(pairs: str) -> tuple[str, str]:
 def _run(jobs: Sequence["SharpenJob"]) -> set[Literal["done", "skipped", "failed"]]:
     """Prints a line for each job and returns what became of them."""
     from ssdiff_cli.jobs.sharpen.batch import attempt
-    from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
+    from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
 
-    models, seen = ModelShelf(), set()
+    models, seen = LoadedModels(), set()
     for number, job in enumerate(jobs, 1):
         with (
             console.collected_warnings() as warnings,

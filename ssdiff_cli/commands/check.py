@@ -113,7 +113,7 @@ def check(
     )
     with console.collected_warnings() as warnings:
         try:
-            found = look(job)
+            found = look(job).record()
         except SsdiffError as error:
             if json:
                 console.emit_json(

@@ -128,9 +128,10 @@ def sharpen(
     del verbose, quiet  # they act through their callbacks
     from ssdiff_cli.device import DeviceOptions
     from ssdiff_cli.jobs.sharpen import run as jobs
+    from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
     from ssdiff_cli.jobs.sharpen.refusals import check_needless
 
-    job = jobs.SharpenJob(
+    job = SharpenJob(
         pan=pan,
         ms=ms,
         output=output,
@@ -161,7 +162,7 @@ def sharpen(
         register=registration(register=register, local=register_local),
         statistics=stats,
         consistency=consistency,
-        fusion=jobs.FusionOptions(
+        fusion=FusionOptions(
             steps=steps, sampler=sampler, seed=seed, samples=samples, tile=tile, overlap=overlap
         ),
         uncertainty=uncertainty,
@@ -180,7 +181,7 @@ def sharpen(
         with console.tile_progress("adapting") as progress:
             job = adapted_for(job, progress, seconds=60 * adapt_minutes)
     if dry_run:
-        _print_plan(jobs.plan(job), as_json=json)
+        _print_plan(jobs.plan(job).record(), as_json=json)
         return
     with console.collected_warnings() as warnings, console.tile_progress("sharpening") as progress:
         report = jobs.sharpen(job, progress)

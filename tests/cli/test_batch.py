@@ -9,7 +9,7 @@ import rasterio
 from typer.testing import Result
 
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
+from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
 from tests.cli.calls import refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
 
@@ -124,7 +124,7 @@ def test_the_output_is_that_of_sharpen(scene: Scene, tiny: Path, tmp_path: Path)
 
 
 def test_a_model_is_loaded_once(tiny: Path) -> None:
-    models = ModelShelf()
+    models = LoadedModels()
     job = SharpenJob(pan="", ms="", output="", model=str(tiny))
     assert models.checkpoint(job) is models.checkpoint(job)
 

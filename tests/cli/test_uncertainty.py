@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from ssdiff_cli.jobs.sharpen.run import FusionOptions, SharpenJob, sharpen
+from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
+from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.writing import sink
 from ssdiff_cli.rasters.writing.finish import place_output
 from ssdiff_models.errors import UsageError

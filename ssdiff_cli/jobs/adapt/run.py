@@ -3,7 +3,6 @@
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.adapt.job import AdaptJob, AdaptResult
 from ssdiff_cli.jobs.adapt.quality import FullResolutionJudge, furthest, unseen_scores
 from ssdiff_cli.jobs.adapt.windows import AdaptSample, base_model, samples
+from ssdiff_cli.jobs.sharpen.band_names import mtf_gains
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
-from ssdiff_cli.jobs.sharpen.method import mtf_gains
 from ssdiff_cli.jobs.sharpen.scene import open_scene
+from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models import __version__
@@ -32,7 +32,6 @@ __all__ = ["adapt", "adapted_for"]
 PLACES = 16
 """Least number of places for training patches; where there are fewer, patches are smaller."""
 
-Progress = Callable[[int, int, int], None]
 _log = logging.getLogger(__name__)
 
 
@@ -82,18 +81,6 @@ def _stat(path: str) -> os.stat_result | None:
     return Path(path).stat() if Path(path).exists() else None
 
 
-class _Shelf:
-    """The one model of this job, where `open_scene` looks for models."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
-
-    def checkpoint(self, job: SharpenJob) -> Checkpoint:
-        """Returns it, whatever the job names."""
-        del job
-        return self._checkpoint
-
-
 def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     """Fine-tunes a model on a scene and writes it.
 
@@ -138,7 +125,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
 
 def _read(job: SharpenJob, base: Checkpoint) -> tuple[list[AdaptSample], tuple[float, ...]]:
     """Returns the samples of the scene, and the MTF gain of each band."""
-    with raster_env(num_threads=1), open_scene(job, _Shelf(base)) as scene:
+    with raster_env(num_threads=1), open_scene(job, base) as scene:
         gains = mtf_gains(job.sensor, scene.pair)
         return list(samples(scene.pair, gains, base)), gains
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ssdiff_cli.jobs.sharpen.band_names import band_names
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.jobs.sharpen.method import band_names
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
 from ssdiff_models import zoo

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenReport
-from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
-from ssdiff_cli.jobs.sharpen.run import Progress, sharpen
+from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+from ssdiff_cli.jobs.sharpen.run import sharpen
+from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_models.errors import InputError, UsageError
 
@@ -166,7 +167,7 @@ def _refuse_repeats(jobs: Sequence[SharpenJob], what: str) -> None:
         seen.add(place)
 
 
-def attempt(job: SharpenJob, progress: Progress, models: ModelShelf) -> Outcome:
+def attempt(job: SharpenJob, progress: Progress, models: LoadedModels) -> Outcome:
     """Makes one output, unless it is there already; whatever goes wrong becomes part of the outcome."""
     try:
         if not job.sink.overwrite and _is_finished(job):

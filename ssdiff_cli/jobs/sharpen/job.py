@@ -1,13 +1,13 @@
-"""What one sharpening is asked to do, and what it reports."""
+"""What one sharpening is asked to do, and its reports."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.rasters.reading.pair import PairOptions
 from ssdiff_cli.rasters.writing.sink import SinkOptions
 
-__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenReport"]
+__all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenPlan", "SharpenReport"]
 
 NETWORK = "ssdiff"
 """The method that is a network; every other one is classical."""
@@ -15,7 +15,7 @@ NETWORK = "ssdiff"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionOptions:
-    """How the network is to be run; None stands for the model's own value."""
+    """How the network is run; None stands for the model's own value."""
 
     steps: int | None = None
     sampler: str | None = None
@@ -36,14 +36,14 @@ class SharpenJob:
     sink: SinkOptions = field(default_factory=SinkOptions)
     method: str = NETWORK
     model: str | None = None
-    """Name of a shipped model, or a file; None chooses for the scene."""
+    """Name of a shipped model, or a file; None chooses one for the scene."""
     sensor: str | None = None
     register: Literal["no", "global", "local"] = "no"
-    """Whether the MS is moved to fit the PAN: by one shift, or by one that changes slowly over the scene."""
+    """Whether the MS is moved to fit the PAN: by one shift, or by one that changes slowly."""
     statistics: str | None = None
-    """JSON file with the scene's statistics, instead of its own."""
+    """JSON file with the scene's statistics, instead of measured ones."""
     consistency: bool = False
-    """Whether the result is made to give the MS back through the MTF."""
+    """Whether the result is projected on the images that give the MS back through the MTF."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
     uncertainty: str | None = None
     """File for the standard deviation of the samples, in DN."""
@@ -52,7 +52,7 @@ class SharpenJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharpenReport:
-    """What was made, as ``--json`` prints it."""
+    """What was made; its fields are the keys of ``--json``."""
 
     output: str
     width: int
@@ -65,9 +65,35 @@ class SharpenReport:
     steps: int | None
     seed: int | None
     shift: tuple[float, float] | None
-    """Rows and columns by which the MS was moved, in PAN pixels; None where it was left where it is."""
+    """Rows and columns by which the MS was moved, in PAN pixels; None where it was not moved."""
     consistency: int
-    """Rounds of the projection on what gives the MS back; 0: none."""
+    """Iterations of the projection; 0: none."""
     seconds: float
     megapixels_per_second: float
     peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharpenPlan:
+    """What a run would do; its fields are what ``--dry-run`` prints."""
+
+    output: str
+    width: int
+    height: int
+    count: int
+    dtype: str
+    crs: str | None
+    col_off: int
+    row_off: int
+    ratio: int
+    measured_ratio: tuple[float, float]
+    """Height and width of an MS pixel in PAN pixels."""
+    method: str
+    model: str | None
+    steps: int | None
+    tiles: int
+    uncompressed_bytes: int
+
+    def record(self) -> dict[str, Any]:
+        """Returns the plan as JSON."""
+        return asdict(self) | {"measured_ratio": list(self.measured_ratio)}

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ssdiff_cli.jobs.sharpen import shift as shifts
+from ssdiff_cli.jobs.sharpen.classical_method import ClassicalMethod
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.method import SceneMethod
+from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
 from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
@@ -16,7 +18,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift
 from ssdiff_models.scene.familiarity import unfamiliar
 
-__all__ = ["Models", "OpenScene", "open_scene"]
+__all__ = ["OpenScene", "open_scene"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,23 +37,24 @@ class OpenScene:
     registered: bool
     """Whether `shift` has been corrected."""
 
+    def bind(self, job: SharpenJob) -> SceneMethod:
+        """Binds the job's method to the scene; fuses no pixel yet.
 
-class Models(Protocol):
-    """Where a job's model comes from: a `ModelShelf`, or one that is at hand."""
-
-    def checkpoint(self, job: SharpenJob) -> Checkpoint | None:
-        """Returns the model; None where the method is classical."""
-        ...
+        Raises:
+            SsdiffError: When the method or the model cannot fuse the scene.
+        """
+        if self.checkpoint is None:
+            return ClassicalMethod.bind(job, self.pair)
+        return NetworkMethod.bind(job, self.pair, self.checkpoint)
 
 
 @contextmanager
-def open_scene(job: SharpenJob, models: Models) -> Iterator[OpenScene]:
-    """Opens a job's pair; what a user should know is logged.
+def open_scene(job: SharpenJob, checkpoint: Checkpoint | None) -> Iterator[OpenScene]:
+    """Opens a job's pair for a model, or None for a classical method; logs what a user should know.
 
     Raises:
         SsdiffError: When the pair, the model or the statistics cannot be used.
     """
-    checkpoint = models.checkpoint(job)
     options, measured = _registered(job, _options(job, checkpoint))
     with open_pair(job.pan, job.ms, options=options) as pair:
         for note in pair.notes:

@@ -1,4 +1,8 @@
-"""The uncertainty beside an output: its file, and what becomes of it when a run is killed between the two final names."""
+"""The file of standard deviations beside an output.
+
+Of the two files it is the first to get its final name. A run that is killed between the two names
+leaves it finished and the output unfinished; the run that resumes the output then keeps it.
+"""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -12,45 +16,49 @@ from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, SinkOptions, open_sink
 from ssdiff_models.errors import UsageError
 
-__all__ = ["check_named_spread", "open_spread", "spread_is_named"]
+__all__ = ["check_finished_uncertainty", "open_uncertainty", "uncertainty_is_finished"]
 
 CONTENT = "standard deviation of the samples, DN"
+INTEGER_OPTIONS = {"NBITS", "PREDICTOR"}
+"""Creation options that suit the output's integers, not floats."""
 
 
-def open_spread(
+def open_uncertainty(
     job: SharpenJob, pair: ScenePair, options: SinkOptions
 ) -> AbstractContextManager[RasterSink]:
-    """Opens the file of standard deviations, given the output's options."""
+    """Opens the file of standard deviations; `options` are the output's."""
     assert job.uncertainty is not None
+    creation = tuple(
+        option for option in options.creation if option[0].upper() not in INTEGER_OPTIONS
+    )
     own = replace(
         options,
         dtype="float32",
         nodata=float("nan"),
-        creation=tuple(
-            option for option in options.creation if option[0].upper() not in {"NBITS", "PREDICTOR"}
-        ),
+        creation=creation,
         provenance={**options.provenance, "CONTENT": CONTENT},
         deviations=True,
     )
     return open_sink(job.uncertainty, pair, options=own)
 
 
-def spread_is_named(job: SharpenJob) -> bool:
-    """Whether the uncertainty has its final name while the output is unfinished: it is the first of the two to get it."""
+def uncertainty_is_finished(job: SharpenJob) -> bool:
+    """Whether the uncertainty has its final name while the output is unfinished."""
     if job.uncertainty is None or job.sink.overwrite:
         return False
-    output, spread = (own_path(path, job.sink.shard) for path in (job.output, job.uncertainty))
-    unfinished = Path(f"{output}.part").exists() and Journal(output).path.exists()
-    return (
-        unfinished
-        and Path(spread).exists()
+    output = own_path(job.output, job.sink.shard)
+    uncertainty = own_path(job.uncertainty, job.sink.shard)
+    output_is_unfinished = (
+        Path(f"{output}.part").exists()
+        and Journal(output).path.exists()
         and not Path(output).exists()
-        and not Path(f"{spread}.part").exists()
     )
+    is_finished = Path(uncertainty).exists() and not Path(f"{uncertainty}.part").exists()
+    return output_is_unfinished and is_finished
 
 
-def check_named_spread(job: SharpenJob, options: SinkOptions) -> None:
-    """Makes sure that it is this run's: it says how it was made.
+def check_finished_uncertainty(job: SharpenJob, options: SinkOptions) -> None:
+    """Makes sure that a finished uncertainty is this run's, by its tags.
 
     Raises:
         UsageError: When it is not.

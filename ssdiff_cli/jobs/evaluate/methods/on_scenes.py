@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from ssdiff_cli.jobs.evaluate.method_names import MODEL_METHODS, row_settings
 from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
 from ssdiff_cli.jobs.evaluate.samples.sample import Fuser, Sample
+from ssdiff_cli.jobs.sharpen.classical_method import ClassicalMethod
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.jobs.sharpen.method import LOCAL_BLOCK, Fusion, bind
 from ssdiff_cli.rasters.reading.pair import ScenePair
-from ssdiff_models.fusion.model_fuser import ModelFuser
-from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles
+from ssdiff_models.fusion.stream import FusedBlock, fuse_tiles
 from ssdiff_models.scene.dtypes import cast
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
@@ -104,16 +103,11 @@ def _model_blocks(pair: ScenePair, model: Model) -> dict[str, Blocks]:
 
 
 def _classical_blocks(method: str, pair: ScenePair, job: SharpenJob) -> Blocks:
-    found: list[Fusion] = []
+    @cache
+    def bound() -> ClassicalMethod:
+        return ClassicalMethod.bind(replace(job, method=method), pair)
 
-    def blocks(part: _Part) -> Iterable[FusedBlock]:
-        if not found:
-            found.append(bind(replace(job, method=method), pair, None))
-        local, threads = found[0].fuser, found[0].device.threads
-        assert not isinstance(local, ModelFuser)
-        return fuse_blocks(part, local, block=LOCAL_BLOCK, workers=threads)
-
-    return blocks
+    return lambda part: bound().fuse(part)
 
 
 def _fuse(pair: ScenePair, scale: float, blocks: Blocks, sample: Sample) -> FloatArray:

@@ -28,12 +28,11 @@ from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fuser, Settings
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName
 from ssdiff_cli.jobs.evaluate.scoring import score_pieces, score_samples
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
-from ssdiff_cli.jobs.sharpen.method import bind
-from ssdiff_cli.jobs.sharpen.model_choice import ModelShelf
+from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError, ModelError
-from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
@@ -146,15 +145,12 @@ def _job(request: EvaluationRequest, method: str) -> SharpenJob:
 
 
 def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _Opened:
-    opened = stack.enter_context(open_scene(job, ModelShelf()))
+    opened = stack.enter_context(open_scene(job, LoadedModels().checkpoint(job)))
     model = None
     if opened.checkpoint is not None:
-        fusion = bind(job, opened.pair, opened.checkpoint)
-        assert isinstance(fusion.fuser, ModelFuser)
-        assert fusion.settings is not None
-        model = Model(
-            checkpoint=fusion.fuser.checkpoint, settings=fusion.settings, device=fusion.device
-        )
+        network = NetworkMethod.bind(job, opened.pair, opened.checkpoint)
+        fuser = network.fuser
+        model = Model(checkpoint=fuser.checkpoint, settings=fuser.settings, device=network.device)
     notes = opened.pair.notes
     if opened.registered and opened.shift is not None:
         notes = (*notes, "the MS was moved to fit the PAN (--register)")
