@@ -1,4 +1,4 @@
-"""Simulated scenes: a procedural landscape seen by a PAN and an MS instrument, with the truth at PAN resolution."""
+"""Simulated scenes: a landscape seen by a PAN and an MS instrument, with the truth."""
 
 from ssdiff_models.simulation.acquisition import SceneSpec, SimulatedPair, simulate_pair
 

@@ -15,9 +15,11 @@ from ssdiff_models.simulation.texture import FloatArray
 __all__ = ["SceneSpec", "SimulatedPair", "simulate_pair"]
 
 _EXPOSURE = 0.9
-_ELECTRONS = {"pan": 24000.0, "ms": 60000.0}
+_PAN_ELECTRONS = 24000.0
+_MS_ELECTRONS = 60000.0
 _READ_NOISE = 35.0
 _REACH = 4.5
+"""Standard deviations where the MS's Gaussian ends."""
 
 UintArray = npt.NDArray[np.uint16]
 
@@ -38,18 +40,25 @@ class SceneSpec:
     """MS pixels that the MS reaches beyond the PAN on every side, before the offset."""
 
     def __post_init__(self) -> None:
-        if self.size < 64 or self.size % self.sensor.ratio:
+        ratio = self.sensor.ratio
+        if self.size < 64 or self.size % ratio:
             raise UsageError(
-                f"--size {self.size} must be a multiple of the ratio {self.sensor.ratio} and at least 64"
+                f"--size {self.size} must be a multiple of the ratio {ratio} and at least 64"
             )
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed} must not be negative")
         if self.margin < 0:
             raise UsageError(f"the margin of the MS must not be negative, got {self.margin}")
-        if max(abs(shift) for shift in self.offset) > 2 * self.sensor.ratio:
+        if max(abs(shift) for shift in self.offset) > 2 * ratio:
             raise UsageError(
-                f"an offset of {self.offset} PAN pixels is more than two MS pixels: choose a smaller one"
+                f"an offset of {self.offset} PAN pixels is more than two MS pixels: "
+                "choose a smaller one"
             )
+
+    def ms_centre(self, axis: int) -> float:
+        """Returns the PAN index of the centre of MS pixel 0 along an axis."""
+        ratio = self.sensor.ratio
+        return self.offset[axis] + (ratio - 1) / 2 - ratio * self.margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,55 +72,47 @@ class SimulatedPair:
     truth: UintArray
     """``(bands, rows, cols)`` on the PAN grid, free of noise."""
     first: tuple[float, float]
-    """PAN index (row, col), fractional, of the centre of MS pixel (0, 0); PAN pixel (0, 0) has its centre at (0, 0)."""
+    """PAN row and column, fractional, of the centre of MS pixel (0, 0).
+
+    PAN pixel (0, 0) has its centre at (0, 0).
+    """
 
 
 def simulate_pair(spec: SceneSpec) -> SimulatedPair:
     """Draws a landscape and takes its picture; the same `spec` gives the same pixels.
 
-    The truth is the radiance through the PAN's optics in the MS bands. The MS is that truth through a Gaussian whose response
-    at the MS Nyquist frequency is the sensor's MTF gain, sampled at the centres of the MS grid.
+    The truth is the radiance through the PAN's optics in the MS bands. The MS is that truth through
+    a Gaussian whose response at the MS Nyquist frequency is the sensor's MTF gain, sampled at the
+    centres of the MS grid.
     """
     sensor = spec.sensor
-    border = (
-        sensor.ratio * (spec.margin + 2)
-        + int(_REACH * _ms_sigma(min(sensor.ms_gains), sensor.ratio))
-        + 3
-    )
+    widest = _ms_sigma(min(sensor.ms_gains), sensor.ratio)
+    border = sensor.ratio * (spec.margin + 2) + int(_REACH * widest) + 3
     radiance = _radiance(spec, spec.size + 2 * border)
     sharp = _optics(radiance, sensor.pan_gain) * np.float32(_EXPOSURE * sensor.full_scale)
-    pan, bands = sharp[-1], sharp[:-1]
+    bands = sharp[:-1]
     inner = slice(border, border + spec.size)
-    first = tuple(
-        shift + (sensor.ratio - 1) / 2 - sensor.ratio * spec.margin for shift in spec.offset
-    )
-    count = spec.size // sensor.ratio + 2 * spec.margin
     coarse = [
-        _sample(band, gain, spec, (first[0] + border, first[1] + border), count)
-        for band, gain in zip(bands, sensor.ms_gains, strict=True)
+        _sample(band, gain, spec, border) for band, gain in zip(bands, sensor.ms_gains, strict=True)
     ]
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([spec.seed, 99])))
+    pan = _noisy(sharp[-1, inner, inner], _PAN_ELECTRONS, sensor, rng)
+    ms = _noisy(np.stack(coarse), _MS_ELECTRONS, sensor, rng)
     return SimulatedPair(
-        pan=_quantise(_noisy(pan[inner, inner], _ELECTRONS["pan"], sensor, rng), sensor),
-        ms=_quantise(_noisy(np.stack(coarse), _ELECTRONS["ms"], sensor, rng), sensor),
+        pan=_quantise(pan, sensor),
+        ms=_quantise(ms, sensor),
         truth=_quantise(bands[:, inner, inner], sensor),
-        first=(first[0], first[1]),
+        first=(spec.ms_centre(0), spec.ms_centre(1)),
     )
 
 
 def _radiance(spec: SceneSpec, size: int) -> FloatArray:
     """Returns the apparent reflectance ``(bands + PAN, rows, cols)`` above the atmosphere."""
     weights = channel_weights(spec.sensor)
-    palette = {
-        name: colour.astype(np.float32)
-        for name, colour in zip(MATERIALS, reflectance() @ weights.T, strict=True)
-    }
-    scene = landscape(
-        size=size,
-        grain=metres_per_pixel(spec.sensor.pan_gsd, spec.size),
-        palette=palette,
-        seed=spec.seed,
-    )
+    colours = (reflectance() @ weights.T).astype(np.float32)
+    palette = dict(zip(MATERIALS, colours, strict=True))
+    grain = metres_per_pixel(spec.sensor.pan_gsd, spec.size)
+    scene = landscape(size=size, grain=grain, palette=palette, seed=spec.seed)
     # Shadows see the sky only, which is blue, and so is the haze in front of everything.
     sky = _channels(weights, 0.09 + 0.2 * (480 / WAVELENGTHS) ** 2.5)
     haze = _channels(weights, 0.012 + 0.052 * (480 / WAVELENGTHS) ** 3.5)
@@ -123,7 +124,10 @@ def _channels(weights: npt.NDArray[np.float64], curve: npt.NDArray[np.float64]) 
 
 
 def _optics(image: FloatArray, gain: float) -> FloatArray:
-    """Blurs every channel by the PAN's optics: a Gaussian whose response at the PAN's Nyquist frequency is `gain`."""
+    """Blurs every channel by the PAN's optics.
+
+    That is a Gaussian whose response at the PAN's Nyquist frequency is `gain`.
+    """
     sigma = np.sqrt(-2 * np.log(gain)) / np.pi
     taps = np.exp(-0.5 * (np.arange(-3, 4) / sigma) ** 2)
     taps /= taps.sum()
@@ -139,23 +143,21 @@ def _optics(image: FloatArray, gain: float) -> FloatArray:
 
 
 def _ms_sigma(gain: float, ratio: int) -> float:
-    """Returns the standard deviation, in PAN pixels, of the Gaussian with response `gain` at the MS Nyquist frequency."""
+    """Returns the standard deviation, in PAN pixels, of the Gaussian of an MTF gain."""
     return float(ratio * np.sqrt(-2 * np.log(gain)) / np.pi)
 
 
-def _sample(
-    band: FloatArray, gain: float, spec: SceneSpec, first: tuple[float, float], count: int
-) -> FloatArray:
-    """Filters ``(rows, cols)`` with the MS MTF and samples it at ``first + ratio * i``."""
+def _sample(band: FloatArray, gain: float, spec: SceneSpec, border: int) -> FloatArray:
+    """Filters ``(rows, cols)`` with the MS MTF and samples it at the centres of the MS pixels."""
     sigma = _ms_sigma(gain, spec.sensor.ratio)
-    tall = _sample_rows(band, sigma, spec.sensor.ratio, first[0], count)
-    return _sample_rows(tall.T, sigma, spec.sensor.ratio, first[1], count).T
+    tall = _sample_rows(band, sigma, spec, spec.ms_centre(0) + border)
+    return _sample_rows(tall.T, sigma, spec, spec.ms_centre(1) + border).T
 
 
-def _sample_rows(
-    image: FloatArray, sigma: float, ratio: int, first: float, count: int
-) -> FloatArray:
-    # Tap by tap, not by a matrix product: the sum's order, hence the last bit, does not depend on threads.
+def _sample_rows(image: FloatArray, sigma: float, spec: SceneSpec, first: float) -> FloatArray:
+    # Tap by tap: the order of a matrix product's sum, hence its last bit, depends on threads.
+    ratio = spec.sensor.ratio
+    count = spec.size // ratio + 2 * spec.margin
     reach = int(np.ceil(_REACH * sigma))
     middle = int(np.round(first))
     positions = np.arange(middle - reach, middle + reach + 1)
@@ -170,14 +172,12 @@ def _sample_rows(
 def _noisy(
     dn: FloatArray, electrons: float, sensor: Sensor, rng: np.random.Generator
 ) -> FloatArray:
-    """Adds photon noise and read noise; `electrons` fill a detector at the sensor's full scale."""
-    per_dn = electrons / sensor.full_scale
-    sigma = np.sqrt(
-        np.maximum(dn, 0) * np.float32(per_dn) + np.float32(_READ_NOISE**2)
-    ) / np.float32(per_dn)
-    return np.asarray(
-        dn + sigma * rng.standard_normal(dn.shape, dtype=np.float32), dtype=np.float32
-    )
+    """Adds photon and read noise; `electrons` fill a detector at the sensor's full scale."""
+    per_dn = np.float32(electrons / sensor.full_scale)
+    variance = np.maximum(dn, 0) * per_dn + np.float32(_READ_NOISE**2)
+    sigma = np.sqrt(variance) / per_dn
+    noise = rng.standard_normal(dn.shape, dtype=np.float32)
+    return np.asarray(dn + sigma * noise, dtype=np.float32)
 
 
 def _quantise(dn: FloatArray, sensor: Sensor) -> UintArray:

@@ -1,20 +1,23 @@
-"""The canvas a landscape is painted on: reflectance in every channel, height above ground and where trees may grow.
+"""The canvas of a landscape: reflectance in every channel, height, and where trees may grow.
 
-Lengths are metres, positions are relative to the middle of the canvas: v grows with the rows, u with the columns. Edges are
-antialiased by the exact coverage of a pixel, so that thin lines keep their width in energy.
+Lengths are metres. Positions are relative to the middle of the canvas: v grows with the rows, u
+with the columns. Edges are antialiased by the exact coverage of a pixel, so that thin lines keep
+their width in energy.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.simulation.texture import FloatArray, fractal
+from ssdiff_models.simulation.texture import AnyFloats, FloatArray, fractal
 
-__all__ = ["Canvas", "Frame", "Index", "Stamp", "coverage"]
+__all__ = ["Canvas", "Frame", "Half", "Index", "Stamp", "coverage", "stripes"]
 
+Half = tuple[float, float]
+"""Half the size of a rectangle in metres, down and along its frame."""
 Index = tuple[slice, slice] | tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 """Pixels of the canvas: a rectangle, or a list of rows and columns."""
 
@@ -32,24 +35,31 @@ class Frame:
 
     def to_canvas(self, v: float, u: float) -> tuple[float, float]:
         """Returns the canvas position (v, u) of a position in the frame."""
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        cos = math.cos(self.angle)
+        sin = math.sin(self.angle)
         return float(self.v + u * sin + v * cos), float(self.u + u * cos - v * sin)
 
     def from_canvas(self, v: FloatArray, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Returns the positions (v, u) in the frame of canvas positions."""
-        cos, sin = np.float32(math.cos(self.angle)), np.float32(math.sin(self.angle))
-        dv, du = v - np.float32(self.v), u - np.float32(self.u)
-        return dv * cos - du * sin, du * cos + dv * sin
+        cos = np.float32(math.cos(self.angle))
+        sin = np.float32(math.sin(self.angle))
+        down = v - np.float32(self.v)
+        right = u - np.float32(self.u)
+        return down * cos - right * sin, right * cos + down * sin
 
     def at(self, v: float, u: float, angle: float = 0.0) -> "Frame":
-        """Returns a frame with its origin at a position of this one, turned by `angle` against it."""
+        """Returns a frame with its origin at a position of this one, turned by `angle`."""
         row, col = self.to_canvas(v, u)
         return Frame(v=row, u=col, angle=self.angle + angle)
+
+    def turned(self) -> "Frame":
+        """Returns the frame turned by a right angle."""
+        return self.at(0, 0, np.pi / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """Some pixels of a canvas, with their positions in a frame and how much of each is covered."""
+    """Some pixels of a canvas, with their positions in a frame and their cover."""
 
     index: Index
     """The pixels."""
@@ -60,24 +70,36 @@ class Stamp:
     cover: FloatArray
     """The covered share of each pixel, 0..1."""
 
-    def reshaped(self, cover: FloatArray) -> "Stamp":
+    @property
+    def empty(self) -> bool:
+        """Whether it lies off the canvas."""
+        return self.cover.size == 0
+
+    def covered(self, cover: AnyFloats) -> "Stamp":
         """Returns the same pixels with another cover."""
-        return Stamp(index=self.index, v=self.v, u=self.u, cover=cover)
+        return replace(self, cover=np.asarray(cover, dtype=np.float32))
+
+    def masked(self, share: AnyFloats) -> "Stamp":
+        """Returns the same pixels with a share, 0..1, of their cover."""
+        return self.covered(self.cover * share)
 
 
-def coverage(position: FloatArray, half: float | FloatArray, grain: float) -> FloatArray:
-    """Returns the share of a pixel of width `grain`, centred at `position`, that lies within `half` of 0."""
+def coverage(position: FloatArray, half: float | AnyFloats, grain: float) -> FloatArray:
+    """Returns the share of a pixel of width `grain`, at `position`, that is within `half` of 0."""
     scaled = position / np.float32(grain)
     reach = np.asarray(half, dtype=np.float32) / np.float32(grain)
-    low, high = (
-        np.maximum(scaled - np.float32(0.5), -reach),
-        np.minimum(scaled + np.float32(0.5), reach),
-    )
+    low = np.maximum(scaled - np.float32(0.5), -reach)
+    high = np.minimum(scaled + np.float32(0.5), reach)
     return np.asarray(np.maximum(high - low, 0), dtype=np.float32)
 
 
+def stripes(position: FloatArray, period: float, half: float, grain: float) -> FloatArray:
+    """Returns the `coverage` of stripes that repeat every `period` metres."""
+    return coverage(np.mod(position, np.float32(period)) - np.float32(period / 2), half, grain)
+
+
 class Canvas:
-    """A landscape in the making."""
+    """A landscape in the making. What lies off it is an empty stamp, which draws nothing."""
 
     def __init__(
         self,
@@ -98,11 +120,11 @@ class Canvas:
         self.grain = grain
         self.size = size
         self.palette = palette
-        channels = len(next(iter(palette.values())))
-        self.reflectance = np.zeros((channels, size, size), dtype=np.float32)
-        self.height = np.zeros((size, size), dtype=np.float32)
-        self.trees = np.zeros((size, size), dtype=np.float32)
         shape = (size, size)
+        channels = len(next(iter(palette.values())))
+        self.reflectance = np.zeros((channels, *shape), dtype=np.float32)
+        self.height = np.zeros(shape, dtype=np.float32)
+        self.trees = np.zeros(shape, dtype=np.float32)
         self.fine = fractal(rng, shape, 3.2 / grain, 3)
         """Texture of clumps of grass, clods and gravel, of variance 1."""
         self.patches = fractal(rng, shape, 42 / grain, 5)
@@ -115,58 +137,48 @@ class Canvas:
 
     def positions(self) -> tuple[FloatArray, FloatArray]:
         """Returns the pixel centres (v, u) in metres, ``(rows, 1)`` and ``(1, cols)``."""
-        axis = (
-            (np.arange(self.size, dtype=np.float32) + np.float32(0.5)) * np.float32(self.grain)
-            - np.float32(self.extent / 2)
-        ).astype(np.float32)
+        centres = np.arange(self.size, dtype=np.float32) + np.float32(0.5)
+        axis = centres * np.float32(self.grain) - np.float32(self.extent / 2)
+        axis = axis.astype(np.float32)
         return axis[:, None], axis[None, :]
 
-    def box(self, frame: Frame, half_v: float, half_u: float) -> Stamp | None:
-        """Returns the rectangle around the frame's origin, or None where it lies off the canvas."""
-        cos, sin = abs(math.cos(frame.angle)), abs(math.sin(frame.angle))
+    def box(self, frame: Frame, half_v: float, half_u: float) -> Stamp:
+        """Returns the rectangle around the frame's origin."""
+        cos = abs(math.cos(frame.angle))
+        sin = abs(math.sin(frame.angle))
         rows = self._span(frame.v, half_v * cos + half_u * sin)
         cols = self._span(frame.u, half_u * cos + half_v * sin)
-        if rows.start >= rows.stop or cols.start >= cols.stop:
-            return None
         axis_v, axis_u = self.positions()
         v, u = frame.from_canvas(axis_v[rows], axis_u[:, cols])
-        return Stamp(
-            index=(rows, cols),
-            v=v,
-            u=u,
-            cover=coverage(v, half_v, self.grain) * coverage(u, half_u, self.grain),
-        )
+        cover = coverage(v, half_v, self.grain) * coverage(u, half_u, self.grain)
+        return Stamp(index=(rows, cols), v=v, u=u, cover=cover)
 
-    def disc(self, frame: Frame, radius: float) -> Stamp | None:
-        """Returns the disc around the frame's origin, or None where it lies off the canvas."""
-        stamp = self.box(frame, radius, radius)
-        if stamp is None:
-            return None
-        distance = np.hypot(stamp.v, stamp.u)
-        return stamp.reshaped(
-            np.clip((radius - distance) / self.grain + 0.5, 0, 1).astype(np.float32)
-        )
+    def disc(self, frame: Frame, radius: float) -> Stamp:
+        """Returns the disc around the frame's origin."""
+        square = self.box(frame, radius, radius)
+        distance = np.hypot(square.v, square.u)
+        return square.covered(np.clip((radius - distance) / self.grain + 0.5, 0, 1))
 
-    def pixels(self, v: FloatArray, u: FloatArray, cover: FloatArray) -> Stamp | None:
-        """Returns the covered pixels of a whole canvas of positions and covers, or None where there are none."""
-        index = np.nonzero(cover > 0)
-        if not len(index[0]):
-            return None
-        return Stamp(index=(index[0], index[1]), v=v[index], u=u[index], cover=cover[index])
+    def pixels(self, v: FloatArray, u: FloatArray, cover: FloatArray) -> Stamp:
+        """Returns the covered pixels of a whole canvas of positions and covers."""
+        rows, cols = np.nonzero(cover > 0)
+        return Stamp(index=(rows, cols), v=v[rows, cols], u=u[rows, cols], cover=cover[rows, cols])
 
     def _span(self, centre: float, half: float) -> slice:
         middle = self.size / 2 + centre / self.grain
         reach = half / self.grain + 1
-        return slice(max(int(middle - reach), 0), min(max(math.ceil(middle + reach), 0), self.size))
+        start = max(int(middle - reach), 0)
+        stop = min(max(math.ceil(middle + reach), 0), self.size)
+        return slice(start, max(start, stop))
 
     def paint(
         self,
-        stamp: Stamp | None,
+        stamp: Stamp,
         material: str,
-        shade: float | FloatArray = 1.0,
-        opacity: float | FloatArray = 1.0,
+        shade: float | AnyFloats = 1.0,
+        opacity: float | AnyFloats = 1.0,
     ) -> None:
-        """Covers the stamp's pixels with a material; nothing happens off the canvas.
+        """Covers the stamp's pixels with a material.
 
         Args:
             stamp: The pixels.
@@ -174,41 +186,36 @@ class Canvas:
             shade: Factor on the material's reflectance.
             opacity: Factor on the stamp's cover.
         """
-        if stamp is None:
-            return
         rows, cols = stamp.index
         cover = stamp.cover * np.asarray(opacity, dtype=np.float32)
-        colour = self.palette[material].reshape((-1,) + (1,) * cover.ndim) * np.asarray(
-            shade, dtype=np.float32
-        )
+        colour = self.palette[material].reshape((-1,) + (1,) * cover.ndim)
+        colour = colour * np.asarray(shade, dtype=np.float32)
         ground = self.reflectance[:, rows, cols]
         self.reflectance[:, rows, cols] = ground + (colour - ground) * cover
 
-    def build(self, stamp: Stamp | None, height: float | FloatArray) -> None:
+    def build(self, stamp: Stamp, height: float | AnyFloats) -> None:
         """Sets the height in metres of the stamp's pixels; half-covered ones get half of it."""
-        if stamp is None:
-            return
         rows, cols = stamp.index
         below = self.height[rows, cols]
-        self.height[rows, cols] = (
-            below + (np.asarray(height, dtype=np.float32) - below) * stamp.cover
-        )
+        above = np.asarray(height, dtype=np.float32)
+        self.height[rows, cols] = below + (above - below) * stamp.cover
 
-    def plant(self, stamp: Stamp | None, density: float | FloatArray) -> None:
-        """Sets how likely a tree is to grow, 0..1, where the stamp covers at least half of a pixel."""
-        if stamp is None:
-            return
+    def plant(self, stamp: Stamp, density: float | AnyFloats) -> None:
+        """Sets how likely a tree is to grow, 0..1, where at least half of a pixel is covered."""
         rows, cols = stamp.index
-        self.trees[rows, cols] = np.where(
-            stamp.cover >= 0.5, np.asarray(density, dtype=np.float32), self.trees[rows, cols]
-        )
+        wanted = np.asarray(density, dtype=np.float32)
+        self.trees[rows, cols] = np.where(stamp.cover >= 0.5, wanted, self.trees[rows, cols])
+
+    def pave(
+        self, stamp: Stamp, material: str, *, fine: float, patches: float = 0.0, trees: float = 0.0
+    ) -> None:
+        """Covers the stamp's pixels with textured ground where trees are `trees` dense."""
+        self.paint(stamp, material, self.texture(stamp, fine=fine, patches=patches))
+        self.plant(stamp, trees)
 
     def texture(self, stamp: Stamp, *, fine: float = 0.0, patches: float = 0.0) -> FloatArray:
-        """Returns a shade for `paint` from the canvas' textures, with the given standard deviations."""
+        """Returns a shade for `paint` from both textures, with the given standard deviations."""
         rows, cols = stamp.index
-        return np.maximum(
-            1
-            + np.float32(fine) * self.fine[rows, cols]
-            + np.float32(patches) * self.patches[rows, cols],
-            np.float32(0.2),
-        )
+        grained = 1 + np.float32(fine) * self.fine[rows, cols]
+        shade = grained + np.float32(patches) * self.patches[rows, cols]
+        return np.maximum(shade, np.float32(0.2))

@@ -8,46 +8,66 @@ import numpy as np
 from ssdiff_models.simulation.canvas import Canvas, Frame, Stamp, coverage
 from ssdiff_models.simulation.texture import FloatArray
 
-__all__ = ["Course", "Curve", "course"]
+__all__ = ["Course", "Curve", "Swing", "course"]
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """One term of a curve: amplitude * sin(rate * u + phase)."""
+
+    amplitude: float
+    """In metres."""
+    period: float
+    """In metres."""
+    phase: float
+    """In radians."""
+
+    @property
+    def rate(self) -> float:
+        """In radians a metre."""
+        return 2 * math.pi / self.period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A line along a frame's u axis that swings to both sides: v = sum of amplitude * sin(2 pi u / period + phase)."""
+    """A line along a frame's u axis that swings to both sides: v is the sum of its swings at u."""
 
     frame: Frame
     """The axes."""
-    swings: tuple[tuple[float, float, float], ...] = ()
-    """(amplitude in metres, period in metres, phase in radians) of each swing."""
+    swings: tuple[Swing, ...] = ()
+    """What the line is made of."""
 
     def offset(self, u: FloatArray) -> FloatArray:
         """Returns the line's v at positions u."""
-        terms = (
-            np.float32(a) * np.sin(np.float32(2 * np.pi / period) * u + np.float32(phase))
-            for a, period, phase in self.swings
-        )
-        return sum(terms, np.zeros_like(u))
+        total = np.zeros_like(u)
+        for swing in self.swings:
+            turn = np.float32(swing.rate) * u + np.float32(swing.phase)
+            total = total + np.float32(swing.amplitude) * np.sin(turn)
+        return total
 
     def slope(self, u: FloatArray) -> FloatArray:
         """Returns dv/du of the line at positions u."""
-        terms = (
-            np.float32(a * 2 * np.pi / period)
-            * np.cos(np.float32(2 * np.pi / period) * u + np.float32(phase))
-            for a, period, phase in self.swings
-        )
-        return sum(terms, np.zeros_like(u))
+        total = np.zeros_like(u)
+        for swing in self.swings:
+            turn = np.float32(swing.rate) * u + np.float32(swing.phase)
+            steepest = np.float32(swing.amplitude * 2 * np.pi / swing.period)
+            total = total + steepest * np.cos(turn)
+        return total
 
     def distance(self, v: float, u: float) -> float:
-        """Returns how far a canvas position lies from the line, in metres, positive on its far (larger v) side."""
-        cos, sin = math.cos(self.frame.angle), math.sin(self.frame.angle)
-        dv, du = v - self.frame.v, u - self.frame.u
-        local_v, local_u = dv * cos - du * sin, du * cos + dv * sin
-        turns = [
-            (a, 2 * math.pi / period, 2 * math.pi / period * local_u + phase)
-            for a, period, phase in self.swings
-        ]
-        offset = sum(a * math.sin(turn) for a, _, turn in turns)
-        slope = sum(a * rate * math.cos(turn) for a, rate, turn in turns)
+        """Returns how far a canvas position lies from the line, in metres, positive beyond it."""
+        cos = math.cos(self.frame.angle)
+        sin = math.sin(self.frame.angle)
+        down = v - self.frame.v
+        right = u - self.frame.u
+        local_v = down * cos - right * sin
+        local_u = right * cos + down * sin
+        offset = 0.0
+        slope = 0.0
+        for swing in self.swings:
+            turn = swing.rate * local_u + swing.phase
+            offset += swing.amplitude * math.sin(turn)
+            slope += swing.amplitude * swing.rate * math.cos(turn)
         return (local_v - offset) / math.hypot(1, slope)
 
     def at(self, u: float, aside: float = 0.0) -> Frame:
@@ -71,21 +91,16 @@ class Course:
     along: FloatArray
     """Position of each pixel along the line, in metres of its u axis."""
 
-    def strip(self, half: float, aside: float = 0.0) -> Stamp | None:
+    def strip(self, half: float, aside: float = 0.0) -> Stamp:
         """Returns a strip along the line, `half` metres to both sides of a parallel at `aside`."""
-        return self.canvas.pixels(
-            self.aside - np.float32(aside),
-            self.along,
-            coverage(self.aside - np.float32(aside), half, self.canvas.grain),
-        )
+        distance = self.aside - np.float32(aside)
+        return self.canvas.pixels(distance, self.along, coverage(distance, half, self.canvas.grain))
 
-    def dashes(self, half: float, aside: float, length: float, period: float) -> Stamp | None:
+    def dashes(self, half: float, aside: float, length: float, period: float) -> Stamp:
         """Returns a dashed strip: `length` metres painted of every `period`."""
-        stamp = self.strip(half, aside)
-        if stamp is None:
-            return None
-        phase = np.mod(stamp.u, np.float32(period)) - np.float32(length / 2)
-        return stamp.reshaped(stamp.cover * coverage(phase, length / 2, self.canvas.grain))
+        strip = self.strip(half, aside)
+        phase = np.mod(strip.u, np.float32(period)) - np.float32(length / 2)
+        return strip.masked(coverage(phase, length / 2, self.canvas.grain))
 
 
 def course(canvas: Canvas, curve: Curve) -> Course:

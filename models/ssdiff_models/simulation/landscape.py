@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssdiff_models.simulation.canvas import Canvas, Frame
-from ssdiff_models.simulation.curves import Course, Curve, course
+from ssdiff_models.simulation.curves import Course, Curve, Swing, course
 from ssdiff_models.simulation.farmland import farmstead, fields, power_line
 from ssdiff_models.simulation.light import Sun, direct_light
 from ssdiff_models.simulation.texture import FloatArray
@@ -41,6 +41,15 @@ class _Plan:
     rails: Course
     half_river: float
 
+    def bridge(self, way: Course) -> tuple[float, float]:
+        """Returns where along a road its bridge over the river begins and ends, in metres.
+
+        The stretch is empty where there is no bridge.
+        """
+        wet = np.abs(self.river.aside) < self.half_river + 4
+        over = way.along[(np.abs(way.aside) < 6) & wet]
+        return (float(over.min()), float(over.max())) if over.size else (0.0, 0.0)
+
 
 def landscape(
     *, size: int, grain: float, palette: Mapping[str, FloatArray], seed: int
@@ -59,23 +68,18 @@ def landscape(
     river(canvas, plan.river, plan.half_river)
     _town(canvas, plan, _rng(seed, 3))
     boats(canvas, plan.river, plan.half_river, _rng(seed, 5))
-    railway(canvas, plan.rails, _crossing(plan.river, plan.rails, plan.half_river))
-    main_road(canvas, plan.road, _crossing(plan.river, plan.road, plan.half_river), _rng(seed, 4))
+    railway(canvas, plan.rails, plan.bridge(plan.rails))
+    main_road(canvas, plan.road, plan.bridge(plan.road), _rng(seed, 4))
     for number, stand in enumerate((_SHRUBS, _TREES, _WOOD)):
         grow(canvas, stand, _rng(seed, 6 + number))
-    power_line(
-        canvas,
-        plan.base.at(-0.16 * canvas.extent, 0, 0.35),
-        _side(plan.river.aside, -plan.half_river - 15),
-        95,
-    )
-    return Landscape(
-        reflectance=canvas.reflectance, sunlight=direct_light(canvas.height, grain, Sun())
-    )
+    wires = plan.base.at(-0.16 * canvas.extent, 0, 0.35)
+    power_line(canvas, wires, _side(plan.river.aside, -plan.half_river - 15))
+    sunlight = direct_light(canvas.height, grain, Sun())
+    return Landscape(reflectance=canvas.reflectance, sunlight=sunlight)
 
 
 def _rng(seed: int, part: int) -> np.random.Generator:
-    """Gives every part of a landscape its own numbers, so that a change in one leaves the others alone."""
+    """Gives every part of a landscape its own numbers, so a change in one leaves others alone."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, part])))
 
 
@@ -86,48 +90,32 @@ def _side(aside: FloatArray, edge: float) -> FloatArray:
 
 def _plan(canvas: Canvas, rng: np.random.Generator) -> _Plan:
     extent = canvas.extent
-    base = Frame(
-        angle=rng.uniform(-0.5, 0.5) + float(rng.choice([0, np.pi / 2, np.pi, -np.pi / 2]))
-    )
-    half = float(np.clip(0.035 * extent, 8, 26))
+    tilt = rng.uniform(-0.5, 0.5)
+    base = Frame(angle=tilt + float(rng.choice([0, np.pi / 2, np.pi, -np.pi / 2])))
     across = base.at(0, rng.uniform(-0.16, 0.0) * extent, np.pi / 2)
-    swings = (
-        (0.035 * extent, 0.9 * extent, rng.uniform(0, 6.3)),
-        (0.012 * extent, 0.37 * extent, rng.uniform(0, 6.3)),
-    )
+    bends = Swing(0.035 * extent, 0.9 * extent, rng.uniform(0, 6.3))
+    ripples = Swing(0.012 * extent, 0.37 * extent, rng.uniform(0, 6.3))
     # The town grid hangs on the road, so the road is nearly straight.
-    road = Curve(
-        frame=base.at(rng.uniform(-0.14, 0.14) * extent, 0),
-        swings=((1.2, 500.0, rng.uniform(0, 6.3)),),
-    )
-    rails = Curve(
-        frame=base.at(rng.choice([-0.33, 0.36]) * extent, 0, rng.uniform(-0.06, 0.06)),
-        swings=((9.0, 1900.0, rng.uniform(0, 6.3)),),
-    )
-    stream = course(canvas, Curve(frame=across, swings=swings))
+    road = base.at(rng.uniform(-0.14, 0.14) * extent, 0)
+    sway = Swing(1.2, 500.0, rng.uniform(0, 6.3))
+    aside = rng.choice([-0.33, 0.36]) * extent
+    rails = base.at(aside, 0, rng.uniform(-0.06, 0.06))
+    sweep = Swing(9.0, 1900.0, rng.uniform(0, 6.3))
     return _Plan(
         base=base,
-        river=stream,
-        road=course(canvas, road),
-        rails=course(canvas, rails),
-        half_river=half,
+        river=course(canvas, Curve(frame=across, swings=(bends, ripples))),
+        road=course(canvas, Curve(frame=road, swings=(sway,))),
+        rails=course(canvas, Curve(frame=rails, swings=(sweep,))),
+        half_river=float(np.clip(0.035 * extent, 8, 26)),
     )
-
-
-def _crossing(stream: Course, way: Course, half: float) -> tuple[float, float]:
-    """Returns where along a road the bridge over the river begins and ends, in metres; an empty stretch where there is none."""
-    over = way.along[(np.abs(way.aside) < 6) & (np.abs(stream.aside) < half + 4)]
-    return (float(over.min()), float(over.max())) if over.size else (0.0, 0.0)
 
 
 def _countryside(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
     everywhere = canvas.box(Frame(), canvas.extent, canvas.extent)
-    if everywhere is None:
-        return
     canvas.paint(everywhere, "meadow", canvas.texture(everywhere, fine=0.12, patches=0.12))
     canvas.paint(everywhere, "dry_grass", 1.0, np.clip(0.1 + 0.25 * canvas.patches, 0, 0.7))
     canvas.plant(everywhere, np.clip(0.02 + 0.17 * canvas.patches, 0, 0.5))
-    # River distances grow towards the farmland side or the town side alike; fields take the negative one.
+    # The river's distances are negative on the farmland's side.
     region = _side(plan.river.aside, -plan.half_river - 7)
     fields(canvas, plan.base.at(0, 0, rng.uniform(-0.2, 0.2)), region, rng)
     _woods(canvas, region, rng)
@@ -138,46 +126,38 @@ def _countryside(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
 
 
 def _woods(canvas: Canvas, region: FloatArray, rng: np.random.Generator) -> None:
-    """Covers the parts of the farmland where a wide field is high with forest, over dark ground."""
+    """Covers a ragged disc of the farmland with forest, over dark ground."""
     v, u = canvas.positions()
     centre_v, centre_u = rng.uniform(-0.5, 0.5, 2) * canvas.extent
-    distance = (
-        np.hypot(v - np.float32(centre_v), u - np.float32(centre_u))
-        + np.float32(12) * canvas.patches
-    )
-    wood = canvas.pixels(
-        distance,
-        distance,
-        np.clip((0.2 * canvas.extent - distance) / 3 + 0.5, 0, 1) * (region > 0.5),
-    )
-    if wood is not None:
-        canvas.paint(wood, "meadow", 0.6)
-        canvas.plant(wood, 0.97)
+    radius = np.hypot(v - np.float32(centre_v), u - np.float32(centre_u))
+    distance = radius + np.float32(12) * canvas.patches
+    inside = np.clip((0.2 * canvas.extent - distance) / 3 + 0.5, 0, 1)
+    wood = canvas.pixels(distance, distance, inside * (region > 0.5))
+    canvas.paint(wood, "meadow", 0.6)
+    canvas.plant(wood, 0.97)
 
 
 def _open_place(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> Frame | None:
     for _ in range(40):
         v, u = rng.uniform(-0.45, 0.45, 2) * canvas.extent
         at = plan.base.at(v, u, rng.uniform(-0.2, 0.2))
-        far_from_water = plan.river.curve.distance(at.v, at.u) < -plan.half_river - 45
-        off_lines = (
-            min(
-                abs(plan.road.curve.distance(at.v, at.u)),
-                abs(plan.rails.curve.distance(at.v, at.u)),
-            )
-            > 45
-        )
+        to_road = abs(plan.road.curve.distance(at.v, at.u))
+        to_rails = abs(plan.rails.curve.distance(at.v, at.u))
+        dry = plan.river.curve.distance(at.v, at.u) < -plan.half_river - 45
         inside = max(abs(at.v), abs(at.u)) < canvas.extent / 2 - 25
-        if far_from_water and off_lines and inside:
+        if dry and inside and min(to_road, to_rails) > 45:
             return at
     return None
 
 
 def _town(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
     def zone(v: float, u: float) -> int:
-        road, rails = plan.road.curve.distance(v, u), plan.rails.curve.distance(v, u)
+        road = plan.road.curve.distance(v, u)
+        rails = plan.rails.curve.distance(v, u)
         dry = plan.river.curve.distance(v, u) > plan.half_river + 20
-        return 1 + (road > 0) + 2 * (rails > 0) if dry and abs(road) > 5 and abs(rails) > 13 else 0
+        if not dry or abs(road) <= 5 or abs(rails) <= 13:
+            return 0
+        return 1 + (road > 0) + 2 * (rails > 0)
 
     grid = plan.road.curve.frame.at(0, 0)
     town = list(blocks(grid, 0.8 * canvas.extent, zone, rng))
@@ -188,9 +168,9 @@ def _town(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
 
 
 def metres_per_pixel(gsd: float, size: int) -> float:
-    """Returns how many metres of landscape a pixel shows: the ground sampling distance where houses and fields fit it.
+    """Returns how many metres of landscape a pixel shows: the GSD where houses and fields fit it.
 
-    Pixels wider than 2 m would leave nothing to see, and a scene narrower than 300 m would hold one house: both get another
-    scale.
+    Pixels wider than 2 m would leave nothing to see, and a scene narrower than 300 m would hold
+    one house: both get another scale.
     """
     return max(min(gsd, 2.0), 300 / size)

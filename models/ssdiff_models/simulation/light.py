@@ -10,6 +10,7 @@ from ssdiff_models.simulation.texture import FloatArray
 __all__ = ["Sun", "direct_light"]
 
 _WALL = 2.2
+"""Steps above this many metres a metre are walls: steeper than any roof."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,13 @@ def direct_light(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
 def _incidence(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
     down, right = np.gradient(height, np.float32(grain))
     steep = np.hypot(down, right)
-    # A wall fills no pixel of a picture taken from above: what is steeper than any roof, on either side, is lit as flat ground.
-    fade = 1 / (
-        1 + (np.maximum(_cliff(height, 0), _cliff(height, 1)) / np.float32(_WALL * grain)) ** 6
-    )
+    # A wall fills no pixel of a picture taken from above, so it is lit as flat ground.
+    step = np.maximum(_cliff(height, 0), _cliff(height, 1))
+    fade = 1 / (1 + (step / np.float32(_WALL * grain)) ** 6)
     tangent = math.tan(sun.elevation)
-    towards = (
-        np.float32(math.sin(sun.azimuth) / tangent) * right
-        - np.float32(math.cos(sun.azimuth) / tangent) * down
-    )
+    eastwards = np.float32(math.sin(sun.azimuth) / tangent)
+    northwards = np.float32(math.cos(sun.azimuth) / tangent)
+    towards = eastwards * right - northwards * down
     facing = (1 - towards * fade) / np.sqrt(1 + (steep * fade) ** 2)
     return np.asarray(np.clip(facing, 0.05, 1.7), dtype=np.float32)
 
@@ -57,39 +56,42 @@ def _cliff(height: FloatArray, axis: int) -> FloatArray:
     edge[axis] = (1, 0)
     before = np.pad(step, edge)
     edge[axis] = (0, 1)
-    return np.asarray(np.maximum(before, np.pad(step, edge)), dtype=np.float32)
+    after = np.pad(step, edge)
+    return np.asarray(np.maximum(before, after), dtype=np.float32)
 
 
 def _shadow(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
     """Marches towards the sun pixel by pixel and keeps the highest obstacle above the ray."""
-    step_row, step_col = -math.cos(sun.azimuth), math.sin(sun.azimuth)
-    longest = max(abs(step_row), abs(step_col))
-    step_row, step_col = step_row / longest, step_col / longest
+    northwards = -math.cos(sun.azimuth)
+    eastwards = math.sin(sun.azimuth)
+    longest = max(abs(northwards), abs(eastwards))
+    step_row = northwards / longest
+    step_col = eastwards / longest
     drop = grain * math.hypot(step_row, step_col) * math.tan(sun.elevation)
     reach = min(int(float(height.max()) / drop) + 1, max(height.shape))
     padded = np.pad(height, reach + 1)
     ridge = np.zeros_like(height)
     for k in range(1, reach + 1):
-        np.maximum(
-            ridge,
-            _shifted(padded, height.shape, reach + 1 + k * step_row, reach + 1 + k * step_col)
-            - np.float32(k * drop),
-            out=ridge,
-        )
-    return np.asarray(np.clip((ridge - height) / np.float32(0.8 * drop), 0, 1), dtype=np.float32)
+        row = reach + 1 + k * step_row
+        col = reach + 1 + k * step_col
+        obstacle = _shifted(padded, height.shape, row, col) - np.float32(k * drop)
+        np.maximum(ridge, obstacle, out=ridge)
+    depth = (ridge - height) / np.float32(0.8 * drop)
+    return np.asarray(np.clip(depth, 0, 1), dtype=np.float32)
 
 
 def _shifted(padded: FloatArray, shape: tuple[int, ...], row: float, col: float) -> FloatArray:
     """Reads a window at a position that is fractional on one axis at most."""
-    top, left = math.floor(row), math.floor(col)
-    down, right = np.float32(row - top), np.float32(col - left)
-    here = padded[top : top + shape[0], left : left + shape[1]]
-    if down > right:
-        return np.asarray(
-            here * (1 - down) + padded[top + 1 : top + 1 + shape[0], left : left + shape[1]] * down,
-            dtype=np.float32,
-        )
-    return np.asarray(
-        here * (1 - right) + padded[top : top + shape[0], left + 1 : left + 1 + shape[1]] * right,
-        dtype=np.float32,
-    )
+    top = math.floor(row)
+    left = math.floor(col)
+    down = np.float32(row - top)
+    right = np.float32(col - left)
+    share = max(down, right)
+    here = _window(padded, shape, top, left)
+    next_row, next_col = (top + 1, left) if down > right else (top, left + 1)
+    after = _window(padded, shape, next_row, next_col)
+    return np.asarray(here * (1 - share) + after * share, dtype=np.float32)
+
+
+def _window(padded: FloatArray, shape: tuple[int, ...], top: int, left: int) -> FloatArray:
+    return padded[top : top + shape[0], left : left + shape[1]]

@@ -13,6 +13,8 @@ __all__ = ["Stand", "grow", "orchard"]
 _SPECIES = ("broadleaf", "conifer", "autumn_leaf", "broadleaf")
 _NEIGHBOURS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
 
+IndexArray = npt.NDArray[np.intp]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
@@ -35,32 +37,33 @@ class _Lattice:
     v: FloatArray
     u: FloatArray
     radius: FloatArray
-    species: npt.NDArray[np.intp]
+    species: IndexArray
     shade: FloatArray
 
 
 def grow(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> None:
-    """Grows a stand wherever the canvas' tree density lets it: crowns are painted and raise the canvas' height."""
+    """Grows a stand wherever the canvas' tree density lets it.
+
+    Crowns are painted and raise the canvas' height.
+    """
     lattice = _lattice(canvas, stand, rng)
     lumps = fractal(rng, (canvas.size, canvas.size), 2.6 / canvas.grain, 2)
     tallest, row, col = _crowns(canvas, stand, lattice, lumps)
-    index = np.nonzero(tallest > 0)
-    if not len(index[0]):
-        return
-    dome, lump = tallest[index], lumps[index]
-    cells = row[index], col[index]
-    thickness = np.clip(lattice.radius[cells] * dome * dome / canvas.grain + 0.3, 0, 1)
+    rows, cols = np.nonzero(tallest > 0)
+    dome = tallest[rows, cols]
+    lump = lumps[rows, cols]
+    tree = row[rows, cols], col[rows, cols]
+    radius = lattice.radius[tree]
+    thickness = np.clip(radius * dome * dome / canvas.grain + 0.3, 0, 1)
     nowhere = np.zeros_like(dome)
-    stamp = Stamp(
-        index=(index[0], index[1]), v=nowhere, u=nowhere, cover=thickness.astype(np.float32)
-    )
-    shade = lattice.shade[cells] * (0.72 + 0.3 * dome) * np.clip(1 + 0.2 * lump, 0.45, 1.6)
+    crowns = Stamp(index=(rows, cols), v=nowhere, u=nowhere, cover=thickness.astype(np.float32))
+    lumpy = np.clip(1 + 0.2 * lump, 0.45, 1.6)
+    shade = lattice.shade[tree] * (0.72 + 0.3 * dome) * lumpy
     for number, material in enumerate(_SPECIES):
-        canvas.paint(stamp, material, shade, opacity=lattice.species[cells] == number)
-    size = lattice.radius[cells] / stand.radius[1]
-    canvas.height[index] = np.maximum(
-        canvas.height[index], stand.height * size * (0.35 + 0.65 * dome + 0.07 * lump)
-    )
+        canvas.paint(crowns, material, shade, opacity=lattice.species[tree] == number)
+    size = radius / stand.radius[1]
+    top = stand.height * size * (0.35 + 0.65 * dome + 0.07 * lump)
+    canvas.height[rows, cols] = np.maximum(canvas.height[rows, cols], top)
 
 
 def _lattice(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> _Lattice:
@@ -74,63 +77,61 @@ def _lattice(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> _Lattice
     radius = np.where(grows, rng.uniform(*stand.radius, shape), 0).astype(np.float32)
     species = rng.integers(0, len(_SPECIES), shape)
     # Species clump: a neighbour on the coarser lattice passes its own on.
-    species = np.where(
-        rng.random(shape) < 0.6,
-        species[np.arange(count)[:, None] // 6, np.arange(count)[None, :] // 6],
-        species,
-    )
-    return _Lattice(
-        v=v,
-        u=u,
-        radius=radius,
-        species=species,
-        shade=rng.normal(1, 0.13, shape).astype(np.float32),
-    )
+    coarser = np.arange(count) // 6
+    clumped = species[coarser[:, None], coarser[None, :]]
+    species = np.where(rng.random(shape) < 0.6, clumped, species)
+    shade = rng.normal(1, 0.13, shape).astype(np.float32)
+    return _Lattice(v=v, u=u, radius=radius, species=species, shade=shade)
 
 
-def _pixel(canvas: Canvas, position: FloatArray) -> npt.NDArray[np.intp]:
+def _pixel(canvas: Canvas, position: FloatArray) -> IndexArray:
     pixel = np.clip((position + canvas.extent / 2) / canvas.grain, 0, canvas.size - 1)
     return np.asarray(pixel, dtype=np.intp)
 
 
 def _crowns(
     canvas: Canvas, stand: Stand, lattice: _Lattice, lumps: FloatArray
-) -> tuple[FloatArray, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Returns the relative height of the tallest crown over each pixel (0 where there is none) and the cell of its tree."""
+) -> tuple[FloatArray, IndexArray, IndexArray]:
+    """Returns the relative height of the tallest crown over each pixel, and its tree's cell.
+
+    The height is 0 where there is no crown.
+    """
     v, u = canvas.positions()
-    cell_v, cell_u = (
-        ((axis + canvas.extent / 2) / stand.spacing + 1.5).astype(np.intp) for axis in (v, u)
-    )
+    cell_v = _cell(canvas, stand, v)
+    cell_u = _cell(canvas, stand, u)
     shape = (canvas.size, canvas.size)
-    tallest, row, col = (
-        np.zeros(shape, np.float32),
-        np.zeros(shape, np.intp),
-        np.zeros(shape, np.intp),
-    )
+    tallest = np.zeros(shape, np.float32)
+    row = np.zeros(shape, np.intp)
+    col = np.zeros(shape, np.intp)
     ragged = 1 + np.float32(0.16) * lumps
+    thinnest = np.float32(1e-3)
+    last = len(lattice.v) - 1
     for i, j in _NEIGHBOURS:
-        cells = (
-            np.clip(cell_v + i, 0, len(lattice.v) - 1),
-            np.clip(cell_u + j, 0, len(lattice.v) - 1),
-        )
+        cells = np.clip(cell_v + i, 0, last), np.clip(cell_u + j, 0, last)
         squared = (lattice.v[cells] - v) ** 2 + (lattice.u[cells] - u) ** 2
         radius = lattice.radius[cells] * ragged
-        dome = np.sqrt(np.maximum(1 - squared / np.maximum(radius, np.float32(1e-3)) ** 2, 0))
-        taller = dome * radius > tallest * np.maximum(lattice.radius[row, col], np.float32(1e-3))
+        dome = np.sqrt(np.maximum(1 - squared / np.maximum(radius, thinnest) ** 2, 0))
+        taller = dome * radius > tallest * np.maximum(lattice.radius[row, col], thinnest)
         tallest = np.where(taller, dome, tallest)
-        row, col = np.where(taller, cells[0], row), np.where(taller, cells[1], col)
+        row = np.where(taller, cells[0], row)
+        col = np.where(taller, cells[1], col)
     return tallest, row, col
 
 
+def _cell(canvas: Canvas, stand: Stand, position: FloatArray) -> IndexArray:
+    cell: IndexArray = ((position + canvas.extent / 2) / stand.spacing + 1.5).astype(np.intp)
+    return cell
+
+
 def orchard(canvas: Canvas, stamp: Stamp, spacing: tuple[float, float], material: str) -> None:
-    """Plants rows of equal round crowns over a stamp, `spacing` metres apart down and along its frame."""
+    """Plants rows of equal round crowns, `spacing` metres apart down and along the frame."""
     v = np.mod(stamp.v, np.float32(spacing[0])) - np.float32(spacing[0] / 2)
     u = np.mod(stamp.u, np.float32(spacing[1])) - np.float32(spacing[1] / 2)
-    rows, cols = stamp.index
-    radius = np.float32(0.4 * min(spacing)) * (1 + np.float32(0.12) * canvas.fine[rows, cols])
+    ragged = 1 + np.float32(0.12) * canvas.fine[stamp.index]
+    radius = np.float32(0.4 * min(spacing)) * ragged
     distance = np.hypot(v, u)
-    cover = np.clip((radius - distance) / np.float32(canvas.grain) + 0.5, 0, 1) * stamp.cover
-    crowns = stamp.reshaped(cover.astype(np.float32))
+    inside = np.clip((radius - distance) / np.float32(canvas.grain) + 0.5, 0, 1)
+    crowns = stamp.covered(inside * stamp.cover)
     dome = np.sqrt(np.maximum(1 - (distance / np.maximum(radius, np.float32(0.1))) ** 2, 0))
     canvas.paint(crowns, material, canvas.texture(stamp, fine=0.15))
-    canvas.build(crowns, np.asarray(1 + 2.4 * dome, dtype=np.float32))
+    canvas.build(crowns, 1 + 2.4 * dome)

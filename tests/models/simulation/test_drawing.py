@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssdiff_models.simulation.canvas import Canvas, Frame, coverage
-from ssdiff_models.simulation.curves import Curve, course
+from ssdiff_models.simulation.curves import Curve, Swing, course
 from ssdiff_models.simulation.light import Sun, direct_light
 from ssdiff_models.simulation.texture import FloatArray, fractal, smooth
 from ssdiff_models.simulation.vegetation import Stand, grow
@@ -32,20 +32,19 @@ def test_coverage_keeps_the_width_of_a_strip(half: float, place: float) -> None:
 @pytest.mark.parametrize("angle", [0.0, 0.4, math.pi / 2, 2.5])
 def test_a_box_has_its_area_at_any_angle(angle: float) -> None:
     stamp = canvas().box(Frame(v=1.3, u=-0.7, angle=angle), 3.0, 6.0)
-    assert stamp is not None
     assert float(stamp.cover.sum()) * GRAIN**2 == pytest.approx(72, rel=0.02)
 
 
 def test_what_lies_off_the_canvas_draws_nothing() -> None:
     board = canvas()
-    assert board.box(Frame(v=500.0), 3, 3) is None
-    board.paint(None, "paint")
+    off = board.box(Frame(v=500.0), 3, 3)
+    assert off.empty
+    board.paint(off, "paint")
     assert not board.reflectance.any()
 
 
 def test_a_box_over_the_edge_is_cut() -> None:
     stamp = canvas().box(Frame(v=-20.0), 3.0, 4.0)
-    assert stamp is not None
     assert float(stamp.cover.sum()) * GRAIN**2 == pytest.approx(24, rel=0.02)
 
 
@@ -66,7 +65,9 @@ def test_frames_go_there_and_back() -> None:
 
 def test_a_courses_distance_is_the_curves() -> None:
     board = canvas()
-    curve = Curve(frame=Frame(v=2.0, angle=0.3), swings=((3.0, 40.0, 1.0), (1.0, 17.0, 0.2)))
+    curve = Curve(
+        frame=Frame(v=2.0, angle=0.3), swings=(Swing(3.0, 40.0, 1.0), Swing(1.0, 17.0, 0.2))
+    )
     laid = course(board, curve)
     v, u = board.positions()
     for row, col in ((3, 70), (40, 40), (66, 12)):
@@ -76,7 +77,7 @@ def test_a_courses_distance_is_the_curves() -> None:
 
 
 def test_a_frame_on_a_curve_lies_on_it() -> None:
-    curve = Curve(frame=Frame(v=2.0, angle=0.3), swings=((3.0, 40.0, 1.0),))
+    curve = Curve(frame=Frame(v=2.0, angle=0.3), swings=(Swing(3.0, 40.0, 1.0),))
     at = curve.at(12.0, aside=0.0)
     assert curve.distance(at.v, at.u) == pytest.approx(0, abs=1e-4)
 

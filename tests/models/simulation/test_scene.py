@@ -44,7 +44,7 @@ def test_a_seed_means_one_scene() -> None:
 @pytest.mark.slow
 def test_threads_do_not_change_a_scene() -> None:
     code = (
-        "import hashlib; from ssdiff_models.sensors import get; from ssdiff_models.simulation import *;"
+        "import hashlib; from ssdiff_models.scene.sensors import get; from ssdiff_models.simulation import *;"
         "pair = simulate_pair(SceneSpec(sensor=get('qb'), size=128));"
         "print(hashlib.sha256(pair.pan.tobytes() + pair.ms.tobytes() + pair.truth.tobytes()).hexdigest())"
     )
