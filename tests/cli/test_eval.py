@@ -40,7 +40,7 @@ def test_reduced_resolution_is_walds_protocol_with_the_sensors_mtf(scene: Scene)
     low = np.pad(
         reduce_ms(reference, gains, 4, 1.5).numpy(), ((0, 0), (10, 10), (10, 10)), mode="symmetric"
     )
-    lms = upsample(torch.from_numpy(low), 4, 1.5, 10).numpy()
+    lms = upsample(torch.from_numpy(low), 4, 1.5).numpy()
     inner = (slice(None), slice(20, -21), slice(20, -21))
     fused, truth = lms[inner], reference.numpy()[inner]
     want = {
@@ -71,7 +71,6 @@ def test_full_resolution_registers_the_low_pass_pan(scene: Scene) -> None:
             torch.from_numpy(np.pad(image, ((0, 0), (10, 10), (10, 10)), mode="symmetric")),
             4,
             1.5,
-            10,
         ).numpy()
 
     ms, pan = np.rint(scene.pair.ms), np.rint(scene.pair.pan)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -18,7 +19,7 @@ from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.run import open_plan
 from ssdiff_cli.jobs.evaluate.samples import pair
 from ssdiff_cli.jobs.evaluate.samples.products import product_names
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample, Scored, crop_slices, interpolate
+from ssdiff_cli.jobs.evaluate.samples.sample import Sample, Scored, crop_slices
 from ssdiff_cli.jobs.evaluate.samples.windows import (
     LARGE,
     WINDOWS,
@@ -35,6 +36,7 @@ from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.whole_raster import read_whole
 from ssdiff_models.checkpoint import save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.windows import Window
 from tests.models import tiny
 from tests.scenes import SceneFactory
@@ -182,7 +184,7 @@ def test_the_ms_moves_to_the_models_phase() -> None:
         name="x",
         pan=np.zeros((96, 96), np.float32),
         ms=ms,
-        lms=interpolate(ms, 4, 2.0),
+        lms=upsample_image(torch.from_numpy(ms), 4, 2.0).numpy(),
         valid=np.ones((96, 96), np.bool_),
         inner=(slice(None), slice(None)),
         phase=2.0,

@@ -20,8 +20,7 @@ from ssdiff_models.resampling.lowpass import (
     gaussian_lowpass,
     mtf,
 )
-from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene.source import MS_HALO
+from ssdiff_models.resampling.upsample import MS_HALO, upsample
 
 __all__ = ["Block", "Geometry"]
 
@@ -125,7 +124,7 @@ class Block(ABC):
                 for gain in different
             ]
         )
-        low = upsample(low, ratio, phase, MS_HALO)
+        low = upsample(low, ratio, phase)
         return (
             low if len(different) == len(gains) else low[[different.index(gain) for gain in gains]]
         )

@@ -13,8 +13,7 @@ from torch import Tensor
 from ssdiff_models.classical.block import Block
 from ssdiff_models.classical.moments import Array, gram
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene.source import MS_HALO
+from ssdiff_models.resampling.upsample import MS_HALO, upsample
 
 __all__ = ["lms_gram"]
 
@@ -51,5 +50,5 @@ def _weights(ratio: int, phase: float, size: int) -> Tensor:
     """Returns ``A'A`` of one axis, for `size` MS pixels and their halo."""
     impulses = torch.eye(size + 2 * MS_HALO, dtype=torch.float64)
     line = impulses[:, :, None].expand(-1, -1, 2 * MS_HALO + 1)
-    matrix = upsample(line, ratio, phase, MS_HALO)[:, :, 0]
+    matrix = upsample(line, ratio, phase)[:, :, 0]
     return matrix @ matrix.T

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ssdiff_models.classical.block import Block, Geometry
 from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down
-from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene.source import MS_HALO, Patch
+from ssdiff_models.resampling.upsample import MS_HALO, upsample
+from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["WindowBlock"]
@@ -58,9 +58,7 @@ class WindowBlock(Block):
         """Mixes the MS and interpolates the mixture: interpolation is linear and keeps constants."""
         ms = self.ms_around(MS_HALO)
         flat = torch.addmm(offset.to(ms)[:, None], weights.to(ms), ms.flatten(1))
-        return upsample(
-            flat.view(-1, *ms.shape[1:]), self.geometry.ratio, self.geometry.phase, MS_HALO
-        )
+        return upsample(flat.view(-1, *ms.shape[1:]), self.geometry.ratio, self.geometry.phase)
 
     def pan_around(self, pixels: int, border: str) -> Tensor:
         """Returns real pixels."""
@@ -75,7 +73,7 @@ class WindowBlock(Block):
     def lms_around(self, pixels: int, border: str) -> Tensor:
         """Interpolates more of the MS."""
         ms = self.ms_around(MS_HALO + pixels // self.geometry.ratio)
-        return upsample(ms, self.geometry.ratio, self.geometry.phase, MS_HALO)
+        return upsample(ms, self.geometry.ratio, self.geometry.phase)
 
     def lms_reduced(self, pixels: int) -> Tensor:
         """Shrinks more of the interpolated MS."""

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.consistency.solver import solve
+from ssdiff_models.resampling.borders import mirrored
 from ssdiff_models.resampling.taps import mtf_kernel
-from ssdiff_models.resampling.upsample import upsample
+from ssdiff_models.resampling.upsample import upsample_image
 
 __all__ = []
-
-_HALO = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +78,11 @@ def _reduction(gains: tuple[float, ...], ratio: int, phase: float, size: int) ->
         profile = profile / profile.sum()
         reach = len(profile) // 2
         index = ratio * torch.arange(size)[:, None] + whole + torch.arange(-reach, reach + 1)
-        result[band].scatter_add_(1, _mirrored(index, size * ratio), profile.expand(size, -1))
+        result[band].scatter_add_(1, mirrored(index, size * ratio), profile.expand(size, -1))
     return result
 
 
 def _interpolation(ratio: int, phase: float, size: int) -> Tensor:
-    """Returns `degrade.upsample` along one axis, float64 ``(size*ratio, size)``."""
-    index = _mirrored(torch.arange(-_HALO, size + _HALO), size)
-    impulses = torch.nn.functional.one_hot(index, size).double().T[:, :, None]
-    return upsample(impulses.expand(-1, -1, 2 * _HALO + 1), ratio, phase, _HALO)[
-        :, :, 0
-    ].T.contiguous()
-
-
-def _mirrored(index: Tensor, size: int) -> Tensor:
-    wrapped = index.remainder(2 * size)
-    return torch.where(wrapped < size, wrapped, 2 * size - 1 - wrapped)
+    """Returns `upsample_image` along one axis, float64 ``(size*ratio, size)``."""
+    impulses = torch.eye(size, dtype=torch.float64)[:, :, None]
+    return upsample_image(impulses, ratio, phase)[:, :, 0].T.contiguous()

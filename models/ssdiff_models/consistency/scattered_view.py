@@ -4,7 +4,6 @@ Images are only filtered, gathered and added up pixel by pixel, so that a tile's
 MS window was filled up.
 """
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -13,8 +12,9 @@ from torch import Tensor
 
 from ssdiff_models.consistency.solver import FEW, solve
 from ssdiff_models.consistency.target import ScatteredTarget
+from ssdiff_models.resampling.borders import extended, mirrored
 from ssdiff_models.resampling.separable import Filter, resample
-from ssdiff_models.resampling.taps import mtf_kernel
+from ssdiff_models.resampling.taps import lagrange, mtf_kernel
 
 __all__ = ["SCATTERED_MARGIN", "ScatteredView"]
 
@@ -88,7 +88,7 @@ class ScatteredView:
         for gain in set(self._gains):
             bands = [band for band, own in enumerate(self._gains) if own == gain]
             kernel = _profile(gain, self._anchor.pitch)
-            wide = _mirror_padded(image[:, bands].flatten(0, 1), kernel.length // 2 + more)
+            wide = extended(image[:, bands].flatten(0, 1), kernel.length // 2 + more, "symmetric")
             result[:, bands] = resample(wide, kernel, kernel).view(
                 len(image), len(bands), *result.shape[2:]
             )
@@ -120,20 +120,7 @@ def _inner(place: Tensor, size: int, pitch: float) -> Tensor:
     """Returns the PAN index of places mirrored at the borders, and far enough inside that the MS pixel there is in the tile, too."""
     index = torch.where(place.isfinite(), place, torch.zeros_like(place)).round().long()
     edge = min(int(pitch) + 1, (size - 1) // 2)
-    return _reflected(index, size).clamp(edge, size - 1 - edge)
-
-
-def _reflected(index: Tensor, size: int) -> Tensor:
-    wrapped = index.remainder(2 * size)
-    return torch.where(wrapped < size, wrapped, 2 * size - 1 - wrapped)
-
-
-def _mirror_padded(image: Tensor, reach: int) -> Tensor:
-    rows, cols = (
-        _reflected(torch.arange(-reach, size + reach, device=image.device), size)
-        for size in (image.shape[-2], image.shape[-1])
-    )
-    return image[:, rows[:, None], cols]
+    return mirrored(index, size).clamp(edge, size - 1 - edge)
 
 
 def _along(image: Tensor, weights: Tensor, axis: int) -> Tensor:
@@ -157,7 +144,7 @@ def _read(image: Tensor, places: Tensor, taps: int) -> Tensor:
         rows.floor().clamp(taps // 2 - 1, height - 1 - taps // 2),
         cols.floor().clamp(taps // 2 - 1, width - 1 - taps // 2),
     )
-    down, right = _cardinals(rows - base[0], taps), _cardinals(cols - base[1], taps)
+    down, right = lagrange(rows - base[0], taps), lagrange(cols - base[1], taps)
     first = (base[0].long() - (taps // 2 - 1)) * width + (base[1].long() - (taps // 2 - 1))
     flat, total = image.flatten(2), image.new_zeros(*image.shape[:2], places.shape[2])
     for i, weight in enumerate(down):
@@ -167,19 +154,6 @@ def _read(image: Tensor, places: Tensor, taps: int) -> Tensor:
             )
             total.addcmul_(pixels, (weight * share)[:, None])
     return total
-
-
-def _cardinals(fraction: Tensor, taps: int) -> list[Tensor]:
-    """Returns the weight of each tap between the middle two of which a place lies: of the polynomial through them all."""
-    nodes = range(1 - taps // 2, taps // 2 + 1)
-    away = [fraction - node for node in nodes]
-    return [
-        math.prod(
-            (away[other] for other in range(taps) if other != own), start=torch.ones_like(fraction)
-        )
-        / math.prod(nodes[own] - node for node in nodes if node != nodes[own])
-        for own in range(taps)
-    ]
 
 
 @lru_cache(maxsize=64)
@@ -197,6 +171,6 @@ def _round_trip(gain: float, pitch: float) -> tuple[float, ...]:
     place = torch.arange(-half, half + 1, dtype=torch.float64) / pitch
     base = place.floor()
     weights = torch.zeros(2 * half + 1, dtype=torch.float64)
-    for k, weight in enumerate(_cardinals(place - base, SMOOTH_TAPS)):
+    for k, weight in enumerate(lagrange(place - base, SMOOTH_TAPS)):
         weights.index_add_(0, base.long() + (k - SMOOTH_TAPS // 2 + 1 + half), profile * weight)
     return tuple(weights[half - REACH : half + REACH + 1].tolist())

@@ -19,10 +19,10 @@ from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.inputs import BandRange, InputTile, NetworkImages
 from ssdiff_models.fusion.prior import measure_prior
 from ssdiff_models.fusion.settings import FusionSettings
-from ssdiff_models.resampling.upsample import upsample
+from ssdiff_models.resampling.upsample import MS_HALO, upsample
 from ssdiff_models.scene.band_matching import band_groups, spectral_order
 from ssdiff_models.scene.sensors import get
-from ssdiff_models.scene.source import MS_HALO, Source
+from ssdiff_models.scene.source import Source
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
@@ -171,9 +171,7 @@ class ModelFuser:
     def images(self, pan: Tensor, ms: Tensor) -> NetworkImages:
         """Normalises, interpolates the LMS, and makes the prior image of it; the arguments are those of `fuse`."""
         inner, halo_ms = slice(MS_HALO, -MS_HALO), self.ms_range.normalise(ms)
-        flat = upsample(
-            halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase, MS_HALO
-        )
+        flat = upsample(halo_ms.flatten(0, 1), self.checkpoint.ratio, self.checkpoint.ms_phase)
         lms = flat.view(*halo_ms.shape[:2], *flat.shape[1:])
         prior = self.statistics.prior
         if self.checkpoint.prior != "lms" and prior is not None:

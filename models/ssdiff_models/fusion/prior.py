@@ -17,7 +17,8 @@ from ssdiff_models.classical.haze_ratio import BroveyHaze, BroveyHazeRule
 from ssdiff_models.classical.method import Context
 from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch, Source
+from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import RatioPrior, SceneStatistics
 from ssdiff_models.scene.windows import Window, sample_windows
 from ssdiff_models.scene.zero_signal import above_zero, zero_levels

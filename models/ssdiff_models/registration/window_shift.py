@@ -11,7 +11,8 @@ from torch.nn.functional import conv2d, max_pool2d
 
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
-from ssdiff_models.scene.source import MS_HALO, Patch
+from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["LEAST_VALID", "WindowShift", "shift_windows", "window_shift"]

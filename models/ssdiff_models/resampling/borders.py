@@ -1,22 +1,50 @@
 """What lies beyond an image's border."""
 
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-__all__ = ["extended"]
+__all__ = ["extended", "mirrored", "weighted_rows"]
+
+Index = TypeVar("Index", Tensor, npt.NDArray[np.int64])
+
+
+def mirrored(index: Index, size: int) -> Index:
+    """Maps indices of any size to ``0 .. size - 1``: mirrored at the edges, edge pixels repeated."""
+    last = 2 * size - 1
+    wrapped = index % (2 * size)
+    return (last - abs(2 * wrapped - last)) // 2
 
 
 def extended(image: Tensor, pixels: int, border: str) -> Tensor:
-    """Grows ``(bands, rows, cols)`` by `pixels` on every side: ``replicate``, ``symmetric`` (edge pixel repeated) or ``circular``."""
+    """Adds `pixels` on every side of ``(bands, rows, cols)``.
+
+    Args:
+        image: Any number of bands.
+        pixels: May be larger than the image.
+        border: ``replicate``, ``symmetric`` (mirrored, edge pixels repeated) or ``circular``.
+    """
     for axis in (-2, -1):
         size = image.shape[axis]
-        index = torch.arange(-pixels, size + pixels)
+        index = torch.arange(-pixels, size + pixels, device=image.device)
         if border == "replicate":
             index = index.clamp(0, size - 1)
         elif border == "circular":
-            index = index.remainder(size)
+            index = index % size
         else:
-            index = index.remainder(2 * size)
-            index = torch.where(index < size, index, 2 * size - 1 - index)
-        image = image.index_select(axis, index.to(image.device))
+            index = mirrored(index, size)
+        image = image.index_select(axis, index)
     return image
+
+
+def weighted_rows(image: Tensor, weights: Tensor, *, start: int, step: int, count: int) -> Tensor:
+    """Returns `count` rows; row i is the sum of ``weights[t] * image[start + step*i + t]``.
+
+    The rows of `image`, ``(rows, cols)``, are mirrored at its borders.
+    """
+    index = torch.arange(count)[:, None] * step + start + torch.arange(len(weights))
+    rows = mirrored(index, image.shape[0]).to(image.device)
+    return torch.einsum("ktc,t->kc", image[rows], weights.to(image))

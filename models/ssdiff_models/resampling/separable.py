@@ -1,8 +1,8 @@
-"""Separable resampling by matrix products: short filters along rows and columns, enlarging, shrinking, or neither.
+"""Separable resampling by matrix products: short filters along rows and columns.
 
-An axis is cut into strips, and a strip is one product with a small banded matrix, which is many times faster than a convolution with a
-single channel. Every sample is one chain of multiplications and additions in the order of the taps, so its value depends neither on
-the strip it lies in nor on the size of the image.
+An axis is cut into strips. A strip is one product with a small banded matrix, which is many times
+faster than a convolution with a single channel. Every sample adds its taps in one order, so its
+value depends neither on its strip nor on the size of the image.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from torch import Tensor
 __all__ = ["Filter", "resample"]
 
 STRIP = 8
-"""Groups of output samples to a strip: its matrix has ``(STRIP - 1) * step + taps`` columns, most of them zero if it is long."""
+"""Groups of output samples to a strip; its matrix has ``(STRIP - 1) * step + taps`` columns."""
 _SHORTEST = 16
-"""Fewer rows or columns than this make the products take other routes, with other roundings."""
+"""With fewer columns, the products take other routes, with other roundings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Group i of the output, one sample for each row of `taps`, is ``taps @ input[i * step : i * step + length]``."""
+    """Group i of the output is ``taps @ input[i * step : i * step + length]``."""
 
     taps: tuple[tuple[float, ...], ...]
     """``(samples to a group, length)``."""
@@ -46,9 +46,9 @@ class Filter:
 
 
 def resample(image: Tensor, rows: Filter, cols: Filter) -> Tensor:
-    """Filters both axes of ``(bands, rows, cols)``; as many groups come out as fit into the image without any border.
+    """Filters both axes of ``(bands, rows, cols)``; as many groups come out as fit into the image.
 
-    The axis order is the cheaper one: a filter that shrinks comes first on the rows, one that enlarges last.
+    The order is the cheaper one: rows come first if they are shrunk, last if enlarged.
     """
     if len(rows.taps) > rows.step:
         return _along_rows(_along_cols(image, cols), rows)
@@ -61,26 +61,28 @@ def _along_cols(image: Tensor, kernel: Filter) -> Tensor:
 
 def _along_rows(image: Tensor, kernel: Filter) -> Tensor:
     bands, size, cols = image.shape
-    groups, samples = (size - kernel.length) // kernel.step + 1, len(kernel.taps)
+    samples = len(kernel.taps)
+    groups = (size - kernel.length) // kernel.step + 1
     strips = -(-groups // STRIP)
     matrix = _matrix(kernel, image.dtype).to(image.device)
     image = _padded(image, kernel.span(strips * STRIP), max(cols, _SHORTEST))
-    layout = image.stride(0), STRIP * kernel.step * image.stride(1), image.stride(1), 1
-    pieces = image.as_strided(
-        (bands, strips, matrix.shape[1], image.shape[2]), layout, image.storage_offset()
-    )
-    output = image.new_empty(bands, strips, STRIP * samples, image.shape[2])
+    width = image.shape[2]
+    plane, row, _ = image.stride()
+    strip_shape = (bands, strips, matrix.shape[1], width)
+    strides = (plane, STRIP * kernel.step * row, row, 1)
+    pieces = image.as_strided(strip_shape, strides, image.storage_offset())
+    output = image.new_empty(bands, strips, STRIP * samples, width)
     for band in range(bands):
         torch.bmm(matrix.expand(strips, -1, -1), pieces[band], out=output[band])
     return output.flatten(1, 2)[:, : groups * samples, :cols]
 
 
 def _padded(image: Tensor, rows: int, cols: int) -> Tensor:
-    """Fills up with zeros, which no wanted sample meets; makes the columns contiguous."""
-    if rows > image.shape[1] or cols > image.shape[2]:
-        return torch.nn.functional.pad(
-            image, (0, cols - image.shape[2], 0, max(rows - image.shape[1], 0))
-        )
+    """Adds zeros that no wanted sample uses, and makes the columns contiguous."""
+    missing_rows = max(rows - image.shape[1], 0)
+    missing_cols = cols - image.shape[2]
+    if missing_rows or missing_cols:
+        return torch.nn.functional.pad(image, (0, missing_cols, 0, missing_rows))
     return image if image.stride(2) == 1 else image.contiguous()
 
 
@@ -89,5 +91,6 @@ def _matrix(kernel: Filter, dtype: torch.dtype) -> Tensor:
     taps = np.array(kernel.taps)
     matrix = np.zeros((STRIP, len(taps), kernel.span(STRIP)))
     for group in range(STRIP):
-        matrix[group, :, group * kernel.step : group * kernel.step + kernel.length] = taps
+        first = group * kernel.step
+        matrix[group, :, first : first + kernel.length] = taps
     return torch.from_numpy(matrix.reshape(STRIP * len(taps), -1)).to(dtype)

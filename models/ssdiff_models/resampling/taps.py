@@ -1,28 +1,34 @@
 """Taps of every kernel: the sensors' MTF, low-passes, cubic and Lagrange interpolation."""
 
 import math
-from functools import lru_cache
+import operator
+from functools import lru_cache, reduce
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from ssdiff_models.errors import UsageError
 
-__all__ = ["lowpass_kernel", "mtf_kernel"]
+__all__ = ["cubic", "lagrange", "lowpass_kernel", "mtf_kernel"]
 
 TAPS = 41
 """Width of the MTF filters in PAN pixels."""
-LAGRANGE = np.arange(-5, 7)
+
+Array = npt.NDArray[np.float64]
+Points = TypeVar("Points", float, Array, Tensor)
 
 
 def mtf_kernel(gain: float, ratio: float, shift: float = 0.0) -> Tensor:
-    """Returns the filter whose response at the MS Nyquist frequency is `gain`, not normalised, as genMTF makes it.
+    """Returns the MTF filter of the reference toolbox (genMTF), not normalised.
 
     Args:
         gain: MTF at the MS Nyquist frequency, between 0 and 1.
         ratio: PAN pixels per MS pixel.
-        shift: Fraction of a pixel, in [0, 1), by which the kernel's centre lies after the output pixel, on both axes.
+        shift: Fraction of a pixel, in [0, 1), from the output pixel to the kernel's centre, on
+            both axes.
 
     Returns:
         Float64 ``(41, 41)``, or ``(43, 43)`` with a shift.
@@ -36,18 +42,18 @@ def mtf_kernel(gain: float, ratio: float, shift: float = 0.0) -> Tensor:
     return torch.from_numpy(_sampled_gaussian(sigma, shift))
 
 
-def lowpass_kernel(ratio: int, shift: float = 0.0) -> Tensor:
-    """Returns the generic low-pass of the reference toolbox (LPfilterGauss): gain 0.3, its sigma in bins of N instead of N - 1."""
-    return torch.from_numpy(
-        _sampled_gaussian(TAPS / (2 * ratio) / math.sqrt(-2 * math.log(0.3)), shift)
-    )
+def lowpass_kernel(ratio: int) -> Tensor:
+    """Returns the generic low-pass of the toolbox (LPfilterGauss), float64 ``(41, 41)``.
+
+    Its gain is 0.3; its sigma is in bins of N, that of genMTF in bins of N - 1.
+    """
+    sigma = TAPS / (2 * ratio) / math.sqrt(-2 * math.log(0.3))
+    return torch.from_numpy(_sampled_gaussian(sigma, 0.0))
 
 
 @lru_cache(maxsize=128)
-def _sampled_gaussian(
-    sigma: float, shift: float
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Frequency sampling (inverse DFT of a centred Gaussian of `sigma` bins) under Huang's circular Kaiser window (beta 0.5)."""
+def _sampled_gaussian(sigma: float, shift: float) -> Array:
+    """Samples the inverse DFT of a Gaussian of `sigma` bins under a circular Kaiser window."""
     half = (TAPS - 1) // 2
     bins = np.arange(-half, half + 1)
     reach = half + (1 if shift else 0)
@@ -56,19 +62,30 @@ def _sampled_gaussian(
     profile = np.cos(2 * np.pi * np.outer(positions, bins) / TAPS) @ response / TAPS
     radius = np.hypot(positions[:, None], positions[None, :]) / half
     window = np.interp(radius, bins / half, np.kaiser(TAPS, 0.5), right=0.0)
-    kernel: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.outer(profile, profile) * window
+    kernel: Array = np.outer(profile, profile) * window
     return kernel
 
 
-def cubic(x: Tensor) -> Tensor:
+def cubic(x: Array) -> Array:
     """Keys' cubic with a = -0.5."""
-    x = x.abs()
-    inner = 1.5 * x**3 - 2.5 * x**2 + 1
-    outer = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return torch.where(x <= 1, inner, torch.where(x <= 2, outer, torch.zeros_like(x)))
+    x = np.abs(x)
+    square = x * x
+    inner = 1.5 * (square * x) - 2.5 * square + 1
+    outer = -0.5 * (square * x) + 2.5 * square - 4 * x + 2
+    return np.where(x <= 1, inner, np.where(x <= 2, outer, 0.0))
 
 
-def lagrange(fraction: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Weights of samples -5..6 that interpolate at `fraction` in [0, 1) with a polynomial of degree 11."""
-    nodes = LAGRANGE.astype(float)
-    return np.array([np.prod([(fraction - m) / (n - m) for m in nodes if m != n]) for n in nodes])
+def lagrange(fraction: Points, taps: int) -> list[Points]:
+    """Returns the weight of each sample in the polynomial through all of them.
+
+    Args:
+        fraction: Position after the left one of the middle two samples, in samples.
+        taps: Number of samples, even; the degree is one less.
+    """
+    nodes = range(1 - taps // 2, taps // 2 + 1)
+    weights = []
+    for node in nodes:
+        others = [other for other in nodes if other != node]
+        product = reduce(operator.mul, [fraction - other for other in others])
+        weights.append(product / math.prod(node - other for other in others))
+    return weights

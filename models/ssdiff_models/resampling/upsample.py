@@ -1,4 +1,4 @@
-"""Interpolation of MS images to the PAN grid: the 23-tap kernel of EXP and its relatives at other phases."""
+"""Interpolation of MS images to the PAN grid: EXP's 23 taps, and their relatives at other phases."""
 
 import math
 from functools import lru_cache
@@ -8,10 +8,16 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.errors import UsageError
+from ssdiff_models.resampling.borders import extended, weighted_rows
 from ssdiff_models.resampling.separable import Filter, resample
-from ssdiff_models.resampling.taps import LAGRANGE, lagrange
+from ssdiff_models.resampling.taps import lagrange
 
-__all__ = ["interp23", "shift_image", "upsample"]
+__all__ = ["MS_HALO", "interp23", "shift_image", "upsample", "upsample_image"]
+
+MS_HALO = 10
+"""MS pixels around a window that its interpolation needs."""
+LAGRANGE_TAPS = 12
+"""Degree 11: its midpoint weights are the 23-tap filter's."""
 
 _HALF_BAND = (
     0.610668182370,
@@ -24,21 +30,25 @@ _HALF_BAND = (
 
 
 def shift_image(image: Tensor, first: tuple[float, float]) -> Tensor:
-    """Resamples ``(rows, cols)`` at ``first + i`` by 12-tap Lagrange interpolation, without changing its size; borders are mirrored."""
-    rows = _lagrange_rows(image, first[0])
-    return _lagrange_rows(rows.mT, first[1]).mT
+    """Resamples ``(rows, cols)`` at ``first + i`` by 12-tap Lagrange interpolation.
+
+    The size stays; borders are mirrored.
+    """
+    rows = _shift_rows(image, first[0])
+    return _shift_rows(rows.mT, first[1]).mT
 
 
-def _lagrange_rows(image: Tensor, first: float) -> Tensor:
-    size, base = image.shape[-2], math.floor(first)
-    weights = torch.from_numpy(lagrange(first - base)).to(image)
-    index = (torch.arange(size)[:, None] + base + torch.from_numpy(LAGRANGE)).remainder(2 * size)
-    index = torch.where(index < size, index, 2 * size - 1 - index).to(image.device)
-    return torch.einsum("ktc,t->kc", image[index], weights)
+def _shift_rows(image: Tensor, first: float) -> Tensor:
+    base = math.floor(first)
+    weights = torch.tensor(lagrange(first - base, LAGRANGE_TAPS), dtype=torch.float64)
+    start = base + 1 - LAGRANGE_TAPS // 2
+    return weighted_rows(image, weights, start=start, step=1, count=len(image))
 
 
 def interp23(ms: Tensor, ratio: int) -> Tensor:
-    """Interpolates by 2 or 4 with the 23-tap half-band filter and circular borders (interp23tap): pixel i lands at ``ratio*i + ratio/2``.
+    """Interpolates by 2 or 4 with the 23-tap half-band filter and circular borders (interp23tap).
+
+    Pixel i lands at ``ratio*i + ratio/2``.
 
     Raises:
         UsageError: When `ratio` is neither 2 nor 4.
@@ -51,67 +61,64 @@ def interp23(ms: Tensor, ratio: int) -> Tensor:
 
 
 def _double(image: Tensor, axis: int, *, first: bool) -> Tensor:
-    """Doubles one axis; the samples land on odd positions in the first of the doublings and on even ones after it."""
+    """Doubles one axis: samples land on odd positions at first, on even ones after it."""
     between = torch.zeros_like(image)
     for m, tap in enumerate(_HALF_BAND):
         before, after = (m + 1, -m) if first else (m, -(m + 1))
         between += tap * (image.roll(before, axis) + image.roll(after, axis))
     pair = (between, image) if first else (image, between)
-    return (
-        torch.stack(pair, -1).flatten(-2) if axis == -1 else torch.stack(pair, -2).flatten(-3, -2)
-    )
+    if axis == -1:
+        return torch.stack(pair, -1).flatten(-2)
+    return torch.stack(pair, -2).flatten(-3, -2)
 
 
-def upsample(ms: Tensor, ratio: int, phase: float, halo: int) -> Tensor:
-    """Interpolates an MS window to the PAN grid (EXP): what the tool calls LMS.
+def upsample(ms: Tensor, ratio: int, phase: float) -> Tensor:
+    """Interpolates an MS window to the PAN grid (EXP): the LMS.
 
-    At phase ``ratio/2`` this is the 23-tap interpolator; at any other phase it is degree-11 Lagrange interpolation, whose midpoint taps
-    are those very 23 taps.
+    At phase ``ratio/2`` this is the 23-tap interpolator, elsewhere Lagrange interpolation of
+    degree 11.
 
     Args:
-        ms: ``(bands, rows + 2*halo, cols + 2*halo)``.
+        ms: ``(bands, rows + 2*MS_HALO, cols + 2*MS_HALO)``.
         ratio: PAN pixels per MS pixel.
-        phase: PAN index of the centre of the MS pixel after the halo.
-        halo: MS pixels around the window, at least 10.
+        phase: PAN index of the centre of the MS pixel after the halo, from 0 to `ratio`.
 
     Returns:
         ``(bands, rows*ratio, cols*ratio)``.
-
-    Raises:
-        UsageError: When the halo is too small for the kernel.
     """
     kernel, origin = _interpolator(ratio, phase)
-    last = origin + kernel.length - 1
-    if halo + origin < 0 or last > halo:
-        raise UsageError(
-            f"interpolation needs a halo of {max(-origin, last)} MS pixels, got {halo}"
-        )
-    rows, cols = ms.shape[-2] - 2 * halo, ms.shape[-1] - 2 * halo
-    window = ms[:, halo + origin : halo + last + rows, halo + origin : halo + last + cols]
+    first = MS_HALO + origin
+    row_stop = first + kernel.span(ms.shape[-2] - 2 * MS_HALO)
+    col_stop = first + kernel.span(ms.shape[-1] - 2 * MS_HALO)
+    window = ms[:, first:row_stop, first:col_stop]
     return resample(window, kernel, kernel)
+
+
+def upsample_image(ms: Tensor, ratio: int, phase: float) -> Tensor:
+    """Interpolates a whole MS image ``(bands, rows, cols)`` (EXP), mirrored at its borders."""
+    return upsample(extended(ms, MS_HALO, "symmetric"), ratio, phase)
 
 
 @lru_cache(maxsize=32)
 def _interpolator(ratio: int, phase: float) -> tuple[Filter, int]:
-    taps, origin = _polyphase(ratio, phase)
-    return Filter.of(taps, 1), origin
-
-
-@lru_cache(maxsize=32)
-def _polyphase(
-    ratio: int, phase: float
-) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], int]:
-    """Returns the taps of each of the `ratio` output residues and the MS offset of the first tap."""
+    """Returns the taps of the `ratio` output residues and the MS offset of the first tap."""
     if ratio in (2, 4) and phase == ratio / 2:
-        size = 32
-        impulse = torch.zeros(1, size, size, dtype=torch.float64)
-        impulse[0, 16, 16] = 1.0
-        response = interp23(impulse, ratio)[0, :, 16 * ratio + ratio // 2].numpy()
-        # The impulse at pixel 16 reaches output ratio*(16-k)+q through tap k of residue q.
-        return np.stack([response[q::ratio][16 + 9 : 16 - 10 : -1] for q in range(ratio)]), -9
-    position = (np.arange(ratio) - phase) / ratio
-    taps = np.zeros((ratio, 14))
-    for q, u in enumerate(position):
-        base = math.floor(u)
-        taps[q, base + 1 : base + 13] = lagrange(u - base)
-    return taps, -6
+        return _half_band(ratio), -9
+    taps = np.zeros((ratio, LAGRANGE_TAPS + 2))
+    for residue in range(ratio):
+        position = (residue - phase) / ratio
+        base = math.floor(position)
+        first = base + 1
+        taps[residue, first : first + LAGRANGE_TAPS] = lagrange(position - base, LAGRANGE_TAPS)
+    return Filter.of(taps, 1), -6
+
+
+def _half_band(ratio: int) -> Filter:
+    """Returns the taps of `interp23` from its response to an impulse."""
+    size, pixel = 32, 16
+    impulse = torch.zeros(1, size, size, dtype=torch.float64)
+    impulse[0, pixel, pixel] = 1.0
+    response = interp23(impulse, ratio)[0, :, ratio * pixel + ratio // 2].numpy()
+    # The impulse reaches output ratio*(pixel - k) + residue through tap k, from -9 to 9.
+    by_residue = response.reshape(size, ratio).T
+    return Filter.of(by_residue[:, pixel + 9 : pixel - 10 : -1], 1)

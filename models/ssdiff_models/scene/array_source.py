@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ssdiff_models.errors import InputError
+from ssdiff_models.resampling.borders import mirrored
+from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.sampling import band_statistics, statistics_windows
-from ssdiff_models.scene.source import MS_HALO, FloatArray, Patch
+from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
@@ -83,12 +84,6 @@ def _sampled(bands: FloatArray) -> Any:  # noqa: ANN401
 
 
 def _mirrored(bands: FloatArray, window: Window) -> FloatArray:
-    rows = _reflected(np.arange(window.row, window.row_stop), bands.shape[1])
-    cols = _reflected(np.arange(window.col, window.col_stop), bands.shape[2])
+    rows = mirrored(np.arange(window.row, window.row_stop), bands.shape[1])
+    cols = mirrored(np.arange(window.col, window.col_stop), bands.shape[2])
     return bands[:, rows[:, None], cols]
-
-
-def _reflected(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Mirrors indices at the borders, the edge pixel repeated."""
-    wrapped = index % (2 * size)
-    return np.where(wrapped < size, wrapped, 2 * size - 1 - wrapped)

@@ -10,7 +10,6 @@ from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
 __all__ = [
-    "MS_HALO",
     "BoolArray",
     "FloatArray",
     "NativeMs",
@@ -22,9 +21,6 @@ __all__ = [
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
-
-MS_HALO = 10
-"""MS model pixels that a patch carries beyond its window on every side: the reach of the EXP interpolator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

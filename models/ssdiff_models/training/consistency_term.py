@@ -10,8 +10,8 @@ from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.consistency.project import project
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.fusion.prior import measure_images
+from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.source import BoolArray
-from ssdiff_models.training.wald_scene import interpolate
 
 __all__ = ["ConsistencyTerm", "FullScene", "full_scene"]
 
@@ -55,7 +55,7 @@ def full_scene(
     """
     ratio, scale = pan.shape[-1] // ms.shape[-1], torch.tensor(means)[:, None, None]
     sharp, small = pan[None] / scale[-1:], ms / scale[:-1]
-    first = interpolate(small, ratio, phase)
+    first = upsample_image(small, ratio, phase)
     if prior != "lms":
         first = measure_images(sharp[0], small, valid, ratio=ratio, phase=phase).image(first, sharp)
     return FullScene(prior=first - 1, pan=sharp - 1, ms=small - 1, gains=gains, phase=phase)

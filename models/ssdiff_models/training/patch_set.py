@@ -12,8 +12,8 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.prior import measure_set
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_ms
-from ssdiff_models.resampling.upsample import shift_image
-from ssdiff_models.training.wald_scene import WaldScene, interpolate
+from ssdiff_models.resampling.upsample import shift_image, upsample_image
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = [
     "PatchSet",
@@ -76,7 +76,7 @@ def from_patches(patches: PatchSet, *, prior: PriorName) -> Iterator[WaldScene]:
     )
     for index, name in enumerate(patches.names):
         gt, pan, ms = degraded(index)
-        lms = interpolate(ms, ratio, phase)
+        lms = upsample_image(ms, ratio, phase)
         yield WaldScene(
             name=name,
             gt=gt,

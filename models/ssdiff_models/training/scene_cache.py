@@ -20,7 +20,8 @@ from torch import Tensor
 
 from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.files import atomic
-from ssdiff_models.training.wald_scene import WaldScene, interpolate
+from ssdiff_models.resampling.upsample import upsample_image
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["SceneSet", "load_scenes", "read_cached_settings", "save_scenes"]
 
@@ -160,7 +161,7 @@ def _unpack(stack: Mapping[str, Any], arrays: Arrays) -> Iterator[WaldScene]:
     )
     ratio = rows // images["ms"].shape[-2]
     for index, name in enumerate(stack["names"]):
-        lms = interpolate(images["ms"][index], ratio, (ratio - 1) / 2)
+        lms = upsample_image(images["ms"][index], ratio, (ratio - 1) / 2)
         yield WaldScene(
             name=name,
             gt=images["gt"][index],

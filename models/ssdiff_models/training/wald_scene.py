@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d, pad
+from torch.nn.functional import max_pool2d
 
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
-from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene.source import MS_HALO
+from ssdiff_models.resampling.upsample import upsample_image
 
-__all__ = ["WaldScene", "from_pair", "from_reference", "interpolate", "noisy"]
+__all__ = ["WaldScene", "from_pair", "from_reference", "noisy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +40,6 @@ class WaldScene:
     def denormalise(self, image: Tensor) -> Tensor:
         """Returns ``(bands, rows, cols)`` in DN."""
         return (image + 1) * torch.tensor(self.means[:-1], dtype=image.dtype)[:, None, None]
-
-
-def interpolate(ms: Tensor, ratio: int, phase: float) -> Tensor:
-    """Returns the LMS ``(bands, rows*ratio, cols*ratio)`` of a whole MS image, mirrored at its borders."""
-    mode = "reflect" if min(ms.shape[-2:]) > MS_HALO else "replicate"
-    return upsample(pad(ms[None], (MS_HALO,) * 4, mode=mode)[0], ratio, phase, MS_HALO)
 
 
 def from_pair(  # noqa: PLR0913 - a pair is that much
@@ -107,7 +100,7 @@ def from_reference(
     normal = torch.where(valid, torch.cat([gt, pan[None]]) / scale - 1, 0.0)
     phase = (ratio - 1) / 2
     ms = reduce_ms(normal[:-1].double(), gains, ratio, phase).float()
-    lms, clear = interpolate(ms, ratio, phase), _clear(valid, ratio)
+    lms, clear = upsample_image(ms, ratio, phase), _clear(valid, ratio)
     return WaldScene(
         name=name,
         gt=normal[:-1],
@@ -138,7 +131,7 @@ def noisy(
         image + sigma * torch.randn(image.shape, generator=generator)
         for image, sigma in ((scene.pan, pan), (scene.ms, ms))
     )
-    lms = interpolate(coarse, ratio, (ratio - 1) / 2)
+    lms = upsample_image(coarse, ratio, (ratio - 1) / 2)
     image = _prior_image(prior, pan=sharp, ms=coarse, lms=lms, valid=scene.valid)
     return replace(scene, pan=sharp, ms=coarse, lms=lms, prior=image)
 

@@ -16,6 +16,7 @@ from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.runners import ThreadRunner
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.metrics import hqnr
+from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.sensors import Sensor, get
 from ssdiff_models.scene.source import BoolArray, Patch
@@ -24,7 +25,7 @@ from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.adapt import Adapter, mixed
 from ssdiff_models.training.scene_parts import Parts
 from ssdiff_models.training.validation import errors
-from ssdiff_models.training.wald_scene import WaldScene, interpolate
+from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = [
     "CLASSICAL",
@@ -73,7 +74,7 @@ class FullResolutionJudge:
         fused = np.zeros((source.bands, source.rows, source.cols), np.float32)
         for block in fuse_tiles(source, fuser, ThreadRunner(workers=torch.get_num_threads())):
             fused[(slice(None), *block.window.within(source.area))] = block.fused
-        lms = interpolate(torch.from_numpy(source.ms.copy()), ratio, model.ms_phase).numpy()
+        lms = upsample_image(torch.from_numpy(source.ms.copy()), ratio, model.ms_phase).numpy()
         return hqnr(fused, lms, source.pan, sensor=self.sensor, ratio=ratio, valid=source.mask)
 
 

@@ -14,9 +14,10 @@ from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.transplant import transplant
+from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.scene.dtypes import default_limits
-from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch
+from ssdiff_models.scene.source import BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.scene.zero_signal import AboveZero, zero_levels

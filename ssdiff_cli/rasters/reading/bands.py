@@ -12,8 +12,8 @@ from rasterio.io import DatasetReader
 
 from ssdiff_cli.rasters.gdal import GDAL_ERRORS, header_errors
 from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
-from ssdiff_cli.rasters.reading.resample import reflect
 from ssdiff_models.errors import InputError
+from ssdiff_models.resampling.borders import mirrored
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
 
@@ -159,7 +159,7 @@ def _as_stored(nodata: float | None, dtype: np.dtype[Any]) -> float | int | None
 
 
 def _reflected(start: int, stop: int, size: int) -> tuple[npt.NDArray[np.int64], int, int]:
-    index = reflect(np.arange(start, stop), size)
+    index = mirrored(np.arange(start, stop), size)
     return index, int(index.min()), int(index.max()) + 1
 
 

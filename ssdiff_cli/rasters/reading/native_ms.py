@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap, Vector
 from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
-from ssdiff_models.scene.source import MS_HALO, FloatArray, NativeMs, ScatteredMs
+from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.source import FloatArray, NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["MsWindow"]

@@ -6,18 +6,17 @@ depend on the window it is read in.
 
 import math
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from ssdiff_models.resampling.taps import lagrange
 from ssdiff_models.scene.source import FloatArray
 
 __all__ = [
     "FINER",
     "Taps",
     "interpolate_points",
-    "reflect",
     "resample_axis",
     "taps_at",
     "unit_taps",
@@ -54,12 +53,6 @@ class Taps:
         return int(self.first.max() + self.weights.shape[1])
 
 
-def reflect(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Maps indices beyond 0 .. size - 1 back by reflection about the edges (the edge sample repeats), as often as needed."""
-    folded = np.mod(index, 2 * size)
-    return np.where(folded < size, folded, 2 * size - 1 - folded)
-
-
 def _lowpass_reach(step: float) -> int:
     """Returns how many source samples the low-pass uses on either side of a position."""
     reach: int = math.ceil(LOBES * abs(step)) + 1
@@ -82,24 +75,9 @@ def taps_at(position: npt.NDArray[np.floating], step: float) -> Taps:
     return Taps(first=first, weights=_lagrange(position - base, LAGRANGE_TAPS))
 
 
-@cache
-def _nodes(taps: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Returns the nodes, and for each the product of its distances to the others."""
-    nodes = np.arange(taps) - (taps // 2 - 1)
-    return nodes, np.array(
-        [math.prod(float(node - other) for other in nodes if other != node) for node in nodes]
-    )
-
-
-def _lagrange(fraction: npt.NDArray[np.floating], taps: int) -> FloatArray:
-    """Weights of the polynomial through nodes ``-(taps/2 - 1) .. taps/2`` at `fraction`; ``(n, taps)``."""
-    nodes, scale = _nodes(taps)
-    distance = fraction[:, None] - nodes
-    # The product over all other nodes is that over the ones before times that over the ones after.
-    before, after = np.ones_like(distance), np.ones_like(distance)
-    np.cumprod(distance[:, :-1], axis=1, out=before[:, 1:])
-    np.cumprod(distance[:, :0:-1], axis=1, out=after[:, -2::-1])
-    return (before * after / scale).astype(np.float32)
+def _lagrange(fraction: npt.NDArray[np.float64], taps: int) -> FloatArray:
+    """Returns the weights of `lagrange` at each fraction, ``(n, taps)``."""
+    return np.stack(lagrange(fraction, taps), axis=1).astype(np.float32)
 
 
 def _lowpass_taps(position: npt.NDArray[np.floating], step: float) -> Taps:

@@ -17,7 +17,6 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.stream import fuse_blocks
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.array_source import ArraySource
-from ssdiff_models.scene.source import MS_HALO
 from ssdiff_models.scene.windows import Window
 from tests.models.classical.conftest import Holed, textured
 
@@ -49,7 +48,7 @@ def test_any_block_size_gives_the_same_pixels(scene: ArraySource, method: str) -
 def test_the_array_form_agrees_with_the_stream_inside(scene: ArraySource, method: str) -> None:
     fuser = classical.stream(method, scene, "qb")
     streamed = whole(scene, fuser, block=128)
-    lms = upsample(torch.from_numpy(scene.read(scene.area).ms).double(), 4, 1.5, MS_HALO).numpy()
+    lms = upsample(torch.from_numpy(scene.read(scene.area).ms).double(), 4, 1.5).numpy()
     arrays = classical.fuse(
         method, pan=scene.pan, ms=scene.ms, lms=lms, sensor="qb", ratio=4, phase=1.5
     )

@@ -11,7 +11,6 @@ from ssdiff_models.fusion.model_fuser import FusionSettings, InputTile, ModelFus
 from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene.source import MS_HALO
 from tests.models.tiny import ArraySource, fuser_of, model, scene_source
 
 
@@ -81,7 +80,7 @@ def test_an_untrained_network_gives_the_interpolated_ms() -> None:
     untrained = SSDiff(SSDiffConfig(bands=4, dim=16, window=8)).eval()
     result = fused(source, fuser_of(source, model(network=untrained), consistency=0))
     window = model_grid(source, fuser_of(source)).tile(0, 0)
-    expected = upsample(torch.from_numpy(source.read(window).ms), 4, 1.5, MS_HALO)
+    expected = upsample(torch.from_numpy(source.read(window).ms), 4, 1.5)
     assert torch.allclose(result, expected, rtol=0, atol=1e-3)
 
 

@@ -196,7 +196,7 @@ def test_shifting_reproduces_polynomials(first: tuple[float, float]) -> None:
 @pytest.mark.parametrize("ratio", [2, 4])
 def test_upsampling_at_half_a_ratio_is_the_23_tap_interpolator(ratio: int) -> None:
     ms, halo = noise(3, 36, 40), 10
-    result = upsample.upsample(ms, ratio, ratio / 2, halo)
+    result = upsample.upsample(ms, ratio, ratio / 2)
     expected = upsample.interp23(ms, ratio)[
         :, halo * ratio : -halo * ratio, halo * ratio : -halo * ratio
     ]
@@ -214,20 +214,23 @@ def test_upsampling_reproduces_polynomials_at_its_phase(ratio: int, phase: float
 
     ms = poly(at)[:, None] * (1 - at + at**3)
     expected = poly(fine)[:, None] * (1 - fine + fine**3)
-    assert near(upsample.upsample(ms[None], ratio, phase, halo)[0], expected, 1e-9)
+    assert near(upsample.upsample(ms[None], ratio, phase)[0], expected, 1e-9)
 
 
 @pytest.mark.parametrize("phase", [1.5, 2.0])
 def test_upsampling_a_window_is_a_window_of_the_whole(phase: float) -> None:
-    ms, halo = noise(2, 50, 50), 10
-    whole = upsample.upsample(ms, 4, phase, halo)
-    part = upsample.upsample(ms[:, 5:40, 8:45], 4, phase, halo)
+    ms = noise(2, 50, 50)
+    whole = upsample.upsample(ms, 4, phase)
+    part = upsample.upsample(ms[:, 5:40, 8:45], 4, phase)
     assert near(part, whole[:, 20 : 20 + part.shape[1], 32 : 32 + part.shape[2]])
 
 
-def test_small_halos_are_refused() -> None:
-    with pytest.raises(UsageError, match="halo of 7"):
-        upsample.upsample(noise(1, 20, 20), 4, 1.5, 4)
+@pytest.mark.parametrize("phase", [0.0, 1.5, 2.0, 4.0])
+def test_a_whole_image_is_mirrored_at_its_borders(phase: float) -> None:
+    ms = noise(2, 7, 25)
+    around = np.pad(ms.numpy(), ((0, 0), (10, 10), (10, 10)), mode="symmetric")
+    expected = upsample.upsample(torch.from_numpy(around), 4, phase)
+    assert near(upsample.upsample_image(ms, 4, phase), expected)
 
 
 def test_the_interpolator_knows_its_ratios() -> None:
@@ -238,7 +241,7 @@ def test_the_interpolator_knows_its_ratios() -> None:
 def test_degrading_what_was_interpolated_gives_it_back() -> None:
     yx = torch.arange(40, dtype=torch.float64)
     ms = (torch.sin(yx / 6)[:, None] * torch.cos(yx / 7))[None]
-    lms = upsample.upsample(ms, 4, 1.5, 10)
+    lms = upsample.upsample(ms, 4, 1.5)
     again = degrade.reduce_ms(lms, (0.7,), 4, 1.5)[0]
     # A smooth image passes the MTF nearly unchanged.
     assert near(again[6:-6, 6:-6], ms[0, 10:-10, 10:-10][6:-6, 6:-6], 0.02)

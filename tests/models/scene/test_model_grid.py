@@ -1,11 +1,8 @@
 import numpy as np
-import pytest
 import torch
 
-from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.model_grid import ModelGrid
-from ssdiff_models.scene.source import MS_HALO
 from ssdiff_models.scene.windows import Window
 
 
@@ -14,9 +11,7 @@ def test_an_ms_window_is_just_what_interpolation_needs() -> None:
     window = Window(row=8, col=-4, rows=12, cols=16)
     ms = grid.ms_window(window)
     image = torch.zeros(1, *ms.shape)
-    assert upsample(image, grid.ratio, grid.phase, MS_HALO).shape[1:] == window.shape
-    with pytest.raises(UsageError):
-        upsample(image, grid.ratio, grid.phase, MS_HALO - 5)
+    assert upsample(image, grid.ratio, grid.phase).shape[1:] == window.shape
 
 
 def test_the_corners_of_an_aligned_grid_are_those_of_the_pan() -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ssdiff_models.errors import InputError
+from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.training.batches import drawn_ahead
-from ssdiff_models.training.wald_scene import interpolate
 from tests.models.training.pieces import sampler, wald_scene
 
 ROUNDING = 1e-5
@@ -113,7 +113,7 @@ def test_scenes_that_cannot_serve_are_refused() -> None:
 
 def test_the_lms_is_the_interpolated_ms() -> None:
     scene = wald_scene()
-    assert torch.allclose(scene.lms, interpolate(scene.ms, 4, 1.5), atol=ROUNDING)
+    assert torch.allclose(scene.lms, upsample_image(scene.ms, 4, 1.5), atol=ROUNDING)
 
 
 def test_no_sensor_drowns_the_others() -> None:

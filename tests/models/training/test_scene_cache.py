@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ssdiff_models.errors import InputError, ResourceError
+from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.training.patch_set import PatchSet, from_patches, patches_shift, stray_patches
 from ssdiff_models.training.scene_cache import (
     SceneSet,
@@ -12,7 +13,7 @@ from ssdiff_models.training.scene_cache import (
     read_cached_settings,
     save_scenes,
 )
-from ssdiff_models.training.wald_scene import WaldScene, from_reference, interpolate
+from ssdiff_models.training.wald_scene import WaldScene, from_reference
 from tests.models.training.pieces import landscape, wald_scene
 
 IMAGES = ("gt", "pan", "ms", "lms", "prior")
@@ -81,7 +82,7 @@ def test_patches_of_a_file_have_one_radiometry_and_share_a_stack(tmp_path: Path)
     for index, scene in enumerate(scenes):
         assert torch.allclose(scene.denormalise(scene.gt), patches.gt[index], rtol=1e-5)
         assert torch.allclose(scene.gt, patches.gt[index] / means[:, None, None] - 1, atol=1e-5)
-        assert torch.allclose(scene.lms, interpolate(scene.ms, 4, 1.5))
+        assert torch.allclose(scene.lms, upsample_image(scene.ms, 4, 1.5))
         # The prior has the PAN's detail, and is nearer to the reference for it.
         assert (scene.prior - scene.gt).abs().mean() < 0.5 * (scene.lms - scene.gt).abs().mean()
     save_scenes(tmp_path / "set.cache", SceneSet(train=scenes, validation=(), settings={}))

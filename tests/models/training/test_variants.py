@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from ssdiff_models.checkpoint import PriorName
+from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.training.variants import NOISE, Making, variants
-from ssdiff_models.training.wald_scene import WaldScene, from_reference, interpolate, noisy
+from ssdiff_models.training.wald_scene import WaldScene, from_reference, noisy
 from tests.models.training.pieces import landscape
 
 GAINS = (0.3,) * 4
@@ -29,7 +30,7 @@ def test_noise_is_as_much_as_asked_and_not_in_the_reference(prior: PriorName) ->
     assert made.gt is plain.gt
     assert made.valid is plain.valid
     # What is derived from the images has their noise, too.
-    assert torch.equal(made.lms, interpolate(made.ms, 4, 1.5))
+    assert torch.equal(made.lms, upsample_image(made.ms, 4, 1.5))
     assert 0.005 < float((made.prior - plain.prior)[:, plain.valid].std()) < 0.05
 
 

@@ -22,8 +22,8 @@ from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
 from ssdiff_cli.rasters.whole_raster import read_whole, write_png
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, psnr, sam
-from ssdiff_models.resampling.upsample import upsample
-from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray
+from ssdiff_models.resampling.upsample import MS_HALO, upsample
+from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["Comparison", "Quality", "measure", "picture"]
@@ -98,7 +98,7 @@ def _place(pair: ScenePair, transform: Affine, shape: tuple[int, ...]) -> Window
 def _interpolated(pair: ScenePair, window: Window) -> FloatArray:
     """Returns ``(bands, rows, cols)``: the MS interpolated to a window of the PAN's grid."""
     whole = _aligned(window, pair.ratio)
-    lms = upsample(torch.from_numpy(pair.read(whole).ms), pair.ratio, pair.ms_phase, MS_HALO)
+    lms = upsample(torch.from_numpy(pair.read(whole).ms), pair.ratio, pair.ms_phase)
     rows, cols = window.within(whole)
     return np.asarray(lms[:, rows, cols].numpy())
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Sample, crop_slices, interpolate
+from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Sample, crop_slices
 from ssdiff_cli.jobs.evaluate.samples.windows import (
     aligned,
     has_block,
@@ -18,9 +18,9 @@ from ssdiff_cli.jobs.evaluate.samples.windows import (
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
-from ssdiff_models.resampling.upsample import upsample
+from ssdiff_models.resampling.upsample import MS_HALO, upsample, upsample_image
 from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray, Patch
+from ssdiff_models.scene.source import BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.scene.zero_signal import AboveZero, black_levels
@@ -161,9 +161,9 @@ def full_samples(scene: PairSamples, validity: Validity | None = None) -> Iterat
         if not (has_block(valid[inner], BLOCK) if scene.asked is not None else valid[inner].any()):
             continue
         inside = slice(MS_HALO, -MS_HALO)
-        lms = upsample(torch.from_numpy(patch.ms), pair.ratio, pair.ms_phase, MS_HALO).numpy()
+        lms = upsample(torch.from_numpy(patch.ms), pair.ratio, pair.ms_phase).numpy()
         ms = np.ascontiguousarray(patch.ms[:, inside, inside])
-        low = interpolate(_reduced_pan(patch.pan, pair), pair.ratio, pair.ms_phase)[0]
+        low = _interpolated(_reduced_pan(patch.pan, pair), pair)[0]
         yield Sample(
             name=place.name,
             pan=patch.pan,
@@ -214,7 +214,7 @@ def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[S
             name=place.name,
             pan=_reduced_pan(patch.pan, pair)[0],
             ms=ms,
-            lms=interpolate(ms, pair.ratio, pair.ms_phase),
+            lms=_interpolated(ms, pair),
             valid=valid,
             inner=inner,
             phase=pair.ms_phase,
@@ -225,6 +225,12 @@ def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[S
         if found == scene.asked:
             return
     _some(found, pair)
+
+
+def _interpolated(images: FloatArray, pair: ScenePair) -> FloatArray:
+    """Interpolates whole images on the MS model grid."""
+    lms: FloatArray = upsample_image(torch.from_numpy(images), pair.ratio, pair.ms_phase).numpy()
+    return lms
 
 
 def _reduced_pan(pan: FloatArray, pair: ScenePair) -> FloatArray:

@@ -3,19 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName, Scores, UnitName
 from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.errors import InputError
-from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.scene.source import MS_HALO, BoolArray, FloatArray
+from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["Event", "Fused", "Fuser", "Sample", "Scored", "Settings", "crop_slices", "interpolate"]
+__all__ = ["Event", "Fused", "Fuser", "Sample", "Scored", "Settings", "crop_slices"]
 
 BLOCK = 32
 """Side of the metrics' blocks."""
@@ -110,10 +106,3 @@ def crop_slices(name: str, rows: int, cols: int, crop: int) -> tuple[slice, slic
             "give a larger image or a smaller --crop"
         )
     return slice(first, rows - crop), slice(first, cols - crop)
-
-
-def interpolate(ms: FloatArray, ratio: int, phase: float) -> FloatArray:
-    """Returns EXP of a whole MS image ``(bands, rows, cols)``, mirrored at its borders."""
-    padded = np.pad(ms, ((0, 0), (MS_HALO, MS_HALO), (MS_HALO, MS_HALO)), mode="symmetric")
-    lms: FloatArray = upsample(torch.from_numpy(padded), ratio, phase, MS_HALO).numpy()
-    return lms
