@@ -11,7 +11,8 @@ from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.sink import SinkOptions
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from ssdiff_models.errors import UsageError
 
 if TYPE_CHECKING:
-    from ssdiff_cli.rasters.reading.pair import PairOptions
+    from ssdiff_cli.rasters.reading.pair_options import PairOptions
     from ssdiff_cli.rasters.writing.sink import SinkOptions
 
 __all__ = ["pair_options", "registration", "sink_options"]
@@ -30,7 +30,7 @@ def pair_options(
     Raises:
         UsageError: When an option cannot be read.
     """
-    from ssdiff_cli.rasters.reading.pair import PairOptions
+    from ssdiff_cli.rasters.reading.pair_options import PairOptions
 
     if bbox_crs is not None and bbox is None and aoi is None:
         raise UsageError(f"--bbox-crs {bbox_crs} says what --bbox or --aoi is in: give one of them")

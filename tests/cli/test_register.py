@@ -11,7 +11,7 @@ import rasterio
 from affine import Affine
 from scipy.ndimage import map_coordinates
 
-from ssdiff_cli.rasters.geometry.ms_shift import moved, unmoved
+from ssdiff_cli.rasters.geometry.ms_shift import MsShift
 from ssdiff_models.registration.surface import Lattice, Surface
 from tests.cli.calls import answer, refusal, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -210,22 +210,23 @@ def wavy(scene_factory: SceneFactory) -> Scene:
     return scene
 
 
-def motion(path: Path) -> tuple[Affine, Surface | None]:
+def shift_of(path: Path) -> MsShift:
     """What an output says of how its MS was moved."""
     with rasterio.open(path) as file:
         tags = file.tags(ns="SSDIFF")
     linear = Affine(*json.loads(tags["REGISTRATION"]))
     if "REGISTRATION_SURFACE" not in tags:
-        return linear, None
+        return MsShift(motion=linear)
     record = json.loads(tags["REGISTRATION_SURFACE"])
     down, right = (tuple(tuple(line) for line in record[name]) for name in ("down", "right"))
-    return linear, Surface(lattice=Lattice(**record["lattice"]), down=down, right=right)
+    surface = Surface(lattice=Lattice(**record["lattice"]), down=down, right=right)
+    return MsShift(motion=linear, surface=surface)
 
 
 def left_over(path: Path) -> float:
     """Root mean square of PAN pixels by which the MS of an output of `wavy` is still off."""
     rows, cols = np.mgrid[:SIDE, :SIDE] + 0.5
-    from_cols, from_rows = unmoved(*motion(path))(cols, rows)
+    from_cols, from_rows = shift_of(path).uncorrected(cols, rows)
     return float(
         np.sqrt(np.mean((rows - from_rows - bent()[0]) ** 2 + (cols - from_cols - bent()[1]) ** 2))
     )
@@ -281,8 +282,8 @@ def test_an_area_of_interest_is_bent_like_the_whole_and_the_way_back_is_the_inve
         "exp",
         "--register-local",
     )
-    there = motion(tmp_path / "out.tif")
-    assert there[1] is not None
+    shift = shift_of(tmp_path / "out.tif")
+    assert shift.surface is not None
     with rasterio.open(wavy.pan) as file:
         left, top = file.transform @ (90, 110)
         right, bottom = file.transform @ (190, 180)
@@ -298,11 +299,12 @@ def test_an_area_of_interest_is_bent_like_the_whole_and_the_way_back_is_the_inve
         "--register-local",
         box,
     )
-    assert motion(tmp_path / "cut.tif") == there
+    assert shift_of(tmp_path / "cut.tif") == shift
     with rasterio.open(tmp_path / "out.tif") as full, rasterio.open(tmp_path / "cut.tif") as piece:
         assert np.array_equal(full.read()[:, 110:180, 90:190], piece.read())
     points = np.random.default_rng(0).uniform(-20, SIDE + 20, (2, 200))
-    assert np.abs(np.subtract(moved(*there)(*unmoved(*there)(*points)), points)).max() < 1e-6
+    back = shift.corrected(*shift.uncorrected(*points))
+    assert np.abs(np.subtract(back, points)).max() < 1e-6
 
 
 def test_windows_that_contradict_each_other_are_told_from_windows_that_tell_nothing(

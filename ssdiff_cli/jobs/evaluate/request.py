@@ -8,7 +8,7 @@ import numpy as np
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.evaluate.method_names import needs_model
 from ssdiff_cli.jobs.sharpen.job import NETWORK
-from ssdiff_cli.rasters.reading.pair import PairOptions
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ssdiff_cli.device import DeviceOptions
-from ssdiff_cli.rasters.reading.pair import PairOptions
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.sink import SinkOptions
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenPlan", "SharpenReport"]

@@ -30,11 +30,11 @@ def provenance(job: SharpenJob, scene: OpenScene, method: SceneMethod) -> dict[s
 
 
 def _registration(scene: OpenScene) -> dict[str, str]:
-    options = scene.pair.options
-    motion = [round(value, 8) for value in tuple(options.motion)[:6]]
+    shift = scene.pair.shift
+    motion = [round(value, 8) for value in tuple(shift.motion)[:6]]
     tags = {"REGISTRATION": repr(motion)}
-    if options.surface is not None:
-        tags["REGISTRATION_SURFACE"] = json.dumps(asdict(options.surface))
+    if shift.surface is not None:
+        tags["REGISTRATION_SURFACE"] = json.dumps(asdict(shift.surface))
     return tags
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ssdiff_cli.jobs.sharpen import shift as shifts
 from ssdiff_cli.jobs.sharpen.classical_method import ClassicalMethod
@@ -12,11 +12,13 @@ from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
-from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair_files import PairFiles, open_files
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift
 from ssdiff_models.scene.familiarity import unfamiliar
+from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["OpenScene", "open_scene"]
 
@@ -55,12 +57,15 @@ def open_scene(job: SharpenJob, checkpoint: Checkpoint | None) -> Iterator[OpenS
     Raises:
         SsdiffError: When the pair, the model or the statistics cannot be used.
     """
-    options, measured = _registered(job, _options(job, checkpoint))
-    with open_pair(job.pan, job.ms, options=options) as pair:
+    with open_files(job.pan, job.ms, options=job.pair) as files:
+        pair = _pair(files, checkpoint)
+        measured: SceneShift | None = None
+        if job.register != "no":
+            pair, measured = shifts.register(pair, local=job.register == "local")
         for note in pair.notes:
             _log.info(note)
         if job.statistics is not None:
-            pair.use_statistics(read_statistics(job.statistics, pair.bands))
+            pair = pair.with_statistics(read_statistics(job.statistics, pair.bands))
         for doubt in pair_warnings(pair, job.sink.dtype):
             _log.warning(doubt)
         found = measured or shifts.measure_shift(pair)
@@ -79,16 +84,10 @@ def open_scene(job: SharpenJob, checkpoint: Checkpoint | None) -> Iterator[OpenS
         )
 
 
-def _options(job: SharpenJob, checkpoint: Checkpoint | None) -> PairOptions:
-    if checkpoint is None:
-        return job.pair
-    return replace(job.pair, ratio=checkpoint.ratio, ms_phase=checkpoint.ms_phase)
-
-
-def _registered(job: SharpenJob, options: PairOptions) -> tuple[PairOptions, SceneShift | None]:
-    if job.register == "no":
-        return options, None
-    return shifts.register(job.pan, job.ms, options, local=job.register == "local")
+def _pair(files: PairFiles, checkpoint: Checkpoint | None) -> ScenePair:
+    if checkpoint is not None:
+        files = files.for_model(ModelGrid(ratio=checkpoint.ratio, phase=checkpoint.ms_phase))
+    return ScenePair.of(files)
 
 
 def _check_content(pair: ScenePair) -> None:

@@ -4,15 +4,10 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-from affine import Affine
-
 from ssdiff_cli.device import processor_threads
-from ssdiff_cli.rasters.geometry.ms_shift import unmoved
-from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
 from ssdiff_models.parallel.threads import ordered_map, single_threaded
-from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift, agree
 from ssdiff_models.registration.window_shift import WindowShift, shift_windows, window_shift
 from ssdiff_models.scene.source import Patch
@@ -32,54 +27,50 @@ def measure_shift(pair: ScenePair) -> SceneShift | NoShift:
     return agree(_windows(pair, count=3, size=48))
 
 
-def register(
-    pan: str, ms: str, options: PairOptions, *, local: bool
-) -> tuple[PairOptions, SceneShift]:
-    """Measures the shift of a pair carefully: what is left is below 0.05 PAN pixels on scenes of a few hundred pixels and more.
+def register(pair: ScenePair, *, local: bool) -> tuple[ScenePair, SceneShift]:
+    """Moves the MS of a pair by its measured shift.
+
+    What remains is below 0.05 PAN pixels on scenes of a few hundred pixels and more.
 
     Args:
-        pan: The PAN's path.
-        ms: The MS's path.
-        options: How the pair is understood.
+        pair: The pair.
         local: Whether the shift changes over the scene.
 
     Returns:
-        The options with the shift, and the shift.
+        The moved pair, and the shift.
 
     Raises:
-        InputError: When the pair cannot be used, or does not tell its shift.
+        InputError: When the pair does not tell its shift.
     """
-    found: SceneShift | None = None
-    for _ in range(PASSES):
-        with open_pair(pan, ms, options=options) as pair:
-            found = _measure(pair, local=local)
-        options = _moved(options, found)
-    assert found is not None
+    found = _measure(pair, local=local)
+    for _ in range(PASSES - 1):
+        pair = pair.moved(found)
+        found = _measure(pair, local=local)
+    pair = pair.moved(found)
     _log.info(
         "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)%s",
-        ms, found.rows, found.cols, found.windows, found.spread, f" in the middle, {_change(found)}" if local else "",
+        pair.ms.path, found.rows, found.cols, found.windows, found.spread,
+        f" in the middle, {_change(pair)}" if local else "",
     )  # fmt: skip
     if not local and found.spread > WORTH_A_WARNING:
         _log.warning(
             "%s: windows differ by %.2f PAN pixels about its shift: --register-local follows one that changes over the scene",
-            ms, found.spread,
+            pair.ms.path, found.spread,
         )  # fmt: skip
-    return options, found
+    return pair, found
 
 
-def _change(shift: SceneShift) -> str:
-    if shift.surface is not None:
+def _change(pair: ScenePair) -> str:
+    if pair.shift.surface is not None:
         return "and elsewhere as a smooth surface tells"
-    return (
-        "changing linearly from there"
-        if _moved(PairOptions(), shift).drift != PairOptions().drift
-        else "and everywhere else"
-    )
+    return "changing linearly from there" if pair.shift.drifts else "and everywhere else"
 
 
 def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
     windows = _windows(pair, count=12 if local else 4, size=32 if local else 96)
-    found = agree((window and _whole(pair.options, window) for window in windows), local=local)
+    found = agree(
+        (window and _from_georeferencing(pair, window) for window in windows), local=local
+    )
     if isinstance(found, SceneShift):
         return found
     option = "--register-local" if local else "--register"
@@ -101,7 +92,7 @@ def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
 def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift | None]:
     # The overlap and not the area, nor the polygons in it: the shift belongs to the scene, whatever part of it is asked for.
     windows = shift_windows(pair.overlap, count=count, size=size, ratio=pair.ratio)
-    scene = pair.whole() if pair.region else pair
+    scene = pair.without_region() if pair.region else pair
     read = ((window, scene.read(window)) for window in windows)
 
     def shift(item: tuple[Window, Patch]) -> WindowShift | None:
@@ -112,34 +103,13 @@ def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift 
     return ordered_map(shift, read, workers=processor_threads(), initializer=single_threaded)
 
 
-def _whole(options: PairOptions, window: WindowShift) -> WindowShift:
-    """Returns a window with its shift against the georeferencing, instead of against where `options` have moved the MS."""
-    seen_col, seen_row = (
-        np.array([window.col - window.shift.cols]),
-        np.array([window.row - window.shift.rows]),
+def _from_georeferencing(pair: ScenePair, window: WindowShift) -> WindowShift:
+    """Returns a window with its shift against the georeferencing, not against the moved MS."""
+    row, col = pair.shift.uncorrected_point(
+        window.row - window.shift.rows, window.col - window.shift.cols
     )
-    cols, rows = unmoved(options.motion, options.surface)(seen_col, seen_row)
-    shift = replace(
-        window.shift, rows=window.row - float(rows[0]), cols=window.col - float(cols[0])
-    )
-    return replace(window, shift=shift)
-
-
-def _moved(options: PairOptions, shift: SceneShift) -> PairOptions:
-    """Returns the options with the shift, in thousandths of a pixel so that every machine has the same."""
-    drift = shift.drift or Drift(row=0, col=0)
-    down, right = drift.at(0, 0)
-    back = Affine(
-        1 - drift.cols_per_col, -drift.cols_per_row, -shift.cols - right,
-        -drift.rows_per_col, 1 - drift.rows_per_row, -shift.rows - down,
-    )  # fmt: skip
-    d, c, shift_cols, b, a, shift_rows = tuple(~back)[:6]
     return replace(
-        options,
-        shift_rows=round(shift_rows, 3),
-        shift_cols=round(shift_cols, 3),
-        drift=(round(a - 1, 8), round(b, 8), round(c, 8), round(d - 1, 8)),
-        surface=shift.surface,
+        window, shift=replace(window.shift, rows=window.row - row, cols=window.col - col)
     )
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
+from ssdiff_models.scene.model_grid import ModelGrid
+
 __all__ = [
     "AxisMap",
     "GeneralMap",
@@ -44,27 +46,28 @@ class AxisMap:
         """Returns the MS index (0 = centre of the first pixel) at the centre of model pixel 0."""
         return self.step * (phase + 0.5) + self.offset - 0.5
 
-    def snapped(self, ratio: int, phase: float, size: int) -> "AxisMap":
-        """Returns the map on which MS pixels are model pixels, if over `size` PAN pixels this one is as good as that."""
-        step = float(np.copysign(1 / ratio, self.step))
-        exact = AxisMap(step=step, offset=round(self.first(phase)) + 0.5 - step * (phase + 0.5))
+    def snapped(self, grid: ModelGrid, size: int) -> "AxisMap":
+        """Returns the map on which MS pixels are model pixels, if as good over `size` PAN pixels."""
+        step = float(np.copysign(1 / grid.ratio, self.step))
+        offset = round(self.first(grid.phase)) + 0.5 - step * (grid.phase + 0.5)
+        exact = AxisMap(step=step, offset=offset)
         ends = np.array([0.0, size])
         return exact if np.abs(self.at(ends) - exact.at(ends)).max() < COINCIDENT else self
 
-    def nearest(self, ratio: int, phase: float, size: int) -> tuple[int, float] | None:
+    def nearest(self, grid: ModelGrid, size: int) -> tuple[int, float] | None:
         """Returns the MS pixel nearest to model pixel 0, and the PAN index of its centre.
 
-        None where MS pixels are so much larger or smaller than model pixels that over `size` PAN pixels it shows.
+        None where the sizes of MS and model pixels differ so much that `size` PAN pixels show it.
         """
-        if abs(abs(self.step) * ratio - 1) * size / ratio > COINCIDENT:
+        if abs(abs(self.step) * grid.ratio - 1) * size / grid.ratio > COINCIDENT:
             return None
-        pixel = round(self.first(phase))
+        pixel = round(self.first(grid.phase))
         return pixel, round((pixel + 0.5 - self.offset) / self.step - 0.5, 4)
 
-    def coincides(self, ratio: int, phase: float) -> bool:
+    def coincides(self, grid: ModelGrid) -> bool:
         """Whether every model pixel is an MS pixel."""
-        first = self.first(phase)
-        return abs(abs(self.step) * ratio - 1) < 1e-12 and abs(first - round(first)) < 1e-9
+        first = self.first(grid.phase)
+        return abs(abs(self.step) * grid.ratio - 1) < 1e-12 and abs(first - round(first)) < 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

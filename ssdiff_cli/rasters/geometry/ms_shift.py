@@ -1,46 +1,73 @@
-"""What moves the MS to where the PAN shows its content: a shift that may change over the scene, as maps of PAN coordinates."""
+"""The shift that moves MS content to where the PAN shows it, as maps of PAN coordinates."""
 
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
 from affine import Affine
 
-from ssdiff_cli.rasters.geometry.georeference import Coordinates, PointMap, affine_map
+from ssdiff_cli.rasters.geometry.georeference import Coordinates, affine_map
+from ssdiff_models.registration.drift import Drift
+from ssdiff_models.registration.scene_shift import SceneShift
 from ssdiff_models.registration.surface import Surface
 
-__all__ = ["moved", "unmoved"]
+__all__ = ["MsShift"]
 
-ROUNDS = 8
-"""Steps of the fixed point that inverts a surface: it rises by some hundredths of a pixel per pixel, so each step gains a digit."""
+INVERSION_STEPS = 8
+"""Fixed-point steps that invert a surface: its slope is a few hundredths, so each gains a digit."""
 
 
-def unmoved(motion: Affine, surface: Surface | None) -> PointMap:
-    """Returns the map of PAN (column, row) to where the georeferencing says that the content there lies.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MsShift:
+    """A correction of the MS's georeferencing; the default corrects nothing."""
 
-    Args:
-        motion: The linear part, from there to here.
-        surface: What is to be added to the linear part's shift, by the place in the PAN.
-    """
-    back = affine_map(~motion)
-    if surface is None:
-        return back
+    motion: Affine = field(default_factory=Affine.identity)
+    """Linear part: georeferenced PAN (column, row) to corrected PAN (column, row)."""
+    surface: Surface | None = None
+    """Shift beyond the linear part, by corrected PAN position."""
 
-    def apply(cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
-        down, right = surface.at(rows, cols)
-        from_cols, from_rows = back(cols, rows)
+    @classmethod
+    def of(cls, shift: SceneShift) -> Self:
+        """Returns a measured shift in thousandths of a pixel, so that every machine has the same."""
+        drift = shift.drift or Drift(row=0, col=0)
+        down, right = drift.at(0, 0)
+        to_georeferenced = Affine(
+            1 - drift.cols_per_col, -drift.cols_per_row, -shift.cols - right,
+            -drift.rows_per_col, 1 - drift.rows_per_row, -shift.rows - down,
+        )  # fmt: skip
+        a, b, cols, d, e, rows = tuple(~to_georeferenced)[:6]
+        motion = Affine(
+            1 + round(a - 1, 8), round(b, 8), round(cols, 3),
+            round(d, 8), 1 + round(e - 1, 8), round(rows, 3),
+        )  # fmt: skip
+        return cls(motion=motion, surface=shift.surface)
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the linear part changes over the scene."""
+        a, b, _, d, e, _ = tuple(self.motion)[:6]
+        return (a, b, d, e) != (1, 0, 0, 1)
+
+    def uncorrected(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """Maps corrected PAN (column, row) to the georeferenced ones."""
+        from_cols, from_rows = affine_map(~self.motion)(cols, rows)
+        if self.surface is None:
+            return from_cols, from_rows
+        down, right = self.surface.at(rows, cols)
         return from_cols - right, from_rows - down
 
-    return apply
-
-
-def moved(motion: Affine, surface: Surface | None) -> PointMap:
-    """Returns the inverse of `unmoved`."""
-    forth = affine_map(motion)
-    if surface is None:
-        return forth
-
-    def apply(cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
-        to_cols, to_rows = forth(cols, rows)
-        for _ in range(ROUNDS):
-            down, right = surface.at(to_rows, to_cols)
-            to_cols, to_rows = forth(cols + right, rows + down)
+    def corrected(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """Maps georeferenced PAN (column, row) to the corrected ones."""
+        forward = affine_map(self.motion)
+        to_cols, to_rows = forward(cols, rows)
+        if self.surface is None:
+            return to_cols, to_rows
+        for _ in range(INVERSION_STEPS):
+            down, right = self.surface.at(to_rows, to_cols)
+            to_cols, to_rows = forward(cols + right, rows + down)
         return to_cols, to_rows
 
-    return apply
+    def uncorrected_point(self, row: float, col: float) -> tuple[float, float]:
+        """Maps one corrected PAN (row, column) to the georeferenced one."""
+        cols, rows = self.uncorrected(np.array([col]), np.array([row]))
+        return float(rows[0]), float(cols[0])

@@ -63,6 +63,11 @@ class Bands:
         return int(self.dataset.width)
 
     @property
+    def extent(self) -> Window:
+        """All pixels of the raster."""
+        return Window(row=0, col=0, rows=self.rows, cols=self.cols)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The data type that holds all selected bands."""
         return np.result_type(*(np.dtype(self.dataset.dtypes[i - 1]) for i in self.indexes))

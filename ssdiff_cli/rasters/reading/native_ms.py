@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap, Vector
 from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
 from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import FloatArray, NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
 
@@ -24,31 +25,23 @@ class MsWindow:
     """Absolute MS pixels."""
 
     def gridded(
-        self, mapping: SeparableMap, model: Window, phase: float, size: tuple[int, int], ratio: int
+        self, mapping: SeparableMap, grid: ModelGrid, model: Window, shape: tuple[int, int]
     ) -> NativeMs | None:
-        """Returns the pixels nearest to the model pixels inside the halo of `model`; None where they are not as large as those.
+        """Returns the pixels nearest to the model pixels; None where their sizes differ.
 
         Args:
             mapping: Where PAN pixels lie.
+            grid: The model's grid.
             model: The model pixels under the PAN's window, with their halo.
-            phase: PAN index of the centre of model pixel 0.
-            size: Rows and columns of the PAN.
-            ratio: PAN pixels per model pixel.
+            shape: Rows and columns of the PAN.
         """
-        rows, cols = (
-            mapping.rows.nearest(ratio, phase, size[0]),
-            mapping.cols.nearest(ratio, phase, size[1]),
-        )
+        rows = mapping.rows.nearest(grid, shape[0])
+        cols = mapping.cols.nearest(grid, shape[1])
         if rows is None or cols is None:
             return None
-        down = (
-            _steps(mapping.rows, rows[0], model.row + MS_HALO, model.rows - 2 * MS_HALO)
-            - self.window.row
-        )
-        right = (
-            _steps(mapping.cols, cols[0], model.col + MS_HALO, model.cols - 2 * MS_HALO)
-            - self.window.col
-        )
+        inner = model.expand(-MS_HALO)
+        down = _steps(mapping.rows, rows[0], inner.row, inner.rows) - self.window.row
+        right = _steps(mapping.cols, cols[0], inner.col, inner.cols) - self.window.col
         return NativeMs(pixels=self.values[:, down[:, None], right], phase=(rows[1], cols[1]))
 
     def placed(self, rows: Vector, cols: Vector, pitch: float) -> ScatteredMs:

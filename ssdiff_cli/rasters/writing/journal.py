@@ -89,7 +89,7 @@ def _file(name: str) -> tuple[int, int] | str:
 def _geometry(pair: ScenePair) -> str:
     region = shapely.to_wkb(pair.region.polygons).hex() if pair.region else ""
     options = pair.options
-    motion = tuple(options.motion), options.surface
+    motion = tuple(pair.shift.motion), pair.shift.surface
     return _digest(
         repr((pair.ratio, pair.ms_phase, motion, options.rpc_dem, repr(pair.crs), region))
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
 from ssdiff_cli.rasters.writing.tile_file import TileFile
 from ssdiff_models.scene.windows import TileGrid

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import InputError, UsageError
 from tests.cli.rasters.fields import Rasters, north_up
 

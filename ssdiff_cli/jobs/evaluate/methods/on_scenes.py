@@ -93,7 +93,7 @@ def _exp(pair: ScenePair, scale: float, sample: Sample) -> FloatArray:
 
 
 def _model_blocks(pair: ScenePair, model: Model) -> dict[str, Blocks]:
-    fuser, runner = model.fuser(pair.whole()), model.device.runner()
+    fuser, runner = model.fuser(pair.without_region()), model.device.runner()
 
     def row(method: str) -> Blocks:
         own = replace(fuser, settings=row_settings(method, fuser.settings))

@@ -18,7 +18,8 @@ from ssdiff_cli.jobs.evaluate.report.quicklook import (
 )
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.reading.bands import select_bands
-from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.whole_raster import read_whole, write_png
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, psnr, sam

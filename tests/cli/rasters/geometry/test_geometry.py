@@ -9,9 +9,11 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
 from ssdiff_models.consistency.target import ScatteredTarget, target_of
+from ssdiff_models.registration.scene_shift import SceneShift
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
@@ -208,10 +210,9 @@ def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Rasters) -> None:
         rasters.sample("ms.tif", north_up(500_000.0, 4_600_000.0, 4.0), (100, 100), plane),
     )
     window = Window(row=160, col=160, rows=80, cols=80)
-    with (
-        open_pair(*paths, options=PairOptions()) as plain,
-        open_pair(*paths, options=PairOptions(shift_cols=1.25)) as moved,
-    ):
+    shift = SceneShift(rows=0.0, cols=1.25, spread=0.0, correlation=1.0, windows=1)
+    with open_pair(*paths, options=PairOptions()) as plain:
+        moved = plain.moved(shift)
         # What was 1.25 PAN pixels further left, and so lower by 7 DN per metre, is here now.
         assert np.allclose(moved.read(window).ms, plain.read(window).ms - 1.25 * 7, atol=0.01)
 

@@ -11,7 +11,8 @@ from affine import Affine
 from pyproj.transformer import TransformerGroup
 
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.reading.pair import PairOptions, ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.sampling import statistics_windows
 from ssdiff_models.scene.windows import Window

@@ -9,7 +9,8 @@ import pyproj
 import pytest
 import shapely
 
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, north_up
 from tests.cli.rasters.pair_calls import pair_files, refusal

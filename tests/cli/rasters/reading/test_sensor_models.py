@@ -8,7 +8,8 @@ import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane

@@ -10,7 +10,8 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 
 from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.source import Patch

@@ -10,7 +10,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from rio_cogeo.cogeo import cog_validate
 
-from ssdiff_cli.rasters.reading.pair import PairOptions
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.sink import SinkOptions
 from tests.cli.rasters.fields import Rasters, north_up
 from tests.cli.rasters.outputs import run

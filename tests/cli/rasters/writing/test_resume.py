@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing import journal, sink
 from ssdiff_cli.rasters.writing.merge import merge_shards
 from ssdiff_cli.rasters.writing.shards import Shard, shard_path

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from ssdiff_cli.rasters.reading.pair import PairOptions, open_pair
+from ssdiff_cli.rasters.reading.pair import open_pair
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
 from ssdiff_cli.rasters.writing.tiff_tiles import ArrayTag, read_pages

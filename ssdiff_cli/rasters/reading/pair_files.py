@@ -1,0 +1,157 @@
+"""A PAN and an MS file, open and georeferenced, before a model's grid is known."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Self
+
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+
+from ssdiff_cli.rasters.gdal import header_errors, open_raster
+from ssdiff_cli.rasters.geometry.area_of_interest import (
+    PixelRegion,
+    outline,
+    parse_crs,
+    read_region,
+)
+from ssdiff_cli.rasters.geometry.elevation import check_heights
+from ssdiff_cli.rasters.geometry.georeference import (
+    CrsLink,
+    Georeference,
+    affine_georeference,
+    crs_link,
+    georeference,
+)
+from ssdiff_cli.rasters.reading.bands import Bands, select_bands
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
+from ssdiff_models.errors import InputError
+from ssdiff_models.scene.model_grid import ModelGrid
+
+__all__ = ["PairFiles", "open_files"]
+
+PAN_RUNGS, MS_RUNGS = 6, 4
+"""Scales of the hole filling: about the same ground distance on both grids."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairFiles:
+    """What a pair is whatever the model and the shift."""
+
+    pan: Bands
+    ms: Bands
+    pan_georeference: Georeference
+    ms_georeference: Georeference
+    crs_link: CrsLink
+    """From the PAN's CRS to the MS's."""
+    region: PixelRegion | None
+    """Polygons of the area of interest, in PAN pixels."""
+    options: PairOptions
+
+    @property
+    def by_rpcs(self) -> bool:
+        """Whether rational polynomials georeference one of the two."""
+        return "rpcs" in {self.pan_georeference.kind, self.ms_georeference.kind}
+
+    def for_model(self, grid: ModelGrid) -> Self:
+        """Returns the same files with the grid that a model asks for."""
+        options = replace(self.options, ratio=grid.ratio, ms_phase=grid.phase)
+        return replace(self, options=options)
+
+
+@contextmanager
+def open_files(pan: str, ms: str, *, options: PairOptions) -> Iterator[PairFiles]:
+    """Opens two rasters; GDAL gets both names unchanged.
+
+    Raises:
+        InputError: When a file cannot be used, or the files cannot be related to each other.
+        UsageError: When an option cannot be used.
+    """
+    with ExitStack() as stack:
+        pan_dataset = stack.enter_context(open_raster(pan))
+        ms_dataset = stack.enter_context(open_raster(ms))
+        pan_band = options.pan_bidx
+        if pan_band is None:
+            pan_band = _only_band(pan_dataset, pan)
+        yield _related(
+            select_bands(pan_dataset, pan, (pan_band,), options.pan_nodata, PAN_RUNGS),
+            select_bands(ms_dataset, ms, options.bidx, options.ms_nodata, MS_RUNGS),
+            options,
+        )
+
+
+def _only_band(dataset: DatasetReader, path: str) -> int:
+    indexes = select_bands(dataset, path, (), None, 0).indexes
+    if len(indexes) > 1:
+        raise InputError(
+            f"{path}: has {len(indexes)} bands: choose the panchromatic one with --pan-bidx"
+        )
+    return indexes[0]
+
+
+def _related(pan: Bands, ms: Bands, options: PairOptions) -> PairFiles:
+    pan_place, ms_place = _georeferences(pan, ms, options)
+    pan_ring = pan_place.to_world(*outline(0, 0, pan.cols, pan.rows))
+    link = crs_link(pan_place.crs, ms_place.crs, ms.path, pan_ring)
+    region = None
+    if options.aoi:
+        region_crs = parse_crs(options.bbox_crs) if options.bbox_crs else None
+        region = read_region(pan_place, options.aoi, region_crs)
+    return PairFiles(
+        pan=pan,
+        ms=ms,
+        pan_georeference=pan_place,
+        ms_georeference=ms_place,
+        crs_link=link,
+        region=region,
+        options=options,
+    )
+
+
+def _georeferences(
+    pan: Bands, ms: Bands, options: PairOptions
+) -> tuple[Georeference, Georeference]:
+    with header_errors(pan.path):
+        pan_place = georeference(pan.dataset, options.rpc_dem)
+    # Both images show one terrain, so the MS takes the PAN's mean height.
+    height = pan.dataset.rpcs.height_off if pan_place.kind == "rpcs" else None
+    with header_errors(ms.path):
+        ms_place = georeference(ms.dataset, options.rpc_dem, height)
+    if options.rpc_dem:
+        check_heights(pan.dataset, pan_place, options.rpc_dem)
+        check_heights(ms.dataset, ms_place, options.rpc_dem)
+    if pan_place.kind == ms_place.kind == "none":
+        return _same_ground(pan, ms, options)
+    for bands, place in ((pan, pan_place), (ms, ms_place)):
+        if place.kind == "none":
+            raise InputError(
+                f"{bands.path}: has no geotransform, GCPs or RPCs, while the other image has: "
+                "georeference it first"
+            )
+    return _with_crs(pan, pan_place, ms_place.crs, options), _with_crs(
+        ms, ms_place, pan_place.crs, options
+    )
+
+
+def _same_ground(pan: Bands, ms: Bands, options: PairOptions) -> tuple[Georeference, Georeference]:
+    """Relates images without any georeferencing by their sizes."""
+    if not options.assume_same_crs:
+        raise InputError(
+            f"{pan.path}: neither PAN nor MS is georeferenced: "
+            "pass --assume-same-crs if both show exactly the same ground"
+        )
+    scale = Affine.scale(pan.cols / ms.cols, pan.rows / ms.rows)
+    return affine_georeference(Affine.identity(), None), affine_georeference(scale, None)
+
+
+def _with_crs(
+    bands: Bands, place: Georeference, other: CRS | None, options: PairOptions
+) -> Georeference:
+    """Returns a georeference that takes the other image's CRS where it has none."""
+    if place.crs is None and other is not None and not options.assume_same_crs:
+        raise InputError(
+            f"{bands.path}: has no CRS, while the other image has: "
+            "pass --assume-same-crs if it is the same one"
+        )
+    return replace(place, crs=place.crs or other)
