@@ -146,7 +146,7 @@ def test_a_shift_that_grows_over_the_scene_is_followed(
     with rasterio.open(tmp_path / "out.tif") as file:
         assert "REGISTRATION_SURFACE" not in file.tags(ns="SSDIFF")
     # From the wrong place to the right one, (column, row).
-    found = motion(tmp_path / "out.tif")[0]
+    found = shift_of(tmp_path / "out.tif").motion
     assert abs(found.e - 1 / (1 + STRETCH)) * 384 < SLOPE_ACCURACY
     assert abs(found.b * 384) < SLOPE_ACCURACY
     assert abs(found.a - 1) * 384 < SLOPE_ACCURACY
@@ -179,11 +179,11 @@ def test_a_slowly_varying_shift_leaves_little_at_the_corners(
         "exp",
         "--register-local",
     )
-    linear, surface = motion(tmp_path / "out.tif")
-    assert surface is None
+    shift = shift_of(tmp_path / "out.tif")
+    assert shift.surface is None
     for corner in CORNERS:
         assert np.hypot(*np.subtract(wrong @ corner, corner)) > 0.5
-        assert np.hypot(*np.subtract(linear @ (wrong @ corner), corner)) < LEFT_OVER
+        assert np.hypot(*np.subtract(shift.motion @ (wrong @ corner), corner)) < LEFT_OVER
 
 
 SIDE = 512

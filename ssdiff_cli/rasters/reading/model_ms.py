@@ -169,7 +169,8 @@ def _averaged(
     total = np.zeros((len(filled.values), *places[0][0].shape), np.float32)
     for rows, cols in places:
         total += interpolate_points(filled.values, rows - 0.5, cols - 0.5, origin)
-    return total / np.float32(len(places))
+    average: FloatArray = total / np.float32(len(places))
+    return average
 
 
 def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:

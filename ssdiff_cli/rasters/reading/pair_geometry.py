@@ -124,7 +124,8 @@ class _Link:
         affine = pan.kind == ms.kind == "affine" and pan.crs == ms.crs
         if not affine or self.shift.surface is not None:
             return None
-        return ~ms.affine @ (pan.affine @ ~self.shift.motion)
+        pan_to_ms: Affine = ~ms.affine @ (pan.affine @ ~self.shift.motion)
+        return pan_to_ms
 
     def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
         """Maps PAN (column, row) to MS (column, row)."""
