@@ -166,11 +166,12 @@ def _averaged(
     filled: FilledWindow, native: Window, places: list[tuple[Vector, Vector]]
 ) -> FloatArray:
     origin = native.row, native.col
-    total = np.zeros((len(filled.values), *places[0][0].shape), np.float32)
+    shape = len(filled.values), *places[0][0].shape
+    total: FloatArray = np.zeros(shape, np.float32)
     for rows, cols in places:
         total += interpolate_points(filled.values, rows - 0.5, cols - 0.5, origin)
-    average: FloatArray = total / np.float32(len(places))
-    return average
+    total /= np.float32(len(places))
+    return total
 
 
 def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:
