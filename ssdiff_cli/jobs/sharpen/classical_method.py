@@ -51,7 +51,7 @@ class ClassicalMethod:
             bands=("",) * pair.bands,
             ms_gains=mtf_gains(job.sensor, pair),
         )
-        fuser = classical.stream(job.method, pair.whole(), sensor, workers=device.threads)
+        fuser = classical.stream(job.method, pair.without_region(), sensor, workers=device.threads)
         return cls(name=job.method, pair=pair, fuser=fuser, device=device)
 
     @property

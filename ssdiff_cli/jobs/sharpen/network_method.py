@@ -60,7 +60,9 @@ class NetworkMethod:
         settings = _settings(job, pair, checkpoint)
         device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
         placed = replace(checkpoint, network=device.place(checkpoint.network))
-        fuser = ModelFuser.for_scene(placed, pair.whole(), settings, precision=device.precision)
+        fuser = ModelFuser.for_scene(
+            placed, pair.without_region(), settings, precision=device.precision
+        )
         fuser.check(pair.ratio)
         _warn_of_groups(fuser)
         if settings.consistency and settings.overlap == 0:
