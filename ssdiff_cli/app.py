@@ -3,15 +3,25 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from ssdiff_cli import console
-from ssdiff_cli.commands import adapt, batch, check, eval, merge, models, sharpen, simulate, train  # noqa: A004 - the command's name
+from ssdiff_cli.commands import models
+from ssdiff_cli.commands.adapt import adapt_command
+from ssdiff_cli.commands.batch import batch_command
+from ssdiff_cli.commands.check import check_command
+from ssdiff_cli.commands.eval import eval_command
+from ssdiff_cli.commands.merge import merge_command
+from ssdiff_cli.commands.sharpen import sharpen_command
+from ssdiff_cli.commands.simulate import simulate_command
+from ssdiff_cli.commands.train import train_command
 from ssdiff_cli.exit_codes import explain
-from ssdiff_cli.options.flags import Quiet, Verbose
+from ssdiff_cli.options.expand import expand
+from ssdiff_cli.options.help_page import HelpPage
 from ssdiff_models import __version__
 
 __all__ = ["ErrorGroup", "app", "main"]
@@ -39,8 +49,8 @@ app = typer.Typer(
     cls=ErrorGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-app.add_typer(models.app, name="models")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 (Typer's callbacks are called this way)
@@ -50,6 +60,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 (Typer's callbacks are 
 
 
 @app.callback(invoke_without_command=True)
+@expand
 def root(
     context: typer.Context,
     *,
@@ -59,23 +70,26 @@ def root(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = 0,
 ) -> None:
-    """Fuse a sharp panchromatic and a coarse multispectral image into one sharp multispectral GeoTIFF."""
-    del version, verbose, quiet  # they act through their callbacks
+    """Fuse a sharp panchromatic and a coarse multispectral image into one GeoTIFF."""
+    del version  # acts through its callback
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), nl=False)
 
 
-app.command("adapt")(adapt.adapt)
-app.command("batch")(batch.batch)
-app.command("check")(check.check)
-app.command("eval")(eval.evaluate)
-app.command("merge")(merge.merge)
-app.command("sharpen")(sharpen.sharpen)
-app.command("simulate")(simulate.simulate)
-app.command("train")(train.train)
+def _add(command: Callable[..., None], name: str, example: str) -> None:
+    app.command(name, cls=HelpPage, epilog=f"ssdiff {name} {example}")(command)
+
+
+_add(sharpen_command, "sharpen", "pan.tif ms.tif -o sharp.tif --sensor qb")
+_add(check_command, "check", "pan.tif ms.tif --json")
+_add(batch_command, "batch", "pairs.csv --sensor ge1 > results.jsonl")
+_add(merge_command, "merge", "sharp.shard1of2.tif sharp.shard2of2.tif -o sharp.tif")
+_add(simulate_command, "simulate", "scene --sensor wv3 --size 1024 --seed 7")
+_add(eval_command, "eval", "--full-res pan.tif ms.tif --fused sharp.tif --csv scores.csv")
+app.add_typer(models.app, name="models")
+_add(train_command, "train", "pairs -o mine.safetensors --steps 12000")
+_add(adapt_command, "adapt", "pan.tif ms.tif -o scene.safetensors --sensor wv2")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from rich.progress import Task
     from rich.text import Text
 
-__all__ = ["adjust_verbosity", "collected_warnings", "emit_json", "fail", "result", "tile_progress"]
+__all__ = [
+    "adjust_verbosity",
+    "answer",
+    "collected_warnings",
+    "emit_json",
+    "fail",
+    "result",
+    "tile_progress",
+]
 
 TALKERS = ("ssdiff_cli", "ssdiff_models", "py.warnings")
 """Loggers whose records reach the terminal; other libraries' talk does not."""
@@ -100,6 +108,15 @@ def result(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def answer(record: Mapping[str, object], lines: Iterable[str], *, as_json: bool) -> None:
+    """Writes a command's result to stdout: one JSON object, or lines to read."""
+    if as_json:
+        emit_json(record)
+        return
+    for line in lines:
+        result(line)
+
+
 def emit_json(record: Mapping[str, object]) -> None:
     """Writes one JSON object to stdout: numbers are numbers, NaN and infinities null, paths strings."""
     result(json.dumps(_plain(record), ensure_ascii=False, allow_nan=False))
@@ -131,9 +148,7 @@ def _tile_bar() -> "Bar":
         TextColumn,
         TimeRemainingColumn,
     )
-    from rich.progress import (
-        Progress as Bar,
-    )
+    from rich.progress import Progress as Bar
     from rich.text import Text
 
     class Speed(ProgressColumn):

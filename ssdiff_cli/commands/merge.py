@@ -5,28 +5,28 @@ from typing import Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options.flags import Json, Output, Overwrite, Quiet, Threads, Verbose
+from ssdiff_cli.options.expand import expand
+from ssdiff_cli.options.flags import Json, Output, Overwrite, Threads
 
-__all__ = ["merge"]
+__all__ = ["merge_command"]
 
 
-def merge(
+@expand
+def merge_command(
     shards: Annotated[
         list[str],
-        typer.Argument(
-            help="The files that sharpen --shard made, all of them.", show_default=False
-        ),
+        typer.Argument(metavar="SHARD…", help="All files that sharpen --shard made."),
     ],
     output: Output,
     *,
     overwrite: Overwrite = False,
     num_threads: Threads = None,
     json: Json = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = 0,
 ) -> None:
-    """Join the shards of an output into the file that one run would have written."""
-    del verbose, quiet  # they act through their callbacks
+    """Join the shards of one output.
+
+    The result is the file that a single run would have written.
+    """
     from ssdiff_cli.device import processor_threads
     from ssdiff_cli.rasters.gdal import raster_env
     from ssdiff_cli.rasters.writing.merge import merge_shards
@@ -39,7 +39,4 @@ def merge(
             num_threads=num_threads or processor_threads(),
             progress=lambda done, total: progress(done, total, 0),
         )
-    if json:
-        console.emit_json({"output": output, "shards": len(shards)})
-    else:
-        console.result(output)
+    console.answer({"output": output, "shards": len(shards)}, [output], as_json=json)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options.flags import Json, Output, Overwrite, Quiet, Verbose
+from ssdiff_cli.options.expand import expand
+from ssdiff_cli.options.flags import Json, Output, Overwrite
+from ssdiff_cli.options.help_page import HelpPage
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.models import ModelSummary
@@ -17,45 +19,41 @@ __all__ = ["app"]
 
 app = typer.Typer(help="List, show and import models.")
 
-HEADINGS = ("name", "bands", "ratio", "sensors", "parameters", "size")
+_HEADINGS = ("name", "bands", "ratio", "sensors", "parameters", "size")
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+def models_command(context: typer.Context) -> None:
     """List, show and import models; without a sub-command, list."""
     if context.invoked_subcommand is None:
-        list_models()
+        _print_list(as_json=False)
 
 
-@app.command("list")
-def list_models(*, as_json: Json = False, verbose: Verbose = 0, quiet: Quiet = 0) -> None:
+@app.command("list", cls=HelpPage, epilog="ssdiff models list")
+@expand
+def list_command(*, json: Json = False) -> None:
     """List the models that come with ssdiff."""
-    del verbose, quiet
+    _print_list(as_json=json)
+
+
+def _print_list(*, as_json: bool) -> None:
     from ssdiff_cli.jobs.models import list_shipped
 
     shipped = list_shipped()
-    if as_json:
-        console.emit_json({"models": [asdict(summary) for summary in shipped]})
-        return
-    for line in _table([HEADINGS, *(_row(summary) for summary in shipped)]):
-        console.result(line)
+    record = {"models": [asdict(summary) for summary in shipped]}
+    console.answer(record, _table([_HEADINGS, *map(_row, shipped)]), as_json=as_json)
 
 
-@app.command("show")
-def show_model(
+@app.command("show", cls=HelpPage, epilog="ssdiff models show bgrn")
+@expand
+def show_command(
     model: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE", help="Shipped model, or a .safetensors file.", show_default=False
-        ),
+        str, typer.Argument(metavar="NAME|FILE", help="Shipped model, or a .safetensors file.")
     ],
     *,
-    as_json: Json = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = 0,
+    json: Json = False,
 ) -> None:
-    """Show what a model is: its network, bands, radiometry, training and scores."""
-    del verbose, quiet
+    """Show what a model is and how it was trained."""
     from ssdiff_cli.jobs.models import describe
 
     summary, header = describe(model)
@@ -65,48 +63,37 @@ def show_model(
         "parameters": summary.parameters,
         **header,
     }
-    if as_json:
-        console.emit_json(record)
-        return
-    for line in _readable(record):
-        console.result(line)
+    console.answer(record, _readable(record), as_json=json)
 
 
-@app.command("import")
-def import_model(
+@app.command(
+    "import", cls=HelpPage, epilog="ssdiff models import wv3.pt -o wv3.safetensors --sensor wv3"
+)
+@expand
+def import_command(
     source: Annotated[
         Path,
-        typer.Argument(
-            metavar="FILE.pt",
-            help="State dict that SSDiff's released code saved.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="FILE.pt", help="State dict that SSDiff's released code saved."),
     ],
     output: Output,
     *,
+    overwrite: Overwrite = False,
+    json: Json = False,
     sensor: Annotated[
         str | None,
-        typer.Option(
-            "--sensor",
-            help="Sensor it was trained on: names the bands, gives full scale.",
-            show_default=False,
-        ),
+        typer.Option(metavar="NAME", help="Sensor of its training: names bands, gives full scale."),
     ] = None,
     full_scale: Annotated[
         float | None,
         typer.Option(
-            "--full-scale",
-            help="DN that training divided by (default: the sensor's, or 2047).",
-            show_default=False,
+            metavar="DN", help="DN that training divided by. (default: the sensor's, or 2047)"
         ),
     ] = None,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = 0,
 ) -> None:
-    """Convert a model of SSDiff's released code into a .safetensors file; nothing but weights is read from it."""
-    del verbose, quiet
+    """Convert a model of SSDiff's released code.
+
+    Nothing but weights is read from it.
+    """
     from ssdiff_cli.jobs.models import import_released
     from ssdiff_models.scene.sensors import get
 
@@ -114,23 +101,14 @@ def import_model(
     summary = import_released(
         source, Path(output), sensor=known, full_scale=full_scale, overwrite=overwrite
     )
-    if as_json:
-        console.emit_json({"output": output, **asdict(summary)})
-    else:
-        console.result(output)
+    console.answer({"output": output, **asdict(summary)}, [output], as_json=json)
 
 
 def _row(summary: "ModelSummary") -> tuple[str, ...]:
     sensors = ", ".join(summary.sensors) or "-"
     size = f"{summary.size_bytes / 1e6:.1f} MB"
-    return (
-        summary.name,
-        str(summary.bands),
-        str(summary.ratio),
-        sensors,
-        f"{summary.parameters:,}",
-        size,
-    )
+    numbers = (str(summary.bands), str(summary.ratio))
+    return summary.name, *numbers, sensors, f"{summary.parameters:,}", size
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

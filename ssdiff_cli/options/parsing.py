@@ -1,0 +1,88 @@
+"""Text of options as values; an error names the option and what it takes."""
+
+from typing import Literal
+
+from ssdiff_models.errors import UsageError
+
+__all__ = ["band_list", "bounding_box", "creation_options", "output_nodata", "source_nodata"]
+
+
+def band_list(text: str | None) -> tuple[int, ...]:
+    """Returns the band numbers of ``--bidx``, from 1; none for all bands.
+
+    Raises:
+        UsageError: When the text is no list of numbers.
+    """
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        advice = "give band numbers from 1, separated by commas, such as 1,2,3"
+        raise UsageError(f"--bidx {text}: {advice}") from None
+
+
+def bounding_box(text: str | None) -> tuple[float, float, float, float] | None:
+    """Returns xmin, ymin, xmax and ymax of ``--bbox``.
+
+    Raises:
+        UsageError: When the text is no such box.
+    """
+    if text is None:
+        return None
+    try:
+        left, bottom, right, top = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--bbox {text}: give four numbers, xmin,ymin,xmax,ymax") from None
+    if not (left < right and bottom < top):
+        raise UsageError(f"--bbox {text}: xmin must lie below xmax, and ymin below ymax")
+    return left, bottom, right, top
+
+
+def source_nodata(text: str | None) -> tuple[float | None, float | None]:
+    """Returns the nodata of PAN and MS of ``--src-nodata``; None is the file's own.
+
+    One value counts for both inputs; of two, either may be empty.
+
+    Raises:
+        UsageError: When a part is no number.
+    """
+    if text is None:
+        return None, None
+    pan, comma, ms = text.partition(",")
+    values = [_number(part, "--src-nodata") if part else None for part in (pan, ms)]
+    return values[0], values[1] if comma else values[0]
+
+
+def output_nodata(text: str) -> float | Literal["inherit", "none"]:
+    """Returns the value of ``--nodata``.
+
+    Raises:
+        UsageError: When the text is neither a word that it knows nor a number.
+    """
+    lowered = text.lower()
+    if lowered == "inherit":
+        return "inherit"
+    if lowered == "none":
+        return "none"
+    return _number(lowered, "--nodata")
+
+
+def creation_options(options: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """Returns names and values of ``--co``.
+
+    Raises:
+        UsageError: When one has no name or no value.
+    """
+    pairs: list[tuple[str, str]] = []
+    for option in options or []:
+        name, equals, value = option.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--co {name}: give NAME=VALUE, such as COMPRESS=ZSTD")
+        pairs.append((name, value))
+    return tuple(pairs)
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{option} {text}: give a number or nan") from None
