@@ -25,8 +25,6 @@ from ssdiff_models.errors import (
     UsageError,
 )
 
-HEAVY = {"torch", "rasterio", "numpy", "matplotlib", "shapely", "pyproj"}
-
 
 class Terminal(StringIO):
     """A stderr that somebody looks at."""
@@ -51,15 +49,6 @@ def run_raising(error: BaseException, *flags: str) -> Result:
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-
-def test_starting_up_and_building_every_command_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, typer.main; from ssdiff_cli.app import app; typer.main.get_command(app);"
-        f"print(sorted({HEAVY!r} & set(sys.modules)))"
-    )
-    done = python(code)
-    assert done.stdout.strip() == "[]", done
 
 
 def test_version() -> None:
