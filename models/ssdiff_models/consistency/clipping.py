@@ -1,4 +1,4 @@
-"""Images that must stay within the data type, yet give the MS back: what clipping cuts off goes to the neighbours."""
+"""Images that stay within the data type, yet give the MS back: neighbours get what is clipped."""
 
 import math
 from collections.abc import Sequence
@@ -10,29 +10,28 @@ from torch import Tensor
 
 __all__ = ["CLIP_ITERATIONS", "ClipCounter", "Limits", "SensorView", "clip_consistently"]
 
-
 CLIP_ITERATIONS = 60
-"""Times that what was cut off is given back.
+"""Times that what was clipped is given back.
 
-On scenes of harsh contrast each one more brings the image nearer to the MS by ever brighter and darker pixels: HQNR of sn6-rotterdam-1,
-riotiler-decimated and a cut of vitale-wv2 is 0.918, 0.826, 0.914 with none, 0.893, 0.786, 0.903 with twelve, and 0.840, 0.721, 0.885 with
-sixty.
+On scenes of harsh contrast, more iterations bring the image nearer to the MS by ever brighter and
+darker pixels: HQNR of sn6-rotterdam-1, riotiler-decimated and a cut of vitale-wv2 is 0.918, 0.826,
+0.914 with none, 0.893, 0.786, 0.903 with twelve, and 0.840, 0.721, 0.885 with sixty.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What pixels must lie between, in the image's units."""
+    """The range of pixel values, in the image's units."""
 
     low: Tensor
     """Least value of each band, ``(bands, 1, 1)``."""
     high: Tensor
     """Greatest value of each band, ``(bands, 1, 1)``."""
     clip_iterations: int = CLIP_ITERATIONS
-    """How often what they cut off is given back."""
+    """Times that what was clipped is given back."""
 
     def clip(self, image: Tensor) -> Tensor:
-        """Returns ``(..., bands, rows, cols)`` with every pixel between the limits."""
+        """Clips ``(..., bands, rows, cols)`` to the limits."""
         return image.clamp(self.low, self.high)
 
 
@@ -40,7 +39,7 @@ class SensorView(Protocol):
     """How a sensor sees images."""
 
     def reduce(self, image: Tensor) -> Tensor:
-        """Returns MS pixels as the sensor sees them."""
+        """Returns the MS pixels that the sensor sees of an image."""
         ...
 
     def correction(self, wanted: Tensor, iterations: int) -> Tensor:
@@ -49,51 +48,59 @@ class SensorView(Protocol):
 
 
 def clip_consistently(projected: Tensor, limits: Limits, view: SensorView) -> Tensor:
-    """Clips, and gives what was cut off back to the neighbours, as often as `limits` say.
+    """Clips an image, and gives what was clipped to the neighbours.
 
-    That is back-projection, clipped and with momentum: FISTA (Beck and Teboulle 2009) with interpolation for the adjoint. The number of
-    iterations does not depend on how far they get, so a pixel knows only of its surroundings: a band of a tile from which nothing
-    is cut off stays as it is, to the bit. Where the MS itself asks for more than the limits allow, there is no consistent image.
+    This is back-projection with clipping and momentum: FISTA (Beck and Teboulle 2009) with
+    interpolation for the adjoint. The number of iterations is fixed, so a pixel depends on its
+    surroundings only; a tile that needs no clipping is returned unchanged, bit by bit. Where the
+    MS itself exceeds the limits, no consistent image exists.
 
     Args:
-        projected: ``(..., bands, rows, cols)``, consistent.
+        projected: ``(..., bands, rows, cols)``, consistent with the MS.
         limits: In the same units.
-        view: What it is consistent under.
+        view: The sensor.
     """
-    kept = limits.clip(projected)
-    if torch.equal(kept, projected):
+    clipped = limits.clip(projected)
+    if torch.equal(clipped, projected):
         return projected
-    wanted, weight = view.reduce(projected), 1.0
-    lost = wanted - view.reduce(kept)
-    before, lost_before = kept, lost
+    wanted = view.reduce(projected)
+    missing = wanted - view.reduce(clipped)
+    previous, previous_missing = clipped, missing
+    weight = 1.0
     for _ in range(limits.clip_iterations):
-        following = (1 + math.sqrt(1 + 4 * weight**2)) / 2
-        momentum, weight = (weight - 1) / following, following
-        ahead, lacking = kept + momentum * (kept - before), lost + momentum * (lost - lost_before)
-        before, lost_before = kept, lost
-        kept = limits.clip(ahead + view.correction(lacking, 1))
-        lost = wanted - view.reduce(kept)
-    return kept
+        next_weight = (1 + math.sqrt(1 + 4 * weight**2)) / 2
+        momentum = (weight - 1) / next_weight
+        weight = next_weight
+        start = clipped + momentum * (clipped - previous)
+        start_missing = missing + momentum * (missing - previous_missing)
+        previous, previous_missing = clipped, missing
+        clipped = limits.clip(start + view.correction(start_missing, 1))
+        missing = wanted - view.reduce(clipped)
+    return clipped
 
 
 class ClipCounter:
-    """Counts the pixels of each band that were within the limits before a projection, and at them after it."""
+    """Counts pixels that projections moved to a limit; its owner hands it to those who project."""
 
     def __init__(self) -> None:
-        self._cut: list[tuple[tuple[int, ...], Tensor, int]] = []
+        self._counts: list[tuple[tuple[int, ...], Tensor, int]] = []
 
     def add(self, bands: Sequence[int], before: Tensor, after: Tensor, limits: Limits) -> None:
-        """Takes a batch ``(B, bands, rows, cols)`` before and after; threads may add at the same time, and no device is waited for."""
+        """Adds a batch ``(B, bands, rows, cols)`` before and after its projection.
+
+        Threads may add at the same time; no device is waited for.
+        """
         low = (after <= limits.low) & (before > limits.low)
         high = (after >= limits.high) & (before < limits.high)
-        self._cut.append((tuple(bands), (low | high).sum((0, 2, 3)), before[:, 0].numel()))
+        self._counts.append((tuple(bands), (low | high).sum((0, 2, 3)), before[:, 0].numel()))
 
     def worst(self) -> tuple[int, float]:
-        """Returns the band of which most was cut, and what share of its pixels, 0..1."""
-        cut: dict[int, int] = {}
+        """Returns the band with the largest share of counted pixels, and that share, 0..1."""
+        clipped: dict[int, int] = {}
         pixels: dict[int, int] = {}
-        for bands, counts, size in self._cut:
+        for bands, counts, size in self._counts:
             for band, count in zip(bands, counts.tolist(), strict=True):
-                cut[band], pixels[band] = cut.get(band, 0) + count, pixels.get(band, 0) + size
-        shares = {band: cut[band] / pixels[band] for band in cut}
+                clipped[band] = clipped.get(band, 0) + count
+                pixels[band] = pixels.get(band, 0) + size
+        shares = {band: clipped[band] / pixels[band] for band in clipped}
         return max(shares.items(), key=lambda item: item[1], default=(0, 0.0))

@@ -53,8 +53,8 @@ class ModelFuser:
     settings: FusionSettings
     precision: torch.dtype = torch.float32
     """Autocast dtype of the network."""
-    cut: ClipCounter = field(default_factory=ClipCounter, compare=False, repr=False)
-    """What projecting has cut off so far."""
+    clip_counter: ClipCounter | None = field(default=None, compare=False, repr=False)
+    """Counts the pixels that the projection moved to a limit, where the caller wants to know."""
     pan_range: BandRange = field(init=False)
     ms_range: BandRange = field(init=False)
 
@@ -67,12 +67,19 @@ class ModelFuser:
         *,
         precision: torch.dtype = torch.float32,
         statistics: SceneStatistics | None = None,
+        clip_counter: ClipCounter | None = None,
     ) -> "ModelFuser":
         """Returns the model bound to a scene, or to given statistics; the prior is measured where the model needs it and they have none."""
         found = statistics or source.statistics()
         if checkpoint.prior != "lms" and found.prior is None:
             found = replace(found, prior=measure_prior(source, found, phase=checkpoint.ms_phase))
-        return cls(checkpoint=checkpoint, statistics=found, settings=settings, precision=precision)
+        return cls(
+            checkpoint=checkpoint,
+            statistics=found,
+            settings=settings,
+            precision=precision,
+            clip_counter=clip_counter,
+        )
 
     def __post_init__(self) -> None:
         if self.checkpoint.prior != "lms" and self.statistics.prior is None:
@@ -202,8 +209,8 @@ class ModelFuser:
             iterations=iterations,
             limits=limits,
         )
-        if limits is not None:
-            self.cut.add(bands, fused, projected, limits)
+        if limits is not None and self.clip_counter is not None:
+            self.clip_counter.add(bands, fused, projected, limits)
         return projected
 
     def _sample_group(

@@ -16,6 +16,7 @@ from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import MethodSummary
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.consistency.clipping import ClipCounter
 from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.fusion.model_fuser import FusionSettings, InputTile, ModelFuser
 from ssdiff_models.fusion.stream import FusedBlock, fuse_tiles, model_grid
@@ -49,6 +50,8 @@ class NetworkMethod:
     pair: ScenePair
     fuser: ModelFuser
     device: DeviceChoice
+    clip_counter: ClipCounter
+    """What the projections of the fuser have clipped so far."""
 
     @classmethod
     def bind(cls, job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Self:
@@ -60,8 +63,13 @@ class NetworkMethod:
         settings = _settings(job, pair, checkpoint)
         device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
         placed = replace(checkpoint, network=device.place(checkpoint.network))
+        counter = ClipCounter()
         fuser = ModelFuser.for_scene(
-            placed, pair.without_region(), settings, precision=device.precision
+            placed,
+            pair.without_region(),
+            settings,
+            precision=device.precision,
+            clip_counter=counter,
         )
         fuser.check(pair.ratio)
         _warn_of_groups(fuser)
@@ -70,7 +78,7 @@ class NetworkMethod:
                 "--overlap 0: tiles that share no pixels give the MS back less exactly, to some "
                 "percent, along their borders"
             )
-        return cls(pair=pair, fuser=fuser, device=device)
+        return cls(pair=pair, fuser=fuser, device=device, clip_counter=counter)
 
     @property
     def grid(self) -> TileGrid:
@@ -183,7 +191,7 @@ class NetworkMethod:
 
     def warnings(self) -> Iterator[str]:
         """Yields a warning where the projection clipped many pixels so far."""
-        band, share = self.fuser.cut.worst()
+        band, share = self.clip_counter.worst()
         if share > CLIPPED:
             yield (
                 f"{self.pair.ms.path}: giving it back through the MTF put {100 * share:.0f}% of "

@@ -1,4 +1,4 @@
-"""Counting what a projection cut off."""
+"""Counting the pixels that a projection moved to a limit."""
 
 import pytest
 import torch
@@ -14,18 +14,18 @@ def test_pixels_that_came_to_a_limit_are_counted_by_band() -> None:
     before[:, :, 0, 0] = after[:, :, 0, 0] = 0  # was there before
     after[0, 1, 1] = 0
     after[0, 1, 2, :2] = 10
-    tally = ClipCounter()
-    assert tally.worst() == (0, 0.0)
-    tally.add((3, 1), before, after, LIMITS)
-    assert tally.worst()[0] == 1
-    assert tally.worst()[1] == pytest.approx(6 / 32)
-    tally.add((3, 1), before, before, LIMITS)
-    assert tally.worst()[1] == pytest.approx(6 / 64)
+    counter = ClipCounter()
+    assert counter.worst() == (0, 0.0)
+    counter.add((3, 1), before, after, LIMITS)
+    assert counter.worst()[0] == 1
+    assert counter.worst()[1] == pytest.approx(6 / 32)
+    counter.add((3, 1), before, before, LIMITS)
+    assert counter.worst()[1] == pytest.approx(6 / 64)
 
 
 def test_bands_of_several_groups_are_added_up() -> None:
     before, after = torch.full((1, 2, 2, 2), 5.0), torch.zeros(1, 2, 2, 2)
-    tally = ClipCounter()
-    tally.add((0, 1), before, before, LIMITS)
-    tally.add((1, 2), before, after, LIMITS)
-    assert tally.worst() == (2, 1.0)
+    counter = ClipCounter()
+    counter.add((0, 1), before, before, LIMITS)
+    counter.add((1, 2), before, after, LIMITS)
+    assert counter.worst() == (2, 1.0)
