@@ -79,7 +79,7 @@ def _prepare(job: SimulationJob, files: SceneFiles) -> None:
             f"{job.folder}: cannot be made a folder ({error.strerror}): choose another one"
         ) from error
     for path in (files.pan, files.ms, files.truth):
-        check_output(str(path), overwrite=job.overwrite)
+        check_output(path, overwrite=job.overwrite)
 
 
 def pan_transform(gsd: float) -> Affine:

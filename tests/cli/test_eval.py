@@ -221,7 +221,7 @@ def test_csv_holds_what_json_does(scene: Scene, tmp_path: Path) -> None:
     assert row["method"] == "exp"
     assert {name: float(row[name]) for name in found["methods"]["exp"]} == found["methods"]["exp"]
     again = evaluate("--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table)
-    assert "exists already" in refusal(again, 2)
+    assert "exists; pass --overwrite" in refusal(again, 2)
     assert (
         evaluate(
             "--reduced-res", scene.pan, scene.ms, "--methods", "exp", "--csv", table, "--overwrite"

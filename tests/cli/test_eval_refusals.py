@@ -118,6 +118,6 @@ def test_settings_of_a_model_that_is_not_asked_for(scene: Scene) -> None:
 
 def test_a_report_needs_its_folder(scene: Scene, tmp_path: Path) -> None:
     target = tmp_path / "no" / "report.html"
-    assert "folder does not exist" in refusal(
+    assert "there is no folder" in refusal(
         evaluate("--fused", scene.truth, "--reference", scene.truth, "--report", target), 2
     )

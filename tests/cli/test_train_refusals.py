@@ -223,7 +223,7 @@ def test_a_model_without_a_state_is_replaced_on_demand_only(trained: Path, tmp_p
     model = tmp_path / "m.safetensors"
     model.write_bytes(trained.read_bytes())
     again = ("train", "--cache", trained.with_suffix(".cache"), "-o", model, "--steps", 1, *TINY)
-    assert "there is no m.state to continue from: give --overwrite" in refusal(ssdiff(*again), 2)
+    assert "there is no m.state to continue from; pass --overwrite" in refusal(ssdiff(*again), 2)
     assert model.read_bytes() == trained.read_bytes()
     assert ssdiff(*again, "--overwrite").exit_code == 0
     assert model.read_bytes() != trained.read_bytes()

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from ssdiff_cli.jobs.evaluate.plans.pair import pair_plan
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
@@ -17,6 +16,7 @@ from ssdiff_cli.jobs.evaluate.samples.sample import Scored
 from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.thresholds import Conditions, check_rows, judged_rows, parse_condition
 from ssdiff_cli.rasters.gdal import raster_env
+from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models.errors import UsageError
 from ssdiff_models.files import atomic
 
@@ -63,13 +63,9 @@ class Outputs:
         Raises:
             UsageError: When one exists already, or its folder does not.
         """
-        for name, path in (("--csv", self.csv), ("--report", self.report)):
-            if path is None:
-                continue
-            if Path(path).exists() and not self.overwrite:
-                raise UsageError(f"{path} exists already: give another {name}, or --overwrite")
-            if not Path(path).absolute().parent.is_dir():
-                raise UsageError(f"{path}: its folder does not exist: make it first")
+        for path in (self.csv, self.report):
+            if path is not None:
+                check_output(path, overwrite=self.overwrite)
 
 
 def run_evaluation(

@@ -14,7 +14,8 @@ from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
-from ssdiff_models.errors import InputError, UsageError
+from ssdiff_cli.rasters.writing.output_path import refuse_existing
+from ssdiff_models.errors import InputError
 
 __all__ = ["OVERRIDES", "Outcome", "attempt", "read_jobs"]
 
@@ -187,9 +188,7 @@ def _is_finished(job: SharpenJob) -> bool:
     there = [path for path in wanted if Path(path).exists()]
     for path in there:
         if not _is_ours(path):
-            raise UsageError(
-                f"{path}: exists, but is no finished output of ssdiff; pass --overwrite to replace it"
-            )
+            refuse_existing(path, "but is no finished output of ssdiff")
     return there == wanted
 
 

@@ -12,9 +12,9 @@ from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.journal import Journal
 from ssdiff_cli.rasters.writing.metadata import read_provenance
+from ssdiff_cli.rasters.writing.output_path import refuse_existing
 from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, SinkOptions, open_sink
-from ssdiff_models.errors import UsageError
 
 __all__ = ["check_finished_uncertainty", "open_uncertainty", "uncertainty_is_finished"]
 
@@ -68,6 +68,4 @@ def check_finished_uncertainty(job: SharpenJob, options: SinkOptions) -> None:
     tags = read_provenance(path)
     expected = {**options.provenance, "CONTENT": CONTENT}
     if any(tags.get(name) != value for name, value in expected.items()):
-        raise UsageError(
-            f"{path}: exists, and comes from another run; pass --overwrite to replace it"
-        )
+        refuse_existing(path, "and comes from another run")

@@ -21,6 +21,7 @@ from ssdiff_cli.jobs.train.settings import (
     read_data_config,
     read_settings,
 )
+from ssdiff_cli.rasters.writing.output_path import check_output, refuse_existing
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import InputError, ModelError, ResourceError, UsageError
@@ -149,13 +150,10 @@ def _prepare(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
     output = request.output
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: a model file ends in .safetensors")
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
+    check_output(output, overwrite=True)
     state = output.with_suffix(".state")
     if output.exists() and not state.exists() and not request.overwrite:
-        raise UsageError(
-            f"{output}: exists, and there is no {state.name} to continue from: give --overwrite to replace it, or another -o"
-        )
+        refuse_existing(output, f"and there is no {state.name} to continue from")
     scenes = _scenes(request, settings)
     if request.overwrite:
         for suffix in (".state", ".csv"):

@@ -232,7 +232,7 @@ def test_outputs_that_cannot_be_are_refused(rasters: Rasters, tmp_path: Path) ->
     assert there.read_text() == "precious"
     assert "is also an input" in refusal(paths[0], paths, overwrite=True)
     assert "is a folder" in refusal(tmp_path, paths)
-    assert "'-': a GeoTIFF cannot be written into a pipe" in refusal("-", paths)
+    assert "'-': an output cannot be a pipe" in refusal("-", paths)
     os.mkfifo(tmp_path / "pipe")
     assert "is no regular file" in refusal(tmp_path / "pipe", paths, overwrite=True)
     assert "there is no folder" in refusal(tmp_path / "no" / "out.tif", paths)
