@@ -1,6 +1,7 @@
 # Everything runs in .venv, which the targets make themselves; nothing to install first but Python 3.11 or newer.
 #   make demo                               a simulated scene, sharpened, measured and shown
 #   make demo PAN=p.tif MS=m.tif OUT=o.tif  the same with your files
+#   make test-capabilities                  training and networks on plainer instructions
 #   make test | lint | format | bench | clean
 # PYTHON=python3.12 chooses the interpreter; TORCH=cpu (or cu130, ...) the PyTorch build, by default the package index's own.
 
@@ -20,7 +21,7 @@ MS ?= $(SCENE)/ms.tif
 OUT ?= demo/sharpened.tif
 SIMULATED := $(filter $(SCENE)/pan.tif,$(PAN))
 
-.PHONY: help demo test test-slow lint format bench clean
+.PHONY: help demo test test-slow test-capabilities lint format bench clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
@@ -49,6 +50,13 @@ test: .venv/.dev
 
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow
+
+# Sums round otherwise on another processor: no test may hang on last bits.
+test-capabilities: .venv/.dev
+	for isa in default avx2; do \
+	  ATEN_CPU_CAPABILITY=$$isa ONEDNN_MAX_CPU_ISA=AVX2 \
+	    $(BIN)/python -m pytest -q -m "not slow" tests/models/training tests/models/nets; \
+	done
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from tests.scenes import SceneFactory
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no failure.
+settings.register_profile(
+    "patient", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True, scope="session")

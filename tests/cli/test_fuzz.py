@@ -19,8 +19,7 @@ from tests.cli.rasters.fields import Rasters, north_up
 
 FEW = settings(
     max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     # A whole run each: looking for the smallest failing pair takes too long to be of use.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )

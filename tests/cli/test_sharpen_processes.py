@@ -79,7 +79,7 @@ def test_an_interrupted_run(scene: Scene, tiny: Path, tmp_path: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     # The tiles at work have 1000 steps before them.
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
     assert stdout == ""
     assert [line for line in stderr.splitlines() if line] == ["ssdiff: interrupted"]

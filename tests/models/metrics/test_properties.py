@@ -154,7 +154,7 @@ def test_no_valid_block_is_refused(name: str) -> None:
         score(name, fused, reference, np.zeros((40, 40), dtype=np.bool_))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     cuts=st.lists(st.integers(1, 12), min_size=1, max_size=12),
     cols=st.integers(12, 21),
@@ -179,7 +179,7 @@ def test_strips_of_any_height_give_the_same(cuts: list[int], cols: int, seed: in
         assert metric.result() == metric.result()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 99), bands=st.integers(1, 9))
 def test_scores_stay_in_their_ranges_and_order(seed: int, bands: int) -> None:
     fused, reference = naive.pair(bands=bands, rows=24, cols=24, seed=seed)
@@ -194,7 +194,7 @@ def test_scores_stay_in_their_ranges_and_order(seed: int, bands: int) -> None:
     assert 0 <= score("sam", fused, reference) <= 180
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(gain=st.floats(0.1, 10), seed=st.integers(0, 99))
 def test_the_angle_ignores_brightness_and_ergas_ignores_units(gain: float, seed: int) -> None:
     fused, reference = naive.pair(seed=seed)

@@ -218,7 +218,8 @@ def test_a_shift_moves_the_ms_by_pan_pixels(rasters: Rasters) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
     row=st.integers(-60, 90),

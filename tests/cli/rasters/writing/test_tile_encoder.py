@@ -35,7 +35,7 @@ def tiles(bands: int, dtype: str, seed: int) -> TileRun:
     return TileRun(row=1, col=2, pixels=pixels, valid=np.ones((32, 48), bool))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     bands=st.integers(1, 9),
     dtype=st.sampled_from(
