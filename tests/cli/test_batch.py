@@ -8,7 +8,6 @@ import pytest
 import rasterio
 from typer.testing import Result
 
-from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
 from tests.cli.calls import refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -125,8 +124,7 @@ def test_the_output_is_that_of_sharpen(scene: Scene, tiny: Path, tmp_path: Path)
 
 def test_a_model_is_loaded_once(tiny: Path) -> None:
     models = LoadedModels()
-    job = SharpenJob(pan="", ms="", output="", model=str(tiny))
-    assert models.checkpoint(job) is models.checkpoint(job)
+    assert models.load(tiny) is models.load(tiny)
 
 
 def test_a_file_that_is_no_output_is_neither_skipped_nor_replaced(

@@ -125,7 +125,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
 
 def _read(job: SharpenJob, base: Checkpoint) -> tuple[list[AdaptSample], tuple[float, ...]]:
     """Returns the samples of the scene, and the MTF gain of each band."""
-    with raster_env(num_threads=1), open_scene(job, base) as scene:
+    with raster_env(num_threads=1), open_scene(job, lambda _job, _files: base) as scene:
         gains = mtf_gains(job.sensor, scene.pair)
         return list(samples(scene.pair, gains, base)), gains
 

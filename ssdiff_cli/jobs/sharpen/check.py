@@ -60,7 +60,7 @@ def _check_names(job: SharpenJob) -> None:
 
 
 def _report(job: SharpenJob) -> CheckReport:
-    with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint(job)) as scene:
+    with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint) as scene:
         pair = scene.pair
         method = scene.bind(job)
         dtype = job.sink.dtype or str(pair.ms.dtype)

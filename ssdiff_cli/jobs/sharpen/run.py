@@ -49,8 +49,8 @@ def sharpen(
     uncertainty_finished = uncertainty_is_finished(job)
     check_outputs(job, with_uncertainty=not uncertainty_finished)
     with raster_env(num_threads=1), ExitStack() as stack:
-        checkpoint = (models or LoadedModels()).checkpoint(job)
-        scene = stack.enter_context(open_scene(job, checkpoint))
+        find_model = (models or LoadedModels()).checkpoint
+        scene = stack.enter_context(open_scene(job, find_model))
         pair = scene.pair
         method = scene.bind(job)
         options = replace(
@@ -149,7 +149,7 @@ def plan(job: SharpenJob) -> SharpenPlan:
     """
     check_arguments(job)
     check_outputs(job, with_uncertainty=not uncertainty_is_finished(job))
-    with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint(job)) as scene:
+    with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint) as scene:
         pair = scene.pair
         method = scene.bind(job)
         area = pair.area

@@ -145,7 +145,7 @@ def _job(request: EvaluationRequest, method: str) -> SharpenJob:
 
 
 def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _Opened:
-    opened = stack.enter_context(open_scene(job, LoadedModels().checkpoint(job)))
+    opened = stack.enter_context(open_scene(job, LoadedModels().checkpoint))
     model = None
     if opened.checkpoint is not None:
         network = NetworkMethod.bind(job, opened.pair, opened.checkpoint)
