@@ -12,9 +12,8 @@ import numpy as np
 from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenPlan, SharpenReport
 from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
-from ssdiff_cli.jobs.sharpen.provenance import provenance
+from ssdiff_cli.jobs.sharpen.provenance import provenance, resume_key
 from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_outputs
-from ssdiff_cli.jobs.sharpen.resume_key import resume_key
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.uncertainty import (
     check_finished_uncertainty,
@@ -113,7 +112,7 @@ def _report(
 ) -> SharpenReport:
     pair = scene.pair
     area = pair.area
-    summary = method.summary
+    summary = method.summary()
     shift = None
     if scene.registered and scene.shift is not None:
         shift = (round(scene.shift.rows, 3), round(scene.shift.cols, 3))
@@ -152,6 +151,7 @@ def plan(job: SharpenJob) -> SharpenPlan:
     with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint) as scene:
         pair = scene.pair
         method = scene.bind(job)
+        summary = method.summary()
         area = pair.area
         dtype = job.sink.dtype or str(pair.ms.dtype)
         return SharpenPlan(
@@ -166,8 +166,8 @@ def plan(job: SharpenJob) -> SharpenPlan:
             ratio=pair.ratio,
             measured_ratio=pair.measured_ratio,
             method=job.method,
-            model=method.summary.model,
-            steps=method.summary.steps,
+            model=summary.model,
+            steps=summary.steps,
             tiles=len(list(method.grid.blocks(area))),
             uncompressed_bytes=area.rows * area.cols * pair.bands * np.dtype(dtype).itemsize,
         )

@@ -62,9 +62,7 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
     """
     with open_files(job.pan, job.ms, options=job.pair) as files:
         checkpoint = find_model(job, files)
-        if checkpoint is not None:
-            files = files.for_model(ModelGrid(ratio=checkpoint.ratio, phase=checkpoint.ms_phase))
-        pair = ScenePair.of(files)
+        pair = _pair(files, checkpoint)
         registered = job.register != "no"
         shift: SceneShift | NoShift
         if registered:
@@ -89,6 +87,12 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
             _check_content(pair)
             _warn_of_unfamiliar(scene, checkpoint)
         yield scene
+
+
+def _pair(files: PairFiles, checkpoint: Checkpoint | None) -> ScenePair:
+    if checkpoint is not None:
+        files = files.for_model(ModelGrid(ratio=checkpoint.ratio, phase=checkpoint.ms_phase))
+    return ScenePair.of(files)
 
 
 def _check_content(pair: ScenePair) -> None:

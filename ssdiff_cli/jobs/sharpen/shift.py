@@ -67,7 +67,9 @@ def _elsewhere(pair: ScenePair) -> str:
 
 def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
     windows = _windows(pair, count=12 if local else 4, size=32 if local else 96)
-    against_georeferencing = (window and _against_georeferencing(pair, window) for window in windows)
+    against_georeferencing = (
+        window and _against_georeferencing(pair, window) for window in windows
+    )
     shift = agree(against_georeferencing, local=local)
     if isinstance(shift, NoShift):
         raise InputError(_refusal(pair.ms.path, shift, local=local))
@@ -81,7 +83,9 @@ def _refusal(path: str, shift: NoShift, *, local: bool) -> str:
             f"{path}: {option} finds too little that PAN and MS share to tell their shift: check "
             f"that both show the same place, leave {option} out, or give a larger scene"
         )
-    remedy = "check that both show the same place at the same time" if local else "try --register-local"
+    remedy = (
+        "check that both show the same place at the same time" if local else "try --register-local"
+    )
     return f"{path}: {option} finds no shift, since {shift.reason}: {remedy}, or leave {option} out"
 
 
@@ -99,9 +103,7 @@ def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift 
         return window_shift(patch, window, ratio=pair.ratio, phase=pair.ms_phase)
 
     # One thread a window: its small matrix products gain nothing from more.
-    return ordered_map(
-        shift, patches, workers=processor_threads(), initializer=single_threaded
-    )
+    return ordered_map(shift, patches, workers=processor_threads(), initializer=single_threaded)
 
 
 def _against_georeferencing(pair: ScenePair, window: WindowShift) -> WindowShift:
