@@ -34,16 +34,15 @@ def show(
     ] = None,
 ) -> None:
     """Print the quality of a fusion against a truth, and draw PAN, MS and result side by side."""
-    from ssdiff_cli.jobs.evaluate.report.side_by_side import Comparison, measure, picture
+    from ssdiff_cli.jobs.evaluate.report.side_by_side import draw_quicklook, measure
 
-    comparison = Comparison(pan=pan, ms=ms, fused=fused)
     if truth is not None:
         console.result(f"{'':8}{'SAM':>8}{'ERGAS':>8}{'PSNR':>8}")
-        for name, quality in measure(comparison, truth).items():
+        for name, quality in measure(pan, ms, fused, truth).items():
             console.result(
                 f"{name:8}" + "".join(f"{value:8.3f}" for value in asdict(quality).values())
             )
-    picture(comparison, png)
+    draw_quicklook(pan, ms, fused, png)
     console.result(png)
 
 

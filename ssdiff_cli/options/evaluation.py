@@ -9,7 +9,7 @@ import typer
 from ssdiff_cli.options.flags import Overwrite, output_option
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.evaluate.run import Outputs
+    from ssdiff_cli.jobs.evaluate.request import Outputs
 
 __all__ = ["ReportFlags", "ScoringFlags"]
 
@@ -78,7 +78,7 @@ class ReportFlags:
 
     def parsed(self) -> "Outputs":
         """Returns the outputs of an evaluation."""
-        from ssdiff_cli.jobs.evaluate.run import Outputs
+        from ssdiff_cli.jobs.evaluate.request import Outputs
 
         return Outputs(
             csv=self.csv,
