@@ -5,8 +5,8 @@ from math import inf
 
 import numpy as np
 
-from ssdiff_cli.rasters.geometry.elevation import without_heights
-from ssdiff_cli.rasters.reading.bands import alpha_with_data
+from ssdiff_cli.rasters.geometry.elevation import share_without_heights
+from ssdiff_cli.rasters.reading.alpha import alpha_with_data
 from ssdiff_cli.rasters.reading.pair import ScenePair
 
 __all__ = ["pair_warnings"]
@@ -41,7 +41,7 @@ def pair_warnings(pair: ScenePair, dtype: str | None) -> Iterator[str]:
 
 def _heights(pair: ScenePair, rpc_dem: str) -> Iterator[str]:
     for bands in (pair.pan, pair.ms):
-        share = without_heights(bands.dataset, rpc_dem)
+        share = share_without_heights(bands.dataset, rpc_dem)
         if share > 0:
             part = f"{share:.0%}" if share >= 0.01 else "less than 1%"
             yield f"--rpc-dem {rpc_dem}: has no heights for {part} of {bands.path}: the mean height of the RPCs stands in there"

@@ -175,7 +175,7 @@ def _read_fused(path: str, pair: ScenePair, window: Window) -> FloatArray:
         InputError: When it has other bands than the MS, or lies elsewhere.
     """
     with open_raster(path) as file:
-        bands = select_bands(file, path, (), None, 1)
+        bands = select_bands(file, path, fill_scales=1)
         place = _place(pair, file.transform, (file.height, file.width))
         if len(bands.indexes) != pair.bands or place.intersection(window) is None:
             raise InputError(

@@ -83,7 +83,7 @@ def open_bands(path: str, stack: ExitStack) -> Bands:
     Raises:
         InputError: When it cannot be used.
     """
-    return select_bands(stack.enter_context(open_raster(path)), path, (), None, 0)
+    return select_bands(stack.enter_context(open_raster(path)), path)
 
 
 def open_products(paths: tuple[str, ...], grid: Grid, stack: ExitStack) -> dict[str, Product]:
