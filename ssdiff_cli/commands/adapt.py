@@ -24,21 +24,16 @@ _option = partial(typer.Option, metavar="N", rich_help_panel="Training")
 class _AdaptFlags:
     """How to fine-tune."""
 
-    steps: Annotated[
-        int, _option("--steps", min=0, help="Most training steps; 0: fit the last layer only.")
-    ] = 1500
-    minutes: Annotated[
-        float, _option("--minutes", min=0.01, help="Time after which training ends.")
-    ] = 9.0
-    rate: Annotated[float, _option("--learning-rate", help="Learning rate.")] = 3e-4
-    weight: Annotated[
-        float,
-        _option("--full-res-weight", min=0.0, help="Weight of full-resolution consistency."),
+    steps: Annotated[int, _option(min=0, help="Most training steps; 0: last layer only.")] = 1500
+    minutes: Annotated[float, _option(min=0.01, help="Time after which training ends.")] = 9.0
+    learning_rate: Annotated[float, _option(help="Learning rate.")] = 3e-4
+    full_res_weight: Annotated[
+        float, _option(min=0.0, help="Weight of the consistency with the MS at full resolution.")
     ] = 0.0
     hqnr_fall: Annotated[
-        float, _option("--hqnr-fall", min=0.0, help="Fall of HQNR that the gain may cost.")
+        float, _option(min=0.0, help="Fall of HQNR at full resolution that the gain may cost.")
     ] = 0.002
-    seed: Annotated[int, _option("--seed", min=0, help="Seed of everything random.")] = 1
+    seed: Annotated[int, _option(min=0, help="Seed of everything random.")] = 1
 
 
 @expand
@@ -79,8 +74,8 @@ def adapt_command(
         output=output,
         config=AdaptConfig(
             steps=training.steps,
-            learning_rate=training.rate,
-            consistency=training.weight,
+            learning_rate=training.learning_rate,
+            consistency=training.full_res_weight,
             seed=training.seed,
         ),
         seconds=60 * training.minutes,

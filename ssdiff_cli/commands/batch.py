@@ -14,6 +14,7 @@ from ssdiff_cli.options.expand import expand
 from ssdiff_cli.options.groups import (
     FusionFlags,
     InferenceFlags,
+    MethodFlags,
     SceneFlags,
     SinkFlags,
     sharpen_job,
@@ -41,6 +42,7 @@ def batch_command(
     *,
     sink: SinkFlags,
     pair: SceneFlags,
+    method: MethodFlags,
     fusion: FusionFlags,
     device: InferenceFlags,
 ) -> None:
@@ -53,7 +55,9 @@ def batch_command(
     """
     from ssdiff_cli.jobs.sharpen.batch import read_jobs
 
-    base = replace(sharpen_job(pair, fusion, device), sink=sink.parsed(threads=device.num_threads))
+    base = replace(
+        sharpen_job(pair, method, fusion, device), sink=sink.parsed(threads=device.threads)
+    )
     jobs = read_jobs(_read_list(pairs), "stdin" if pairs == "-" else pairs, base)
     if "failed" in _run(jobs):
         raise typer.Exit(_FAILED)

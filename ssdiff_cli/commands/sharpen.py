@@ -5,10 +5,11 @@ from typing import Annotated
 
 from ssdiff_cli import console
 from ssdiff_cli.options.expand import expand
-from ssdiff_cli.options.flags import Json, Ms, Output, Pan, Stats, model_option, output_option
+from ssdiff_cli.options.flags import Json, Ms, Output, Pan, Stats, of_model, of_output
 from ssdiff_cli.options.groups import (
     FusionFlags,
     InferenceFlags,
+    MethodFlags,
     SceneFlags,
     SinkFlags,
     sharpen_job,
@@ -22,20 +23,16 @@ class _RunFlags:
     """What a run makes, and of what."""
 
     uncertainty: Annotated[
-        str | None,
-        output_option("--uncertainty", metavar="FILE", help="Spread of the samples, in DN."),
+        str | None, of_output(metavar="FILE", help="Spread of the samples, in DN.")
     ] = None
     shard: Annotated[
-        str | None,
-        output_option("--shard", metavar="I/N|auto", help="Part I of N; `merge` joins the parts."),
+        str | None, of_output(metavar="I/N|auto", help="Part I of N; `merge` joins the parts.")
     ] = None
-    dry_run: Annotated[bool, output_option("--dry-run", help="Print the plan and stop.")] = False
+    dry_run: Annotated[bool, of_output("--dry-run", help="Print the plan and stop.")] = False
     adapt: Annotated[
-        bool, model_option("--adapt", help="Fine-tune on this scene (OUT.model.safetensors).")
+        bool, of_model("--adapt", help="Fine-tune on this scene (OUT.model.safetensors).")
     ] = False
-    adapt_minutes: Annotated[
-        float, model_option("--adapt-minutes", metavar="N", min=0.01, help="Time for --adapt.")
-    ] = 9.0
+    adapt_minutes: Annotated[float, of_model(metavar="N", min=0.01, help="Time for --adapt.")] = 9.0
 
 
 @expand
@@ -47,6 +44,7 @@ def sharpen_command(
     sink: SinkFlags,
     run: _RunFlags,
     pair: SceneFlags,
+    method: MethodFlags,
     fusion: FusionFlags,
     stats: Stats = None,
     device: InferenceFlags,
@@ -60,11 +58,11 @@ def sharpen_command(
     from ssdiff_cli.jobs.sharpen.refusals import check_needless
 
     job = replace(
-        sharpen_job(pair, fusion, device),
+        sharpen_job(pair, method, fusion, device),
         pan=pan,
         ms=ms,
         output=output,
-        sink=sink.parsed(threads=device.num_threads, shard=run.shard),
+        sink=sink.parsed(threads=device.threads, shard=run.shard),
         statistics=stats,
         uncertainty=run.uncertainty,
     )

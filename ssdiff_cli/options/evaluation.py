@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssdiff_cli.options.flags import Overwrite, output_option
+from ssdiff_cli.options.flags import Overwrite, of_output
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.evaluate.request import Outputs
@@ -62,14 +62,14 @@ class ScoringFlags:
 class ReportFlags:
     """What to write besides the table."""
 
-    csv: Annotated[str | None, output_option(metavar="FILE", help="All figures as CSV.")] = None
-    report: Annotated[
-        str | None, output_option(metavar="FILE", help="An HTML page with pictures.")
-    ] = None
+    csv: Annotated[str | None, of_output(metavar="FILE", help="All figures as CSV.")] = None
+    report: Annotated[str | None, of_output(metavar="FILE", help="An HTML page with pictures.")] = (
+        None
+    )
     overwrite: Overwrite = False
     fail_if: Annotated[
         list[str] | None,
-        output_option(
+        of_output(
             metavar="CONDITION",
             help="Exit 6 if so: 'hqnr<0.9' (of the given products, else of ssdiff, else of all), "
             "'gsa:sam>4'; repeatable.",

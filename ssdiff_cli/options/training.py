@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ssdiff_cli.options.flags import Overwrite, output_option
+from ssdiff_cli.options.flags import Overwrite, of_output
 
 __all__ = ["DataFlags", "FileFlags", "NetworkFlags", "RunFlags", "TrainingFlags", "chosen"]
 
@@ -23,22 +23,20 @@ class DataFlags:
 
     valid: Annotated[
         list[str] | None,
-        _data("--valid", metavar="SOURCE[@SENSOR]", help="Validation source; repeatable."),
+        _data(metavar="SOURCE[@SENSOR]", help="Source for validation; repeatable."),
     ] = None
     bands: Annotated[
-        str | None, _data("--bands", metavar="NAME,…", help="Band names. (default: the data's)")
+        str | None, _data(metavar="NAME,…", help="Bands by name. (default: the data's)")
     ] = None
     ratio: Annotated[
-        int | None,
-        _data("--ratio", metavar="N", help="PAN pixels per MS pixel. (default: the data's)"),
+        int | None, _data(metavar="N", help="PAN pixels per MS pixel. (default: the data's)")
     ] = None
     prior: Annotated[
         Literal["lms", "bt-h"] | None,
-        _data("--prior", metavar="lms|bt-h", help="What the network corrects. (default: bt-h)"),
+        _data(metavar="lms|bt-h", help="What the network corrects. (default: bt-h)"),
     ] = None
     without: Annotated[
-        list[str] | None,
-        _data("--without", metavar="SENSOR", help="Leave a sensor out; repeatable."),
+        list[str] | None, _data(metavar="SENSOR", help="Leave a sensor out; repeatable.")
     ] = None
 
 
@@ -65,9 +63,7 @@ class NetworkFlags:
     """Settings of the section ``network``; None is the default."""
 
     dim: Annotated[int | None, _network(help="Channels, a multiple of 16. (default: 32)")] = None
-    window: Annotated[int | None, _network(help="Side of the attention windows. (default: 16)")] = (
-        None
-    )
+    window: Annotated[int | None, _network(help="Side of attention windows. (default: 16)")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +77,7 @@ class RunFlags:
         Literal["auto", "fp32", "bf16"] | None,
         _training(metavar="auto|fp32|bf16", help="Arithmetic. (default: bf16 on CUDA, else fp32)"),
     ] = None
-    compile: Annotated[
-        bool | None, _training("--compile/--no-compile", help="Compile the network on CUDA.")
-    ] = None
+    compile: Annotated[bool | None, _training(help="Compile the network on CUDA.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,26 +85,22 @@ class FileFlags:
     """The files of a run, and settings that have no option of their own."""
 
     output: Annotated[
-        Path, output_option("--output", "-o", metavar="FILE", help="Model to write (.safetensors).")
+        Path, of_output("--output", "-o", metavar="FILE", help="Model to write (.safetensors).")
     ]
     overwrite: Overwrite = False
     cache: Annotated[
         str | None,
-        output_option(
-            "--cache", metavar="FILE|none", help="Scenes in 16 bits. (default: beside the output)"
-        ),
+        of_output(metavar="FILE|none", help="Scenes in 16 bits. (default: beside the output)"),
     ] = None
     config: Annotated[
-        Path | None,
-        _training("--config", metavar="FILE.toml", help="Settings; options come first."),
+        Path | None, _training(metavar="FILE.toml", help="Settings; options come first.")
     ] = None
     changes: Annotated[
         list[str] | None,
         _training("--set", metavar="SECTION.KEY=VALUE", help="Any setting; repeatable."),
     ] = None
     init: Annotated[
-        Path | None,
-        _network("--init", metavar="NAME|FILE", help="Model whose weights to start from."),
+        Path | None, _network(metavar="NAME|FILE", help="Model whose weights to start from.")
     ] = None
 
 
