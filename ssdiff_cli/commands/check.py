@@ -41,10 +41,10 @@ def check_command(
     job = replace(sharpen_job(pair, method, fusion, device), pan=pan, ms=ms, statistics=stats)
     with console.collected_warnings() as warnings:
         try:
-            found = check(job).record()
+            report = check(job)
         except SsdiffError as error:
             if json:
                 refusal = {"ok": False, "error": str(error), "exit_code": error.exit_code}
                 console.emit_json(refusal | {"warnings": warnings})
             raise
-    console.answer(found | {"warnings": warnings}, check_lines(found), as_json=json)
+    console.answer(report.record() | {"warnings": warnings}, check_lines(report), as_json=json)

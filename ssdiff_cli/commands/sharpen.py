@@ -1,11 +1,10 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated
 
 from ssdiff_cli import console
-from ssdiff_cli.options.expand import expand
-from ssdiff_cli.options.flags import Json, Ms, Output, Pan, Stats, of_model, of_output
+from ssdiff_cli.options.expand import expand, section
+from ssdiff_cli.options.flags import Json, Ms, Output, Pan, Stats
 from ssdiff_cli.options.groups import (
     FusionFlags,
     InferenceFlags,
@@ -17,22 +16,21 @@ from ssdiff_cli.options.groups import (
 
 __all__ = ["sharpen_command"]
 
+_output = section("Output")
+_model = section("Model")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RunFlags:
     """What a run makes, and of what."""
 
-    uncertainty: Annotated[
-        str | None, of_output(metavar="FILE", help="Spread of the samples, in DN.")
-    ] = None
-    shard: Annotated[
-        str | None, of_output(metavar="I/N|auto", help="Part I of N; `merge` joins the parts.")
-    ] = None
-    dry_run: Annotated[bool, of_output("--dry-run", help="Print the plan and stop.")] = False
-    adapt: Annotated[
-        bool, of_model("--adapt", help="Fine-tune on this scene (OUT.model.safetensors).")
-    ] = False
-    adapt_minutes: Annotated[float, of_model(metavar="N", min=0.01, help="Time for --adapt.")] = 9.0
+    uncertainty: str | None = _output(metavar="FILE", help="Spread of the samples, in DN.")
+    shard: str | None = _output(metavar="I/N|auto", help="Part I of N; `merge` joins the parts.")
+    dry_run: bool = _output("--dry-run", default=False, help="Print the plan and stop.")
+    adapt: bool = _model(
+        "--adapt", default=False, help="Fine-tune on this scene (OUT.model.safetensors)."
+    )
+    adapt_minutes: float = _model(default=9.0, metavar="N", min=0.01, help="Time for --adapt.")
 
 
 @expand

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands or groups share, and the sections of a help page."""
+"""Arguments and options that several commands or groups share."""
 
 from functools import partial
 from typing import Annotated
@@ -22,16 +22,11 @@ __all__ = [
     "Steps",
     "Threads",
     "Verbose",
-    "of_device",
-    "of_model",
-    "of_output",
-    "of_pair",
 ]
 
-of_pair = partial(typer.Option, rich_help_panel="Pair")
-of_output = partial(typer.Option, rich_help_panel="Output")
-of_model = partial(typer.Option, rich_help_panel="Model")
-of_device = partial(typer.Option, rich_help_panel="Device")
+_output = partial(typer.Option, rich_help_panel="Output")
+_model = partial(typer.Option, rich_help_panel="Model")
+_device = partial(typer.Option, rich_help_panel="Device")
 
 _VERBOSITY = "ssdiff.verbosity"
 
@@ -52,28 +47,28 @@ Quiet = Annotated[int, _counted("--quiet", "-q", callback=_quieter, help="Say le
 Pan = Annotated[str, typer.Argument(metavar="PAN", help="Panchromatic raster; GDAL opens it.")]
 Ms = Annotated[str, typer.Argument(metavar="MS", help="Multispectral raster of the same place.")]
 
-Output = Annotated[str, of_output("--output", "-o", metavar="FILE", help="File to write.")]
-Overwrite = Annotated[bool, of_output("--overwrite", help="Replace existing outputs.")]
-Json = Annotated[bool, of_output("--json", help="Print one JSON object.")]
+Output = Annotated[str, _output("--output", "-o", metavar="FILE", help="File to write.")]
+Overwrite = Annotated[bool, _output("--overwrite", help="Replace existing outputs.")]
+Json = Annotated[bool, _output("--json", help="Print one JSON object.")]
 
 Model = Annotated[
-    str | None, of_model(metavar="NAME|FILE", help="Model. (default: chosen for the scene)")
+    str | None, _model(metavar="NAME|FILE", help="Model. (default: chosen for the scene)")
 ]
 Sensor = Annotated[
-    str | None, of_model(metavar="NAME", help="Sensor, for its MTF. (default: generic)")
+    str | None, _model(metavar="NAME", help="Sensor, for its MTF. (default: generic)")
 ]
 Steps = Annotated[
-    int | None, of_model(metavar="N", min=1, help="Sampling steps. (default: the model's)")
+    int | None, _model(metavar="N", min=1, help="Sampling steps. (default: the model's)")
 ]
 Stats = Annotated[
-    str | None, of_model(metavar="FILE", help="Scene statistics, as `check --json` prints them.")
+    str | None, _model(metavar="FILE", help="Scene statistics, as `check --json` prints them.")
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything random.")]
 
 Device = Annotated[
-    str, of_device("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.")
+    str, _device("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.")
 ]
 Threads = Annotated[
     int | None,
-    of_device("--num-threads", "-j", metavar="N", min=1, help="Threads. (default: all)"),
+    _device("--num-threads", "-j", metavar="N", min=1, help="Threads. (default: all)"),
 ]

@@ -5,22 +5,11 @@ Each `parsed` raises a `UsageError` when an option cannot be read.
 
 import os
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ssdiff_cli.options import parsing
-from ssdiff_cli.options.flags import (
-    Device,
-    Model,
-    Overwrite,
-    Seed,
-    Sensor,
-    Steps,
-    Threads,
-    of_device,
-    of_model,
-    of_output,
-    of_pair,
-)
+from ssdiff_cli.options.expand import section
+from ssdiff_cli.options.flags import Device, Model, Overwrite, Seed, Sensor, Steps, Threads
 from ssdiff_models.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,31 +30,31 @@ __all__ = [
     "sharpen_job",
 ]
 
+_pair = section("Pair")
+_output = section("Output")
+_model = section("Model")
+_device = section("Device")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairFlags:
     """How to read a pair."""
 
-    bidx: Annotated[
-        str | None,
-        of_pair("--bidx", "-b", metavar="N[,N…]", help="MS bands, from 1. (default: all)"),
-    ] = None
-    pan_bidx: Annotated[int | None, of_pair(metavar="N", min=1, help="PAN band, from 1.")] = None
-    assume_same_crs: Annotated[
-        bool, of_pair("--assume-same-crs", help="A missing CRS is the other image's.")
-    ] = False
-    src_nodata: Annotated[
-        str | None, of_pair(metavar="PAN[,MS]", help="Nodata, instead of the files' own.")
-    ] = None
-    rpc_dem: Annotated[
-        str | None, of_pair(metavar="FILE", help="Elevation model for images with RPCs only.")
-    ] = None
-    register: Annotated[
-        bool, of_pair("--register", help="Find the shift between PAN and MS; correct it.")
-    ] = False
-    register_local: Annotated[
-        bool, of_pair("--register-local", help="The same for a shift that changes in the scene.")
-    ] = False
+    bidx: str | None = _pair(
+        "--bidx", "-b", metavar="N[,N…]", help="MS bands, from 1. (default: all)"
+    )
+    pan_bidx: int | None = _pair(metavar="N", min=1, help="PAN band, from 1.")
+    assume_same_crs: bool = _pair(
+        "--assume-same-crs", default=False, help="A missing CRS is the other image's."
+    )
+    src_nodata: str | None = _pair(metavar="PAN[,MS]", help="Nodata, instead of the files' own.")
+    rpc_dem: str | None = _pair(metavar="FILE", help="Elevation model for images with RPCs only.")
+    register: bool = _pair(
+        "--register", default=False, help="Find the shift between PAN and MS; correct it."
+    )
+    register_local: bool = _pair(
+        "--register-local", default=False, help="The same for a shift that changes in the scene."
+    )
 
     @property
     def registration(self) -> Literal["no", "global", "local"]:
@@ -90,18 +79,10 @@ class PairFlags:
 class PartFlags(PairFlags):
     """How to read a part of a pair."""
 
-    bbox: Annotated[
-        str | None, of_pair(metavar="XMIN,YMIN,XMAX,YMAX", help="Part of the scene.")
-    ] = None
-    bbox_crs: Annotated[
-        str | None, of_pair(metavar="CRS", help="CRS of --bbox. (default: the PAN's)")
-    ] = None
-    aoi: Annotated[
-        str | None, of_pair(metavar="FILE", help="Polygons (GeoJSON, WKT): nodata outside.")
-    ] = None
-    like: Annotated[str | None, of_pair(metavar="FILE", help="Part that this raster covers.")] = (
-        None
-    )
+    bbox: str | None = _pair(metavar="XMIN,YMIN,XMAX,YMAX", help="Part of the scene.")
+    bbox_crs: str | None = _pair(metavar="CRS", help="CRS of --bbox. (default: the PAN's)")
+    aoi: str | None = _pair(metavar="FILE", help="Polygons (GeoJSON, WKT): nodata outside.")
+    like: str | None = _pair(metavar="FILE", help="Part that this raster covers.")
 
     def __post_init__(self) -> None:
         if self.bbox_crs is not None and self.bbox is None and self.aoi is None:
@@ -114,10 +95,9 @@ class PartFlags(PairFlags):
 class SceneFlags(PartFlags):
     """How to read a part of a pair, and where there is output."""
 
-    extent: Annotated[
-        Literal["intersection", "pan"],
-        of_pair(metavar="intersection|pan", help="Where there is output."),
-    ] = "intersection"
+    extent: Literal["intersection", "pan"] = _pair(
+        default="intersection", metavar="intersection|pan", help="Where there is output."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,21 +105,16 @@ class SinkFlags:
     """How to write an output."""
 
     overwrite: Overwrite = False
-    nodata: Annotated[
-        str, of_output(metavar="N|nan|none|inherit", help="Nodata of the output.")
-    ] = "inherit"
-    dtype: Annotated[
-        str | None,
-        of_output("--dtype", "-t", metavar="TYPE", help="Data type. (default: the MS's)"),
-    ] = None
-    format: Annotated[
-        Literal["GTiff", "COG"],
-        of_output("--format", "-f", metavar="GTiff|COG", help="Format of the output."),
-    ] = "GTiff"
-    co: Annotated[
-        list[str] | None,
-        of_output(metavar="NAME=VALUE", help="GDAL creation option; repeatable."),
-    ] = None
+    nodata: str = _output(
+        default="inherit", metavar="N|nan|none|inherit", help="Nodata of the output."
+    )
+    dtype: str | None = _output(
+        "--dtype", "-t", metavar="TYPE", help="Data type. (default: the MS's)"
+    )
+    format: Literal["GTiff", "COG"] = _output(
+        "--format", "-f", default="GTiff", metavar="GTiff|COG", help="Format of the output."
+    )
+    co: list[str] | None = _output(metavar="NAME=VALUE", help="GDAL creation option; repeatable.")
 
     def parsed(self, *, threads: int | None, shard: str | None = None) -> "SinkOptions":
         """Returns the options of the output."""
@@ -160,19 +135,17 @@ class SinkFlags:
 class MethodFlags:
     """What fuses."""
 
-    method: Annotated[
-        str, of_model(metavar="NAME", help="ssdiff, exp, brovey, gsa, bt-h, mtf-glp-fs, …")
-    ] = "ssdiff"
+    method: str = _model(
+        default="ssdiff", metavar="NAME", help="ssdiff, exp, brovey, gsa, bt-h, mtf-glp-fs, …"
+    )
     model: Model = None
     sensor: Sensor = None
-    consistency: Annotated[
-        bool,
-        of_model(
-            show_default=False,
-            help="Make the result give the MS back through the MTF: for measurements; "
-            "costs halos, ghosts of what moved, and grain.",
-        ),
-    ] = False
+    consistency: bool = _model(
+        default=False,
+        show_default=False,
+        help="Make the result give the MS back through the MTF: for measurements; "
+        "costs halos, ghosts of what moved, and grain.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,19 +153,17 @@ class FusionFlags:
     """How the network samples."""
 
     steps: Steps = None
-    sampler: Annotated[
-        Literal["ddim", "dpmpp"], of_model(metavar="ddim|dpmpp", help="Sampler.")
-    ] = "ddim"
+    sampler: Literal["ddim", "dpmpp"] = _model(
+        default="ddim", metavar="ddim|dpmpp", help="Sampler."
+    )
     seed: Seed = 0
-    samples: Annotated[int, of_model(metavar="N", min=1, help="Samples to average.")] = 1
-    tile: Annotated[
-        int | None,
-        of_model(metavar="N", min=16, help="Step of tiles, PAN pixels. (default: the model's)"),
-    ] = None
-    overlap: Annotated[
-        int | None,
-        of_model(metavar="N", min=0, help="Overlap, PAN pixels. (default: the model's)"),
-    ] = None
+    samples: int = _model(default=1, metavar="N", min=1, help="Samples to average.")
+    tile: int | None = _model(
+        metavar="N", min=16, help="Step of tiles, PAN pixels. (default: the model's)"
+    )
+    overlap: int | None = _model(
+        metavar="N", min=0, help="Overlap, PAN pixels. (default: the model's)"
+    )
 
     def parsed(self) -> "FusionOptions":
         """Returns the options of sampling."""
@@ -219,17 +190,15 @@ class DeviceFlags:
 class InferenceFlags(DeviceFlags):
     """Where and how a network runs over tiles."""
 
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"],
-        of_device(metavar="auto|fp32|bf16|fp16", help="Arithmetic of the network."),
-    ] = "auto"
-    batch: Annotated[
-        int | None,
-        of_device("--batch-size", metavar="N", min=1, help="Tiles at a time. (default: by memory)"),
-    ] = None
-    compile: Annotated[
-        bool, of_device("--compile", help="Compile the network (CUDA): slow start, faster run.")
-    ] = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = _device(
+        default="auto", metavar="auto|fp32|bf16|fp16", help="Arithmetic of the network."
+    )
+    batch: int | None = _device(
+        "--batch-size", metavar="N", min=1, help="Tiles at a time. (default: by memory)"
+    )
+    compile: bool = _device(
+        "--compile", default=False, help="Compile the network (CUDA): slow start, faster run."
+    )
 
 
 def sharpen_job(
