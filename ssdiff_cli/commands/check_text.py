@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ssdiff_cli.jobs.sharpen.check_report import CheckReport, MethodReport, RasterReport
+    from ssdiff_cli.jobs.sharpen.check import CheckReport, RasterReport
+    from ssdiff_cli.jobs.sharpen.method import MethodReport
     from ssdiff_models.scene.statistics import BandStatistics
 
 __all__ = ["check_lines"]
@@ -66,7 +67,7 @@ def _values(band: "BandStatistics") -> str:
 
 
 def _model(model: "MethodReport") -> str:
-    from ssdiff_cli.jobs.sharpen.check_report import NetworkReport
+    from ssdiff_cli.jobs.sharpen.network_method import NetworkReport
 
     if not isinstance(model, NetworkReport):
         return f"none: method {model.method}"
