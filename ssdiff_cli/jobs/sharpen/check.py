@@ -7,8 +7,8 @@ from typing import Any, Literal
 from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.sharpen.estimate import Estimate, estimate
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
-from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
 from ssdiff_cli.jobs.sharpen.method import MethodReport
+from ssdiff_cli.jobs.sharpen.model_choice import find_model
 from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_needless
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.shift import explain_shift
@@ -128,7 +128,7 @@ def check(job: SharpenJob) -> CheckReport:
     check_needless(job)
     _check_names(job)
     try:
-        with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint) as scene:
+        with raster_env(num_threads=1), open_scene(job, find_model) as scene:
             return _report(job, scene)
     except SsdiffError as error:
         raise InputError(str(error)) from error

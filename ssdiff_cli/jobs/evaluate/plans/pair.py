@@ -22,7 +22,7 @@ from ssdiff_cli.jobs.evaluate.samples.pair import (
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_products
 from ssdiff_cli.jobs.evaluate.settings import Note, Settings
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
-from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+from ssdiff_cli.jobs.sharpen.model_choice import find_model
 from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.reading.pair import ScenePair
@@ -117,7 +117,7 @@ def _job(request: EvaluationRequest, method: str) -> SharpenJob:
 
 
 def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _Opened:
-    opened = stack.enter_context(open_scene(job, LoadedModels().checkpoint))
+    opened = stack.enter_context(open_scene(job, find_model))
     model = None
     if opened.checkpoint is not None:
         network = NetworkMethod.bind(job, opened.pair, opened.checkpoint)
