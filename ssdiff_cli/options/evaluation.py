@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ssdiff_cli.options.expand import section
+from ssdiff_cli.options.expand import group_values, section
 from ssdiff_cli.options.flags import Overwrite
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class ReportFlags:
 
     csv: str | None = _output(metavar="FILE", help="All figures as CSV.")
     report: str | None = _output(metavar="FILE", help="An HTML page with pictures.")
+    quicklook: str | None = _output(
+        metavar="FILE.png", help="Picture of PAN, MS and the first --fused, with --full-res."
+    )
     overwrite: Overwrite = False
     fail_if: list[str] | None = _output(
         metavar="CONDITION",
@@ -63,9 +66,4 @@ class ReportFlags:
         """Returns the outputs of an evaluation."""
         from ssdiff_cli.jobs.evaluate.request import Outputs
 
-        return Outputs(
-            csv=self.csv,
-            report=self.report,
-            overwrite=self.overwrite,
-            fail_if=tuple(self.fail_if or ()),
-        )
+        return Outputs(**group_values(self) | {"fail_if": tuple(self.fail_if or ())})

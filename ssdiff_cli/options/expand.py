@@ -10,7 +10,7 @@ import typer
 
 from ssdiff_cli.options.flags import Quiet, Verbose
 
-__all__ = ["expand", "section"]
+__all__ = ["expand", "group_values", "section"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,12 @@ def expand(function: Callable[..., None]) -> Callable[..., None]:
     vars(command)["__signature__"] = signature.replace(parameters=flat)
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return command
+
+
+def group_values(group: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401 (any dataclass)
+    """Returns the values of a group's options by the fields' names."""
+    names = [one.name for one in fields(group) if one.name not in without]
+    return {name: getattr(group, name) for name in names}
 
 
 def _build(group: Any, flags: dict[str, object]) -> object:  # noqa: ANN401 (any dataclass)

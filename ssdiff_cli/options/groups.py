@@ -4,11 +4,11 @@ Each `parsed` raises a `UsageError` when an option cannot be read.
 """
 
 import os
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from ssdiff_cli.options import parsing
-from ssdiff_cli.options.expand import section
+from ssdiff_cli.options.expand import group_values, section
 from ssdiff_cli.options.flags import Device, Model, Overwrite, Seed, Sensor, Steps, Threads
 from ssdiff_models.errors import UsageError
 
@@ -67,7 +67,7 @@ class PairFlags:
         """Returns the options of the pair."""
         from ssdiff_cli.rasters.reading.pair_options import PairOptions
 
-        values = _values(self, "src_nodata", "register", "register_local")
+        values = group_values(self, "src_nodata", "register", "register_local")
         values["bidx"] = parsing.band_list(self.bidx)
         values["pan_nodata"], values["ms_nodata"] = parsing.source_nodata(self.src_nodata)
         if "bbox" in values:
@@ -122,7 +122,7 @@ class SinkFlags:
         from ssdiff_cli.launcher import read_shard
         from ssdiff_cli.rasters.writing.sink import SinkOptions
 
-        values = _values(self, "co") | {"nodata": parsing.output_nodata(self.nodata)}
+        values = group_values(self, "co") | {"nodata": parsing.output_nodata(self.nodata)}
         return SinkOptions(
             **values,
             creation=parsing.creation_options(self.co),
@@ -169,7 +169,7 @@ class FusionFlags:
         """Returns the options of sampling."""
         from ssdiff_cli.jobs.sharpen.job import FusionOptions
 
-        return FusionOptions(**_values(self))
+        return FusionOptions(**group_values(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +183,7 @@ class DeviceFlags:
         """Returns the options of the device."""
         from ssdiff_cli.device import DeviceOptions
 
-        return DeviceOptions(**_values(self))
+        return DeviceOptions(**group_values(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +207,7 @@ def sharpen_job(
     """Returns what the options say of a fusion; its files are still to be named."""
     from ssdiff_cli.jobs.sharpen.job import SharpenJob
 
-    values = _values(method) | {"method": method.method.lower()}
+    values = group_values(method) | {"method": method.method.lower()}
     return SharpenJob(
         pan="",
         ms="",
@@ -218,8 +218,3 @@ def sharpen_job(
         device=device.parsed(),
         **values,
     )
-
-
-def _values(flags: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401 (a group)
-    names = [field.name for field in fields(flags) if field.name not in without]
-    return {name: getattr(flags, name) for name in names}

@@ -1,11 +1,11 @@
 """The options of ``ssdiff train``: a group for each section of its settings, and the files of a run."""
 
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ssdiff_cli.options.expand import section
+from ssdiff_cli.options.expand import group_values, section
 from ssdiff_cli.options.flags import Overwrite
 
 __all__ = ["DataFlags", "FileFlags", "NetworkFlags", "RunFlags", "TrainingFlags", "chosen"]
@@ -84,7 +84,6 @@ class FileFlags:
 
 def chosen(part: str, flags: Any) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 (a group)
     """Yields section (`part`), name and value of each setting that an option names."""
-    for field in fields(flags):
-        value = getattr(flags, field.name)
+    for name, value in group_values(flags).items():
         if value is not None:
-            yield part, field.name, value
+            yield part, name, value

@@ -40,6 +40,8 @@ class Outputs:
     """File for all scores."""
     report: str | None = None
     """File for an HTML page with pictures."""
+    quicklook: str | None = None
+    """PNG file for PAN, MS and the first product, side by side."""
     overwrite: bool = False
     """Whether existing files are replaced."""
     fail_if: tuple[str, ...] = ()
@@ -51,7 +53,7 @@ class Outputs:
         Raises:
             UsageError: When one exists, or its folder does not.
         """
-        for path in (self.csv, self.report):
+        for path in (self.csv, self.report, self.quicklook):
             if path is not None:
                 check_output(path, overwrite=self.overwrite)
 
@@ -109,6 +111,8 @@ class EvaluationRequest:
             raise UsageError("--reference needs the products to score: --fused FILE")
         if self.fused and not (self.full or self.reference):
             raise UsageError("--fused goes with --full-res PAN MS or with --reference GT")
+        if self.outputs.quicklook is not None and not (self.full and self.fused):
+            raise UsageError("--quicklook draws --full-res PAN MS and a product: --fused FILE")
         if self.reference is not None and self.methods is not None:
             raise UsageError(
                 "--methods needs a PAN and an MS: with --reference only given products are scored"

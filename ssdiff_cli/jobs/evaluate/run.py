@@ -10,6 +10,7 @@ from ssdiff_cli.jobs.evaluate.plans.reference import reference_plan
 from ssdiff_cli.jobs.evaluate.plans.test_set import dataset_plan
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
 from ssdiff_cli.jobs.evaluate.report.page import render_report
+from ssdiff_cli.jobs.evaluate.report.side_by_side import draw_quicklook
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, Outputs
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.scores import metric_names
@@ -51,6 +52,9 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
             conditions=conditions,
         )
         _write(outputs, evaluation, gallery)
+    if outputs.quicklook is not None and request.full is not None:
+        fused = request.fused[0]
+        draw_quicklook(*request.full, fused, outputs.quicklook, options=request.pair)
     return evaluation
 
 

@@ -1,10 +1,6 @@
-"""A picture of PAN, MS and result side by side, and the quality of a result against a truth."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
+"""A picture of PAN, MS and result side by side."""
 
 import numpy as np
-import torch
 from affine import Affine
 
 from ssdiff_cli.jobs.evaluate.report.pictures import (
@@ -17,71 +13,18 @@ from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.reading.bands import select_bands
 from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.whole_raster import read_whole
 from ssdiff_models.errors import InputError, ResourceError, UsageError
 from ssdiff_models.files import atomic
-from ssdiff_models.metrics import ergas, psnr, sam
-from ssdiff_models.resampling.upsample import MS_HALO, upsample
-from ssdiff_models.scene.source import BoolArray, FloatArray
+from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["Quality", "draw_quicklook", "measure"]
+__all__ = ["draw_quicklook"]
 
 _CONTEXT = 1024
 """Largest side of what is read, in PAN pixels."""
 _ZOOM = 160
 """Side of the enlarged part in PAN pixels."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """How near an image is to the truth."""
-
-    sam: float
-    """Spectral angle in degrees; 0 is best."""
-    ergas: float
-    """Relative global error; 0 is best."""
-    psnr: float
-    """Peak signal-to-noise ratio in decibels; higher is better."""
-
-
-def measure(pan: str, ms: str, fused: str, truth: str) -> Mapping[str, Quality]:
-    """Returns the quality of interpolation (``EXP``) and of a fusion (``result``).
-
-    Raises:
-        InputError: When a file cannot be read, or fusion and truth do not lie on one grid.
-    """
-    image = read_whole(fused)
-    reference = read_whole(truth)
-    aligned = image.transform.almost_equals(reference.transform, 1e-6)
-    if image.pixels.shape != reference.pixels.shape or not aligned:
-        raise InputError(
-            f"{fused}: is not on the grid of {truth}: compare files of the same scene and extent"
-        )
-    with raster_env(), open_pair(pan, ms, options=PairOptions()) as pair:
-        window = _place(pair, image.transform, image.valid.shape)
-        valid = pair.read(window).valid & image.valid & reference.valid
-        truth_pixels = reference.pixels
-        return {
-            "EXP": _quality(_interpolated(pair, window), truth_pixels, valid, pair.ratio),
-            "result": _quality(image.pixels, truth_pixels, valid, pair.ratio),
-        }
-
-
-def _quality(image: FloatArray, truth: FloatArray, valid: BoolArray, ratio: int) -> Quality:
-    return Quality(
-        sam=sam(image, truth, valid=valid),
-        ergas=ergas(image, truth, ratio=ratio, valid=valid),
-        psnr=psnr(image, truth, valid=valid),
-    )
-
-
-def _interpolated(pair: ScenePair, window: Window) -> FloatArray:
-    """Returns ``(bands, rows, cols)``: the MS interpolated to a window of the PAN's grid."""
-    grown = window.grown_to(pair.ratio)
-    lms = upsample(torch.from_numpy(pair.read(grown).ms), pair.ratio, pair.ms_phase)
-    rows, cols = window.within(grown)
-    return np.asarray(lms[:, rows, cols].numpy())
 
 
 def _place(pair: ScenePair, transform: Affine, shape: tuple[int, ...]) -> Window:
@@ -90,7 +33,7 @@ def _place(pair: ScenePair, transform: Affine, shape: tuple[int, ...]) -> Window
     return Window(row=round(row), col=round(col), rows=shape[0], cols=shape[1])
 
 
-def draw_quicklook(pan: str, ms: str, fused: str, png: str) -> None:
+def draw_quicklook(pan: str, ms: str, fused: str, png: str, *, options: PairOptions) -> None:
     """Writes a picture of PAN, MS and result, and of their busiest place enlarged.
 
     At most 1024 x 1024 PAN pixels in the middle of the scene are read.
@@ -100,6 +43,7 @@ def draw_quicklook(pan: str, ms: str, fused: str, png: str) -> None:
         ms: MS raster.
         fused: Their fusion, on the PAN's grid or a part of it.
         png: File to write.
+        options: How the pair is read.
 
     Raises:
         InputError: When a raster cannot be used.
@@ -112,7 +56,7 @@ def draw_quicklook(pan: str, ms: str, fused: str, png: str) -> None:
         raise UsageError(
             f"{png}: drawing it needs matplotlib: pip install 'ssdiff-cli[report]'"
         ) from error
-    pictures = _pictures(pan, ms, fused)
+    pictures = _pictures(pan, ms, fused, options)
     spot = busiest_window(_changes(pictures["MS"]), _ZOOM)
     figure = Figure(figsize=(14.4, 9.8), layout="constrained")
     axes = figure.subplots(2, 3)
@@ -132,9 +76,9 @@ def draw_quicklook(pan: str, ms: str, fused: str, png: str) -> None:
         ) from error
 
 
-def _pictures(pan: str, ms: str, fused: str) -> dict[str, Picture]:
+def _pictures(pan: str, ms: str, fused: str, options: PairOptions) -> dict[str, Picture]:
     """Returns the middle of the scene; all multispectral images have the stretch of the MS."""
-    with raster_env(), open_pair(pan, ms, options=PairOptions()) as pair:
+    with raster_env(), open_pair(pan, ms, options=options) as pair:
         window = _middle(pair.area, pair.ratio)
         patch = pair.read(window)
         colours = list(colour_bands(pair.ms.dataset.descriptions, pair.bands))
