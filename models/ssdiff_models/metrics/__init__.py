@@ -10,7 +10,6 @@ from ssdiff_models.metrics.full_resolution import (
     d_lambda,
     d_lambda_khan,
     d_s,
-    full_resolution_scores,
     hqnr,
     qnr,
 )
@@ -47,7 +46,6 @@ __all__ = [
     "d_lambda_khan",
     "d_s",
     "ergas",
-    "full_resolution_scores",
     "hqnr",
     "psnr",
     "q2n",
