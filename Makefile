@@ -43,7 +43,9 @@ demo: .venv/.demo
 	$(if $(SIMULATED),$(BIN)/ssdiff simulate $(SCENE) --overwrite)
 	$(BIN)/ssdiff sharpen "$(PAN)" "$(MS)" -o "$(OUT)" $(if $(filter demo/sharpened.tif,$(OUT)),--overwrite)
 	@mkdir -p demo
-	$(BIN)/python -m ssdiff_cli.demo show "$(PAN)" "$(MS)" "$(OUT)" $(if $(SIMULATED),--truth $(SCENE)/truth.tif) --png demo/quicklook.png
+	$(if $(SIMULATED),$(BIN)/ssdiff sharpen "$(PAN)" "$(MS)" -o demo/exp.tif --method exp --overwrite)
+	$(if $(SIMULATED),$(BIN)/ssdiff eval --fused "$(OUT)" --fused demo/exp.tif --reference $(SCENE)/truth.tif)
+	$(BIN)/ssdiff eval --full-res "$(PAN)" "$(MS)" --fused "$(OUT)" --quicklook demo/quicklook.png --overwrite
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -m "not slow"

@@ -106,15 +106,17 @@ def network_image(
     phase, rounds = checkpoint.ms_phase, options.consistency
     for seed in range(1, options.samples + 1):
         fused = fuse_scene(
-            checkpoint,
+            checkpoint.network,
             scene,
+            schedule=checkpoint.schedule,
+            residual_scale=checkpoint.residual_scale,
             steps=options.steps,
             sampler=options.sampler,
             seed=seed,
         )
         total += (
             project(
-                fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, iterations=rounds
+                fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, rounds=rounds
             )
             if rounds
             else fused

@@ -26,21 +26,21 @@ from ssdiff_models import __version__
 
 __all__ = ["ErrorGroup", "app", "main"]
 
-INTERRUPTED = 130
+_INTERRUPTED = 130
 
 
 class ErrorGroup(TyperGroup):
-    """The root command; whatever a command raises ends here as one line on stderr and an exit code."""
+    """The root command: an error is one line on stderr and an exit code."""
 
-    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 (the signature belongs to Typer)
-        """Runs the command line and leaves with its exit code."""
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 (the signature is Typer's)
+        """Runs the command line and exits with its code."""
         extra["standalone_mode"] = False
         try:
             code = super().main(*args, **extra)
-        except Exception as error:  # noqa: BLE001 (nothing may leave a traceback behind)
+        except Exception as error:  # noqa: BLE001 (an error of any kind is explained)
             code, message = explain(error)
             console.fail(message, error)
-        if code == INTERRUPTED:  # Typer turns a KeyboardInterrupt into this code without a word
+        if code == _INTERRUPTED:  # Typer turns a KeyboardInterrupt into this code without a word
             console.fail("interrupted")
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -59,18 +59,15 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 (Typer's callbacks are 
         raise typer.Exit
 
 
+_Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+
+
 @app.callback(invoke_without_command=True)
 @expand
-def root(
-    context: typer.Context,
-    *,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
+def root(context: typer.Context, *, version: _Version = False) -> None:
     """Fuse a sharp panchromatic and a coarse multispectral image into one GeoTIFF."""
     del version  # acts through its callback
     if context.invoked_subcommand is None:
@@ -93,22 +90,18 @@ _add(adapt_command, "adapt", "pan.tif ms.tif -o scene.safetensors --sensor wv2")
 
 
 def main() -> None:
-    """Runs ``ssdiff`` as the process that it is."""
-    _replace_closed_streams()
+    """Runs the command line of this process."""
+    for name in ("stdout", "stderr"):
+        # Python has no stream that the caller closed (`>&-`), and a file would get its number.
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
     logging.captureWarnings(capture=True)
     try:
         app(prog_name="ssdiff")
     except SystemExit as end:
-        if end.code == INTERRUPTED:
-            # Everything is closed and tidied up; threads in the middle of a tile may crash an interpreter that shuts down around them.
+        if end.code == _INTERRUPTED:
+            # All files are closed; a thread amid a tile may crash an interpreter that shuts down.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            os._exit(_INTERRUPTED)
         raise
-
-
-def _replace_closed_streams() -> None:
-    """Drops what goes to a stream that the caller closed (``>&-``): Python has none there, and files would get its number."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))

@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from ssdiff_cli import console
-from ssdiff_cli.options.expand import expand
+from ssdiff_cli.options.expand import expand, section
 from ssdiff_cli.options.flags import Json, Model, Ms, Output, Overwrite, Pan, Sensor
 from ssdiff_cli.options.groups import DeviceFlags, PairFlags
 
@@ -17,28 +14,23 @@ if TYPE_CHECKING:
 
 __all__ = ["adapt_command"]
 
-_option = partial(typer.Option, metavar="N", rich_help_panel="Training")
+_option = section("Training", metavar="N")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _AdaptFlags:
     """How to fine-tune."""
 
-    steps: Annotated[
-        int, _option("--steps", min=0, help="Most training steps; 0: fit the last layer only.")
-    ] = 1500
-    minutes: Annotated[
-        float, _option("--minutes", min=0.01, help="Time after which training ends.")
-    ] = 9.0
-    rate: Annotated[float, _option("--learning-rate", help="Learning rate.")] = 3e-4
-    weight: Annotated[
-        float,
-        _option("--full-res-weight", min=0.0, help="Weight of full-resolution consistency."),
-    ] = 0.0
-    hqnr_fall: Annotated[
-        float, _option("--hqnr-fall", min=0.0, help="Fall of HQNR that the gain may cost.")
-    ] = 0.002
-    seed: Annotated[int, _option("--seed", min=0, help="Seed of everything random.")] = 1
+    steps: int = _option(default=1500, min=0, help="Most training steps; 0: last layer only.")
+    minutes: float = _option(default=9.0, min=0.01, help="Time after which training ends.")
+    learning_rate: float = _option(default=3e-4, help="Learning rate.")
+    full_res_weight: float = _option(
+        default=0.0, min=0.0, help="Weight of the consistency with the MS at full resolution."
+    )
+    hqnr_fall: float = _option(
+        default=0.002, min=0.0, help="Fall of HQNR at full resolution that the gain may cost."
+    )
+    seed: int = _option(default=1, min=0, help="Seed of everything random.")
 
 
 @expand
@@ -79,8 +71,8 @@ def adapt_command(
         output=output,
         config=AdaptConfig(
             steps=training.steps,
-            learning_rate=training.rate,
-            consistency=training.weight,
+            learning_rate=training.learning_rate,
+            consistency=training.full_res_weight,
             seed=training.seed,
         ),
         seconds=60 * training.minutes,

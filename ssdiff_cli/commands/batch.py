@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from ssdiff_cli.options.expand import expand
 from ssdiff_cli.options.groups import (
     FusionFlags,
     InferenceFlags,
+    MethodFlags,
     SceneFlags,
     SinkFlags,
     sharpen_job,
@@ -41,6 +43,7 @@ def batch_command(
     *,
     sink: SinkFlags,
     pair: SceneFlags,
+    method: MethodFlags,
     fusion: FusionFlags,
     device: InferenceFlags,
 ) -> None:
@@ -53,7 +56,9 @@ def batch_command(
     """
     from ssdiff_cli.jobs.sharpen.batch import read_jobs
 
-    base = replace(sharpen_job(pair, fusion, device), sink=sink.parsed(threads=device.num_threads))
+    base = replace(
+        sharpen_job(pair, method, fusion, device), sink=sink.parsed(threads=device.threads)
+    )
     jobs = read_jobs(_read_list(pairs), "stdin" if pairs == "-" else pairs, base)
     if "failed" in _run(jobs):
         raise typer.Exit(_FAILED)
@@ -72,14 +77,14 @@ def _read_list(pairs: str) -> str:
 def _run(jobs: Sequence["SharpenJob"]) -> set[Literal["done", "skipped", "failed"]]:
     """Prints a line for each job and returns what became of them."""
     from ssdiff_cli.jobs.sharpen.batch import attempt
-    from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+    from ssdiff_models.checkpoint import load_checkpoint
 
-    models = LoadedModels()
+    load = cache(load_checkpoint)
     seen: set[Literal["done", "skipped", "failed"]] = set()
     for number, job in enumerate(jobs, 1):
         title = f"{number}/{len(jobs)}"
         with console.collected_warnings() as warnings, console.tile_progress(title) as progress:
-            outcome = attempt(job, progress, models)
+            outcome = attempt(job, progress, load)
         seen.add(outcome.status)
         console.emit_json(_line(job, outcome) | {"warnings": warnings})
     return seen

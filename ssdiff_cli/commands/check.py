@@ -6,7 +6,13 @@ from ssdiff_cli import console
 from ssdiff_cli.commands.check_text import check_lines
 from ssdiff_cli.options.expand import expand
 from ssdiff_cli.options.flags import Json, Ms, Pan, Stats
-from ssdiff_cli.options.groups import FusionFlags, InferenceFlags, SceneFlags, sharpen_job
+from ssdiff_cli.options.groups import (
+    FusionFlags,
+    InferenceFlags,
+    MethodFlags,
+    SceneFlags,
+    sharpen_job,
+)
 from ssdiff_models.errors import SsdiffError
 
 __all__ = ["check_command"]
@@ -18,6 +24,7 @@ def check_command(
     ms: Ms,
     *,
     pair: SceneFlags,
+    method: MethodFlags,
     fusion: FusionFlags,
     stats: Stats = None,
     device: InferenceFlags,
@@ -31,13 +38,13 @@ def check_command(
     """
     from ssdiff_cli.jobs.sharpen.check import check
 
-    job = replace(sharpen_job(pair, fusion, device), pan=pan, ms=ms, statistics=stats)
+    job = replace(sharpen_job(pair, method, fusion, device), pan=pan, ms=ms, statistics=stats)
     with console.collected_warnings() as warnings:
         try:
-            found = check(job).record()
+            report = check(job)
         except SsdiffError as error:
             if json:
                 refusal = {"ok": False, "error": str(error), "exit_code": error.exit_code}
                 console.emit_json(refusal | {"warnings": warnings})
             raise
-    console.answer(found | {"warnings": warnings}, check_lines(found), as_json=json)
+    console.answer(report.record() | {"warnings": warnings}, check_lines(report), as_json=json)

@@ -1,82 +1,89 @@
 """What ``ssdiff check`` found, as lines to read."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssdiff_cli.jobs.sharpen.check import CheckReport, RasterReport
+    from ssdiff_cli.jobs.sharpen.method import MethodReport
+    from ssdiff_models.scene.statistics import BandStatistics
 
 __all__ = ["check_lines"]
 
 
-def check_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """Yields what a look at a pair found, a line each."""
-    for name in ("pan", "ms"):
-        raster = found[name]
-        size = f"{raster['width']} x {raster['height']}, {_count(len(raster['bands']), 'band')}, {raster['dtype']}"
-        yield f"{name.upper():9}{raster['path']}: {size}, {raster['crs'] or 'no CRS'}"
-    overlap, measured = (
-        found["overlap"],
-        " x ".join(f"{value:.4g}" for value in found["measured_ratio"]),
-    )
-    yield f"overlap  {overlap['share_of_pan']:.1%} of the PAN"
-    yield f"output   {_size(found['output'])}, {found['output']['dtype']}, {found['nodata_share']:.1%} nodata"
-    yield f"ratio    {found['ratio']} (measured: {measured})"
-    yield f"grid     {_grid(found['grid_phase'])}{'' if found['same_crs'] else '; PAN and MS have different CRSs'}"
-    yield f"shift    {_shift(found['shift'], found['no_shift'])}"
-    yield from _values(found)
-    yield f"model    {_model(found['model'])}"
-    needs = found["estimate"]
-    on_device = (
-        f" (+ {needs['device_memory_bytes'] / 1e9:.1f} GB there)"
-        if needs["device_memory_bytes"]
-        else ""
-    )
-    memory, disk = (
-        f"{needs['memory_bytes'] / 1e9:.1f} GB of memory",
-        f"{needs['disk_bytes'] / 1e6:.1f} MB of disk at most",
-    )
-    yield f"needs    about {needs['seconds']:.0f} s on {found['model']['device']}{on_device}, {memory}, {disk}"
-    for note in found["notes"]:
+def check_lines(report: "CheckReport") -> Iterator[str]:
+    """Yields one line for each finding."""
+    output = report.output
+    statistics = report.statistics
+    measured = " x ".join(f"{value:.4g}" for value in report.measured_ratio)
+    yield f"PAN      {_raster(report.pan)}"
+    yield f"MS       {_raster(report.ms)}"
+    yield f"overlap  {report.overlap.share_of_pan:.1%} of the PAN"
+    place = f"at row {output.row_off}, column {output.col_off} of the PAN"
+    size = f"{output.width} x {output.height} pixels {place}, {output.dtype}"
+    yield f"output   {size}, {report.nodata_share:.1%} nodata"
+    yield f"ratio    {report.ratio} (measured: {measured})"
+    yield f"grid     {_grid(report)}"
+    yield f"shift    {_shift(report)}"
+    yield f"values   PAN: {_values(statistics.pan)}"
+    for name, band in zip(report.ms.bands, statistics.ms, strict=True):
+        yield f"values   MS {name}: {_values(band)}"
+    yield f"model    {_model(report.model)}"
+    yield f"needs    {_needs(report)}"
+    for note in report.notes:
         yield f"note     {note}"
 
 
-def _size(output: Mapping[str, Any]) -> str:
-    return f"{output['width']} x {output['height']} pixels at row {output['row_off']}, column {output['col_off']} of the PAN"
+def _raster(raster: "RasterReport") -> str:
+    size = f"{raster.width} x {raster.height}, {_count(len(raster.bands), 'band')}"
+    return f"{raster.path}: {size}, {raster.dtype}, {raster.crs or 'no CRS'}"
 
 
-def _grid(phase: list[float] | None) -> str:
-    if phase is None:
-        return "not parallel: every MS pixel is placed on its own"
-    if not any(phase):
-        return "MS pixels lie on the model's grid"
-    return f"MS pixels lie {phase[0]:+.2f} rows and {phase[1]:+.2f} columns (PAN pixels) off the model's grid: resampled"
+def _grid(report: "CheckReport") -> str:
+    end = "" if report.same_crs else "; PAN and MS have different CRSs"
+    if report.grid_phase is None:
+        return f"not parallel: every MS pixel is placed on its own{end}"
+    rows, cols = report.grid_phase
+    if rows == cols == 0:
+        return f"MS pixels lie on the model's grid{end}"
+    offset = f"{rows:+.2f} rows and {cols:+.2f} columns (PAN pixels)"
+    return f"MS pixels lie {offset} off the model's grid: resampled{end}"
 
 
-def _shift(shift: Mapping[str, Any] | None, no_shift: str | None) -> str:
+def _shift(report: "CheckReport") -> str:
+    shift = report.shift
     if shift is None:
-        return f"unknown: {no_shift}"
-    end = ", corrected" if shift["corrected"] else ""
-    middle = " in the middle of the scene" if shift["drift"] else ""
-    return (
-        f"the MS fits when moved by {shift['rows']:+.2f} rows and {shift['cols']:+.2f} columns{middle} (PAN pixels{end}); "
-        f"correlation {shift['correlation']:.3f}"
-    )
+        return f"unknown: {report.no_shift}"
+    corrected = ", corrected" if shift.corrected else ""
+    middle = " in the middle of the scene" if shift.drift else ""
+    moved = f"moved by {shift.rows:+.2f} rows and {shift.cols:+.2f} columns{middle}"
+    correlation = f"correlation {shift.correlation:.3f}"
+    return f"the MS fits when {moved} (PAN pixels{corrected}); {correlation}"
 
 
-def _values(found: Mapping[str, Any]) -> Iterator[str]:
-    statistics = found["statistics"]
-    names = ["PAN", *(f"MS {name}" for name in found["ms"]["bands"])]
-    for name, band in zip(names, [statistics["pan"], *statistics["ms"]], strict=True):
-        yield f"values   {name}: mean {band['mean']:.5g}, std {band['std']:.4g}, {band['minimum']:g} to {band['maximum']:g}"
+def _values(band: "BandStatistics") -> str:
+    limits = f"{band.minimum:g} to {band.maximum:g}"
+    return f"mean {band.mean:.5g}, std {band.std:.4g}, {limits}"
 
 
-def _model(model: Mapping[str, Any]) -> str:
-    if model["name"] is None:
-        return f"none: method {model['method']}"
-    groups = len(model["band_groups"])
+def _model(model: "MethodReport") -> str:
+    from ssdiff_cli.jobs.sharpen.network_method import NetworkReport
+
+    if not isinstance(model, NetworkReport):
+        return f"none: method {model.method}"
+    groups = len(model.band_groups)
     parts = f", bands in {groups} groups" if groups > 1 else ""
-    counts = ", ".join(_count(model[name], name.removesuffix("s")) for name in ("steps", "tiles"))
-    return (
-        f"{model['name']}, {counts}{parts}, consistency in {_count(model['consistency'], 'round')}"
-    )
+    counts = f"{_count(model.steps, 'step')}, {_count(model.tiles, 'tile')}{parts}"
+    return f"{model.name}, {counts}, consistency in {_count(model.consistency, 'iteration')}"
+
+
+def _needs(report: "CheckReport") -> str:
+    needs = report.estimate
+    there = needs.device_memory_bytes
+    on_device = f" (+ {there / 1e9:.1f} GB there)" if there else ""
+    memory = f"{needs.memory_bytes / 1e9:.1f} GB of memory"
+    disk = f"{needs.disk_bytes / 1e6:.1f} MB of disk at most"
+    return f"about {needs.seconds:.0f} s on {report.model.device}{on_device}, {memory}, {disk}"
 
 
 def _count(number: int, what: str) -> str:

@@ -39,7 +39,7 @@ def eval_command(
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.jobs.evaluate.method_names import parse_methods
     from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, ModelChoice
-    from ssdiff_cli.jobs.evaluate.run import run_evaluation
+    from ssdiff_cli.jobs.evaluate.run import evaluate
 
     request = EvaluationRequest(
         reduced=scoring.reduced_res,
@@ -55,8 +55,9 @@ def eval_command(
         crop=scoring.crop,
         windows=scoring.windows,
         ratio=scoring.ratio,
+        outputs=outputs.parsed(),
     )
     with console.tile_progress("scoring") as progress:
-        evaluation, conditions = run_evaluation(request, outputs.parsed(), progress)
+        evaluation = evaluate(request, progress)
     console.answer(evaluation.as_json(), [render_table(evaluation)], as_json=json)
-    conditions.check(evaluation.means())
+    evaluation.check_thresholds()

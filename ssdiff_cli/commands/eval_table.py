@@ -4,7 +4,7 @@ import io
 import shutil
 import sys
 
-from ssdiff_cli.jobs.evaluate.results import Evaluation, describe_settings
+from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.scores import METRICS
 
 __all__ = ["render_table"]
@@ -33,8 +33,8 @@ def render_table(evaluation: Evaluation) -> str:
     width = shutil.get_terminal_size().columns if terminal else WIDE
     console = Console(file=text, force_terminal=terminal, width=width, highlight=False)
     console.print(table)
-    for name, value in describe_settings(evaluation.settings, evaluation.count):
+    for name, value in evaluation.settings.described(evaluation.count):
         console.print(f"{name}: {value}", markup=False, soft_wrap=True)
     for note in evaluation.settings.notes:
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
+        console.print(f"note: {note.text}", markup=False, soft_wrap=True)
     return text.getvalue().rstrip("\n")

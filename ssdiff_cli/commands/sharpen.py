@@ -1,14 +1,14 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated
 
 from ssdiff_cli import console
-from ssdiff_cli.options.expand import expand
-from ssdiff_cli.options.flags import Json, Ms, Output, Pan, Stats, model_option, output_option
+from ssdiff_cli.options.expand import expand, section
+from ssdiff_cli.options.flags import Json, Ms, Output, Pan, Stats
 from ssdiff_cli.options.groups import (
     FusionFlags,
     InferenceFlags,
+    MethodFlags,
     SceneFlags,
     SinkFlags,
     sharpen_job,
@@ -16,26 +16,21 @@ from ssdiff_cli.options.groups import (
 
 __all__ = ["sharpen_command"]
 
+_output = section("Output")
+_model = section("Model")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RunFlags:
     """What a run makes, and of what."""
 
-    uncertainty: Annotated[
-        str | None,
-        output_option("--uncertainty", metavar="FILE", help="Spread of the samples, in DN."),
-    ] = None
-    shard: Annotated[
-        str | None,
-        output_option("--shard", metavar="I/N|auto", help="Part I of N; `merge` joins the parts."),
-    ] = None
-    dry_run: Annotated[bool, output_option("--dry-run", help="Print the plan and stop.")] = False
-    adapt: Annotated[
-        bool, model_option("--adapt", help="Fine-tune on this scene (OUT.model.safetensors).")
-    ] = False
-    adapt_minutes: Annotated[
-        float, model_option("--adapt-minutes", metavar="N", min=0.01, help="Time for --adapt.")
-    ] = 9.0
+    uncertainty: str | None = _output(metavar="FILE", help="Spread of the samples, in DN.")
+    shard: str | None = _output(metavar="I/N|auto", help="Part I of N; `merge` joins the parts.")
+    dry_run: bool = _output("--dry-run", default=False, help="Print the plan and stop.")
+    adapt: bool = _model(
+        "--adapt", default=False, help="Fine-tune on this scene (OUT.model.safetensors)."
+    )
+    adapt_minutes: float = _model(default=9.0, metavar="N", min=0.01, help="Time for --adapt.")
 
 
 @expand
@@ -47,6 +42,7 @@ def sharpen_command(
     sink: SinkFlags,
     run: _RunFlags,
     pair: SceneFlags,
+    method: MethodFlags,
     fusion: FusionFlags,
     stats: Stats = None,
     device: InferenceFlags,
@@ -60,11 +56,11 @@ def sharpen_command(
     from ssdiff_cli.jobs.sharpen.refusals import check_needless
 
     job = replace(
-        sharpen_job(pair, fusion, device),
+        sharpen_job(pair, method, fusion, device),
         pan=pan,
         ms=ms,
         output=output,
-        sink=sink.parsed(threads=device.num_threads, shard=run.shard),
+        sink=sink.parsed(threads=device.threads, shard=run.shard),
         statistics=stats,
         uncertainty=run.uncertainty,
     )

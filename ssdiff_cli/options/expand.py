@@ -2,13 +2,15 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import wraps
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
+
+import typer
 
 from ssdiff_cli.options.flags import Quiet, Verbose
 
-__all__ = ["expand"]
+__all__ = ["expand", "group_values", "section"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,20 @@ class _Talk:
 
     verbose: Verbose = 0
     quiet: Quiet = 0
+
+
+def section(title: str, **common: Any) -> Callable[..., Any]:  # noqa: ANN401 (settings)
+    """Returns what declares a group's option in a section of the help page.
+
+    Called with names (without any: the field's), a default and the settings of `typer.Option`, it
+    returns the default of a dataclass's field.
+    """
+
+    def option(*names: str, default: object = None, **settings: Any) -> Any:  # noqa: ANN401 (a field)
+        info = typer.Option(*names, rich_help_panel=title, **(common | settings))
+        return field(default=default, metadata={"option": info})
+
+    return option
 
 
 def expand(function: Callable[..., None]) -> Callable[..., None]:
@@ -46,20 +62,23 @@ def expand(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def group_values(group: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401 (any dataclass)
+    """Returns the values of a group's options by the fields' names."""
+    names = [one.name for one in fields(group) if one.name not in without]
+    return {name: getattr(group, name) for name in names}
+
+
 def _build(group: Any, flags: dict[str, object]) -> object:  # noqa: ANN401 (any dataclass)
-    return group(**{field.name: flags.pop(field.name) for field in fields(group)})
+    return group(**{one.name: flags.pop(one.name) for one in fields(group)})
 
 
 def _options(group: Any) -> Iterator[inspect.Parameter]:  # noqa: ANN401 (any dataclass)
     types = get_type_hints(group, include_extras=True)
-    for field in fields(group):
+    for one in fields(group):
+        annotation = types[one.name]
+        if "option" in one.metadata:
+            annotation = Annotated[annotation, one.metadata["option"]]
+        default = inspect.Parameter.empty if one.default is MISSING else one.default
         yield inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=_default(field),
-            annotation=types[field.name],
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
         )
-
-
-def _default(field: "Field[Any]") -> Any:  # noqa: ANN401 (of any type)
-    return inspect.Parameter.empty if field.default is MISSING else field.default

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands or groups share, each declared once."""
+"""Arguments and options that several commands or groups share."""
 
 from functools import partial
 from typing import Annotated
@@ -22,16 +22,11 @@ __all__ = [
     "Steps",
     "Threads",
     "Verbose",
-    "device_option",
-    "model_option",
-    "output_option",
-    "pair_option",
 ]
 
-pair_option = partial(typer.Option, rich_help_panel="Pair")
-output_option = partial(typer.Option, rich_help_panel="Output")
-model_option = partial(typer.Option, rich_help_panel="Model")
-device_option = partial(typer.Option, rich_help_panel="Device")
+_output = partial(typer.Option, rich_help_panel="Output")
+_model = partial(typer.Option, rich_help_panel="Model")
+_device = partial(typer.Option, rich_help_panel="Device")
 
 _VERBOSITY = "ssdiff.verbosity"
 
@@ -42,54 +37,38 @@ def _louder(context: typer.Context, count: int) -> int:
 
 
 def _quieter(context: typer.Context, count: int) -> int:
-    _louder(context, -count)
-    return count
+    return -_louder(context, -count)
 
 
 _counted = partial(typer.Option, count=True, is_eager=True, show_default=False)
 Verbose = Annotated[int, _counted("--verbose", "-v", callback=_louder, help="Say more (-vv: all).")]
 Quiet = Annotated[int, _counted("--quiet", "-q", callback=_quieter, help="Say less; no bar.")]
 
-Pan = Annotated[
-    str, typer.Argument(metavar="PAN", help="Panchromatic raster: whatever GDAL opens.")
-]
+Pan = Annotated[str, typer.Argument(metavar="PAN", help="Panchromatic raster; GDAL opens it.")]
 Ms = Annotated[str, typer.Argument(metavar="MS", help="Multispectral raster of the same place.")]
 
-Output = Annotated[str, output_option("--output", "-o", metavar="FILE", help="File to write.")]
-Overwrite = Annotated[bool, output_option("--overwrite", help="Replace existing outputs.")]
-Json = Annotated[bool, output_option("--json", help="Print one JSON object.")]
+Output = Annotated[str, _output("--output", "-o", metavar="FILE", help="File to write.")]
+Overwrite = Annotated[bool, _output("--overwrite", help="Replace existing outputs.")]
+Json = Annotated[bool, _output("--json", help="Print one JSON object.")]
 
 Model = Annotated[
-    str | None,
-    model_option(
-        "--model", metavar="NAME|FILE", help="Model to use. (default: chosen for the scene)"
-    ),
+    str | None, _model(metavar="NAME|FILE", help="Model. (default: chosen for the scene)")
 ]
 Sensor = Annotated[
-    str | None,
-    model_option(
-        "--sensor", metavar="NAME", help="Sensor of the scene, for its MTF. (default: generic)"
-    ),
+    str | None, _model(metavar="NAME", help="Sensor, for its MTF. (default: generic)")
 ]
 Steps = Annotated[
-    int | None,
-    model_option("--steps", metavar="N", min=1, help="Sampling steps. (default: the model's)"),
+    int | None, _model(metavar="N", min=1, help="Sampling steps. (default: the model's)")
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of everything random.")]
 Stats = Annotated[
-    str | None,
-    model_option(
-        "--stats", metavar="FILE", help="Scene statistics, as `check --json` prints them."
-    ),
+    str | None, _model(metavar="FILE", help="Scene statistics, as `check --json` prints them.")
 ]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything random.")]
 
 Device = Annotated[
-    str,
-    device_option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs."),
+    str, _device("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.")
 ]
 Threads = Annotated[
     int | None,
-    device_option(
-        "--num-threads", "-j", metavar="N", min=1, help="Processor threads. (default: all)"
-    ),
+    _device("--num-threads", "-j", metavar="N", min=1, help="Threads. (default: all)"),
 ]

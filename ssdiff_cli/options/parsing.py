@@ -1,4 +1,4 @@
-"""Text of options as values; an error names the option and what it takes."""
+"""Text of options as values; a `UsageError` names the option and what it takes."""
 
 from typing import Literal
 
@@ -8,11 +8,7 @@ __all__ = ["band_list", "bounding_box", "creation_options", "output_nodata", "so
 
 
 def band_list(text: str | None) -> tuple[int, ...]:
-    """Returns the band numbers of ``--bidx``, from 1; none for all bands.
-
-    Raises:
-        UsageError: When the text is no list of numbers.
-    """
+    """Returns the band numbers of ``--bidx``, from 1; none for all bands."""
     try:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
@@ -21,11 +17,7 @@ def band_list(text: str | None) -> tuple[int, ...]:
 
 
 def bounding_box(text: str | None) -> tuple[float, float, float, float] | None:
-    """Returns xmin, ymin, xmax and ymax of ``--bbox``.
-
-    Raises:
-        UsageError: When the text is no such box.
-    """
+    """Returns xmin, ymin, xmax and ymax of ``--bbox``."""
     if text is None:
         return None
     try:
@@ -41,37 +33,23 @@ def source_nodata(text: str | None) -> tuple[float | None, float | None]:
     """Returns the nodata of PAN and MS of ``--src-nodata``; None is the file's own.
 
     One value counts for both inputs; of two, either may be empty.
-
-    Raises:
-        UsageError: When a part is no number.
     """
-    if text is None:
-        return None, None
-    pan, comma, ms = text.partition(",")
+    pan, comma, ms = (text or "").partition(",")
     values = [_number(part, "--src-nodata") if part else None for part in (pan, ms)]
     return values[0], values[1] if comma else values[0]
 
 
 def output_nodata(text: str) -> float | Literal["inherit", "none"]:
-    """Returns the value of ``--nodata``.
-
-    Raises:
-        UsageError: When the text is neither a word that it knows nor a number.
-    """
-    lowered = text.lower()
-    if lowered == "inherit":
-        return "inherit"
-    if lowered == "none":
-        return "none"
-    return _number(lowered, "--nodata")
+    """Returns the value of ``--nodata``."""
+    match text.lower():
+        case "inherit" | "none" as word:
+            return word
+        case number:
+            return _number(number, "--nodata")
 
 
 def creation_options(options: list[str] | None) -> tuple[tuple[str, str], ...]:
-    """Returns names and values of ``--co``.
-
-    Raises:
-        UsageError: When one has no name or no value.
-    """
+    """Returns names and values of ``--co``."""
     pairs: list[tuple[str, str]] = []
     for option in options or []:
         name, equals, value = option.partition("=")

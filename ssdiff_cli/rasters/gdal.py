@@ -1,4 +1,4 @@
-"""GDAL settings for one run, and the one way this tool opens a raster."""
+"""GDAL settings of a run, and how this tool opens a raster."""
 
 import warnings
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from rasterio.io import DatasetReader
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["CACHE_MEGABYTES", "GDAL_ERRORS", "header_errors", "open_raster", "raster_env"]
+__all__ = ["CACHE_MEGABYTES", "GDAL_ERRORS", "header_errors", "open_raster", "raster_env", "reason"]
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
-"""What rasterio raises for GDAL: its own errors, or those that GDAL's error classes are turned into."""
+"""Rasterio's own errors, and those that it makes of GDAL's error classes."""
 
 CACHE_MEGABYTES = 64
-"""GDAL's block cache: two rows of 512-pixel blocks of a 32768-pixel wide uint16 PAN fit; it must not grow with the scene."""
+"""GDAL's block cache, whatever the scene: two rows of blocks of a 32768-pixel wide uint16 PAN."""
 
 
 @contextmanager
@@ -28,31 +28,33 @@ def raster_env(
 
     Args:
         cache_megabytes: Size of GDAL's block cache.
-        num_threads: Threads that GDAL may use to decode and encode blocks, or ``"ALL_CPUS"``.
+        num_threads: Threads in which GDAL decodes and encodes blocks, or ``"ALL_CPUS"``.
     """
-    settings = {
-        "GDAL_CACHEMAX": cache_megabytes,
-        "GDAL_NUM_THREADS": str(num_threads),
-        "GDAL_TIFF_INTERNAL_MASK": True,
-    }
-    with rasterio.Env(**settings):
+    with rasterio.Env(
+        GDAL_CACHEMAX=cache_megabytes,
+        GDAL_NUM_THREADS=str(num_threads),
+        GDAL_TIFF_INTERNAL_MASK=True,
+    ):
         yield
 
 
-def open_raster(path: str) -> DatasetReader:
-    """Opens a raster for reading; `path` is handed to GDAL as it is, so ``/vsizip/`` and URLs work.
+def reason(error: BaseException) -> str:
+    """Returns what GDAL says, in one line."""
+    return " ".join(str(error.__cause__ or error).split())
 
-    TIFFs whose photometric tag says CMYK hold four spectral bands in this field: GDAL would turn them into RGBA,
-    so they are reopened raw.
+
+def open_raster(path: str) -> DatasetReader:
+    """Opens a raster for reading; GDAL gets `path` unchanged, so ``/vsizip/`` and URLs work.
+
+    A TIFF with the photometric tag CMYK holds four spectral bands in this field; GDAL would turn
+    them into RGBA, so it is opened raw.
 
     Raises:
         InputError: When the file is missing, unreadable, no raster, or holds complex numbers.
     """
     dataset = _open(path)
-    if (
-        dataset.driver == "GTiff"
-        and dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE") == "CMYK"
-    ):
+    colours = dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE")
+    if dataset.driver == "GTiff" and colours == "CMYK":
         dataset.close()
         dataset = _open(f"GTIFF_RAW:{path}")
     problem = _problem(dataset)
@@ -64,14 +66,14 @@ def open_raster(path: str) -> DatasetReader:
 
 def _open(path: str) -> DatasetReader:
     with header_errors(path), warnings.catch_warnings():
-        # Whether a missing geotransform matters is decided where PAN and MS are known.
+        # A missing geotransform matters only where PAN and MS are known.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path)
 
 
 @contextmanager
 def header_errors(path: str) -> Iterator[None]:
-    """Turns what GDAL says about a file's header into the user's error.
+    """Turns GDAL's errors about a file's header into the user's.
 
     Raises:
         InputError: When the file is missing, no raster, or damaged.
@@ -81,13 +83,14 @@ def header_errors(path: str) -> Iterator[None]:
     except (*GDAL_ERRORS, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        reason = " ".join(str(error).split())
-        raise InputError(reason if path in reason else f"{path}: {reason}") from error
+        message = " ".join(str(error).split())
+        raise InputError(message if path in message else f"{path}: {message}") from error
 
 
 def _problem(dataset: DatasetReader) -> str | None:
     if dataset.count == 0:
-        return f"holds no band but {len(dataset.subdatasets)} subdatasets: name one of them, such as {dataset.subdatasets[:1]}"
+        names = dataset.subdatasets
+        return f"holds no band but {len(names)} subdatasets: name one of them, such as {names[:1]}"
     if dataset.width < 1 or dataset.height < 1:
         return f"has no pixels ({dataset.width} x {dataset.height})"
     if any(name.startswith("complex") for name in dataset.dtypes):

@@ -8,8 +8,8 @@ import pytest
 import rasterio
 from typer.testing import Result
 
-from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+from ssdiff_models import checkpoint
+from ssdiff_models.checkpoint import load_checkpoint
 from tests.cli.calls import refusal, save_tiny, ssdiff
 from tests.scenes import Scene, SceneFactory
 
@@ -123,10 +123,20 @@ def test_the_output_is_that_of_sharpen(scene: Scene, tiny: Path, tmp_path: Path)
     assert alone.read_bytes() == listed.read_bytes()
 
 
-def test_a_model_is_loaded_once(tiny: Path) -> None:
-    models = LoadedModels()
-    job = SharpenJob(pan="", ms="", output="", model=str(tiny))
-    assert models.checkpoint(job) is models.checkpoint(job)
+def test_a_model_is_loaded_once(
+    scene: Scene, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Path] = []
+
+    def load(path: Path) -> checkpoint.Checkpoint:
+        loaded.append(path)
+        return load_checkpoint(path)
+
+    monkeypatch.setattr(checkpoint, "load_checkpoint", load)
+    pair = f"{scene.pan},{scene.ms}"
+    pairs = csv(tmp_path, f"{pair},{tmp_path / 'one.tif'}", f"{pair},{tmp_path / 'two.tif'}")
+    assert ssdiff("batch", pairs, "--model", tiny).exit_code == 0
+    assert loaded == [tiny]
 
 
 def test_a_file_that_is_no_output_is_neither_skipped_nor_replaced(

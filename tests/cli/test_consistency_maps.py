@@ -16,7 +16,6 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from scipy.ndimage import map_coordinates
 
-from ssdiff_cli.rasters.geometry.georeference import compose
 from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.resampling.degrade import correlate
 from ssdiff_models.resampling.taps import mtf_kernel
@@ -65,7 +64,7 @@ class Lie:
             -size * np.cos(angle),
             y,
         )
-        return compose(turned, Affine.translation(-self.count / 2 + 0.3, -self.count / 2 - 0.4))
+        return turned @ Affine.translation(-self.count / 2 + 0.3, -self.count / 2 - 0.4)
 
 
 def places(ms: Path, pan: Affine, moved: Affine | None = None) -> tuple[Array, Array]:
@@ -77,7 +76,7 @@ def places(ms: Path, pan: Affine, moved: Affine | None = None) -> tuple[Array, A
     x, y = a * cols + b * rows + c, d * cols + e * rows + f
     if crs != PAN_CRS:
         x, y = pyproj.Transformer.from_crs(crs, PAN_CRS, always_xy=True).transform(x, y)
-    a, b, c, d, e, f = tuple(compose(moved or Affine.identity(), ~pan))[:6]
+    a, b, c, d, e, f = tuple((moved or Affine.identity()) @ ~pan)[:6]
     return d * x + e * y + f - 0.5, a * x + b * y + c - 0.5
 
 

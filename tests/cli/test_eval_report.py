@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
 from ssdiff_cli.jobs.evaluate.report import plots
-from ssdiff_cli.jobs.evaluate.report.error_maps import band_figures, error_map, worst_spot
-from ssdiff_cli.jobs.evaluate.report.gallery import Shown
-from ssdiff_cli.jobs.evaluate.report.pictures import heat, signed
-from ssdiff_cli.jobs.evaluate.samples.sample import Settings
+from ssdiff_cli.jobs.evaluate.report.error_maps import band_figures, error_map
+from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
+from ssdiff_cli.jobs.evaluate.samples.sample import Sample
+from ssdiff_cli.jobs.evaluate.settings import Settings
 from ssdiff_models.checkpoint import save_checkpoint
 from ssdiff_models.scene.sensors import get
 from tests.models import tiny
@@ -154,12 +153,30 @@ def test_the_same_evaluation_gives_the_same_page(scene: Scene, tmp_path: Path) -
     assert pages[0] == pages[1]
 
 
-def shown(truth: npt.NDArray[np.float32]) -> Shown:
-    rows, cols = truth.shape[1:]
-    empty = np.zeros((0, rows, cols), np.float32)
-    return Shown(
-        name="x", pan=empty, lms=empty, valid=np.ones((rows, cols), np.bool_), reference=truth
+def gallery(lms: npt.NDArray[np.float32], *, has_reference: bool) -> Gallery:
+    """An image that is shown as a whole, without fused ones."""
+    rows, cols = lms.shape[1:]
+    whole = (slice(0, rows), slice(0, cols))
+    sample = Sample(
+        name="x",
+        pan=np.zeros((0, rows, cols), np.float32),
+        ms=lms,
+        lms=lms,
+        valid=np.ones((rows, cols), np.bool_),
+        inner=whole,
+        phase=1.5,
+        reference=lms if has_reference else None,
     )
+    settings = Settings(
+        protocol="reduced-resolution" if has_reference else "full-resolution",
+        inputs=(),
+        sensor=get("qb"),
+        ratio=4,
+        crop=0,
+        peak=255,
+        unit="scene",
+    )
+    return Gallery(settings=settings, sample=sample, part=whole)
 
 
 def test_errors_are_relative_to_the_mean_of_each_band() -> None:
@@ -168,54 +185,25 @@ def test_errors_are_relative_to_the_mean_of_each_band() -> None:
     truth[:, 1::2] *= 0.9
     fused = truth.copy()
     fused[:, 10:14, 20:24] += np.array([30, 400], np.float32)[:, None, None]
-    evaluated = shown(truth)
-    error = error_map(fused, evaluated, None)  # type: ignore[arg-type] # no settings are needed where there is a reference
+    shown = gallery(truth, has_reference=True)
+    error = error_map(fused, shown)
     assert error[12, 22] == pytest.approx(100 * np.sqrt((0.3**2 + 0.4**2) / 2), rel=1e-5)
     assert error.sum() == pytest.approx(16 * error[12, 22], rel=1e-5)
-    rows, cols = worst_spot(error, 4)
-    assert (rows, cols) == (slice(10, 14), slice(20, 24))
-    figures = band_figures(fused, evaluated, None)  # type: ignore[arg-type]
-    assert figures.rmse == pytest.approx(
-        [30 * np.sqrt(16 / 2000), 40 * np.sqrt(16 / 2000)], rel=1e-5
-    )
+    figures = band_figures(fused, shown)
+    share = np.sqrt(16 / 2000)
+    assert figures.rmse == pytest.approx([30 * share, 40 * share], rel=1e-5)
     assert all(0.5 < value < 1 for value in figures.correlation)
 
 
 def test_the_border_of_the_part_shown_has_no_error_without_a_reference() -> None:
     lms = np.random.default_rng(0).uniform(100, 200, (4, 64, 80)).astype(np.float32)
-    part = replace(shown(lms), lms=lms, reference=None)
-    sensor = get("qb")
-    settings = Settings(
-        protocol="full-resolution",
-        inputs=(),
-        sensor=sensor,
-        ratio=4,
-        crop=0,
-        peak=255,
-        unit="scene",
-    )
-    error = error_map(lms, part, settings)
+    error = error_map(lms, gallery(lms, has_reference=False))
     inside = np.zeros(error.shape, np.bool_)
     inside[20:-20, 20:-20] = True
     assert (error > 0)[inside].all()
     assert (error == 0)[~inside].all()
 
 
-def test_scales() -> None:
-    assert [plots.round_up(value) for value in (0, 0.13, 1, 3, 7.1, 20, 52)] == pytest.approx(
-        [1, 0.15, 1, 3, 8, 20, 60]
-    )
-    ramp = np.linspace(-1, 1, 9, dtype=np.float32).reshape(1, 1, 9)
-    assert signed(np.broadcast_to(ramp, (3, 1, 9)), 1)[0, 0].tolist() == [
-        0,
-        32,
-        64,
-        96,
-        128,
-        159,
-        191,
-        223,
-        255,
-    ]
-    heated = heat(np.array([[0.0, 5.0, 10.0, 99.0]], np.float32), 10).astype(int).sum(axis=0)[0]
-    assert heated[0] < heated[1] < heated[2] == heated[3]
+def test_scales_end_at_round_numbers() -> None:
+    ends = [plots.round_up(value) for value in (0, 0.13, 1, 3, 7.1, 20, 52)]
+    assert ends == pytest.approx([1, 0.15, 1, 3, 8, 20, 60])

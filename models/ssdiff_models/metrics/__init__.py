@@ -10,6 +10,7 @@ from ssdiff_models.metrics.full_resolution import (
     d_lambda,
     d_lambda_khan,
     d_s,
+    full_resolution_scores,
     hqnr,
     qnr,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "d_lambda_khan",
     "d_s",
     "ergas",
+    "full_resolution_scores",
     "hqnr",
     "psnr",
     "q2n",

@@ -24,6 +24,7 @@ __all__ = [
     "d_lambda",
     "d_lambda_khan",
     "d_s",
+    "full_resolution_scores",
     "hqnr",
     "pan_lowpass",
     "qnr",
@@ -100,14 +101,21 @@ class FullResolution:
             spatial_distortion(high, low),
             spectral_distortion(high[:-1, :-1], low[:-1, :-1]),
         )
-        hybrid, plain = (1 - khan) * (1 - spatial), (1 - spectral) * (1 - spatial)
-        return {
-            "d_lambda_khan": khan,
-            "d_s": spatial,
-            "hqnr": hybrid,
-            "d_lambda": spectral,
-            "qnr": plain,
-        }
+        return _scores(khan, spatial, spectral)
+
+
+def _scores(khan: float, spatial: float, spectral: float) -> dict[str, float]:
+    return {
+        "d_lambda_khan": khan,
+        "d_s": spatial,
+        "hqnr": _quality(khan, spatial),
+        "d_lambda": spectral,
+        "qnr": _quality(spectral, spatial),
+    }
+
+
+def _quality(spectral: float, spatial: float) -> float:
+    return (1 - spectral) * (1 - spatial)
 
 
 def _sum(a: tuple[Total, int], b: tuple[Total, int]) -> tuple[Total, int]:
@@ -240,7 +248,7 @@ def hqnr(
     Args and errors are those of `d_lambda_khan` and `d_s`.
     """
     spectral = d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, block=block, valid=valid)
-    return (1 - spectral) * (1 - d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
+    return _quality(spectral, d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
 
 
 def qnr(
@@ -251,7 +259,25 @@ def qnr(
     Args and errors are those of `d_lambda` and `d_s`.
     """
     spectral = d_lambda(fused, lms, block=block, valid=valid)
-    return (1 - spectral) * (1 - d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
+    return _quality(spectral, d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
+
+
+def full_resolution_scores(
+    fused: Array,
+    lms: Array,
+    pan: Array,
+    *,
+    sensor: str | Sensor,
+    ratio: int,
+    valid: Mask | None = None,
+) -> dict[str, float]:
+    """Returns ``d_lambda_khan, d_s, hqnr, d_lambda, qnr`` of one image.
+
+    Args and errors are those of `d_lambda_khan` and `d_s`.
+    """
+    khan = d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, valid=valid)
+    spatial = d_s(fused, lms, pan, ratio=ratio, valid=valid)
+    return _scores(khan, spatial, d_lambda(fused, lms, valid=valid))
 
 
 def pan_lowpass(pan: Image, ratio: int) -> Image:

@@ -1,12 +1,14 @@
-"""The rows of an evaluation that are fused by the tool itself: their names, and what is meant by them."""
+"""The methods that the tool can fuse with in an evaluation: their names and meanings."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ssdiff_cli.jobs.evaluate.settings import Note
 from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models import classical
 from ssdiff_models.consistency.project import ITERATIONS
-from ssdiff_models.errors import UsageError
+from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.model_fuser import FusionSettings
 
 __all__ = [
@@ -14,38 +16,42 @@ __all__ = [
     "MODEL_METHODS",
     "known_methods",
     "method_notes",
+    "method_settings",
     "needs_model",
     "parse_methods",
-    "row_settings",
+    "without_model",
 ]
 
-CONSISTENT_METHOD = f"{NETWORK}-consistent"
-"""The row of the model with its image projected on those that give the MS back."""
-MODEL_METHODS = (NETWORK, CONSISTENT_METHOD)
-"""The rows that take a model."""
-CLASSICAL = ("exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs")
-"""The classical methods that are rows unless others are asked for."""
-DEFAULT_METHODS = (NETWORK, *CLASSICAL)
-"""The rows where none are asked for."""
+CONSISTENT = f"{NETWORK}-consistent"
+"""The model, its image projected on those that give the MS back."""
+MODEL_METHODS = (NETWORK, CONSISTENT)
+"""The methods that need a model."""
+DEFAULT_METHODS = (NETWORK, "exp", "gsa", "bt-h", "bdsd-pc", "mtf-glp-fs")
+"""The methods when the user names none."""
 
 
 def needs_model(methods: Iterable[str]) -> bool:
-    """Whether one of the rows takes a model."""
+    """Whether one of the methods needs a model."""
     return any(name in MODEL_METHODS for name in methods)
 
 
-def row_settings(method: str, settings: FusionSettings) -> FusionSettings:
-    """Returns the settings of a row of the model's, given those of the fusion that the user would get."""
-    return replace(settings, consistency=ITERATIONS) if method == CONSISTENT_METHOD else settings
+def without_model(methods: Iterable[str], error: ModelError) -> tuple[tuple[str, ...], Note]:
+    """Returns the methods that need no model, and a warning about the others."""
+    rest = tuple(name for name in methods if name not in MODEL_METHODS)
+    return rest, Note(text=f"{NETWORK} is left out: {error}", level=logging.WARNING)
 
 
-def method_notes(methods: Iterable[str]) -> tuple[str, ...]:
-    """Returns what a reader must know of rows whose names do not tell."""
-    if CONSISTENT_METHOD not in methods:
+def method_settings(method: str, settings: FusionSettings) -> FusionSettings:
+    """Returns the settings of a method that needs a model, from those of ``ssdiff sharpen``."""
+    return replace(settings, consistency=ITERATIONS) if method == CONSISTENT else settings
+
+
+def method_notes(methods: Iterable[str]) -> tuple[Note, ...]:
+    """Returns what the names of the methods do not say."""
+    if CONSISTENT not in methods:
         return ()
-    return (
-        f"{CONSISTENT_METHOD} is {NETWORK} after the projection that makes it give the MS back",
-    )
+    text = f"{CONSISTENT} is {NETWORK} after the projection that makes it give the MS back"
+    return (Note(text=text),)
 
 
 def known_methods() -> tuple[str, ...]:
@@ -57,11 +63,13 @@ def parse_methods(text: str) -> tuple[str, ...]:
     """Reads a comma-separated list of methods, in the user's order and without repetitions.
 
     Raises:
-        UsageError: When a name is unknown, or none is given; the message lists the known.
+        UsageError: When a name is unknown, or there is none.
     """
+    known = known_methods()
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in known_methods()]
-    if unknown or not names:
-        what = f"unknown method {unknown[0]!r}" if unknown else "--methods names no method"
-        raise UsageError(f"{what}: known are {', '.join(known_methods())}")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"unknown method {unknown[0]!r}: known are {', '.join(known)}")
+    if not names:
+        raise UsageError(f"--methods names no method: known are {', '.join(known)}")
     return names

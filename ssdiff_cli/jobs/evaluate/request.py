@@ -6,14 +6,15 @@ from typing import Literal
 import numpy as np
 
 from ssdiff_cli.device import DeviceOptions
-from ssdiff_cli.jobs.evaluate.method_names import needs_model
+from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, needs_model
 from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
+from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
-__all__ = ["EvaluationRequest", "ModelChoice", "full_scale"]
+__all__ = ["EvaluationRequest", "ModelChoice", "Outputs", "full_scale"]
 
 CROP = 21
 """Border cut of the DLPan toolbox where there is a reference."""
@@ -21,10 +22,10 @@ CROP = 21
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """What decides the pixels of the model's row."""
+    """What decides the pixels of the methods that need a model."""
 
     model: str | None = None
-    """Name or file; None picks the shipped one that fits."""
+    """Name or file; None is the shipped one that fits."""
     steps: int | None = None
     """Sampling steps; None is the model's own number."""
     seed: int = 0
@@ -32,26 +33,52 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What is made of the scores."""
+
+    csv: str | None = None
+    """File for all scores."""
+    report: str | None = None
+    """File for an HTML page with pictures."""
+    quicklook: str | None = None
+    """PNG file for PAN, MS and the first product, side by side."""
+    overwrite: bool = False
+    """Whether existing files are replaced."""
+    fail_if: tuple[str, ...] = ()
+    """Conditions, as the user wrote them."""
+
+    def check(self) -> None:
+        """Makes sure, before any work, that the files can be written.
+
+        Raises:
+            UsageError: When one exists, or its folder does not.
+        """
+        for path in (self.csv, self.report, self.quicklook):
+            if path is not None:
+                check_output(path, overwrite=self.overwrite)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
-    """What to score, and how. Exactly one of the four sources is given."""
+    """What to score, and how. One of the four sources is set."""
 
     reduced: tuple[str, str] | None = None
     """PAN and MS to degrade by Wald's protocol."""
     full: tuple[str, str] | None = None
     """PAN and MS to fuse as they are."""
     dataset: str | None = None
-    """A test set."""
+    """A test set of PanCollection or DLPan."""
     reference: str | None = None
     """A raster on the grid of `fused`."""
     fused: tuple[str, ...] = ()
-    """Given products: to score against `full` or `reference`."""
+    """Products to score, with `full` or `reference`."""
     methods: tuple[str, ...] | None = None
-    """Methods to fuse with; None chooses."""
+    """Methods to fuse with; None is the default ones."""
     sensor: str | None = None
-    """Whose MTF and full scale to use; None is what a test set tells, else the generic one."""
+    """Sensor whose MTF and full scale count; None is the test set's, else the generic one."""
     choice: ModelChoice = field(default_factory=ModelChoice)
     pair: PairOptions = field(default_factory=PairOptions)
-    """How `reduced` or `full` is to be understood."""
+    """How `reduced` or `full` is read."""
     register: Literal["no", "global", "local"] = "no"
     """Whether the MS of a pair is moved to fit its PAN."""
     crop: int | None = None
@@ -59,17 +86,15 @@ class EvaluationRequest:
     windows: int | None = None
     """Windows to sample; None is the whole scene unless it is large."""
     ratio: int | None = None
-    """PAN pixels per MS pixel; None is what the data say."""
+    """PAN pixels per MS pixel; None is the data's."""
+    outputs: Outputs = field(default_factory=Outputs)
 
     def __post_init__(self) -> None:
-        given = [
-            source
-            for source in (self.reduced, self.full, self.dataset, self.reference)
-            if source is not None
-        ]
-        if len(given) != 1:
+        sources = (self.reduced, self.full, self.dataset, self.reference)
+        if sum(source is not None for source in sources) != 1:
             raise UsageError(
-                "give one of --reduced-res PAN MS, --full-res PAN MS, --dataset FILE, or --fused F --reference GT"
+                "give one of --reduced-res PAN MS, --full-res PAN MS, --dataset FILE, or "
+                "--fused F --reference GT"
             )
         self._check_products()
         if (self.crop or 0) < 0 or (self.windows or 1) < 1:
@@ -86,15 +111,30 @@ class EvaluationRequest:
             raise UsageError("--reference needs the products to score: --fused FILE")
         if self.fused and not (self.full or self.reference):
             raise UsageError("--fused goes with --full-res PAN MS or with --reference GT")
+        if self.outputs.quicklook is not None and not (self.full and self.fused):
+            raise UsageError("--quicklook draws --full-res PAN MS and a product: --fused FILE")
         if self.reference is not None and self.methods is not None:
             raise UsageError(
                 "--methods needs a PAN and an MS: with --reference only given products are scored"
             )
-        asked = not self.fused if self.methods is None else needs_model(self.methods)
-        if not asked and (self.choice.model is not None or self.choice.steps is not None):
+        named = self.choice.model is not None or self.choice.steps is not None
+        if named and not needs_model(self.fusing_methods):
             raise UsageError(
-                f"--model and --steps are for the method {NETWORK}, which is not asked for: leave them out, or add it"
+                f"--model and --steps are for the method {NETWORK}, which is not asked for: "
+                "leave them out, or add it"
             )
+
+    @property
+    def fusing_methods(self) -> tuple[str, ...]:
+        """The methods to fuse with: those asked for, or the default ones."""
+        if self.methods is not None:
+            return self.methods
+        return ("exp",) if self.fused else DEFAULT_METHODS
+
+    @property
+    def model_is_optional(self) -> bool:
+        """Whether methods that need a model are left out when there is none."""
+        return self.methods is None and self.choice.model is None
 
     @property
     def known_sensor(self) -> Sensor | None:
@@ -110,13 +150,13 @@ class EvaluationRequest:
 def full_scale(
     sensor: Sensor | None, largest: float, dtype: np.dtype[np.generic] | None = None
 ) -> float:
-    """Returns the peak for PSNR and SSIM: the sensor's full scale, or all bits of `largest` where the data cannot be its DN."""
-    eight_bits = dtype is not None and dtype.itemsize == 1
-    if (
-        sensor is not None
-        and sensor.name != "generic"
-        and largest <= sensor.full_scale
-        and not eight_bits
-    ):
-        return sensor.full_scale
-    return float(2 ** max(int(np.ceil(np.log2(max(largest, 1) + 1))), 8) - 1)
+    """Returns the peak for PSNR and SSIM.
+
+    It is the sensor's full scale, or all bits of `largest` where the data are not its DN.
+    """
+    if sensor is not None and sensor.name != "generic" and largest <= sensor.full_scale:
+        eight_bits = dtype is not None and dtype.itemsize == 1
+        if not eight_bits:
+            return sensor.full_scale
+    bits = int(np.ceil(np.log2(max(largest, 1) + 1)))
+    return float(2 ** max(bits, 8) - 1)

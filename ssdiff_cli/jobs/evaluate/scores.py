@@ -1,4 +1,4 @@
-"""Which metrics a protocol scores, which way is better, and how scores of several images become a mean with its uncertainty."""
+"""The metrics of each protocol, and the statistics of scores over images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models import metrics
 from ssdiff_models.errors import UsageError
-from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.scene.source import BoolArray
 
 __all__ = [
     "METRICS",
@@ -22,27 +19,30 @@ __all__ = [
     "Summary",
     "UnitName",
     "metric_names",
-    "score_full",
-    "score_reduced",
+    "reference_metrics",
     "summarise",
+    "t_quantile",
 ]
 
 ProtocolName = Literal["reduced-resolution", "full-resolution", "reference"]
 UnitName = Literal["scene", "window", "image"]
-Scores = dict[str, float]
+Scores = Mapping[str, float]
+"""Value of each metric by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """How one figure is named, printed and compared."""
+    """How one metric is titled, printed and compared."""
 
     title: str
     best: Literal["low", "high"]
     digits: int = 4
 
     def better(self, a: float, b: float) -> bool:
-        """Whether `a` is better than `b`; NaN is better than nothing."""
-        return not math.isnan(a) and (math.isnan(b) or (a < b if self.best == "low" else a > b))
+        """Whether `a` is better than `b`; every number is better than NaN."""
+        if math.isnan(a) or math.isnan(b):
+            return math.isnan(b) and not math.isnan(a)
+        return a < b if self.best == "low" else a > b
 
 
 METRICS: Mapping[str, Metric] = {
@@ -59,69 +59,27 @@ METRICS: Mapping[str, Metric] = {
     "d_lambda": Metric(title="D_lambda (QNR)", best="low"),
     "qnr": Metric(title="QNR", best="high"),
 }
+"""All metrics, in the order of tables."""
 _FULL = ("d_lambda_khan", "d_s", "hqnr", "d_lambda", "qnr")
 
 
 def metric_names(protocol: ProtocolName) -> tuple[str, ...]:
-    """Returns the metrics that a protocol scores, in the order of tables."""
-    return (
-        _FULL
-        if protocol == "full-resolution"
-        else tuple(name for name in METRICS if name not in _FULL)
-    )
+    """Returns the metrics of a protocol, in the order of tables."""
+    if protocol == "full-resolution":
+        return _FULL
+    return tuple(name for name in METRICS if name not in _FULL)
 
 
-def score_reduced(
-    fused: Pixels, reference: Pixels, *, ratio: float, peak: float, valid: BoolArray | None = None
-) -> Scores:
-    """Returns the figures of an image that has a reference, both ``(bands, rows, cols)``.
-
-    Raises:
-        InputError: When the images cannot be compared or are smaller than a metric's block.
-    """
+def reference_metrics(*, ratio: float, peak: float) -> dict[str, metrics.Accumulator]:
+    """Returns new accumulators of the metrics that need a reference."""
     return {
-        "sam": metrics.sam(fused, reference, valid=valid),
-        "ergas": metrics.ergas(fused, reference, ratio=ratio, valid=valid),
-        "q2n": metrics.q2n(fused, reference, valid=valid),
-        "uqi": metrics.uqi(fused, reference, valid=valid),
-        "scc": metrics.scc(fused, reference, valid=valid),
-        "psnr": metrics.psnr(fused, reference, peak=peak, valid=valid),
-        "ssim": metrics.ssim(fused, reference, peak=peak, valid=valid),
-    }
-
-
-def score_full(
-    fused: Pixels,
-    lms: Pixels,
-    pan: Pixels,
-    *,
-    sensor: Sensor,
-    ratio: int,
-    valid: BoolArray | None = None,
-) -> Scores:
-    """Returns the figures of an image of a test set without a reference, exactly as the reference toolbox makes them.
-
-    Args:
-        fused: ``(bands, rows, cols)`` in DN.
-        lms: The up-sampled MS, the same shape.
-        pan: ``(rows, cols)``.
-        sensor: Whose MTF gains the spectral distortion uses.
-        ratio: PAN pixels per MS pixel.
-        valid: ``(rows, cols)``, True where a pixel counts.
-
-    Raises:
-        InputError: When the images cannot be compared or are smaller than a metric's block.
-    """
-    khan = metrics.d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, valid=valid)
-    spatial = metrics.d_s(fused, lms, pan, ratio=ratio, valid=valid)
-    spectral = metrics.d_lambda(fused, lms, valid=valid)
-    hybrid, plain = (1 - khan) * (1 - spatial), (1 - spectral) * (1 - spatial)
-    return {
-        "d_lambda_khan": khan,
-        "d_s": spatial,
-        "hqnr": hybrid,
-        "d_lambda": spectral,
-        "qnr": plain,
+        "sam": metrics.SamAccumulator(),
+        "ergas": metrics.ErgasAccumulator(ratio=ratio),
+        "q2n": metrics.Q2nAccumulator(),
+        "uqi": metrics.UqiAccumulator(),
+        "scc": metrics.SccAccumulator(),
+        "psnr": metrics.PsnrAccumulator(peak=peak),
+        "ssim": metrics.SsimAccumulator(peak=peak),
     }
 
 
@@ -133,14 +91,16 @@ class Summary:
     std: Scores
     """N-1 standard deviation over images; NaN for a single one."""
     ci95: Scores
-    """Half the width of the 95 % confidence interval of the mean (Student's t); NaN for a single image."""
+    """Half the width of the 95 % confidence interval of the mean (Student's t); NaN for a single
+    image."""
 
 
 def summarise(scores: Sequence[Scores]) -> Summary:
-    """Returns mean, standard deviation and confidence interval of each metric; a NaN makes its mean NaN."""
+    """Returns mean, deviation and confidence interval of each metric; a NaN makes its mean NaN."""
     columns = {name: np.array([score[name] for score in scores]) for name in scores[0]}
     std = {name: _std(values) for name, values in columns.items()}
-    half = t_quantile(len(scores) - 1) / math.sqrt(len(scores)) if len(scores) > 1 else math.nan
+    count = len(scores)
+    half = t_quantile(count - 1) / math.sqrt(count) if count > 1 else math.nan
     return Summary(
         mean={name: float(values.mean()) for name, values in columns.items()},
         std=std,
@@ -150,11 +110,16 @@ def summarise(scores: Sequence[Scores]) -> Summary:
 
 def _std(values: npt.NDArray[np.float64]) -> float:
     # Equal images have an infinite PSNR, whose spread is no number.
-    return float(values.std(ddof=1)) if len(values) > 1 and np.isfinite(values).all() else math.nan
+    if len(values) < 2 or not np.isfinite(values).all():
+        return math.nan
+    return float(values.std(ddof=1))
 
 
 def t_quantile(freedom: int) -> float:
-    """Returns the 97.5 % quantile of Student's t: exact for 1 and 2 degrees of freedom, else a series good to 0.5 %.
+    """Returns the 97.5 % quantile of Student's t.
+
+    It is exact for 1 and 2 degrees of freedom. Above, Cornish and Fisher's expansion in 1/n is
+    good to 0.5 %.
 
     Raises:
         UsageError: When there is no degree of freedom.
@@ -165,9 +130,10 @@ def t_quantile(freedom: int) -> float:
         return math.tan(0.475 * math.pi)
     if freedom == 2:
         return 0.95 * math.sqrt(2 / (1 - 0.95**2))
-    z, n = 1.959963984540054, freedom
-    # Cornish and Fisher's expansion in 1/n.
-    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    z = 1.959963984540054
+    n = freedom
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     fourth = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
     return z + first / n + second / n**2 + third / n**3 + fourth / n**4

@@ -1,89 +1,183 @@
-"""Samples in, scores out."""
+"""Scores of fused samples, unit by unit: scenes, windows or images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
-from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fused, Fuser, Sample, Scored, Settings
-from ssdiff_cli.jobs.evaluate.scores import Scores, score_full, score_reduced
+from ssdiff_cli.jobs.evaluate.plans.plan import Plan
+from ssdiff_cli.jobs.evaluate.samples.products import Product
+from ssdiff_cli.jobs.evaluate.samples.sample import Sample
+from ssdiff_cli.jobs.evaluate.scores import Scores, reference_metrics
+from ssdiff_cli.jobs.evaluate.settings import Settings
 from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.errors import InputError
-from ssdiff_models.metrics import FullResolution
+from ssdiff_models.metrics import FullResolution, full_resolution_scores
+from ssdiff_models.metrics.base import feed
 
-__all__ = ["score_pieces", "score_samples"]
+__all__ = ["Event", "Fused", "Scored", "score"]
 
 
-def score_samples(
-    settings: Settings, samples: Iterator[Sample], fusers: dict[str, Fuser]
-) -> Iterator[Event]:
-    """Yields what every method makes of every sample, and its scores; each sample is a unit of its own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fused:
+    """What one method made of one sample."""
+
+    sample: Sample
+    method: str
+    image: Pixels
+    """``(bands, rows, cols)`` in DN."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """The scores of one method on one unit."""
+
+    name: str
+    method: str
+    scores: Scores
+
+
+Event = Fused | Scored
+
+
+def score(plan: Plan) -> Iterator[Event]:
+    """Fuses the samples of a plan and scores each unit once its samples are complete.
 
     Raises:
         InputError: When an image cannot be scored; the message names it.
     """
-    for sample in samples:
-        for method, fuse in fusers.items():
-            image = fuse(sample)
-            yield Fused(sample=sample, method=method, image=image)
-            yield Scored(name=sample.name, method=method, scores=_score(settings, sample, image))
-
-
-def _score(settings: Settings, sample: Sample, fused: Pixels) -> Scores:
-    rows, cols = sample.inner
-    valid = sample.valid[rows, cols]
-    mask = None if valid.all() else valid
-    inner = (slice(None), rows, cols)
-    ratio = settings.ratio
-    try:
-        if sample.reference is not None:
-            return score_reduced(
-                fused[inner], sample.reference[inner], ratio=ratio, peak=settings.peak, valid=mask
-            )
-        pan = sample.pan[rows, cols]
-        return score_full(
-            fused[inner], sample.lms[inner], pan, sensor=settings.sensor, ratio=ratio, valid=mask
-        )
-    except InputError as error:
-        raise InputError(f"{sample.name}: {error}") from error
-
-
-def score_pieces(
-    settings: Settings, samples: Iterator[Sample], fusers: dict[str, Fuser]
-) -> Iterator[Event]:
-    """Yields what every method makes of every sample; samples of one name are pieces of one unit and are scored together.
-
-    Raises:
-        InputError: When an image cannot be scored; the message names its file.
-    """
-    for name, pieces in groupby(samples, key=lambda sample: sample.name):
-        totals = {
-            method: FullResolution(sensor=settings.sensor, ratio=settings.ratio)
-            for method in fusers
-        }
-        for sample in pieces:
-            assert sample.pan_low is not None
-            for method, fuse in fusers.items():
+    for name, samples in groupby(plan.samples, key=lambda sample: sample.name):
+        place = name if plan.settings.unit == "image" else plan.settings.inputs[0]
+        units = {method: _unit_scores(plan, method) for method in plan.fusers}
+        for sample in samples:
+            for method, fuse in plan.fusers.items():
                 image = fuse(sample)
-                with _naming(settings.inputs[0]):
-                    totals[method].update(
-                        image,
-                        sample.lms,
-                        sample.pan,
-                        sample.pan_low,
-                        inner=sample.inner,
-                        valid=sample.valid,
-                    )
+                if sample.scored:
+                    with _naming(place, method):
+                        units[method].update(sample, image)
                 yield Fused(sample=sample, method=method, image=image)
-        for method, total in totals.items():
-            with _naming(settings.inputs[0]):
-                scores = total.result()
+        for method, unit in units.items():
+            with _naming(place, method):
+                scores = unit.result()
             yield Scored(name=name, method=method, scores=scores)
 
 
 @contextmanager
-def _naming(path: str) -> Iterator[None]:
-    """Says of which file it is what a metric cannot do."""
+def _naming(place: str, method: str) -> Iterator[None]:
+    """Names the image that a metric refuses."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{place}: {method}: {error}") from error
+
+
+class UnitScores(Protocol):
+    """Scores of one method on one unit, sample by sample."""
+
+    def update(self, sample: Sample, image: Pixels) -> None:
+        """Takes the fused image ``(bands, rows, cols)`` of one sample.
+
+        Raises:
+            InputError: When it cannot be scored.
+        """
+        ...
+
+    def result(self) -> Scores:
+        """Returns the scores of the unit.
+
+        Raises:
+            InputError: When no pixel counts.
+        """
+        ...
+
+
+def _unit_scores(plan: Plan, method: str) -> UnitScores:
+    if plan.settings.protocol == "reference":
+        return StripScores(plan.settings, plan.products[method])
+    if plan.settings.protocol == "reduced-resolution" or plan.settings.unit == "image":
+        return ImageScores(plan.settings)
+    return PieceScores(plan.settings)
+
+
+class ImageScores:
+    """Scores of a unit that is one image, as the DLPan toolbox computes them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scores: Scores = {}
+
+    def update(self, sample: Sample, image: Pixels) -> None:
+        """Scores the image."""
+        rows, cols = sample.inner
+        ratio = self._settings.ratio
+        valid = sample.valid[rows, cols]
+        mask = None if valid.all() else valid
+        fused = image[:, rows, cols]
+        if sample.reference is None:
+            self._scores = full_resolution_scores(
+                fused,
+                sample.lms[:, rows, cols],
+                sample.pan[rows, cols],
+                sensor=self._settings.sensor,
+                ratio=ratio,
+                valid=mask,
+            )
+            return
+        truth = sample.reference[:, rows, cols]
+        metrics = reference_metrics(ratio=ratio, peak=self._settings.peak)
+        self._scores = {
+            name: feed(metric, fused, truth, mask).result() for name, metric in metrics.items()
+        }
+
+    def result(self) -> Scores:
+        """Returns the scores of the image."""
+        return self._scores
+
+
+class PieceScores:
+    """Scores at full resolution of a unit that comes in pieces."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._total = FullResolution(sensor=settings.sensor, ratio=settings.ratio)
+
+    def update(self, sample: Sample, image: Pixels) -> None:
+        """Adds a piece."""
+        assert sample.pan_low is not None
+        self._total.update(
+            image,
+            sample.lms,
+            sample.pan,
+            sample.pan_low,
+            inner=sample.inner,
+            valid=sample.valid,
+        )
+
+    def result(self) -> Scores:
+        """Returns the scores of all pieces."""
+        return self._total.result()
+
+
+class StripScores:
+    """Scores of a product against a reference, both read in strips of rows."""
+
+    def __init__(self, settings: Settings, product: Product) -> None:
+        self._product = product
+        self._metrics = reference_metrics(ratio=settings.ratio, peak=settings.peak)
+        self._empty = True
+
+    def update(self, sample: Sample, image: Pixels) -> None:
+        """Adds a strip."""
+        assert sample.reference is not None
+        assert sample.window is not None
+        valid = sample.valid & self._product.valid(sample.window)
+        self._empty = self._empty and not valid.any()
+        mask = None if valid.all() else valid
+        for metric in self._metrics.values():
+            metric.update(image, sample.reference, mask)
+
+    def result(self) -> Scores:
+        """Returns the scores of all strips."""
+        if self._empty:
+            raise InputError(f"{self._product.bands.path} has no valid pixel in common with it")
+        return {name: metric.result() for name, metric in self._metrics.items()}

@@ -1,7 +1,4 @@
-"""``--fail-if``: conditions on scores, such as ``hqnr<0.9`` or ``gsa:sam>4``.
-
-A condition without a row's name is about what is being judged: the given products; without any, ssdiff; without it, every row.
-"""
+"""``--fail-if``: conditions on scores, such as ``hqnr<0.9`` or ``gsa:sam>4``."""
 
 import math
 import operator
@@ -10,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ssdiff_cli.jobs.evaluate.scores import Scores
-from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models.errors import ThresholdError, UsageError
 
-__all__ = ["Condition", "Conditions", "check_rows", "judged_rows", "parse_condition"]
+__all__ = ["Condition", "check_conditions", "parse_condition"]
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -33,35 +29,30 @@ class Condition:
     text: str
     """As the user wrote it."""
     method: str | None
-    """The row it names; None names none."""
+    """The row of the table; None is every row that is judged."""
     metric: str
     sign: str
     limit: float
 
     def failures(self, scores: Mapping[str, Scores], judged: Sequence[str]) -> list[str]:
-        """Returns a phrase for each row that fails, among those `judged` or the one it names; what is no number cannot pass."""
-        rows = judged if self.method is None else [self.method]
-        values = {name: scores[name][self.metric] for name in rows}
-        failing = {
-            name: value
-            for name, value in values.items()
-            if math.isnan(value) or _COMPARE[self.sign](value, self.limit)
-        }
-        return [
-            f"{name} has {self.metric} {value:.6g} ({self.text.strip()})"
-            for name, value in failing.items()
-        ]
+        """Returns a phrase for each row that fails; NaN fails."""
+        failures = []
+        for method in judged if self.method is None else [self.method]:
+            value = scores[method][self.metric]
+            if math.isnan(value) or _COMPARE[self.sign](value, self.limit):
+                failures.append(f"{method} has {self.metric} {value:.6g} ({self.text.strip()})")
+        return failures
 
 
-def parse_condition(text: str, metrics: Sequence[str]) -> Condition:
+def parse_condition(text: str, metrics: Sequence[str], methods: Sequence[str]) -> Condition:
     """Reads ``[METHOD:]METRIC<NUMBER`` (or ``<=``, ``>``, ``>=``).
 
     Raises:
-        UsageError: When it is of another form, or the metric is none of `metrics`.
+        UsageError: When it has another form, or names no row of `methods` or none of `metrics`.
     """
     match = _FORM.fullmatch(text)
-    limit = _number(match["limit"]) if match else None
-    if match is None or limit is None:
+    limit = _number(match["limit"]) if match else math.nan
+    if match is None or not math.isfinite(limit):
         raise UsageError(
             f"--fail-if {text!r} is not a condition: write it like 'hqnr<0.9' or 'gsa:sam>4'"
         )
@@ -70,62 +61,37 @@ def parse_condition(text: str, metrics: Sequence[str]) -> Condition:
         raise UsageError(
             f"--fail-if {text!r}: {metric!r} is not scored here; known are {', '.join(metrics)}"
         )
-    method = match["method"]
+    method = match["method"] and match["method"].strip()
+    if method and method not in methods:
+        raise UsageError(
+            f"--fail-if {text!r}: no row is called {method!r}; there are {', '.join(methods)}"
+        )
     return Condition(
-        text=text,
-        method=method.strip() if method else None,
-        metric=metric,
-        sign=match["sign"],
-        limit=limit,
+        text=text, method=method or None, metric=metric, sign=match["sign"], limit=limit
     )
 
 
-def _number(text: str) -> float | None:
+def _number(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        return math.nan
 
 
-def check_rows(conditions: Sequence[Condition], rows: Sequence[str]) -> None:
-    """Refuses conditions on rows that will not be there.
+def check_conditions(
+    conditions: Sequence[Condition], scores: Mapping[str, Scores], judged: Sequence[str]
+) -> None:
+    """Compares scores with all conditions.
+
+    Args:
+        conditions: The conditions.
+        scores: Mean scores of each row.
+        judged: The rows that conditions without a row are about.
 
     Raises:
-        UsageError: When a condition names another row; the message lists the rows.
+        ThresholdError: When one fails; the message is the first failure and how many follow.
     """
-    for condition in conditions:
-        if condition.method is not None and condition.method not in rows:
-            raise UsageError(
-                f"--fail-if {condition.text!r}: no row is called {condition.method!r}; there are {', '.join(rows)}"
-            )
-
-
-def judged_rows(rows: Sequence[str], products: Sequence[str]) -> tuple[str, ...]:
-    """Returns the rows that conditions without a name are about."""
-    if products:
-        return tuple(products)
-    return (NETWORK,) if NETWORK in rows else tuple(rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """All conditions of a run, and the rows that those without a name are about."""
-
-    conditions: tuple[Condition, ...]
-    judged: tuple[str, ...]
-
-    def check(self, scores: Mapping[str, Scores]) -> None:
-        """Compares the mean scores with every condition.
-
-        Raises:
-            ThresholdError: When one fails; the message is the first failing line and how many more there are.
-        """
-        failing = [
-            line
-            for condition in self.conditions
-            for line in condition.failures(scores, self.judged)
-        ]
-        if failing:
-            more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
-            raise ThresholdError(f"threshold missed: {failing[0]}{more}")
+    failures = [line for condition in conditions for line in condition.failures(scores, judged)]
+    if failures:
+        more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+        raise ThresholdError(f"threshold missed: {failures[0]}{more}")

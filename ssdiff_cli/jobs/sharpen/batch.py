@@ -1,4 +1,4 @@
-"""Many pairs one after another: a list of them, and one outcome each, whatever becomes of the others."""
+"""Many pairs one after another: the list of them, and one outcome for each."""
 
 import csv
 import io
@@ -10,34 +10,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenReport
-from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+from ssdiff_cli.jobs.sharpen.model_choice import LoadModel
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.writing.output_path import refuse_existing
 from ssdiff_models.errors import InputError
 
-__all__ = ["OVERRIDES", "Outcome", "attempt", "read_jobs"]
+__all__ = ["Outcome", "attempt", "read_jobs"]
 
-OVERRIDES = (
-    "method",
-    "model",
-    "sensor",
-    "steps",
-    "samples",
-    "seed",
-    "dtype",
-    "stats",
-    "uncertainty",
-)
-"""What an entry may set for its pair alone, as the options of the same names."""
-_NEEDED = ("pan", "ms", "out")
-_NUMBERS = ("steps", "samples", "seed")
+NEEDED = ("pan", "ms", "out")
+NUMBERS = {"steps": 1, "samples": 1, "seed": 0}
+"""Fields with a whole number, and its least value."""
+TEXTS = {
+    "pan": "pan",
+    "ms": "ms",
+    "out": "output",
+    "model": "model",
+    "sensor": "sensor",
+    "stats": "statistics",
+    "uncertainty": "uncertainty",
+}
+"""Fields with a text, and the job's name for each."""
+FIELDS = (*NEEDED, "method", "model", "sensor", *NUMBERS, "dtype", "stats", "uncertainty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one pair."""
+    """The result for one pair."""
 
     status: Literal["done", "skipped", "failed"]
     report: SharpenReport | None = None
@@ -49,21 +49,20 @@ def read_jobs(text: str, what: str, base: SharpenJob) -> list[SharpenJob]:
 
     Args:
         text: The list.
-        what: What messages call it.
+        what: The list's name in messages.
         base: The job that every entry changes.
 
     Raises:
         InputError: When the list cannot be understood; the message names the line.
     """
     text = text.removeprefix("\ufeff")
-    entries = list(
-        _json_lines(text, what) if text.lstrip().startswith("{") else _csv_lines(text, what)
-    )
-    if not entries:
+    is_json = text.lstrip().startswith("{")
+    lines = _json_lines(text, what) if is_json else _csv_lines(text, what)
+    jobs = [_job(entry, f"{what}, line {line}", base) for line, entry in list(lines)]
+    if not jobs:
         raise InputError(
             f"{what}: lists no pair: give CSV with the header pan,ms,out, or a JSON object a line"
         )
-    jobs = [_job(entry, f"{what}, line {line}", base) for line, entry in entries]
     _refuse_repeats(jobs, what)
     return jobs
 
@@ -72,25 +71,23 @@ def _json_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
+        place = f"{what}, line {number}"
         try:
             entry = json.loads(line)
         except ValueError as error:
-            raise InputError(
-                f"{what}, line {number}: not JSON ({error}): give one object a line"
-            ) from error
+            raise InputError(f"{place}: not JSON ({error}): give one object a line") from error
         if not isinstance(entry, dict):
-            raise InputError(
-                f"{what}, line {number}: {type(entry).__name__} instead of an object with pan, ms and out"
-            )
+            kind = type(entry).__name__
+            raise InputError(f"{place}: {kind} instead of an object with pan, ms and out")
         yield number, entry
 
 
 def _csv_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    begun = text.lstrip()
-    blank = text[: len(text) - len(begun)].count("\n")
-    reader = csv.DictReader(io.StringIO(begun), skipinitialspace=True)
+    table = text.lstrip()
+    blank_lines = text[: len(text) - len(table)].count("\n")
+    reader = csv.DictReader(io.StringIO(table), skipinitialspace=True)
     for entry in reader:
-        line = blank + reader.line_num
+        line = blank_lines + reader.line_num
         if None in entry or None in entry.values():
             raise InputError(
                 f"{what}, line {line}: not as many cells as the header has: {reader.fieldnames}"
@@ -99,41 +96,26 @@ def _csv_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _job(entry: Mapping[str, Any], what: str, base: SharpenJob) -> SharpenJob:
-    given = {name: value for name, value in entry.items() if value not in ("", None)}
-    missing = [name for name in _NEEDED if name not in given]
-    unknown = [name for name in given if name not in (*_NEEDED, *OVERRIDES)]
+    values = {name: value for name, value in entry.items() if value not in ("", None)}
+    missing = [name for name in NEEDED if name not in values]
     if missing:
-        raise InputError(
-            f"{what}: has no {' and no '.join(missing)}: every entry needs pan, ms and out"
-        )
-    if unknown:
-        raise InputError(
-            f"{what}: {unknown[0]!r} is no known field: known are {', '.join((*_NEEDED, *OVERRIDES))}"
-        )
-    texts = {
-        name: _text(value, name, what) for name, value in given.items() if name not in _NUMBERS
+        names = " and no ".join(missing)
+        raise InputError(f"{what}: has no {names}: every entry needs pan, ms and out")
+    for name in values:
+        if name not in FIELDS:
+            known = ", ".join(FIELDS)
+            raise InputError(f"{what}: {name!r} is no known field: known are {known}")
+    texts = {name: _text(values[name], name, what) for name in values if name not in NUMBERS}
+    numbers: dict[str, Any] = {
+        name: _number(values[name], name, what) for name in values if name in NUMBERS
     }
-    numbers = {
-        name: _number(value, name, what) for name, value in given.items() if name in _NUMBERS
-    }
-    fusion = replace(
-        base.fusion,
-        steps=numbers.get("steps", base.fusion.steps),
-        samples=numbers.get("samples", base.fusion.samples),
-        seed=numbers.get("seed", base.fusion.seed),
-    )
+    changes: dict[str, Any] = {TEXTS[name]: text for name, text in texts.items() if name in TEXTS}
     return replace(
         base,
-        pan=texts["pan"],
-        ms=texts["ms"],
-        output=texts["out"],
         method=texts.get("method", base.method).lower(),
         sink=replace(base.sink, dtype=texts.get("dtype", base.sink.dtype)),
-        model=texts.get("model", base.model),
-        sensor=texts.get("sensor", base.sensor),
-        statistics=texts.get("stats"),
-        uncertainty=texts.get("uncertainty"),
-        fusion=fusion,
+        fusion=replace(base.fusion, **numbers),
+        **changes,
     )
 
 
@@ -144,52 +126,53 @@ def _text(value: object, name: str, what: str) -> str:
 
 
 def _number(value: object, name: str, what: str) -> int:
+    least = NUMBERS[name]
     try:
         number = int(value) if isinstance(value, int | str) else -1
     except ValueError:
         number = -1
-    if number < (name != "seed"):
-        raise InputError(
-            f"{what}: {name} is {value!r}: give a whole number from {int(name != 'seed')}"
-        )
+    if number < least:
+        raise InputError(f"{what}: {name} is {value!r}: give a whole number from {least}")
     return number
 
 
 def _refuse_repeats(jobs: Sequence[SharpenJob], what: str) -> None:
     seen: set[str] = set()
-    for path in (
-        path for job in jobs for path in (job.output, job.uncertainty) if path is not None
-    ):
-        place = os.path.realpath(path)
-        if place in seen:
+    for path in (path for job in jobs for path in _outputs(job)):
+        real = os.path.realpath(path)
+        if real in seen:
             raise InputError(
                 f"{what}: {path} is written twice: give every pair an output of its own"
             )
-        seen.add(place)
+        seen.add(real)
 
 
-def attempt(job: SharpenJob, progress: Progress, models: LoadedModels) -> Outcome:
-    """Makes one output, unless it is there already; whatever goes wrong becomes part of the outcome."""
+def _outputs(job: SharpenJob) -> list[str]:
+    return [path for path in (job.output, job.uncertainty) if path is not None]
+
+
+def attempt(job: SharpenJob, progress: Progress, load: LoadModel) -> Outcome:
+    """Makes one output unless it exists; an error becomes part of the outcome."""
     try:
         if not job.sink.overwrite and _is_finished(job):
             return Outcome(status="skipped")
-        return Outcome(status="done", report=sharpen(job, progress, models))
+        return Outcome(status="done", report=sharpen(job, progress, load))
     except Exception as error:  # noqa: BLE001 - the other pairs go on; the caller reports it
         return Outcome(status="failed", error=error)
 
 
 def _is_finished(job: SharpenJob) -> bool:
-    """Tells whether all that the job makes is there; outputs get their names when they are complete, never before.
+    """Whether all outputs of a job exist: they get their names only when they are complete.
 
     Raises:
-        UsageError: When something else is there.
+        UsageError: When one of them is another kind of file.
     """
-    wanted = [path for path in (job.output, job.uncertainty) if path is not None]
-    there = [path for path in wanted if Path(path).exists()]
-    for path in there:
+    outputs = _outputs(job)
+    existing = [path for path in outputs if Path(path).exists()]
+    for path in existing:
         if not _is_ours(path):
             refuse_existing(path, "but is no finished output of ssdiff")
-    return there == wanted
+    return existing == outputs
 
 
 def _is_ours(path: str) -> bool:

@@ -1,21 +1,18 @@
-"""A look at a pair before it is sharpened: whether it can be, which model, and what it takes."""
+"""A look at a pair before it is sharpened: whether it can be, by which model, and what it takes."""
 
 from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from ssdiff_cli.device import choose
-from ssdiff_cli.jobs.sharpen.check_report import (
-    CheckReport,
-    OutputReport,
-    OverlapReport,
-    RasterReport,
-    ShiftReport,
-)
-from ssdiff_cli.jobs.sharpen.estimate import estimate
+from ssdiff_cli.jobs.sharpen.estimate import Estimate, estimate
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
-from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+from ssdiff_cli.jobs.sharpen.method import MethodReport
+from ssdiff_cli.jobs.sharpen.model_choice import find_model
 from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_needless
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.shift import explain_shift
+from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.geometry.area_of_interest import parse_crs
 from ssdiff_cli.rasters.geometry.grid_map import SeparableMap
@@ -23,14 +20,101 @@ from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.classical.registry import find
 from ssdiff_models.errors import InputError, ResourceError, SsdiffError
-from ssdiff_models.scene.windows import sample_windows
+from ssdiff_models.registration.drift import Drift
+from ssdiff_models.registration.surface import Surface
+from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.windows import Window, sample_windows
 
-__all__ = ["check"]
+__all__ = ["CheckReport", "check"]
 
 WINDOWS = 8
 """Windows on each axis whose validity is counted."""
 SIDE = 64
 """Their side in PAN pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RasterReport:
+    """One of the two files."""
+
+    path: str
+    width: int
+    height: int
+    bands: tuple[str, ...]
+    """Descriptions, or numbers from 1."""
+    dtype: str
+    crs: str | None
+    nodata: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceReport:
+    """A window of the PAN."""
+
+    col_off: int
+    row_off: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlapReport(PlaceReport):
+    """Where PAN and MS overlap."""
+
+    share_of_pan: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputReport(PlaceReport):
+    """What would be written."""
+
+    count: int
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftReport:
+    """How far the MS must be moved to fit the PAN, in PAN pixels."""
+
+    rows: float
+    cols: float
+    spread: float
+    correlation: float
+    windows: int
+    corrected: bool
+    """Whether the job moves the MS."""
+    drift: Drift | None
+    surface: Surface | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What is known of a pair and of the run that would sharpen it."""
+
+    ok: Literal[True] = True
+    pan: RasterReport
+    ms: RasterReport
+    overlap: OverlapReport
+    output: OutputReport
+    ratio: int
+    measured_ratio: tuple[float, float]
+    """Height and width of an MS pixel in PAN pixels."""
+    same_crs: bool
+    grid_phase: tuple[float, float] | None
+    """PAN rows and columns between MS pixels and the model's grid; None: not parallel."""
+    shift: ShiftReport | None
+    no_shift: str | None
+    """Why there is no shift."""
+    nodata_share: float
+    """Share of invalid pixels of the output, from windows spread over its area."""
+    statistics: SceneStatistics
+    model: MethodReport
+    estimate: Estimate
+    notes: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Returns the report as JSON, with the fields' names as keys."""
+        return asdict(self) | {"statistics": statistics_record(self.statistics)}
 
 
 def check(job: SharpenJob) -> CheckReport:
@@ -44,7 +128,8 @@ def check(job: SharpenJob) -> CheckReport:
     check_needless(job)
     _check_names(job)
     try:
-        return _report(job)
+        with raster_env(num_threads=1), open_scene(job, find_model) as scene:
+            return _report(job, scene)
     except SsdiffError as error:
         raise InputError(str(error)) from error
 
@@ -59,28 +144,28 @@ def _check_names(job: SharpenJob) -> None:
         choose(job.device, tile_pixels=1)
 
 
-def _report(job: SharpenJob) -> CheckReport:
-    with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint(job)) as scene:
-        pair = scene.pair
-        method = scene.bind(job)
-        dtype = job.sink.dtype or str(pair.ms.dtype)
-        return CheckReport(
-            pan=_raster(pair.pan),
-            ms=_raster(pair.ms),
-            overlap=_overlap(pair),
-            output=_output(pair, dtype),
-            ratio=pair.ratio,
-            measured_ratio=pair.measured_ratio,
-            same_crs=pair.pan.dataset.crs == pair.ms.dataset.crs,
-            grid_phase=_grid_phase(pair),
-            shift=_shift(scene),
-            no_shift=explain_shift(scene.no_shift) if scene.no_shift else None,
-            nodata_share=_invalid_share(pair),
-            statistics=method.statistics(),
-            model=method.report(),
-            estimate=estimate(pair, method.grid, method.cost(), dtype),
-            notes=pair.notes,
-        )
+def _report(job: SharpenJob, scene: OpenScene) -> CheckReport:
+    pair = scene.pair
+    method = scene.bind(job)
+    dtype = job.sink.dtype or str(pair.ms.dtype)
+    share = pair.overlap.rows * pair.overlap.cols / (pair.rows * pair.cols)
+    return CheckReport(
+        pan=_raster(pair.pan),
+        ms=_raster(pair.ms),
+        overlap=OverlapReport(**_place(pair.overlap), share_of_pan=round(share, 6)),
+        output=OutputReport(**_place(pair.area), count=pair.bands, dtype=dtype),
+        ratio=pair.ratio,
+        measured_ratio=pair.measured_ratio,
+        same_crs=pair.pan.dataset.crs == pair.ms.dataset.crs,
+        grid_phase=_grid_phase(pair),
+        shift=_shift(scene),
+        no_shift=explain_shift(scene.no_shift) if scene.no_shift else None,
+        nodata_share=_invalid_share(pair),
+        statistics=method.statistics(),
+        model=method.report(),
+        estimate=estimate(method, dtype),
+        notes=pair.notes,
+    )
 
 
 def _raster(bands: Bands) -> RasterReport:
@@ -97,28 +182,9 @@ def _raster(bands: Bands) -> RasterReport:
     )
 
 
-def _overlap(pair: ScenePair) -> OverlapReport:
-    window = pair.overlap
-    share = window.rows * window.cols / (pair.rows * pair.cols)
-    return OverlapReport(
-        col_off=window.col,
-        row_off=window.row,
-        width=window.cols,
-        height=window.rows,
-        share_of_pan=round(share, 6),
-    )
-
-
-def _output(pair: ScenePair, dtype: str) -> OutputReport:
-    area = pair.area
-    return OutputReport(
-        col_off=area.col,
-        row_off=area.row,
-        width=area.cols,
-        height=area.rows,
-        count=pair.bands,
-        dtype=dtype,
-    )
+def _place(window: Window) -> dict[str, int]:
+    places = {"col_off": window.col, "row_off": window.row}
+    return places | {"width": window.cols, "height": window.rows}
 
 
 def _grid_phase(pair: ScenePair) -> tuple[float, float] | None:

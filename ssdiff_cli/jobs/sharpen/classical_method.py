@@ -5,19 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ssdiff_cli.device import DeviceChoice, choose
+from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.sharpen.band_names import mtf_gains
-from ssdiff_cli.jobs.sharpen.check_report import MethodReport
-from ssdiff_cli.jobs.sharpen.estimate import PROBE, Cost, probe_window
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.jobs.sharpen.method import MethodSummary
+from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models import classical
 from ssdiff_models.classical.stream import ClassicalFuser
 from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.source import Source
-from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import TileGrid
 
 __all__ = ["ClassicalMethod"]
@@ -29,13 +26,10 @@ COPIES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassicalMethod:
-    """A classical method bound to a scene, with the scene's statistics gathered."""
+class ClassicalMethod(SceneMethod):
+    """A classical method bound to a scene, whose statistics are gathered."""
 
-    name: str
-    pair: ScenePair
     fuser: ClassicalFuser
-    device: DeviceChoice
 
     @classmethod
     def bind(cls, job: SharpenJob, pair: ScenePair) -> Self:
@@ -44,6 +38,7 @@ class ClassicalMethod:
         Raises:
             SsdiffError: When the method or the sensor is unknown, or the scene cannot be read.
         """
+        grid = TileGrid(rows=pair.rows, cols=pair.cols, step=BLOCK, overlap=0, multiple=pair.ratio)
         device = choose(job.device, tile_pixels=1)
         # A product with a part of the sensor's bands takes its gains by name.
         sensor = replace(
@@ -52,18 +47,7 @@ class ClassicalMethod:
             ms_gains=mtf_gains(job.sensor, pair),
         )
         fuser = classical.stream(job.method, pair.without_region(), sensor, workers=device.threads)
-        return cls(name=job.method, pair=pair, fuser=fuser, device=device)
-
-    @property
-    def grid(self) -> TileGrid:
-        """The lattice of blocks."""
-        pair = self.pair
-        return TileGrid(rows=pair.rows, cols=pair.cols, step=BLOCK, overlap=0, multiple=pair.ratio)
-
-    @property
-    def summary(self) -> MethodSummary:
-        """What the run's report says of it."""
-        return MethodSummary()
+        return cls(name=job.method, pair=pair, device=device, grid=grid, fuser=fuser)
 
     def blocks(self, rows: range) -> Iterator[FusedBlock]:
         """Yields the fused blocks of some rows of blocks."""
@@ -74,38 +58,17 @@ class ClassicalMethod:
         workers = self.device.threads
         return fuse_blocks(source, self.fuser, block=BLOCK, workers=workers, rows=rows)
 
-    def statistics(self) -> SceneStatistics:
-        """Returns the statistics of the pair."""
-        return self.pair.statistics()
-
-    def resume_key(self) -> dict[str, str]:
-        """Returns nothing: the method's name and the statistics say all."""
-        return {}
-
-    def tags(self) -> dict[str, str]:
-        """Returns nothing."""
-        return {}
-
-    def report(self) -> MethodReport:
-        """Returns what ``check`` says of it."""
-        return MethodReport(method=self.name, name=None, device=str(self.device.device))
-
     def cost(self) -> Cost:
         """Returns what a block takes; fuses a small window to measure the time."""
         workers = self.device.threads
         halo = self.fuser.halo
         block_bytes = (BLOCK + 2 * halo) ** 2 * (self.pair.bands + 1) * 4
-        window = probe_window(self.pair, 4 * PROBE)
+        window = self.probe_window(4 * PROBE)
         started = time.perf_counter()
         self.fuser(self.pair.read(window.expand(halo)), window)
         seconds = time.perf_counter() - started
         return Cost(
             memory=workers * COPIES * block_bytes,
-            device_memory=None,
             seconds_per_pixel=seconds / (window.rows * window.cols),
             workers=workers,
         )
-
-    def warnings(self) -> Iterator[str]:
-        """Yields nothing."""
-        return iter(())

@@ -1,22 +1,38 @@
-"""The fusion method of a job, bound to its scene: what a run needs of it, whatever it is."""
+"""The fusion method of a job, bound to its scene: what a run needs of it, whatever its kind."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from ssdiff_cli.device import DeviceChoice
-from ssdiff_cli.jobs.sharpen.check_report import MethodReport
-from ssdiff_cli.jobs.sharpen.estimate import Cost
+from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.fusion.stream import FusedBlock
 from ssdiff_models.scene.statistics import SceneStatistics
-from ssdiff_models.scene.windows import TileGrid
+from ssdiff_models.scene.windows import TileGrid, Window
 
-__all__ = ["MethodSummary", "SceneMethod"]
+__all__ = ["PROBE", "Cost", "MethodReport", "MethodSummary", "SceneMethod"]
+
+PROBE = 64
+"""Side in PAN pixels of a window that is timed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a method takes, besides what every method does."""
+
+    memory: float
+    """Bytes of the process's memory."""
+    device_memory: float | None = None
+    """Bytes of the accelerator's memory; None on a CPU."""
+    seconds_per_pixel: float
+    """Seconds of one worker per PAN pixel, measured."""
+    workers: int
+    """Blocks that are computed at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodSummary:
-    """What a report says of a method; the defaults are those of classical ones."""
+    """What the report of a run says of its method; the defaults are those of classical ones."""
 
     model: str | None = None
     steps: int | None = None
@@ -25,48 +41,65 @@ class MethodSummary:
     """Iterations of the projection; 0: none."""
 
 
-class SceneMethod(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodReport:
+    """What ``check`` says of a method."""
+
+    method: str
+    name: str | None
+    """The model's; None for a classical method."""
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneMethod(ABC):
     """A method bound to a scene; no pixel is fused before its blocks are asked for."""
 
-    @property
-    def device(self) -> DeviceChoice:
-        """Where it runs."""
-        ...
+    name: str
+    pair: ScenePair
+    device: DeviceChoice
+    grid: TileGrid
+    """The lattice of its blocks on the PAN grid."""
 
-    @property
-    def grid(self) -> TileGrid:
-        """The lattice of its blocks on the PAN grid."""
-        ...
-
-    @property
-    def summary(self) -> MethodSummary:
-        """What the run's report says of it."""
-        ...
-
+    @abstractmethod
     def blocks(self, rows: range) -> Iterator[FusedBlock]:
-        """Yields the fused blocks of some rows of blocks of `grid`, row-major."""
-        ...
+        """Yields the fused blocks of some rows of `grid`, row-major."""
 
-    def statistics(self) -> SceneStatistics:
-        """Returns the statistics of the scene that the method uses."""
-        ...
-
-    def resume_key(self) -> dict[str, str]:
-        """Returns the settings that only this kind of method has, by the names of messages."""
-        ...
-
-    def tags(self) -> dict[str, str]:
-        """Returns the SSDIFF tags that only this kind of method has."""
-        ...
-
-    def report(self) -> MethodReport:
-        """Returns what ``check`` says of it."""
-        ...
-
+    @abstractmethod
     def cost(self) -> Cost:
         """Returns what a block takes; fuses a small window to measure the time."""
-        ...
+
+    def summary(self) -> MethodSummary:
+        """Returns what the report of a run says of the method."""
+        return MethodSummary()
+
+    def report(self) -> MethodReport:
+        """Returns what ``check`` says of the method."""
+        return MethodReport(method=self.name, name=None, device=str(self.device.device))
+
+    def statistics(self) -> SceneStatistics:
+        """Returns the scene's statistics as the method uses them."""
+        return self.pair.statistics()
+
+    def resume_key(self) -> dict[str, str]:
+        """Returns the settings of this kind of method, by their names in messages."""
+        return {}
+
+    def tags(self) -> dict[str, str]:
+        """Returns the SSDIFF tags of this kind of method."""
+        return {}
 
     def warnings(self) -> Iterator[str]:
         """Yields what a user should know about the blocks fused so far."""
-        ...
+        yield from ()
+
+    def probe_window(self, side: int) -> Window:
+        """Returns a window in the middle of the area, which it may overhang.
+
+        Args:
+            side: Rows and columns of the window, a multiple of the ratio, as its corner is.
+        """
+        area = self.pair.area
+        row = (area.row + (area.rows - side) // 2) // side * side
+        col = (area.col + (area.cols - side) // 2) // side * side
+        return Window(row=max(row, 0), col=max(col, 0), rows=side, cols=side)

@@ -4,16 +4,14 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Self
+from typing import Any, Self
 
-from ssdiff_cli.device import BYTES_PER_PIXEL, DeviceChoice, choose
+from ssdiff_cli.device import BYTES_PER_PIXEL, choose
 from ssdiff_cli.jobs.sharpen.band_names import band_names, mtf_gains
-from ssdiff_cli.jobs.sharpen.check_report import NetworkReport
-from ssdiff_cli.jobs.sharpen.estimate import PROBE, Cost, probe_window
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
-from ssdiff_cli.jobs.sharpen.method import MethodSummary
+from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, MethodReport, MethodSummary, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import ClipCounter
@@ -23,13 +21,12 @@ from ssdiff_models.fusion.stream import FusedBlock, fuse_tiles, model_grid
 from ssdiff_models.scene.band_matching import closest_bands, spectral_order
 from ssdiff_models.scene.dtypes import default_limits
 from ssdiff_models.scene.statistics import SceneStatistics
-from ssdiff_models.scene.windows import TileGrid
 
-__all__ = ["NetworkMethod"]
+__all__ = ["NetworkMethod", "NetworkReport"]
 
 CLIPPED = 0.02
-"""Share of a band's pixels at the limits from which on a projection is doubtful: where the MTF is
-the scene's own, it is below a thousandth."""
+"""Share of a band's pixels at the limits that makes a projection doubtful; where the MTF is the
+scene's own, it is below 0.001."""
 CUDA_BYTES = 2e9
 """Memory of CUDA's context and libraries in the process."""
 CAUSES = {
@@ -39,17 +36,40 @@ CAUSES = {
     "partners": "the bands' names",
 }
 """What messages call settings that are no options of the command line."""
+TAGS = ("steps", "sampler", "seed", "samples", "tile", "overlap", "consistency")
+"""Settings whose tag has their name."""
+USE = ("config", "normalisation", "full_scale", "prior", "residual_scale", "schedule")
+"""What decides the pixels of a model besides its weights; two models may share a name."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkMethod:
+class NetworkReport(MethodReport):
+    """What ``check`` says of a model."""
+
+    bands: tuple[str, ...] | None
+    band_groups: tuple[tuple[int, ...], ...]
+    """Numbers from 1 of the scene's bands that are fused together."""
+    sensors: tuple[str, ...]
+    """What the model was trained on."""
+    normalisation: str
+    full_scale: float | None
+    radiometry: Mapping[str, Any] | None
+    """Dynamic range of the training scenes."""
+    steps: int
+    tile: int
+    overlap: int
+    tiles: int
+    consistency: int
+    precision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkMethod(SceneMethod):
     """A network bound to a scene."""
 
-    pair: ScenePair
     fuser: ModelFuser
-    device: DeviceChoice
     clip_counter: ClipCounter
     """What the projections of the fuser have clipped so far."""
 
@@ -78,16 +98,17 @@ class NetworkMethod:
                 "--overlap 0: tiles that share no pixels give the MS back less exactly, to some "
                 "percent, along their borders"
             )
-        return cls(pair=pair, fuser=fuser, device=device, clip_counter=counter)
+        grid = model_grid(pair, fuser)
+        return cls(
+            name=NETWORK, pair=pair, device=device, grid=grid, fuser=fuser, clip_counter=counter
+        )
 
-    @property
-    def grid(self) -> TileGrid:
-        """The lattice of tiles."""
-        return model_grid(self.pair, self.fuser)
+    def blocks(self, rows: range) -> Iterator[FusedBlock]:
+        """Yields the fused blocks of some rows of tiles."""
+        return fuse_tiles(self.pair, self.fuser, self.device.runner(), rows)
 
-    @property
     def summary(self) -> MethodSummary:
-        """What the run's report says of it."""
+        """Returns the model and the settings that users look for."""
         settings = self.fuser.settings
         return MethodSummary(
             model=self.fuser.checkpoint.name,
@@ -96,48 +117,12 @@ class NetworkMethod:
             consistency=settings.consistency,
         )
 
-    def blocks(self, rows: range) -> Iterator[FusedBlock]:
-        """Yields the fused blocks of some rows of tiles."""
-        return fuse_tiles(self.pair, self.fuser, self.device.runner(), rows)
-
-    def statistics(self) -> SceneStatistics:
-        """Returns the statistics of the pair, with the prior that the model uses."""
-        return self.fuser.statistics
-
-    def resume_key(self) -> dict[str, str]:
-        """Returns the settings, a hash of the model and the precision."""
-        key = {
-            CAUSES.get(name, f"--{name}"): json.dumps(value)
-            for name, value in asdict(self.fuser.settings).items()
-        }
-        key["--model"] = _digest(self.fuser.checkpoint)
-        key["--precision"] = str(self.device.precision)
-        return key
-
-    def tags(self) -> dict[str, str]:
-        """Returns the settings and the means of the bands."""
-        settings = self.fuser.settings
-        statistics = self.fuser.statistics
-        return {
-            "STEPS": str(settings.steps),
-            "SAMPLER": settings.sampler,
-            "SEED": str(settings.seed),
-            "SAMPLES": str(settings.samples),
-            "TILE": str(settings.tile),
-            "OVERLAP": str(settings.overlap),
-            "CONSISTENCY": str(settings.consistency),
-            "CLIPPINGS": str(settings.clip_iterations),
-            "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
-            "PAN_MEAN": f"{statistics.pan.mean:.6g}",
-            "MS_MEANS": ",".join(f"{band.mean:.6g}" for band in statistics.ms),
-        }
-
     def report(self) -> NetworkReport:
-        """Returns what ``check`` says of it."""
+        """Returns the model, and how it is used."""
         checkpoint = self.fuser.checkpoint
         settings = self.fuser.settings
         return NetworkReport(
-            method=NETWORK,
+            method=self.name,
             name=checkpoint.name,
             device=str(self.device.device),
             bands=checkpoint.bands,
@@ -154,34 +139,50 @@ class NetworkMethod:
             precision=str(self.device.precision).removeprefix("torch."),
         )
 
+    def statistics(self) -> SceneStatistics:
+        """Returns the scene's statistics with the prior that the model uses."""
+        return self.fuser.statistics
+
+    def resume_key(self) -> dict[str, str]:
+        """Returns the settings, a hash of the model, and the precision."""
+        key = {
+            CAUSES.get(name, f"--{name}"): json.dumps(value)
+            for name, value in asdict(self.fuser.settings).items()
+        }
+        return key | {
+            "--model": _digest(self.fuser.checkpoint),
+            "--precision": str(self.device.precision),
+        }
+
+    def tags(self) -> dict[str, str]:
+        """Returns the settings, the MTF gains, and the means of PAN and MS in DN."""
+        settings = self.fuser.settings
+        statistics = self.fuser.statistics
+        return {name.upper(): str(getattr(settings, name)) for name in TAGS} | {
+            "CLIPPINGS": str(settings.clip_iterations),
+            "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
+            "PAN_MEAN": f"{statistics.pan.mean:.6g}",
+            "MS_MEANS": ",".join(f"{band.mean:.6g}" for band in statistics.ms),
+        }
+
     def cost(self) -> Cost:
         """Returns what a tile takes; fuses a small one to measure the time."""
-        settings = self.fuser.settings
         device = self.device
-        tile_bytes = (settings.tile + settings.overlap) ** 2 * BYTES_PER_PIXEL
-        seconds = self._seconds_per_pixel()
-        if device.on_cpu:
-            return Cost(
-                memory=device.threads * tile_bytes,
-                device_memory=None,
-                seconds_per_pixel=seconds,
-                workers=device.threads,
-            )
+        tile_bytes = (self.grid.step + self.grid.overlap) ** 2 * BYTES_PER_PIXEL
+        on_device = device.batch * tile_bytes * device.precision.itemsize / 4
         return Cost(
-            memory=CUDA_BYTES,
-            device_memory=device.batch * tile_bytes * device.precision.itemsize / 4,
-            seconds_per_pixel=seconds,
-            workers=1,
+            memory=device.threads * tile_bytes if device.on_cpu else CUDA_BYTES,
+            device_memory=None if device.on_cpu else on_device,
+            seconds_per_pixel=self._seconds_per_pixel(),
+            workers=device.threads if device.on_cpu else 1,
         )
 
     def _seconds_per_pixel(self) -> float:
         """Times the second of two equal runs: the first one starts things up."""
-        on_cpu = self.device.on_cpu
+        side = PROBE if self.device.on_cpu else self.grid.step
+        count = 1 if self.device.on_cpu else self.device.batch
         multiple = self.fuser.multiple
-        side = PROBE if on_cpu else self.fuser.settings.tile
-        window = probe_window(self.pair, -(-side // multiple) * multiple)
-        count = 1 if on_cpu else self.device.batch
-        seconds = 0.0
+        window = self.probe_window(-(-side // multiple) * multiple)
         for _ in range(2):
             started = time.perf_counter()
             tiles = [InputTile.of(self.pair.read(window), window)] * count
@@ -216,7 +217,7 @@ def _settings(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusio
 def _partners(checkpoint: Checkpoint, pair: ScenePair) -> tuple[int, ...]:
     """Returns the scene's band that goes into each of the model's, where the scene has fewer.
 
-    Empty where the scene has enough bands, or where one of them would go nowhere.
+    Empty where the scene has enough bands, or where one of them would be left out.
     """
     if checkpoint.bands is None or pair.bands >= checkpoint.band_count:
         return ()
@@ -237,18 +238,8 @@ def _warn_of_groups(fuser: ModelFuser) -> None:
 
 
 def _digest(checkpoint: Checkpoint) -> str:
-    """Returns a hash of the weights and of how they are used.
-
-    The name is left out: two models may share it.
-    """
-    use = (
-        checkpoint.config,
-        checkpoint.normalisation,
-        checkpoint.full_scale,
-        checkpoint.prior,
-        checkpoint.residual_scale,
-        checkpoint.schedule,
-    )
+    """Returns a hash of a model's weights and of how they are used."""
+    use = tuple(getattr(checkpoint, name) for name in USE)
     digest = hashlib.sha256(repr(use).encode())
     for name, tensor in sorted(checkpoint.network.state_dict().items()):
         digest.update(name.encode())

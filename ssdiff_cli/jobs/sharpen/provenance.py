@@ -1,4 +1,4 @@
-"""The SSDIFF tags of an output: how it was made."""
+"""What a file says of how it was made: the tags of an output, and the key of an unfinished one."""
 
 import json
 from dataclasses import asdict
@@ -6,27 +6,44 @@ from dataclasses import asdict
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.scene import OpenScene
+from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_models import __version__
 
-__all__ = ["provenance"]
+__all__ = ["provenance", "resume_key"]
+
+
+def resume_key(job: SharpenJob, method: SceneMethod) -> dict[str, str]:
+    """Returns what decides the pixels besides the pair, by its names in messages.
+
+    Only a run with the same key resumes an unfinished output.
+    """
+    key = {
+        "version": __version__,
+        "--method": job.method,
+        "--sensor": str(job.sensor),
+        "statistics": json.dumps(statistics_record(method.statistics()), sort_keys=True),
+        "--device": method.device.device.type,
+    }
+    return key | method.resume_key()
 
 
 def provenance(job: SharpenJob, scene: OpenScene, method: SceneMethod) -> dict[str, str]:
     """Returns the SSDIFF tags of an output."""
-    tags = {
-        "VERSION": __version__,
-        "METHOD": job.method,
-        "PAN": _file_name(job.pan),
-        "MS": _file_name(job.ms),
-    }
-    model = method.summary.model
+    pan = _file_name(job.pan)
+    ms = _file_name(job.ms)
+    model = method.summary().model
+    tags = {"VERSION": __version__, "METHOD": job.method, "PAN": pan, "MS": ms}
     if model is not None:
         tags["MODEL"] = model
     if job.sensor is not None:
         tags["SENSOR"] = job.sensor
     if scene.registered:
         tags |= _registration(scene)
-    return tags | method.tags() | {"HISTORY": _history(job, scene, model)}
+    # A line for each step, without the time: a resumed run ends in the same bytes.
+    earlier = scene.pair.ms.dataset.tags(ns="SSDIFF").get("HISTORY", "")
+    how = f"method {job.method}" if model is None else f"model {model}"
+    step = f"ssdiff {__version__} sharpen: PAN {pan}, MS {ms}, {how}"
+    return tags | method.tags() | {"HISTORY": f"{earlier}\n{step}".strip()}
 
 
 def _registration(scene: OpenScene) -> dict[str, str]:
@@ -36,19 +53,6 @@ def _registration(scene: OpenScene) -> dict[str, str]:
     if shift.surface is not None:
         tags["REGISTRATION_SURFACE"] = json.dumps(asdict(shift.surface))
     return tags
-
-
-def _history(job: SharpenJob, scene: OpenScene, model: str | None) -> str:
-    """Returns the MS's history and a line for this step.
-
-    The line has no time, or a resumed run could not end in the same bytes.
-    """
-    before = scene.pair.ms.dataset.tags(ns="SSDIFF").get("HISTORY", "")
-    how = f"method {job.method}" if model is None else f"model {model}"
-    pan = _file_name(job.pan)
-    ms = _file_name(job.ms)
-    step = f"ssdiff {__version__} sharpen: PAN {pan}, MS {ms}, {how}"
-    return f"{before}\n{step}".strip()
 
 
 def _file_name(path: str) -> str:

@@ -10,6 +10,13 @@ from ssdiff_models.scene import sensors
 
 __all__ = ["check_arguments", "check_needless", "check_outputs"]
 
+NETWORK_ONLY = {
+    "model": "uses no model: leave --model out",
+    "consistency": "has no --consistency: it projects what the network makes; leave it out",
+    "statistics": "has no use for --stats: it measures the scene itself; leave it out",
+}
+"""Fields of a job that a classical method does not use, and the reason."""
+
 
 def check_arguments(job: SharpenJob) -> None:
     """Refuses a job that no pair makes valid, before anything is read; ignores existing outputs.
@@ -18,36 +25,21 @@ def check_arguments(job: SharpenJob) -> None:
         UsageError: When options contradict each other or name what is unknown.
     """
     if job.uncertainty is not None:
-        _check_uncertainty(job, job.uncertainty)
+        if job.method != NETWORK or job.fusion.samples < 2:
+            raise UsageError(
+                "--uncertainty needs --samples 2 or more, drawn by the network: "
+                "one sample has no spread"
+            )
+        if os.path.realpath(job.uncertainty) == os.path.realpath(job.output):
+            raise UsageError(
+                f"{job.output}: both the output and its uncertainty; choose another --uncertainty"
+            )
     if job.method != NETWORK:
-        _check_classical(job)
+        for name, reason in NETWORK_ONLY.items():
+            if getattr(job, name) not in {None, False}:
+                raise UsageError(f"--method {job.method} {reason}")
     if job.sensor is not None:
         sensors.get(job.sensor)
-
-
-def _check_uncertainty(job: SharpenJob, uncertainty: str) -> None:
-    if job.method != NETWORK or job.fusion.samples < 2:
-        raise UsageError(
-            "--uncertainty needs --samples 2 or more, drawn by the network: one sample has no spread"
-        )
-    if os.path.realpath(uncertainty) == os.path.realpath(job.output):
-        raise UsageError(
-            f"{job.output}: both the output and its uncertainty; choose another --uncertainty"
-        )
-
-
-def _check_classical(job: SharpenJob) -> None:
-    method = f"--method {job.method}"
-    if job.model is not None:
-        raise UsageError(f"{method} uses no model: leave --model out")
-    if job.consistency:
-        raise UsageError(
-            f"{method} has no --consistency: it projects what the network makes; leave it out"
-        )
-    if job.statistics is not None:
-        raise UsageError(
-            f"{method} has no use for --stats: it measures the scene itself; leave it out"
-        )
 
 
 def check_needless(job: SharpenJob) -> None:
@@ -60,21 +52,19 @@ def check_needless(job: SharpenJob) -> None:
         return
     defaults = FusionOptions()
     for name in ("steps", "sampler", "samples", "tile", "overlap"):
-        if getattr(job.fusion, name) not in (getattr(defaults, name), "ddim"):
+        if getattr(job.fusion, name) not in {getattr(defaults, name), "ddim"}:
             raise UsageError(
                 f"--method {job.method} has no --{name}: that is the network's; leave it out"
             )
 
 
-def check_outputs(job: SharpenJob, *, with_uncertainty: bool) -> None:
-    """Makes sure that the output and, `with_uncertainty`, its uncertainty can be written.
+def check_outputs(job: SharpenJob, uncertainty: str | None) -> None:
+    """Refuses a job whose output, or uncertainty if it is to be made, cannot be written.
 
     Raises:
-        UsageError: When one of them exists and `overwrite` is off, or cannot be written.
+        UsageError: When one cannot, or exists and `overwrite` is off.
     """
-    outputs = [job.output]
-    if with_uncertainty and job.uncertainty is not None:
-        outputs.append(job.uncertainty)
-    for output in outputs:
-        path = own_path(output, job.sink.shard)
-        check_output(path, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
+    for output in (job.output, uncertainty):
+        if output is not None:
+            path = own_path(output, job.sink.shard)
+            check_output(path, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))

@@ -6,15 +6,16 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenPlan, SharpenReport
-from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
-from ssdiff_cli.jobs.sharpen.provenance import provenance
+from ssdiff_cli.jobs.sharpen.model_choice import LoadModel, find_model
+from ssdiff_cli.jobs.sharpen.provenance import provenance, resume_key
 from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_outputs
-from ssdiff_cli.jobs.sharpen.resume_key import resume_key
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.uncertainty import (
     check_finished_uncertainty,
@@ -23,8 +24,10 @@ from ssdiff_cli.jobs.sharpen.uncertainty import (
 )
 from ssdiff_cli.progress import Progress, no_progress
 from ssdiff_cli.rasters.gdal import raster_env
+from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, open_sink
-from ssdiff_models.scene.windows import Window
+from ssdiff_models.checkpoint import load_checkpoint
 
 __all__ = ["plan", "sharpen"]
 
@@ -32,66 +35,57 @@ _log = logging.getLogger(__name__)
 
 
 def sharpen(
-    job: SharpenJob, progress: Progress = no_progress, models: LoadedModels | None = None
+    job: SharpenJob, progress: Progress = no_progress, load: LoadModel = load_checkpoint
 ) -> SharpenReport:
     """Makes one output.
 
     Args:
         job: What to make.
         progress: Called after each block.
-        models: Models that earlier jobs loaded; this job's is added.
+        load: Loads a model's file; a cached one serves many jobs.
 
     Raises:
         SsdiffError: When anything the user gave cannot be used; no file then has the output's name.
     """
     started = time.perf_counter()
     check_arguments(job)
-    uncertainty_finished = uncertainty_is_finished(job)
-    check_outputs(job, with_uncertainty=not uncertainty_finished)
+    # Only a file that is still to be made is opened.
+    uncertainty = None if uncertainty_is_finished(job) else job.uncertainty
+    check_outputs(job, uncertainty)
     with raster_env(num_threads=1), ExitStack() as stack:
-        checkpoint = (models or LoadedModels()).checkpoint(job)
-        scene = stack.enter_context(open_scene(job, checkpoint))
+        scene = stack.enter_context(open_scene(job, partial(find_model, load=load)))
         pair = scene.pair
         method = scene.bind(job)
-        options = replace(
-            job.sink,
-            provenance=provenance(job, scene, method),
-            key=resume_key(job, method),
-        )
-        if uncertainty_finished:
-            check_finished_uncertainty(job, options)
-        sink = stack.enter_context(open_sink(job.output, pair, options=options))
-        uncertainty = None
-        if job.uncertainty and not uncertainty_finished:
-            uncertainty = stack.enter_context(open_uncertainty(job, pair, options))
-        _write(method, pair.area, sink, uncertainty, progress)
+        tags = provenance(job, scene, method)
+        options = replace(job.sink, provenance=tags, key=resume_key(job, method))
+        if job.uncertainty is not None and uncertainty is None:
+            check_finished_uncertainty(job.uncertainty, options)
+        sinks = [stack.enter_context(open_sink(job.output, pair, options=options))]
+        if uncertainty is not None:
+            sinks.append(stack.enter_context(open_uncertainty(uncertainty, pair, options)))
+        _write(method, sinks, progress)
         for warning in method.warnings():
             _log.warning("%s", warning)
-    return _report(job, scene, method, sink.path, time.perf_counter() - started)
+    return _report(job, scene, method, time.perf_counter() - started)
 
 
-def _write(
-    method: SceneMethod,
-    area: Window,
-    sink: RasterSink,
-    uncertainty: RasterSink | None,
-    progress: Progress,
-) -> None:
-    """Writes the rows of blocks that one of the files still needs, into both."""
+def _write(method: SceneMethod, sinks: list[RasterSink], progress: Progress) -> None:
+    """Writes the image and, into a second sink, its standard deviation.
+
+    Rows of blocks that only one of the two still needs are written to both.
+    """
     grid = method.grid
-    missing = {row for rows in sink.block_rows(grid) for row in rows}
-    if uncertainty is not None:
-        missing |= {row for rows in uncertainty.block_rows(grid) for row in rows}
-    _, cols = grid.covering(area)
+    missing = {row for sink in sinks for rows in sink.block_rows(grid) for row in rows}
+    _, cols = grid.covering(method.pair.area)
     total = len(missing) * len(cols)
     done = 0
     pixels = 0
     progress(0, total, 0)
     for rows in _ranges(missing):
         for block in method.blocks(rows):
-            sink.write(block.window, block.fused, block.valid)
-            if uncertainty is not None and block.spread is not None:
-                uncertainty.write(block.window, block.spread, block.valid)
+            for sink, values in zip(sinks, (block.fused, block.spread), strict=False):
+                if values is not None:
+                    sink.write(block.window, values, block.valid)
             done += 1
             pixels += block.window.rows * block.window.cols
             progress(done, total, pixels)
@@ -108,22 +102,28 @@ def _ranges(rows: set[int]) -> list[range]:
     return ranges
 
 
+def _shape(job: SharpenJob, pair: ScenePair) -> dict[str, Any]:
+    return {
+        "width": pair.area.cols,
+        "height": pair.area.rows,
+        "count": pair.bands,
+        "dtype": str(job.sink.dtype or pair.ms.dtype),
+        "crs": pair.crs.to_string() if pair.crs else None,
+    }
+
+
 def _report(
-    job: SharpenJob, scene: OpenScene, method: SceneMethod, output: str, seconds: float
+    job: SharpenJob, scene: OpenScene, method: SceneMethod, seconds: float
 ) -> SharpenReport:
-    pair = scene.pair
-    area = pair.area
-    summary = method.summary
+    area = scene.pair.area
+    summary = method.summary()
     shift = None
     if scene.registered and scene.shift is not None:
         shift = (round(scene.shift.rows, 3), round(scene.shift.cols, 3))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return SharpenReport(
-        output=output,
-        width=area.cols,
-        height=area.rows,
-        count=pair.bands,
-        dtype=str(job.sink.dtype or pair.ms.dtype),
-        crs=pair.crs.to_string() if pair.crs else None,
+        output=own_path(job.output, job.sink.shard),
+        **_shape(job, scene.pair),
         model=summary.model,
         method=job.method,
         steps=summary.steps,
@@ -132,13 +132,9 @@ def _report(
         consistency=summary.consistency,
         seconds=round(seconds, 3),
         megapixels_per_second=area.rows * area.cols / 1e6 / seconds,
-        peak_memory_bytes=_peak_memory(),
+        # Linux counts in kilobytes.
+        peak_memory_bytes=memory if sys.platform == "darwin" else 1024 * memory,
     )
-
-
-def _peak_memory() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def plan(job: SharpenJob) -> SharpenPlan:
@@ -148,26 +144,23 @@ def plan(job: SharpenJob) -> SharpenPlan:
         SsdiffError: When the run itself would refuse the job.
     """
     check_arguments(job)
-    check_outputs(job, with_uncertainty=not uncertainty_is_finished(job))
-    with raster_env(num_threads=1), open_scene(job, LoadedModels().checkpoint(job)) as scene:
+    check_outputs(job, None if uncertainty_is_finished(job) else job.uncertainty)
+    with raster_env(num_threads=1), open_scene(job, find_model) as scene:
         pair = scene.pair
         method = scene.bind(job)
-        area = pair.area
-        dtype = job.sink.dtype or str(pair.ms.dtype)
+        summary = method.summary()
+        shape = _shape(job, pair)
+        pixel_bytes = pair.bands * np.dtype(shape["dtype"]).itemsize
         return SharpenPlan(
             output=job.output,
-            width=area.cols,
-            height=area.rows,
-            count=pair.bands,
-            dtype=dtype,
-            crs=pair.crs.to_string() if pair.crs else None,
-            col_off=area.col,
-            row_off=area.row,
+            **shape,
+            col_off=pair.area.col,
+            row_off=pair.area.row,
             ratio=pair.ratio,
             measured_ratio=pair.measured_ratio,
             method=job.method,
-            model=method.summary.model,
-            steps=method.summary.steps,
-            tiles=len(list(method.grid.blocks(area))),
-            uncompressed_bytes=area.rows * area.cols * pair.bands * np.dtype(dtype).itemsize,
+            model=summary.model,
+            steps=summary.steps,
+            tiles=len(list(method.grid.blocks(pair.area))),
+            uncompressed_bytes=pair.area.rows * pair.area.cols * pixel_bytes,
         )

@@ -1,15 +1,15 @@
-"""A job's pair, opened as its model wants it: registered, with given statistics, and with warnings about what looks wrong."""
+"""A job's pair, opened on its model's grid, registered on request, and checked."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ssdiff_cli.jobs.sharpen import shift as shifts
 from ssdiff_cli.jobs.sharpen.classical_method import ClassicalMethod
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
+from ssdiff_cli.jobs.sharpen.shift import measure_shift, register, warn_of_shift
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
 from ssdiff_cli.rasters.reading.pair import ScenePair
@@ -20,7 +20,10 @@ from ssdiff_models.registration.scene_shift import NoShift, SceneShift
 from ssdiff_models.scene.familiarity import unfamiliar
 from ssdiff_models.scene.model_grid import ModelGrid
 
-__all__ = ["OpenScene", "open_scene"]
+__all__ = ["FindModel", "OpenScene", "open_scene"]
+
+FindModel = Callable[[SharpenJob, PairFiles], Checkpoint | None]
+"""Returns the model of a job for its open files; None for a classical method."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +36,11 @@ class OpenScene:
     checkpoint: Checkpoint | None
     """The model; None where the method is classical."""
     shift: SceneShift | None
-    """What PAN and MS are (or, where the job registers them, were) apart; None where they do not tell."""
+    """The measured shift between PAN and MS; None where it is unknown."""
     no_shift: NoShift | None
-    """Why they do not."""
+    """Why it is unknown."""
     registered: bool
-    """Whether `shift` has been corrected."""
+    """Whether the pair is moved by `shift`."""
 
     def bind(self, job: SharpenJob) -> SceneMethod:
         """Binds the job's method to the scene; fuses no pixel yet.
@@ -51,37 +54,39 @@ class OpenScene:
 
 
 @contextmanager
-def open_scene(job: SharpenJob, checkpoint: Checkpoint | None) -> Iterator[OpenScene]:
-    """Opens a job's pair for a model, or None for a classical method; logs what a user should know.
+def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
+    """Opens a job's pair and its model; logs what a user should know.
 
     Raises:
         SsdiffError: When the pair, the model or the statistics cannot be used.
     """
     with open_files(job.pan, job.ms, options=job.pair) as files:
+        checkpoint = find_model(job, files)
         pair = _pair(files, checkpoint)
-        measured: SceneShift | None = None
-        if job.register != "no":
-            pair, measured = shifts.register(pair, local=job.register == "local")
+        registered = job.register != "no"
+        shift: SceneShift | NoShift
+        if registered:
+            pair, shift = register(pair, local=job.register == "local")
         for note in pair.notes:
             _log.info(note)
         if job.statistics is not None:
             pair = pair.with_statistics(read_statistics(job.statistics, pair.bands))
-        for doubt in pair_warnings(pair, job.sink.dtype):
-            _log.warning(doubt)
-        found = measured or shifts.measure_shift(pair)
-        if measured is None:
-            shifts.warn_of_shift(pair, found)
-        shift, no_shift = (found, None) if isinstance(found, SceneShift) else (None, found)
-        if checkpoint is not None:
-            _check_content(pair)
-            _compare(pair, checkpoint, shift)
-        yield OpenScene(
+        for warning in pair_warnings(pair, job.sink.dtype):
+            _log.warning(warning)
+        if not registered:
+            shift = measure_shift(pair)
+            warn_of_shift(pair, shift)
+        scene = OpenScene(
             pair=pair,
             checkpoint=checkpoint,
-            shift=shift,
-            no_shift=no_shift,
-            registered=measured is not None,
+            shift=shift if isinstance(shift, SceneShift) else None,
+            no_shift=shift if isinstance(shift, NoShift) else None,
+            registered=registered,
         )
+        if checkpoint is not None:
+            _check_content(pair)
+            _warn_of_unfamiliar(scene, checkpoint)
+        yield scene
 
 
 def _pair(files: PairFiles, checkpoint: Checkpoint | None) -> ScenePair:
@@ -97,24 +102,26 @@ def _check_content(pair: ScenePair) -> None:
         InputError: When one is constant; with its file and number.
     """
     statistics = pair.statistics()
-    bands = [(pair.pan, pair.pan.indexes[0], statistics.pan)]
-    bands += [
-        (pair.ms, index, band) for index, band in zip(pair.ms.indexes, statistics.ms, strict=True)
-    ]
-    for raster, index, band in bands:
+    bands = [(pair.pan.path, pair.pan.indexes[0], statistics.pan)]
+    for index, band in zip(pair.ms.indexes, statistics.ms, strict=True):
+        bands.append((pair.ms.path, index, band))
+    for path, index, band in bands:
         try:
             _ = band.scale
         except InputError as error:
-            raise InputError(f"{raster.path}: band {index}: {error}") from error
+            raise InputError(f"{path}: band {index}: {error}") from error
 
 
-def _compare(pair: ScenePair, checkpoint: Checkpoint, shift: SceneShift | None) -> None:
-    """Warns about a scene far from what the model was trained on."""
-    full_scale = checkpoint.full_scale if checkpoint.normalisation == "full-scale" else None
-    correlation = shift.correlation if shift else None
-    for sentence in unfamiliar(
-        pair.statistics(), correlation, checkpoint.metadata, full_scale=full_scale
-    ):
+def _warn_of_unfamiliar(scene: OpenScene, checkpoint: Checkpoint) -> None:
+    """Warns of a scene far from what the model was trained on."""
+    differences = unfamiliar(
+        scene.pair.statistics(),
+        scene.shift.correlation if scene.shift else None,
+        checkpoint.metadata,
+        full_scale=checkpoint.full_scale if checkpoint.normalisation == "full-scale" else None,
+    )
+    for difference in differences:
         _log.warning(
-            "%s is unlike what model %s was trained on: %s", pair.ms.path, checkpoint.name, sentence
+            "%s is unlike what model %s was trained on: %s",
+            *(scene.pair.ms.path, checkpoint.name, difference),
         )

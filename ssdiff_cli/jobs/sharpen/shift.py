@@ -1,4 +1,4 @@
-"""The shift between the PAN and the MS of a pair: looked for in every run, corrected on request."""
+"""The shift between the PAN and the MS of a pair: measured in every run, corrected on request."""
 
 import logging
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from ssdiff_models.registration.window_shift import WindowShift, shift_windows, 
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["WORTH_A_WARNING", "explain_shift", "measure_shift", "register", "warn_of_shift"]
+__all__ = ["explain_shift", "measure_shift", "register", "warn_of_shift"]
 
-WORTH_A_WARNING = 0.5
-"""PAN pixels of shift that a run without ``--register`` warns about, and of spread that one with it does."""
+LARGE = 0.5
+"""PAN pixels: a larger shift is warned of without ``--register``, a larger spread with it."""
 PASSES = 2
-"""Estimates of ``--register``: the second one sees the MS where the first one put it."""
+"""Estimates of ``--register``: the second one sees the MS moved by the first."""
 _log = logging.getLogger(__name__)
 
 
 def measure_shift(pair: ScenePair) -> SceneShift | NoShift:
-    """Returns a quick estimate from a few windows, in a fraction of a second, or why they tell nothing."""
+    """Returns a quick estimate from a few windows, or why they do not tell."""
     return agree(_windows(pair, count=3, size=48))
 
 
@@ -40,27 +40,26 @@ def register(pair: ScenePair, *, local: bool) -> tuple[ScenePair, SceneShift]:
         The moved pair, and the shift.
 
     Raises:
-        InputError: When the pair does not tell its shift.
+        InputError: When the windows do not agree on a shift.
     """
-    found = _measure(pair, local=local)
-    for _ in range(PASSES - 1):
-        pair = pair.moved(found)
-        found = _measure(pair, local=local)
-    pair = pair.moved(found)
+    for _ in range(PASSES):
+        shift = _measure(pair, local=local)
+        pair = pair.moved(shift)
     _log.info(
         "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)%s",
-        pair.ms.path, found.rows, found.cols, found.windows, found.spread,
-        f" in the middle, {_change(pair)}" if local else "",
-    )  # fmt: skip
-    if not local and found.spread > WORTH_A_WARNING:
+        *(pair.ms.path, shift.rows, shift.cols, shift.windows, shift.spread),
+        f" in the middle, {_elsewhere(pair)}" if local else "",
+    )
+    if not local and shift.spread > LARGE:
         _log.warning(
-            "%s: windows differ by %.2f PAN pixels about its shift: --register-local follows one that changes over the scene",
-            pair.ms.path, found.spread,
-        )  # fmt: skip
-    return pair, found
+            "%s: windows differ by %.2f PAN pixels about its shift: "
+            "--register-local follows one that changes over the scene",
+            *(pair.ms.path, shift.spread),
+        )
+    return pair, shift
 
 
-def _change(pair: ScenePair) -> str:
+def _elsewhere(pair: ScenePair) -> str:
     if pair.shift.surface is not None:
         return "and elsewhere as a smooth surface tells"
     return "changing linearly from there" if pair.shift.drifts else "and everywhere else"
@@ -68,72 +67,79 @@ def _change(pair: ScenePair) -> str:
 
 def _measure(pair: ScenePair, *, local: bool) -> SceneShift:
     windows = _windows(pair, count=12 if local else 4, size=32 if local else 96)
-    found = agree(
-        (window and _from_georeferencing(pair, window) for window in windows), local=local
+    against_georeferencing = (
+        window and _against_georeferencing(pair, window) for window in windows
     )
-    if isinstance(found, SceneShift):
-        return found
+    shift = agree(against_georeferencing, local=local)
+    if isinstance(shift, NoShift):
+        raise InputError(_refusal(pair.ms.path, shift, local=local))
+    return shift
+
+
+def _refusal(path: str, shift: NoShift, *, local: bool) -> str:
     option = "--register-local" if local else "--register"
-    if not found.windows:
-        raise InputError(
-            f"{pair.ms.path}: {option} finds too little that PAN and MS share to tell their shift: check that both show "
-            f"the same place, leave {option} out, or give a larger scene"
+    if not shift.windows:
+        return (
+            f"{path}: {option} finds too little that PAN and MS share to tell their shift: check "
+            f"that both show the same place, leave {option} out, or give a larger scene"
         )
     remedy = (
-        "check that both show the same place at the same time, or "
-        if local
-        else "try --register-local, or "
+        "check that both show the same place at the same time" if local else "try --register-local"
     )
-    raise InputError(
-        f"{pair.ms.path}: {option} finds no shift, since {found.reason}: {remedy}leave {option} out"
-    )
+    return f"{path}: {option} finds no shift, since {shift.reason}: {remedy}, or leave {option} out"
 
 
 def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift | None]:
-    # The overlap and not the area, nor the polygons in it: the shift belongs to the scene, whatever part of it is asked for.
+    """Yields the shift of each window of a lattice; None where a window does not tell.
+
+    The windows cover the overlap of the pair, whatever area or polygons a job restricts it to.
+    """
     windows = shift_windows(pair.overlap, count=count, size=size, ratio=pair.ratio)
     scene = pair.without_region() if pair.region else pair
-    read = ((window, scene.read(window)) for window in windows)
+    patches = ((window, scene.read(window)) for window in windows)
 
     def shift(item: tuple[Window, Patch]) -> WindowShift | None:
         window, patch = item
         return window_shift(patch, window, ratio=pair.ratio, phase=pair.ms_phase)
 
-    # One thread a window: small products gain nothing from more, which would wait for each other in a loop.
-    return ordered_map(shift, read, workers=processor_threads(), initializer=single_threaded)
+    # One thread a window: its small matrix products gain nothing from more.
+    return ordered_map(shift, patches, workers=processor_threads(), initializer=single_threaded)
 
 
-def _from_georeferencing(pair: ScenePair, window: WindowShift) -> WindowShift:
+def _against_georeferencing(pair: ScenePair, window: WindowShift) -> WindowShift:
     """Returns a window with its shift against the georeferencing, not against the moved MS."""
-    row, col = pair.shift.uncorrected_point(
-        window.row - window.shift.rows, window.col - window.shift.cols
-    )
-    return replace(
-        window, shift=replace(window.shift, rows=window.row - row, cols=window.col - col)
-    )
+    shift = window.shift
+    row, col = pair.shift.uncorrected_point(window.row - shift.rows, window.col - shift.cols)
+    return replace(window, shift=replace(shift, rows=window.row - row, cols=window.col - col))
 
 
 def warn_of_shift(pair: ScenePair, shift: SceneShift | NoShift) -> None:
-    """Warns where a shift should have been corrected; clouds, which lie elsewhere in every band, are nobody's mistake."""
-    if isinstance(shift, NoShift) and shift.strangers:
+    """Warns of a shift that should have been corrected.
+
+    Windows that contradict each other are no warning: clouds lie elsewhere in every band.
+    """
+    path = pair.ms.path
+    if isinstance(shift, SceneShift):
+        if shift.size > LARGE:
+            _log.warning(
+                "%s: fits the PAN better when moved by %+.2f rows and %+.2f columns (PAN pixels): "
+                "--register does that",
+                *(path, shift.rows, shift.cols),
+            )
+    elif shift.strangers:
         _log.warning(
             "%s: correlates with the PAN by %.2f only: do both show the same place?",
-            pair.ms.path,
-            shift.correlation,
+            *(path, shift.correlation),
         )
-    elif isinstance(shift, NoShift):
-        _log.info(
-            "%s: its shift against the PAN is unknown: %s", pair.ms.path, explain_shift(shift)
-        )
-    elif shift.size > WORTH_A_WARNING:
-        _log.warning(
-            "%s: fits the PAN better when moved by %+.2f rows and %+.2f columns (PAN pixels): --register does that",
-            pair.ms.path, shift.rows, shift.cols,
-        )  # fmt: skip
+    else:
+        _log.info("%s: its shift against the PAN is unknown: %s", path, explain_shift(shift))
 
 
-def explain_shift(found: NoShift) -> str:
-    """Returns why a shift is unknown, and where windows disagree what that may come from."""
-    if not found.windows:
-        return found.reason
-    return f"{found.reason}: clouds, changes on the ground, or a shift that changes over the scene, which --register-local follows"
+def explain_shift(shift: NoShift) -> str:
+    """Returns why a shift is unknown, and the causes of windows that disagree."""
+    if not shift.windows:
+        return shift.reason
+    return (
+        f"{shift.reason}: clouds, changes on the ground, or a shift that changes over the scene, "
+        "which --register-local follows"
+    )

@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,81 +12,84 @@ from ssdiff_models.scene.statistics import BandStatistics, RatioPrior, SceneStat
 
 __all__ = ["read_statistics", "statistics_record"]
 
-NAMES = tuple(field.name for field in fields(BandStatistics) if field.name != "signed")
-"""What a band has of its own; whether a scene is signed follows from all of them."""
+NAMES = ("mean", "std", "minimum", "maximum", "black")
+"""Fields of a band; whether a scene is signed follows from all bands."""
 
 
 def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
-    """Returns ``{"pan": {"mean", "std", "minimum", "maximum", "black"}, "ms": [one such object a band]}`` in DN, and any ``prior``."""
+    """Returns an object ``pan``, a list ``ms`` of such objects, in DN, and ``prior`` if any."""
     record: dict[str, Any] = {
-        "pan": _plain(statistics.pan),
-        "ms": [_plain(band) for band in statistics.ms],
+        "pan": _band_record(statistics.pan),
+        "ms": [_band_record(band) for band in statistics.ms],
     }
-    return record if statistics.prior is None else record | {"prior": asdict(statistics.prior)}
+    if statistics.prior is not None:
+        record["prior"] = asdict(statistics.prior)
+    return record
+
+
+def _band_record(band: BandStatistics) -> dict[str, float]:
+    return {name: getattr(band, name) for name in NAMES}
 
 
 def read_statistics(path: str, bands: int) -> SceneStatistics:
-    """Reads what `statistics_record` gives, or a JSON object that has it under ``statistics``, as ``check --json`` prints.
+    """Reads a `statistics_record`, or an object that has one under ``statistics``.
 
     Args:
         path: The file.
         bands: MS bands of the scene.
 
     Raises:
-        InputError: When the file is no such thing, or not of that many bands.
+        InputError: When the file holds no statistics, or those of another number of bands.
     """
     try:
-        record = _object(Path(path).read_text(encoding="utf-8"))
-        record = record.get("statistics", record)
-        found = SceneStatistics(
-            pan=_band(record["pan"]),
-            ms=tuple(_band(band) for band in record["ms"]),
-            prior=_prior(record.get("prior")),
-        )
+        statistics = _parsed(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise InputError(
-            f"{path}: not a file of scene statistics ({reason}): `ssdiff check PAN MS --json` prints what belongs there"
+            f"{path}: not a file of scene statistics ({reason}): "
+            "`ssdiff check PAN MS --json` prints what belongs there"
         ) from error
-    if len(found.ms) != bands or (found.prior is not None and len(found.prior.intensity) != bands):
+    prior = statistics.prior
+    if len(statistics.ms) != bands or (prior is not None and len(prior.intensity) != bands):
         raise InputError(
-            f"{path}: statistics of {len(found.ms)} MS bands, the scene has {bands}: take them from this scene's bands"
+            f"{path}: statistics of {len(statistics.ms)} MS bands, the scene has {bands}: "
+            "take them from this scene's bands"
         )
-    return found
+    return statistics
 
 
-def _plain(band: BandStatistics) -> dict[str, float]:
-    return {name: getattr(band, name) for name in NAMES}
-
-
-def _object(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> SceneStatistics:
     record = json.loads(text)
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004 - like all that is wrong in a file
-    return record
+    record = record.get("statistics", record)
+    return SceneStatistics(
+        pan=_band(record["pan"]),
+        ms=tuple(_band(band) for band in record["ms"]),
+        prior=_prior(record.get("prior")),
+    )
+
+
+def _band(record: Mapping[str, Any]) -> BandStatistics:
+    values = {name: float(record[name]) for name in NAMES if name in record or name != "black"}
+    is_range = values["minimum"] <= values["maximum"]
+    if not _finite(values.values()) or values["std"] < 0 or not is_range:
+        raise ValueError(f"no statistics of a band: {values}")
+    return BandStatistics(**values)  # type: ignore[arg-type]
 
 
 def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
     if record is None:
         return None
-    lists = {
-        name: tuple(float(value) for value in record[name])
-        for name in ("haze", "intensity", "black")
-    }
-    numbers = {name: float(record[name]) for name in ("scale", "shift")}
-    if not all(
-        math.isfinite(value) for values in (*lists.values(), numbers.values()) for value in values
-    ):
+    values: dict[str, Any] = {name: float(record[name]) for name in ("scale", "shift")}
+    numbers = list(values.values())
+    for name in ("haze", "intensity", "black"):
+        values[name] = tuple(float(value) for value in record[name])
+        numbers += values[name]
+    if not _finite(numbers):
         raise ValueError(f"no numbers of a prior: {record}")
-    return RatioPrior(**lists, **numbers)  # type: ignore[arg-type]
+    return RatioPrior(**values)
 
 
-def _band(record: Mapping[str, Any]) -> BandStatistics:
-    values = {name: float(record[name]) for name in NAMES if name in record or name != "black"}
-    if (
-        not all(math.isfinite(value) for value in values.values())
-        or values["std"] < 0
-        or values["minimum"] > values["maximum"]
-    ):
-        raise ValueError(f"no statistics of a band: {values}")
-    return BandStatistics(**values)  # type: ignore[arg-type]
+def _finite(values: Iterable[float]) -> bool:
+    return all(math.isfinite(value) for value in values)

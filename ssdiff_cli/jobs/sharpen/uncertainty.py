@@ -24,22 +24,19 @@ INTEGER_OPTIONS = {"NBITS", "PREDICTOR"}
 
 
 def open_uncertainty(
-    job: SharpenJob, pair: ScenePair, options: SinkOptions
+    path: str, pair: ScenePair, options: SinkOptions
 ) -> AbstractContextManager[RasterSink]:
     """Opens the file of standard deviations; `options` are the output's."""
-    assert job.uncertainty is not None
-    creation = tuple(
-        option for option in options.creation if option[0].upper() not in INTEGER_OPTIONS
-    )
+    creation = options.creation
     own = replace(
         options,
         dtype="float32",
         nodata=float("nan"),
-        creation=creation,
+        creation=tuple(item for item in creation if item[0].upper() not in INTEGER_OPTIONS),
         provenance={**options.provenance, "CONTENT": CONTENT},
         deviations=True,
     )
-    return open_sink(job.uncertainty, pair, options=own)
+    return open_sink(path, pair, options=own)
 
 
 def uncertainty_is_finished(job: SharpenJob) -> bool:
@@ -48,24 +45,19 @@ def uncertainty_is_finished(job: SharpenJob) -> bool:
         return False
     output = own_path(job.output, job.sink.shard)
     uncertainty = own_path(job.uncertainty, job.sink.shard)
-    output_is_unfinished = (
-        Path(f"{output}.part").exists()
-        and Journal(output).path.exists()
-        and not Path(output).exists()
-    )
-    is_finished = Path(uncertainty).exists() and not Path(f"{uncertainty}.part").exists()
-    return output_is_unfinished and is_finished
+    resumable = Path(f"{output}.part").exists() and Journal(output).path.exists()
+    finished = Path(uncertainty).exists() and not Path(f"{uncertainty}.part").exists()
+    return resumable and not Path(output).exists() and finished
 
 
-def check_finished_uncertainty(job: SharpenJob, options: SinkOptions) -> None:
-    """Makes sure that a finished uncertainty is this run's, by its tags.
+def check_finished_uncertainty(path: str, options: SinkOptions) -> None:
+    """Refuses a finished uncertainty that another run made, by its tags.
 
     Raises:
-        UsageError: When it is not.
+        UsageError: When it is another run's.
     """
-    assert job.uncertainty is not None
-    path = own_path(job.uncertainty, job.sink.shard)
-    tags = read_provenance(path)
+    own = own_path(path, options.shard)
+    tags = read_provenance(own)
     expected = {**options.provenance, "CONTENT": CONTENT}
     if any(tags.get(name) != value for name, value in expected.items()):
-        refuse_existing(path, "and comes from another run")
+        refuse_existing(own, "and comes from another run")

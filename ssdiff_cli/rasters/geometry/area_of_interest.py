@@ -1,4 +1,4 @@
-"""Which PAN pixels are asked for: overlap, bounding box, another raster's extent, polygons."""
+"""Which PAN pixels are asked for: a box, another raster's extent, polygons."""
 
 import json
 import re
@@ -12,27 +12,21 @@ import shapely
 from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.gdal import open_raster
-from ssdiff_cli.rasters.geometry.georeference import (
-    Coordinates,
-    Georeference,
-    PointMap,
-    crs_map,
-    georeference,
-)
+from ssdiff_cli.rasters.geometry.crs_link import crs_map
+from ssdiff_cli.rasters.geometry.georeference import Georeference, georeference
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 
 __all__ = [
     "PixelRegion",
-    "box_window",
-    "centres_between",
-    "outline",
-    "pan_map",
+    "centres_window",
     "parse_crs",
+    "pixel_map",
     "raster_window",
     "read_region",
-    "ring_window",
+    "ring",
 ]
 
 EDGE_TOLERANCE = 1e-6
@@ -44,21 +38,19 @@ EDGE_POINTS = 65
 
 @dataclass(frozen=True, slots=True)
 class PixelRegion:
-    """Polygons in PAN pixel coordinates; a pixel belongs to them when its centre does."""
+    """Polygons in PAN pixel coordinates; they hold the pixels whose centres they hold."""
 
     polygons: shapely.Geometry
 
     def mask(self, window: Window) -> BoolArray:
-        """Returns ``(rows, cols)`` of a window: True inside; the same for every window that holds the pixel."""
+        """Returns ``(rows, cols)`` of a window: True inside; the same in every window."""
         box = shapely.box(window.col, window.row, window.col_stop, window.row_stop)
         if not shapely.intersects(self.polygons, box):
             return np.zeros(window.shape, bool)
         if shapely.contains_properly(self.polygons, box):
             return np.ones(window.shape, bool)
-        cols, rows = (
-            np.arange(window.col, window.col_stop) + 0.5,
-            np.arange(window.row, window.row_stop) + 0.5,
-        )
+        cols = np.arange(window.col, window.col_stop) + 0.5
+        rows = np.arange(window.row, window.row_stop) + 0.5
         inside: BoolArray = shapely.intersects_xy(self.polygons, *np.meshgrid(cols, rows))
         return inside
 
@@ -66,44 +58,34 @@ class PixelRegion:
     def window(self) -> Window | None:
         """The PAN pixels whose centres lie in the bounding box of the polygons."""
         left, top, right, bottom = shapely.bounds(self.polygons)
-        return box_window(top, bottom, left, right)
+        return centres_window(np.array([left, right]), np.array([top, bottom]))
 
 
-def centres_between(low: float, high: float) -> tuple[int, int]:
-    """Returns the first pixel, and the one after the last, whose centres lie between two coordinates."""
-    return int(np.ceil(low - 0.5 - EDGE_TOLERANCE)), int(np.floor(high - 0.5 + EDGE_TOLERANCE)) + 1
-
-
-def box_window(top: float, bottom: float, left: float, right: float) -> Window | None:
-    """Returns the pixels whose centres lie in a box of pixel coordinates, or None."""
-    if not np.isfinite([top, bottom, left, right]).all():
-        return None
-    (row, row_stop), (col, col_stop) = centres_between(top, bottom), centres_between(left, right)
-    return (
-        Window(row=row, col=col, rows=row_stop - row, cols=col_stop - col)
-        if row_stop > row and col_stop > col
-        else None
-    )
-
-
-def outline(
-    left: float, bottom: float, right: float, top: float
-) -> tuple[Coordinates, Coordinates]:
-    """Returns points along the four sides of a rectangle."""
-    along, still = np.linspace(0, 1, EDGE_POINTS), np.zeros(EDGE_POINTS)
-    x = np.concatenate([along, still + 1, along, still])
-    y = np.concatenate([still, along, still + 1, along])
-    return left + (right - left) * x, bottom + (top - bottom) * y
-
-
-def ring_window(to_pan: PointMap, ring: tuple[Coordinates, Coordinates]) -> Window | None:
-    """Returns the PAN pixels whose centres lie in the bounding box of mapped points."""
-    cols, rows = to_pan(*ring)
+def centres_window(cols: Coordinates, rows: Coordinates) -> Window | None:
+    """Returns the pixels with centres in the bounding box of the finite points, or None."""
     finite = np.isfinite(cols) & np.isfinite(rows)
     if not finite.any():
         return None
-    cols, rows = cols[finite], rows[finite]
-    return box_window(rows.min(), rows.max(), cols.min(), cols.max())
+    row, row_stop = _span(rows[finite])
+    col, col_stop = _span(cols[finite])
+    if row_stop <= row or col_stop <= col:
+        return None
+    return Window(row=row, col=col, rows=row_stop - row, cols=col_stop - col)
+
+
+def _span(coordinates: Coordinates) -> tuple[int, int]:
+    """Returns the first and the stop index of the pixels with centres between coordinates."""
+    first = int(np.ceil(coordinates.min() - 0.5 - EDGE_TOLERANCE))
+    return first, int(np.floor(coordinates.max() - 0.5 + EDGE_TOLERANCE)) + 1
+
+
+def ring(left: float, bottom: float, right: float, top: float) -> tuple[Coordinates, Coordinates]:
+    """Returns points along the four sides of a rectangle."""
+    along = np.linspace(0, 1, EDGE_POINTS)
+    zeros = np.zeros(EDGE_POINTS)
+    x = np.concatenate([along, zeros + 1, along, zeros])
+    y = np.concatenate([zeros, along, zeros + 1, along])
+    return left + (right - left) * x, bottom + (top - bottom) * y
 
 
 def parse_crs(text: str) -> CRS:
@@ -120,29 +102,29 @@ def parse_crs(text: str) -> CRS:
         ) from error
 
 
-def pan_map(pan: Georeference, crs: CRS | None, what: str) -> PointMap:
+def pixel_map(pan: Georeference, crs: CRS | None, what: str) -> PointMap:
     """Returns the map from world coordinates in `crs` to PAN pixels."""
-    to_crs = crs_map(crs, pan.crs, what)
-    return lambda x, y: pan.to_pixel(*to_crs(x, y))
+    to_pan_crs = crs_map(crs, pan.crs, what)
+    return lambda x, y: pan.to_pixel(*to_pan_crs(x, y))
 
 
-def raster_window(pan: Georeference, like: str) -> Window | None:
+def raster_window(pan: Georeference, path: str) -> Window | None:
     """Returns the PAN pixels inside another raster's extent."""
-    with open_raster(like) as dataset:
+    with open_raster(path) as dataset:
         other = georeference(dataset)
         if other.kind == "none":
-            raise InputError(f"{like}: has no georeferencing, so it names no place")
-        to_pan = pan_map(pan, other.crs, like)
-        return ring_window(to_pan, other.to_world(*outline(0, 0, dataset.width, dataset.height)))
+            raise InputError(f"{path}: has no georeferencing, so it names no place")
+        extent = other.to_world(*ring(0, 0, dataset.width, dataset.height))
+        return centres_window(*pixel_map(pan, other.crs, path)(*extent))
 
 
 def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelRegion:
     """Reads polygons from a file with GeoJSON, WKT, EWKT or hexadecimal WKB.
 
     Args:
-        pan: Where they go.
+        pan: The PAN's georeferencing.
         path: The file.
-        default_crs: CRS of polygons that do not name theirs; None means the PAN's (GeoJSON without `crs`: WGS 84).
+        default_crs: CRS of polygons that name none; None is the PAN's (GeoJSON: WGS 84).
 
     Raises:
         InputError: When the file cannot be read or holds no polygon.
@@ -150,32 +132,33 @@ def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelR
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: cannot read the area of interest: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot read the area of interest: {reason}") from error
     try:
         geometry, crs = _parse_geojson(text) if text.startswith("{") else _parse_text(text)
     except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: neither GeoJSON nor WKT nor hexadecimal WKB: {' '.join(str(error).split())}"
+            f"{path}: neither GeoJSON nor WKT nor hexadecimal WKB: {reason}"
         ) from error
     if geometry.is_empty or geometry.area == 0:
         raise InputError(
             f"{path}: holds no polygon: give the area of interest as Polygon or MultiPolygon"
         )
-    to_pan = pan_map(pan, crs or default_crs or pan.crs, path)
-    return PixelRegion(_map_polygons(geometry, to_pan, path))
+    to_pan = pixel_map(pan, crs or default_crs or pan.crs, path)
+    return PixelRegion(_mapped(geometry, to_pan, path))
 
 
-def _map_polygons(geometry: shapely.Geometry, to_pan: PointMap, path: str) -> shapely.Geometry:
+def _mapped(geometry: shapely.Geometry, to_pan: PointMap, path: str) -> shapely.Geometry:
     left, bottom, right, top = geometry.bounds
     dense = shapely.segmentize(geometry, max(right - left, top - bottom) / EDGE_POINTS)
-    mapped = np.stack(to_pan(*shapely.get_coordinates(dense).T), axis=1)
-    if not np.isfinite(mapped).all():
+    points = np.stack(to_pan(*shapely.get_coordinates(dense).T), axis=1)
+    if not np.isfinite(points).all():
         raise InputError(
-            f"{path}: lies outside of where the PAN's coordinates are defined: check its CRS (GeoJSON that names none is WGS 84)"
+            f"{path}: lies outside of where the PAN's coordinates are defined: "
+            "check its CRS (GeoJSON that names none is WGS 84)"
         )
-    polygons = shapely.make_valid(shapely.transform(dense, lambda _: mapped))
+    polygons = shapely.make_valid(shapely.transform(dense, lambda _: points))
     shapely.prepare(polygons)
     return polygons
 
@@ -187,18 +170,15 @@ def _parse_geojson(text: str) -> tuple[shapely.Geometry, CRS | None]:
         parts = [feature["geometry"] for feature in document["features"] if feature["geometry"]]
     else:
         parts = [document["geometry"] if kind == "Feature" else document]
-    geometry = shapely.union_all(
-        [shapely.make_valid(shapely.from_geojson(json.dumps(part))) for part in parts]
-    )
+    shapes = [shapely.make_valid(shapely.from_geojson(json.dumps(part))) for part in parts]
     name = (document.get("crs") or {}).get("properties", {}).get("name", "OGC:CRS84")
-    return geometry, parse_crs(name)
+    return shapely.union_all(shapes), parse_crs(name)
 
 
 def _parse_text(text: str) -> tuple[shapely.Geometry, CRS | None]:
     srid = re.match(r"SRID=(\d+);", text, re.IGNORECASE)
     body = text[srid.end() :] if srid else text
-    geometry = (
-        shapely.from_wkb(body) if re.fullmatch(r"[0-9A-Fa-f]+", body) else shapely.from_wkt(body)
-    )
+    is_wkb = re.fullmatch(r"[0-9A-Fa-f]+", body)
+    geometry = shapely.from_wkb(body) if is_wkb else shapely.from_wkt(body)
     number = int(srid[1]) if srid else shapely.get_srid(geometry)
     return shapely.make_valid(geometry), parse_crs(f"EPSG:{number}") if number else None

@@ -1,12 +1,12 @@
-"""Pure geometry: where PAN pixels lie on the MS's own grid, exactly, for any window."""
+"""Where PAN pixels lie on the MS's own grid, exactly, for any window."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = [
@@ -14,18 +14,13 @@ __all__ = [
     "GeneralMap",
     "GridMap",
     "SeparableMap",
-    "Vector",
     "lattice_map",
     "measured_ratio",
     "separable_map",
 ]
 
-Vector = npt.NDArray[np.floating]
-Forward = Callable[[Vector, Vector], tuple[Vector, Vector]]
-"""PAN (column, row) to MS (column, row), in pixels from the outer edge of the first one."""
-
 COINCIDENT = 1e-3
-"""MS pixels that grids may differ by over the whole scene and still count as the same: a twentieth of the promised accuracy."""
+"""MS pixels of difference over the whole scene up to which grids count as the same."""
 
 LATTICE_ACCURACY = 1e-3
 """MS pixels that an interpolated map may be off by."""
@@ -33,12 +28,12 @@ LATTICE_ACCURACY = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisMap:
-    """One axis: PAN coordinate p lies at MS coordinate ``step * p + offset`` (edge of the first pixel = 0)."""
+    """PAN coordinate p lies at MS coordinate ``step * p + offset`` (first pixel's edge = 0)."""
 
     step: float
     offset: float
 
-    def at(self, pan: Vector) -> Vector:
+    def at(self, pan: Coordinates) -> Coordinates:
         """Returns MS coordinates of PAN coordinates."""
         return self.step * pan + self.offset
 
@@ -47,7 +42,7 @@ class AxisMap:
         return self.step * (phase + 0.5) + self.offset - 0.5
 
     def snapped(self, grid: ModelGrid, size: int) -> "AxisMap":
-        """Returns the map on which MS pixels are model pixels, if as good over `size` PAN pixels."""
+        """Returns the map on which MS pixels are model pixels, if as good over `size` pixels."""
         step = float(np.copysign(1 / grid.ratio, self.step))
         offset = round(self.first(grid.phase)) + 0.5 - step * (grid.phase + 0.5)
         exact = AxisMap(step=step, offset=offset)
@@ -72,69 +67,80 @@ class AxisMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeparableMap:
-    """PAN rows map to MS rows and columns to columns: same CRS, transforms parallel to each other."""
+    """PAN rows map to MS rows and columns to columns: same CRS, parallel transforms."""
 
     rows: AxisMap
     cols: AxisMap
 
-    def forward(self, cols: Vector, rows: Vector) -> tuple[Vector, Vector]:
-        """Maps points, as `Forward`."""
+    def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """Maps PAN (column, row) to MS (column, row)."""
         return self.cols.at(cols), self.rows.at(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneralMap:
-    """Anything else: rotation, another CRS, GCPs, RPCs; exact on a lattice anchored at PAN (0, 0), bilinear between."""
+    """Rotation, another CRS, GCPs or RPCs: exact on a lattice from PAN (0, 0), bilinear between."""
 
-    exact: Forward
+    exact: PointMap
+    """PAN (column, row) to MS (column, row), in pixels from the outer edge of the first one."""
     spacing: int | None
     """PAN pixels between nodes; None where `exact` is cheap enough for every pixel."""
 
-    def forward(self, cols: Vector, rows: Vector) -> tuple[Vector, Vector]:
-        """Maps points, as `Forward`, without the lattice."""
+    def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """Maps PAN (column, row) to MS (column, row), without the lattice."""
         return self.exact(cols, rows)
 
-    def at(self, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
-        """Returns MS rows and columns, both ``(len(rows), len(cols))``, of a grid of PAN coordinates."""
+    def at(self, rows: Coordinates, cols: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """Returns MS rows and columns, ``(len(rows), len(cols))``, of a grid of PAN coordinates."""
         if self.spacing is None:
-            ms_cols, ms_rows = self.exact(
-                *(np.ascontiguousarray(axis) for axis in np.meshgrid(cols, rows))
-            )
-            return ms_rows, ms_cols
-        row_nodes, row_index, row_fraction = _nodes(rows, self.spacing)
-        col_nodes, col_index, col_fraction = _nodes(cols, self.spacing)
-        node_cols, node_rows = self.exact(
-            *(np.ascontiguousarray(axis) for axis in np.meshgrid(col_nodes, row_nodes))
-        )
-        place = row_index, row_fraction[:, None], col_index, col_fraction[None]
-        return _bilinear(node_rows, *place), _bilinear(node_cols, *place)
+            return _on_grid(self.exact, rows, cols)
+        down = _Cells.of(rows, self.spacing)
+        across = _Cells.of(cols, self.spacing)
+        node_rows, node_cols = _on_grid(self.exact, down.nodes, across.nodes)
+        return _bilinear(node_rows, down, across), _bilinear(node_cols, down, across)
 
 
 GridMap = SeparableMap | GeneralMap
 
 
-def _nodes(positions: Vector, spacing: int) -> tuple[Vector, npt.NDArray[np.int64], Vector]:
-    cells = np.floor(positions / spacing).astype(np.int64)
-    first, last = int(cells.min()), int(cells.max()) + 1
-    return np.arange(first, last + 1) * float(spacing), cells - first, positions / spacing - cells
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cells:
+    """Positions along one axis among the nodes around them."""
+
+    nodes: Coordinates
+    index: npt.NDArray[np.int64]
+    """Node before each position."""
+    fraction: Coordinates
+    """Part of the cell before each position."""
+
+    @classmethod
+    def of(cls, positions: Coordinates, spacing: int) -> "_Cells":
+        cells = np.floor(positions / spacing).astype(np.int64)
+        first = int(cells.min())
+        nodes = np.arange(first, int(cells.max()) + 2) * float(spacing)
+        return cls(nodes=nodes, index=cells - first, fraction=positions / spacing - cells)
 
 
-def _bilinear(
-    nodes: Vector,
-    rows: npt.NDArray[np.int64],
-    down: Vector,
-    cols: npt.NDArray[np.int64],
-    right: Vector,
-) -> Vector:
+def _on_grid(
+    exact: PointMap, rows: Coordinates, cols: Coordinates
+) -> tuple[Coordinates, Coordinates]:
+    grid_cols, grid_rows = np.meshgrid(cols, rows)
+    ms_cols, ms_rows = exact(np.ascontiguousarray(grid_cols), np.ascontiguousarray(grid_rows))
+    return ms_rows, ms_cols
+
+
+def _bilinear(nodes: Coordinates, down: _Cells, across: _Cells) -> Coordinates:
+    right = across.fraction
+    below = down.fraction[:, None]
+    # Nodes without a place are infinite, and pixels beside them become NaN.
     with np.errstate(invalid="ignore"):
-        upper = nodes[rows][:, cols] * (1 - right) + nodes[rows][:, cols + 1] * right
-        lower = nodes[rows + 1][:, cols] * (1 - right) + nodes[rows + 1][:, cols + 1] * right
-        mixed: Vector = upper * (1 - down) + lower * down
+        lines = nodes[:, across.index] * (1 - right) + nodes[:, across.index + 1] * right
+        mixed: Coordinates = lines[down.index] * (1 - below) + lines[down.index + 1] * below
     return mixed
 
 
 def separable_map(pan_to_ms: Affine, rows: int, cols: int) -> SeparableMap | None:
-    """Returns the map of an affine relation whose axes are parallel over a PAN of `rows` x `cols`, else None."""
+    """Returns the map of an affine relation, or None where PAN and MS axes are not parallel."""
     a, b, c, d, e, f = tuple(pan_to_ms)[:6]
     if abs(b) * rows > COINCIDENT or abs(d) * cols > COINCIDENT:
         return None
@@ -143,33 +149,32 @@ def separable_map(pan_to_ms: Affine, rows: int, cols: int) -> SeparableMap | Non
     )
 
 
-def lattice_map(exact: Forward, rows: int, cols: int) -> GeneralMap:
-    """Returns a map through a lattice fine enough that between its nodes it is right to `LATTICE_ACCURACY`."""
+def lattice_map(exact: PointMap, rows: int, cols: int) -> GeneralMap:
+    """Returns a map through a lattice that is right to `LATTICE_ACCURACY` between its nodes."""
     spacing = 64
     while spacing > 1 and _lattice_error(exact, spacing, rows, cols) > LATTICE_ACCURACY:
         spacing //= 2
     return GeneralMap(exact=exact, spacing=spacing)
 
 
-def _lattice_error(exact: Forward, spacing: int, rows: int, cols: int) -> float:
-    """Largest difference between the lattice and the exact map in the middle of cells spread over the scene."""
-    lattice = GeneralMap(exact=exact, spacing=spacing)
-    centres = [
-        np.unique(np.linspace(0, size // spacing, 9).astype(int)) * spacing + spacing / 2
-        for size in (rows, cols)
-    ]
-    approximate = lattice.at(*centres)
-    col_points, row_points = (
-        np.ascontiguousarray(axis) for axis in np.meshgrid(centres[1], centres[0])
-    )
-    true_cols, true_rows = exact(col_points, row_points)
+def _lattice_error(exact: PointMap, spacing: int, rows: int, cols: int) -> float:
+    """Returns the largest error of the lattice in the centres of cells spread over the scene."""
+    down = _cell_centres(rows, spacing)
+    across = _cell_centres(cols, spacing)
+    lattice_rows, lattice_cols = GeneralMap(exact=exact, spacing=spacing).at(down, across)
+    true_rows, true_cols = _on_grid(exact, down, across)
     with np.errstate(invalid="ignore"):
-        error = np.hypot(approximate[0] - true_rows, approximate[1] - true_cols)
+        error = np.hypot(lattice_rows - true_rows, lattice_cols - true_cols)
     finite = error[np.isfinite(error)]
     return float(finite.max()) if finite.size else 0.0
 
 
-def measured_ratio(forward: Forward, col: float, row: float) -> tuple[float, float]:
+def _cell_centres(size: int, spacing: int) -> Coordinates:
+    cells = np.unique(np.linspace(0, size // spacing, 9).astype(int))
+    return cells * spacing + spacing / 2
+
+
+def measured_ratio(forward: PointMap, col: float, row: float) -> tuple[float, float]:
     """Returns the height and width of an MS pixel in PAN pixels, at a PAN position."""
     reach = 16.0
     ms_col, ms_row = forward(np.array([col, col + reach, col]), np.array([row, row, row + reach]))

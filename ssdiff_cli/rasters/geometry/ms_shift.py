@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from affine import Affine
 
-from ssdiff_cli.rasters.geometry.georeference import Coordinates, affine_map
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, affine_map
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.scene_shift import SceneShift
 from ssdiff_models.registration.surface import Surface

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_cli.rasters.geometry.grid_map import AxisMap, GeneralMap, SeparableMap, Vector
+from ssdiff_cli.rasters.geometry.grid_map import AxisMap, GeneralMap, SeparableMap
+from ssdiff_cli.rasters.geometry.point_map import Coordinates
 from ssdiff_cli.rasters.reading.bands import Bands, FilledWindow
 from ssdiff_cli.rasters.reading.native_ms import MsWindow
 from ssdiff_cli.rasters.reading.pair_geometry import RESAMPLED_RATIO, PairGeometry
@@ -91,7 +92,12 @@ class ModelMsReader:
         )
 
     def _native(
-        self, mapping: SeparableMap, model: Window, around: MsWindow, rows: Vector, cols: Vector
+        self,
+        mapping: SeparableMap,
+        model: Window,
+        around: MsWindow,
+        rows: Coordinates,
+        cols: Coordinates,
     ) -> NativeMs | ScatteredMs | None:
         grid = self.geometry.grid
         if mapping.rows.coincides(grid) and mapping.cols.coincides(grid):
@@ -104,19 +110,21 @@ class ModelMsReader:
             around, np.broadcast_to(rows[:, None], shape), np.broadcast_to(cols, shape)
         )
 
-    def _scattered(self, around: MsWindow, rows: Vector, cols: Vector) -> ScatteredMs | None:
+    def _scattered(
+        self, around: MsWindow, rows: Coordinates, cols: Coordinates
+    ) -> ScatteredMs | None:
         height, width = self.geometry.measured_ratio
         if max(height, width) <= RESAMPLED_RATIO:
             return None  # interpolated before, so the sensor saw none of these pixels
         return around.placed(rows, cols, round(float(np.sqrt(height * width)), 4))
 
-    def _taps(self, axis: AxisMap, centres: Vector) -> Taps:
+    def _taps(self, axis: AxisMap, centres: Coordinates) -> Taps:
         position = axis.at(centres) - 0.5
         if axis.coincides(self.geometry.grid):
             return unit_taps(position)
         return taps_at(position, axis.step * self.geometry.ratio)
 
-    def _centres(self, first: int, count: int) -> Vector:
+    def _centres(self, first: int, count: int) -> Coordinates:
         """PAN coordinates of the centres of model pixels along one axis."""
         grid = self.geometry.grid
         return np.arange(first, first + count) * float(grid.ratio) + (grid.phase + 0.5)
@@ -139,7 +147,7 @@ class ModelMsReader:
             native=self._scattered(around, rows, cols),
         )
 
-    def _places(self, mapping: GeneralMap, model: Window) -> list[tuple[Vector, Vector]]:
+    def _places(self, mapping: GeneralMap, model: Window) -> list[tuple[Coordinates, Coordinates]]:
         """MS positions of points in the model pixels; a finer MS is averaged over several."""
         ratio = self.geometry.ratio
         count = max(1, int(np.ceil(ratio / min(self.geometry.measured_ratio) / FINER)))
@@ -152,7 +160,7 @@ class ModelMsReader:
             for right in offsets
         ]
 
-    def _clamped(self, rows: Vector, cols: Vector) -> tuple[Vector, Vector]:
+    def _clamped(self, rows: Coordinates, cols: Coordinates) -> tuple[Coordinates, Coordinates]:
         nowhere = ~(np.isfinite(rows) & np.isfinite(cols))
         rows = np.where(nowhere, -CLAMP, rows)
         cols = np.where(nowhere, -CLAMP, cols)
@@ -163,7 +171,7 @@ class ModelMsReader:
 
 
 def _averaged(
-    filled: FilledWindow, native: Window, places: list[tuple[Vector, Vector]]
+    filled: FilledWindow, native: Window, places: list[tuple[Coordinates, Coordinates]]
 ) -> FloatArray:
     origin = native.row, native.col
     shape = len(filled.values), *places[0][0].shape
@@ -174,13 +182,13 @@ def _averaged(
     return total
 
 
-def _pixel_index(coordinates: Vector) -> npt.NDArray[np.int64]:
+def _pixel_index(coordinates: Coordinates) -> npt.NDArray[np.int64]:
     """Pixels that hold coordinates; one on an edge, as in Landsat's grids, belongs to the later."""
     index: npt.NDArray[np.int64] = np.floor(coordinates + EDGE).astype(np.int64)
     return index
 
 
-def _spanned(places: list[tuple[Vector, Vector]]) -> Window:
+def _spanned(places: list[tuple[Coordinates, Coordinates]]) -> Window:
     """Returns the MS pixels to read for interpolation at `places`."""
     row = int(np.floor(min(rows.min() for rows, _ in places)))
     col = int(np.floor(min(cols.min() for _, cols in places)))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap, Vector
+from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap
+from ssdiff_cli.rasters.geometry.point_map import Coordinates
 from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
@@ -44,7 +45,7 @@ class MsWindow:
         right = _steps(mapping.cols, cols[0], inner.col, inner.cols) - self.window.col
         return NativeMs(pixels=self.values[:, down[:, None], right], phase=(rows[1], cols[1]))
 
-    def placed(self, rows: Vector, cols: Vector, pitch: float) -> ScatteredMs:
+    def placed(self, rows: Coordinates, cols: Coordinates, pitch: float) -> ScatteredMs:
         """Returns the pixels under the PAN's window, `SCATTERED_MARGIN` more on every side, and how they lie.
 
         Args:
@@ -69,7 +70,7 @@ def _steps(axis: AxisMap, zeroth: int, first: int, count: int) -> npt.NDArray[np
     return zeroth + (model if axis.step > 0 else -model)
 
 
-def _span(coordinates: Vector, origin: int, size: int) -> tuple[int, int]:
+def _span(coordinates: Coordinates, origin: int, size: int) -> tuple[int, int]:
     """Returns the first index of the window that is needed and the one after the last."""
     known = coordinates[np.isfinite(coordinates)]
     if not known.size:

@@ -10,18 +10,12 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
 from ssdiff_cli.rasters.gdal import header_errors, open_raster
-from ssdiff_cli.rasters.geometry.area_of_interest import (
-    PixelRegion,
-    outline,
-    parse_crs,
-    read_region,
-)
+from ssdiff_cli.rasters.geometry.area_of_interest import PixelRegion, parse_crs, read_region, ring
+from ssdiff_cli.rasters.geometry.crs_link import CrsLink, crs_link
 from ssdiff_cli.rasters.geometry.elevation import check_heights
 from ssdiff_cli.rasters.geometry.georeference import (
-    CrsLink,
     Georeference,
     affine_georeference,
-    crs_link,
     georeference,
 )
 from ssdiff_cli.rasters.reading.bands import Bands, select_bands
@@ -31,7 +25,7 @@ from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["PairFiles", "open_files"]
 
-PAN_RUNGS, MS_RUNGS = 6, 4
+PAN_SCALES, MS_SCALES = 6, 4
 """Scales of the hole filling: about the same ground distance on both grids."""
 
 
@@ -75,14 +69,14 @@ def open_files(pan: str, ms: str, *, options: PairOptions) -> Iterator[PairFiles
         if pan_band is None:
             pan_band = _only_band(pan_dataset, pan)
         yield _related(
-            select_bands(pan_dataset, pan, (pan_band,), options.pan_nodata, PAN_RUNGS),
-            select_bands(ms_dataset, ms, options.bidx, options.ms_nodata, MS_RUNGS),
+            select_bands(pan_dataset, pan, (pan_band,), options.pan_nodata, fill_scales=PAN_SCALES),
+            select_bands(ms_dataset, ms, options.bidx, options.ms_nodata, fill_scales=MS_SCALES),
             options,
         )
 
 
 def _only_band(dataset: DatasetReader, path: str) -> int:
-    indexes = select_bands(dataset, path, (), None, 0).indexes
+    indexes = select_bands(dataset, path).indexes
     if len(indexes) > 1:
         raise InputError(
             f"{path}: has {len(indexes)} bands: choose the panchromatic one with --pan-bidx"
@@ -92,7 +86,7 @@ def _only_band(dataset: DatasetReader, path: str) -> int:
 
 def _related(pan: Bands, ms: Bands, options: PairOptions) -> PairFiles:
     pan_place, ms_place = _georeferences(pan, ms, options)
-    pan_ring = pan_place.to_world(*outline(0, 0, pan.cols, pan.rows))
+    pan_ring = pan_place.to_world(*ring(0, 0, pan.cols, pan.rows))
     link = crs_link(pan_place.crs, ms_place.crs, ms.path, pan_ring)
     region = None
     if options.aoi:

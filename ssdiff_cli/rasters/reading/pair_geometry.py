@@ -4,19 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
 from affine import Affine
 from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.geometry.area_of_interest import (
-    box_window,
-    outline,
-    pan_map,
+    centres_window,
     parse_crs,
+    pixel_map,
     raster_window,
-    ring_window,
+    ring,
 )
-from ssdiff_cli.rasters.geometry.georeference import Coordinates
 from ssdiff_cli.rasters.geometry.grid_map import (
     GeneralMap,
     GridMap,
@@ -26,6 +23,7 @@ from ssdiff_cli.rasters.geometry.grid_map import (
     separable_map,
 )
 from ssdiff_cli.rasters.geometry.ms_shift import MsShift
+from ssdiff_cli.rasters.geometry.point_map import Coordinates
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair_files import PairFiles
 from ssdiff_models.errors import InputError
@@ -158,7 +156,7 @@ def _snapped(mapping: GridMap, grid: ModelGrid, pan: Bands) -> GridMap:
 
 def _overlap(link: _Link) -> Window:
     pan, ms = link.files.pan, link.files.ms
-    covered = ring_window(link.backward, outline(0, 0, ms.cols, ms.rows))
+    covered = centres_window(*link.backward(*ring(0, 0, ms.cols, ms.rows)))
     overlap = covered and covered.intersection(pan.extent)
     if not overlap:
         raise InputError(
@@ -169,13 +167,8 @@ def _overlap(link: _Link) -> Window:
 
 
 def _ms_overlap(mapping: GridMap, overlap: Window, ms: Bands) -> Window:
-    ring = outline(overlap.col, overlap.row, overlap.col_stop, overlap.row_stop)
-    cols, rows = mapping.forward(*ring)
-    finite = np.isfinite(cols) & np.isfinite(rows)
-    if not finite.any():
-        return ms.extent
-    cols, rows = cols[finite], rows[finite]
-    box = box_window(rows.min(), rows.max(), cols.min(), cols.max())
+    border = ring(overlap.col, overlap.row, overlap.col_stop, overlap.row_stop)
+    box = centres_window(*mapping.forward(*border))
     return (box and box.intersection(ms.extent)) or ms.extent
 
 
@@ -242,5 +235,5 @@ def _bbox_window(
     files: PairFiles, bbox: tuple[float, float, float, float], crs: CRS | None
 ) -> Window | None:
     pan = files.pan_georeference
-    to_pan = pan_map(pan, crs or pan.crs, "--bbox")
-    return ring_window(to_pan, outline(*bbox))
+    to_pan = pixel_map(pan, crs or pan.crs, "--bbox")
+    return centres_window(*to_pan(*ring(*bbox)))

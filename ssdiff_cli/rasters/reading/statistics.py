@@ -1,4 +1,4 @@
-"""Radiometry of a whole scene from a bounded sample that does not depend on tiles, areas of interest or overviews."""
+"""Radiometry of a scene from a bounded sample that depends on no tile, area or overview."""
 
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_models.errors import InputError
@@ -10,17 +10,18 @@ __all__ = ["sample_statistics"]
 
 
 def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...]:
-    """Returns mean, standard deviation and range of the valid pixels sampled in `region`, one entry per band.
+    """Returns each band's mean, standard deviation and range from valid pixels in `region`.
 
     Raises:
         InputError: When no sampled pixel is valid.
     """
-    pieces = []
+    samples = []
     for window in statistics_windows(region):
         values, valid = bands.read(window)
-        pieces.append(values[:, valid])
-    if not any(piece.shape[1] for piece in pieces):
+        samples.append(values[:, valid])
+    if not any(sample.size for sample in samples):
         raise InputError(
-            f"{bands.path}: has no valid pixel where PAN and MS overlap: check its nodata value and mask"
+            f"{bands.path}: has no valid pixel where PAN and MS overlap: "
+            "check its nodata value and mask"
         )
-    return band_statistics(pieces, bands.black)
+    return band_statistics(samples, bands.black)

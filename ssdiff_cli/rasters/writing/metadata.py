@@ -10,7 +10,6 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 
-from ssdiff_cli.rasters.geometry.georeference import compose
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.cog_band_tags import PADDING, padding_for
 from ssdiff_models.scene.windows import Window
@@ -45,7 +44,7 @@ def place_keywords(pair: ScenePair) -> dict[str, Any]:
     if pair.pan_georeference.kind == "affine":
         return {
             "crs": pair.crs,
-            "transform": compose(pair.transform, Affine.translation(area.col, area.row)),
+            "transform": pair.transform @ Affine.translation(area.col, area.row),
         }
     if pair.pan_georeference.kind == "gcps":
         return {

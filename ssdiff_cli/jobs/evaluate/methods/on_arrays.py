@@ -1,110 +1,55 @@
-"""The methods that an evaluation can fuse with: EXP, the classical ones, and a model."""
+"""Fusers that see nothing but a sample's arrays: EXP, the classical methods, and a model."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
 
-from ssdiff_cli.device import DeviceChoice, choose
-from ssdiff_cli.jobs.evaluate.method_names import MODEL_METHODS, row_settings
-from ssdiff_cli.jobs.evaluate.request import ModelChoice
+from ssdiff_cli.jobs.evaluate.method_names import MODEL_METHODS, method_settings
+from ssdiff_cli.jobs.evaluate.methods.model import Model
 from ssdiff_cli.jobs.evaluate.samples.sample import Fuser, Sample
 from ssdiff_cli.jobs.test_sets import Pixels
-from ssdiff_models import classical, zoo
-from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
-from ssdiff_models.errors import ModelError
-from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models import classical
+from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.array_source import ArraySource
-from ssdiff_models.scene.band_matching import spectral_order
 from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.scene.source import FloatArray, Source
-from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.source import FloatArray
 
-__all__ = ["Model", "array_fusers", "load_model"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """A loaded model with what was chosen for it."""
-
-    checkpoint: Checkpoint
-    settings: FusionSettings
-    device: DeviceChoice
-
-    def fuser(self, source: Source, statistics: SceneStatistics | None = None) -> ModelFuser:
-        """Returns the model bound to a scene, or to a part of one with the whole scene's statistics."""
-        return ModelFuser.for_scene(
-            self.checkpoint,
-            source,
-            self.settings,
-            precision=self.device.precision,
-            statistics=statistics,
-        )
-
-
-def load_model(choice: ModelChoice, *, bands: int, ratio: int, sensor: Sensor | None) -> Model:
-    """Loads the chosen model, or the shipped one for that many bands and that ratio, onto its device.
-
-    Args:
-        choice: What the user chose.
-        bands: MS bands of the data.
-        ratio: PAN pixels per MS pixel of the data.
-        sensor: With the gains of the very bands; None where it is not known.
-
-    Raises:
-        ModelError: When there is none, it cannot be loaded, or it is for another ratio.
-    """
-    name = sensor.name if sensor else None
-    path = (
-        zoo.locate(choice.model)
-        if choice.model
-        else zoo.find_model(bands=bands, ratio=ratio, sensor=name).path
-    )
-    checkpoint = load_checkpoint(path)
-    if checkpoint.ratio != ratio:
-        raise ModelError(
-            f"model {checkpoint.name} was trained for ratio {checkpoint.ratio}, the data have {ratio}: choose another --model"
-        )
-    settings = FusionSettings.of(checkpoint, steps=choice.steps, seed=choice.seed)
-    if sensor is not None:
-        # As `ssdiff sharpen` does where the sensor is known.
-        order = spectral_order(sensor.bands)
-        settings = replace(settings, gains=sensor.ms_gains, order=order)
-    device = choose(choice.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
-    return Model(
-        checkpoint=replace(checkpoint, network=device.place(checkpoint.network)),
-        settings=settings,
-        device=device,
-    )
+__all__ = ["array_fusers", "array_source"]
 
 
 def array_fusers(
     methods: Iterable[str], *, sensor: Sensor, ratio: int, model: Model | None
 ) -> dict[str, Fuser]:
-    """Returns fusers that see nothing but a sample's arrays; `model` may be None where none of its methods is asked for."""
-    fusers: dict[str, Fuser] = {}
-    for name in methods:
-        if name in MODEL_METHODS:
-            assert model is not None
-            fusers[name] = partial(
-                _model_on_arrays, replace(model, settings=row_settings(name, model.settings))
-            )
-        elif name == "exp":
-            fusers[name] = _exp
-        else:
-            fusers[name] = partial(_classical_on_arrays, name, sensor, ratio)
-    return fusers
+    """Returns a fuser for each method.
+
+    Args:
+        methods: Their names.
+        sensor: With the gains of the bands.
+        ratio: PAN pixels per MS pixel.
+        model: For the methods that need one.
+    """
+    return {name: _fuser(name, sensor, ratio, model) for name in methods}
+
+
+def _fuser(name: str, sensor: Sensor, ratio: int, model: Model | None) -> Fuser:
+    if name == "exp":
+        return _exp
+    if name not in MODEL_METHODS:
+        return partial(_classical, name, sensor, ratio)
+    assert model is not None
+    return partial(_model, replace(model, settings=method_settings(name, model.settings)))
 
 
 def _exp(sample: Sample) -> Pixels:
     return sample.lms
 
 
-def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample) -> Pixels:
+def _classical(method: str, sensor: Sensor, ratio: int, sample: Sample) -> Pixels:
     return classical.fuse(
         method,
         pan=sample.pan,
@@ -116,24 +61,24 @@ def _classical_on_arrays(method: str, sensor: Sensor, ratio: int, sample: Sample
     )
 
 
-def _model_on_arrays(model: Model, sample: Sample) -> FloatArray:
-    checkpoint = model.checkpoint
-    source = ArraySource(
-        pan=sample.pan.astype(np.float32),
-        ms=at_phase(sample, checkpoint.ratio, checkpoint.ms_phase),
-        ratio=checkpoint.ratio,
-    )
+def _model(model: Model, sample: Sample) -> FloatArray:
+    source = array_source(sample, model.checkpoint)
     fuser = model.fuser(source, sample.statistics)
     output = np.empty(sample.lms.shape, np.float32)
     for block in fuse_tiles(source, fuser, model.device.runner()):
-        output[(slice(None), *block.window.within(source.area))] = block.fused
+        rows, cols = block.window.within(source.area)
+        output[:, rows, cols] = block.fused
     return output
 
 
-def at_phase(sample: Sample, ratio: int, phase: float) -> FloatArray:
-    """Returns the sample's MS resampled so that pixel i is centred at PAN index ``ratio*i + phase``."""
-    offset = (phase - sample.phase) / ratio
-    if offset == 0:
-        return sample.ms.astype(np.float32)
-    moved = [shift_image(torch.from_numpy(band), (offset, offset)) for band in sample.ms]
-    return torch.stack(moved).float().numpy()
+def array_source(sample: Sample, checkpoint: Checkpoint) -> ArraySource:
+    """Returns a sample as a scene whose MS lies where the model wants it.
+
+    MS pixel i of the scene is centred at PAN index ``ratio*i + phase`` of the model.
+    """
+    offset = (checkpoint.ms_phase - sample.phase) / checkpoint.ratio
+    ms = sample.ms.astype(np.float32)
+    if offset != 0:
+        moved = [shift_image(torch.from_numpy(band), (offset, offset)) for band in sample.ms]
+        ms = torch.stack(moved).float().numpy()
+    return ArraySource(pan=sample.pan.astype(np.float32), ms=ms, ratio=checkpoint.ratio)

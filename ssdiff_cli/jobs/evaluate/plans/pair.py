@@ -1,4 +1,4 @@
-"""The plan of an evaluation on a PAN/MS pair: at reduced or at full resolution."""
+"""The plan of an evaluation on a PAN/MS pair, at reduced or at full resolution."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -6,13 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate.method_names import (
-    DEFAULT_METHODS,
-    MODEL_METHODS,
-    method_notes,
-    needs_model,
-)
-from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model, array_fusers
+from ssdiff_cli.jobs.evaluate.method_names import method_notes, needs_model, without_model
+from ssdiff_cli.jobs.evaluate.methods.model import Model
+from ssdiff_cli.jobs.evaluate.methods.on_arrays import array_fusers
 from ssdiff_cli.jobs.evaluate.methods.on_scenes import scene_fusers
 from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
@@ -24,11 +20,9 @@ from ssdiff_cli.jobs.evaluate.samples.pair import (
     reduced_samples,
 )
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_products
-from ssdiff_cli.jobs.evaluate.samples.sample import Event, Fuser, Settings
-from ssdiff_cli.jobs.evaluate.scores import ProtocolName
-from ssdiff_cli.jobs.evaluate.scoring import score_pieces, score_samples
+from ssdiff_cli.jobs.evaluate.settings import Note, Settings
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
-from ssdiff_cli.jobs.sharpen.loaded_models import LoadedModels
+from ssdiff_cli.jobs.sharpen.model_choice import find_model
 from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.reading.pair import ScenePair
@@ -42,91 +36,69 @@ __all__ = ["pair_plan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """A pair as ``ssdiff sharpen`` would see it."""
+    """A pair as ``ssdiff sharpen`` sees it."""
 
     pair: ScenePair
     model: Model | None
     methods: tuple[str, ...]
-    """What to fuse with."""
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
-    """Opens a pair, its products and its model until `stack` closes, and decides where and how it is scored.
+    """Opens a pair, its products and its model until `stack` closes.
 
     Raises:
-        SsdiffError: When any of them cannot be used.
+        SsdiffError: When one of them cannot be used.
     """
     opened = _open(request, stack)
     pair = opened.pair
-    products = _products(request, pair, stack)
-    multiple = pair.ratio**2 if request.reduced else pair.ratio
-    area = _common_area(pair, products)
-    scene = PairSamples(
+    grid = Grid(bands=pair.pan, transform=pair.transform, spectral=pair.ms)
+    found = open_products(request.fused, grid, stack)
+    scene = PairSamples.of(
         pair,
-        area=area,
-        multiple=multiple,
+        _common_area(pair, found),
         windows=request.windows,
-        in_pieces=request.full is not None,
+        reduced=request.reduced is not None,
     )
+    black = scene.signal.black[:-1]
     products = {
-        name: replace(product, scale=scene.scale, black=scene.signal.black[:-1])
-        for name, product in products.items()
+        name: replace(product, scale=scene.scale, black=black) for name, product in found.items()
     }
     settings = _settings(request, opened, scene)
-    fusers: dict[str, Fuser] = {name: product.fuse for name, product in products.items()}
+    sensor = settings.sensor
     if request.reduced:
-        fusers |= array_fusers(
-            opened.methods, sensor=settings.sensor, ratio=pair.ratio, model=opened.model
-        )
+        samples = reduced_samples(scene, sensor, settings.crop)
+        fusers = array_fusers(opened.methods, sensor=sensor, ratio=pair.ratio, model=opened.model)
     else:
-        fusers |= scene_fusers(
-            opened.methods, pair, _job(request, "exp"), model=opened.model, scale=scene.scale
-        )
-
-    def run() -> Iterator[Event]:
-        if request.reduced:
-            return score_samples(
-                settings, reduced_samples(scene, settings.sensor, settings.crop), fusers
-            )
-        return score_pieces(settings, full_samples(scene, _validity(products)), fusers)
-
+        samples = full_samples(scene, _validity(products))
+        job = _job(request, "exp")
+        fusers = scene_fusers(opened.methods, pair, job, model=opened.model, scale=scene.scale)
     return Plan(
         settings=settings,
-        methods=tuple(fusers),
+        samples=samples,
         count=scene.count,
-        run=run,
-        products=tuple(products),
+        fusers=products | fusers,
+        products=products,
         model=opened.model,
     )
 
 
 def _open(request: EvaluationRequest, stack: ExitStack) -> _Opened:
-    methods = _methods(request)
+    methods = request.fusing_methods
     if not needs_model(methods):
         return _open_with(_job(request, "exp"), methods, stack)
     try:
         return _open_with(_job(request, NETWORK), methods, stack)
     except ModelError as error:
-        if request.methods is not None or request.choice.model is not None:
+        if not request.model_is_optional:
             raise
-        rest = tuple(name for name in methods if name not in MODEL_METHODS)
+        rest, note = without_model(methods, error)
         opened = _open_with(_job(request, "exp"), rest, stack)
-        return replace(opened, notes=(*opened.notes, f"{NETWORK} is left out: {error}"))
-
-
-def _methods(request: EvaluationRequest) -> tuple[str, ...]:
-    if request.methods is not None:
-        return request.methods
-    return ("exp",) if request.fused else DEFAULT_METHODS
-
-
-def _protocol(request: EvaluationRequest) -> ProtocolName:
-    return "reduced-resolution" if request.reduced else "full-resolution"
+        return replace(opened, notes=(*opened.notes, note))
 
 
 def _job(request: EvaluationRequest, method: str) -> SharpenJob:
-    """Returns the sharpening that would make a row of the table."""
+    """Returns the sharpening that makes the image of a method."""
     names = request.reduced or request.full
     assert names is not None
     choice = request.choice
@@ -145,16 +117,16 @@ def _job(request: EvaluationRequest, method: str) -> SharpenJob:
 
 
 def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _Opened:
-    opened = stack.enter_context(open_scene(job, LoadedModels().checkpoint(job)))
+    opened = stack.enter_context(open_scene(job, find_model))
     model = None
     if opened.checkpoint is not None:
         network = NetworkMethod.bind(job, opened.pair, opened.checkpoint)
         fuser = network.fuser
         model = Model(checkpoint=fuser.checkpoint, settings=fuser.settings, device=network.device)
-    notes = opened.pair.notes
+    notes = [Note(text=text) for text in opened.pair.notes]
     if opened.registered and opened.shift is not None:
-        notes = (*notes, "the MS was moved to fit the PAN (--register)")
-    return _Opened(pair=opened.pair, model=model, methods=methods, notes=notes)
+        notes.append(Note(text="the MS was moved to fit the PAN (--register)"))
+    return _Opened(pair=opened.pair, model=model, methods=methods, notes=tuple(notes))
 
 
 def _settings(request: EvaluationRequest, opened: _Opened, scene: PairSamples) -> Settings:
@@ -162,27 +134,17 @@ def _settings(request: EvaluationRequest, opened: _Opened, scene: PairSamples) -
     names = request.reduced or request.full
     assert names is not None
     largest = max(band.maximum for band in scene.statistics().ms)
+    notes = (*opened.notes, *_scene_notes(scene, request), *method_notes(opened.methods))
     return Settings(
-        protocol=_protocol(request),
+        protocol="reduced-resolution" if request.reduced else "full-resolution",
         inputs=names,
         sensor=pair_sensor(pair, request.known_sensor or sensors.get("generic")),
         ratio=pair.ratio,
         crop=request.border if request.reduced else 0,
         peak=full_scale(request.known_sensor, largest, pair.ms.dtype),
         unit="scene" if scene.asked is None else "window",
-        notes=(*opened.notes, *_scene_notes(scene, request), *method_notes(opened.methods)),
+        notes=notes,
     )
-
-
-def _products(request: EvaluationRequest, pair: ScenePair, stack: ExitStack) -> dict[str, Product]:
-    grid = Grid(
-        path=pair.pan.path,
-        bands=pair.pan,
-        transform=pair.transform,
-        count=pair.bands,
-        count_path=pair.ms.path,
-    )
-    return stack.enter_context(open_products(request.fused, grid))
 
 
 def _common_area(pair: ScenePair, products: dict[str, Product]) -> Window:
@@ -191,7 +153,8 @@ def _common_area(pair: ScenePair, products: dict[str, Product]) -> Window:
         part = area.intersection(product.window)
         if part is None:
             raise InputError(
-                f"{product.bands.path}: lies where {pair.pan.path} and {pair.ms.path} do not overlap"
+                f"{product.bands.path}: lies where {pair.pan.path} and {pair.ms.path} do not "
+                "overlap"
             )
         area = part
     return area
@@ -199,21 +162,26 @@ def _common_area(pair: ScenePair, products: dict[str, Product]) -> Window:
 
 def _validity(products: dict[str, Product]) -> Validity | None:
     def valid(window: Window) -> BoolArray:
-        masks: BoolArray = np.logical_and.reduce(
-            [product.valid(window) for product in products.values()]
-        )
-        return masks
+        masks = [product.valid(window) for product in products.values()]
+        common: BoolArray = np.logical_and.reduce(masks)
+        return common
 
     return valid if products else None
 
 
-def _scene_notes(scene: PairSamples, request: EvaluationRequest) -> Iterator[str]:
+def _scene_notes(scene: PairSamples, request: EvaluationRequest) -> Iterator[Note]:
     if scene.scale != 1:
-        yield f"values are reflectances: scored as DN, multiplied by {scene.scale}"
+        yield Note(text=f"values are reflectances: scored as DN, multiplied by {scene.scale}")
     if any(scene.signal.black):
-        yield "values are scored above the DN that scale and offset make zero"
+        yield Note(text="values are scored above the DN that scale and offset make zero")
     if scene.asked is not None:
         alone = "; each window is degraded and fused on its own" if request.reduced else ""
-        yield f"figures are means over up to {scene.count} windows of the scene, drawn at random but always the same{alone}"
+        yield Note(
+            text=f"figures are means over up to {scene.count} windows of the scene, drawn at "
+            f"random but always the same{alone}"
+        )
     if request.full:
-        yield "the low-pass PAN of D_s is registered with the MS (the reference toolbox's is half a pixel off)"
+        yield Note(
+            text="the low-pass PAN of D_s is registered with the MS (the reference toolbox's is "
+            "half a pixel off)"
+        )

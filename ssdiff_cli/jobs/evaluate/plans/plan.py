@@ -1,29 +1,28 @@
 """What an evaluation is going to do."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-if TYPE_CHECKING:
-    from ssdiff_cli.jobs.evaluate.methods.on_arrays import Model
-
-from ssdiff_cli.jobs.evaluate.samples.sample import Event, Settings
+from ssdiff_cli.jobs.evaluate.methods.model import Model
+from ssdiff_cli.jobs.evaluate.samples.products import Product
+from ssdiff_cli.jobs.evaluate.samples.sample import Fuser, Sample
+from ssdiff_cli.jobs.evaluate.settings import Settings
 
 __all__ = ["Plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that is decided before the first pixel is fused."""
+    """All that is decided before the first pixel is fused."""
 
     settings: Settings
-    methods: tuple[str, ...]
-    """Names of the rows, in order."""
+    samples: Iterator[Sample]
+    """Read one by one."""
     count: int
-    """Number of samples, where none turns out empty."""
-    run: Callable[[], Iterator[Event]]
-    """Fuses and scores, sample by sample."""
-    products: tuple[str, ...] = ()
-    """The rows that are given products."""
-    model: "Model | None" = None
-    """The model of one of the rows, for pictures of how it works."""
+    """Number of samples; fewer come where some are empty."""
+    fusers: Mapping[str, Fuser]
+    """Rows of the table, in order."""
+    products: Mapping[str, Product] = field(default_factory=dict)
+    """Those of the rows that are read from files."""
+    model: Model | None = None
+    """Model of one of the rows."""

@@ -1,4 +1,4 @@
-"""Drawings of the page: figures band by band, and the scale of the error maps."""
+"""Drawings of the page: errors band by band, and the scale of the error maps."""
 
 import io
 import math
@@ -14,38 +14,34 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["band_plot", "colour_scale"]
+__all__ = ["band_plot", "colour_scale", "round_up"]
 
 PALETTE = (
     *("#0b6e99", "#d1495b", "#3a7d44", "#edae49", "#6d4c9f", "#8d6e63", "#00a6a6", "#7a7a7a"),
     *("#e377c2", "#9bb83a", "#12355b", "#f08a5d", "#5c1a33", "#7fc8f8", "#b8860b", "#2b2b2b"),
 )
+LEGEND_COLUMNS = 6
+ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+"""Ends of scales with round ticks, times a power of ten."""
 
 
 def band_plot(figures: Mapping[str, BandFigures], bands: Sequence[str]) -> str:
     """Returns the drawing of error and correlation of every method in every band."""
     figure = _figure(9.6, 3.6)
     left, right = figure.subplots(1, 2)
-    places = np.arange(len(bands))
+    positions = np.arange(len(bands))
     width = 0.8 / len(figures)
+    line = {"marker": "o", "markersize": 4, "linewidth": 1.4}
     for k, (method, values) in enumerate(figures.items()):
         colour = PALETTE[k % len(PALETTE)]
-        left.bar(
-            places + (k - (len(figures) - 1) / 2) * width,
-            values.rmse,
-            width * 0.92,
-            color=colour,
-            label=method,
-        )
-        right.plot(
-            places, values.correlation, marker="o", markersize=4, linewidth=1.4, color=colour
-        )
+        shifted = positions + (k - (len(figures) - 1) / 2) * width
+        left.bar(shifted, values.rmse, width * 0.92, color=colour, label=method)
+        right.plot(positions, values.correlation, color=colour, **line)
     _finish(left, bands, "error (RMSE), % of the band's mean")
     _finish(right, bands, "correlation")
-    lines = -(-len(figures) // 6)
-    figure.legend(
-        loc="outside lower center", ncols=-(-len(figures) // lines), frameon=False, fontsize=9
-    )
+    lines = -(-len(figures) // LEGEND_COLUMNS)
+    columns = -(-len(figures) // lines)
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
     return _svg(figure)
 
 
@@ -56,9 +52,8 @@ def colour_scale(largest: float) -> str:
 
     figure = _figure(4.2, 0.62)
     axes = figure.subplots()
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(0, largest), COLOURS), cax=axes, orientation="horizontal"
-    )
+    colours = ScalarMappable(Normalize(0, largest), COLOURS)
+    bar = figure.colorbar(colours, cax=axes, orientation="horizontal")
     bar.set_label("error, % of the band's mean (root mean square over bands)", fontsize=8)
     axes.tick_params(labelsize=8)
     return _svg(figure)
@@ -94,4 +89,4 @@ def round_up(value: float) -> float:
     if not value > 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value)
+    return next(step * power for step in ROUND if step * power >= value)

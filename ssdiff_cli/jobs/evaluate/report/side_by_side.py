@@ -1,171 +1,135 @@
-"""What a fusion gained: its quality against a known truth, and a picture of PAN, MS and result side by side."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
+"""A picture of PAN, MS and result side by side."""
 
 import numpy as np
-import torch
 from affine import Affine
 
-from ssdiff_cli.jobs.evaluate.report.quicklook import (
+from ssdiff_cli.jobs.evaluate.report.pictures import (
     Picture,
-    busiest,
+    busiest_window,
     colour_bands,
-    fit,
-    label,
-    sheet,
     stretch_of,
 )
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.reading.bands import select_bands
 from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.whole_raster import read_whole, write_png
-from ssdiff_models.errors import InputError
-from ssdiff_models.metrics import ergas, psnr, sam
-from ssdiff_models.resampling.upsample import MS_HALO, upsample
-from ssdiff_models.scene.source import BoolArray, FloatArray
+from ssdiff_models.errors import InputError, ResourceError, UsageError
+from ssdiff_models.files import atomic
+from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["Comparison", "Quality", "measure", "picture"]
+__all__ = ["draw_quicklook"]
 
 _CONTEXT = 1024
+"""Largest side of what is read, in PAN pixels."""
 _ZOOM = 160
-_SIDE = 480
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A pair and its fusion."""
-
-    pan: str
-    """PAN raster."""
-    ms: str
-    """MS raster."""
-    fused: str
-    """The fusion, on the PAN's grid or a part of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """How near an image is to the truth."""
-
-    sam: float
-    """Spectral angle in degrees; 0 is best."""
-    ergas: float
-    """Relative global error; 0 is best."""
-    psnr: float
-    """Peak signal-to-noise ratio in decibels; higher is better."""
-
-
-def measure(comparison: Comparison, truth: str) -> Mapping[str, Quality]:
-    """Returns the quality of plain interpolation (``EXP``) and of the fusion (``result``) against the truth.
-
-    Raises:
-        InputError: When a file cannot be read, or the fusion and the truth do not lie on one grid.
-    """
-    fused, reference = read_whole(comparison.fused), read_whole(truth)
-    if fused.pixels.shape != reference.pixels.shape or not fused.transform.almost_equals(
-        reference.transform, 1e-6
-    ):
-        raise InputError(
-            f"{comparison.fused}: is not on the grid of {truth}: compare files of the same scene and extent"
-        )
-    with raster_env(), open_pair(comparison.pan, comparison.ms, options=PairOptions()) as pair:
-        window = _place(pair, fused.transform, fused.valid.shape)
-        images = {"EXP": _interpolated(pair, window), "result": fused.pixels}
-        valid = pair.read(window).valid & fused.valid & reference.valid
-        return {
-            name: _quality(image, reference.pixels, valid, pair.ratio)
-            for name, image in images.items()
-        }
-
-
-def _quality(image: FloatArray, truth: FloatArray, valid: BoolArray, ratio: int) -> Quality:
-    return Quality(
-        sam=sam(image, truth, valid=valid),
-        ergas=ergas(image, truth, ratio=ratio, valid=valid),
-        psnr=psnr(image, truth, valid=valid),
-    )
+"""Side of the enlarged part in PAN pixels."""
 
 
 def _place(pair: ScenePair, transform: Affine, shape: tuple[int, ...]) -> Window:
-    """Returns where an image that lies on the PAN's grid begins and ends there."""
-    inverse, x, y = ~pair.transform, transform.c, transform.f
-    row, col = inverse.d * x + inverse.e * y + inverse.f, inverse.a * x + inverse.b * y + inverse.c
+    """Returns where an image lies on the PAN's grid."""
+    col, row = ~pair.transform @ (transform.c, transform.f)
     return Window(row=round(row), col=round(col), rows=shape[0], cols=shape[1])
 
 
-def _interpolated(pair: ScenePair, window: Window) -> FloatArray:
-    """Returns ``(bands, rows, cols)``: the MS interpolated to a window of the PAN's grid."""
-    whole = _aligned(window, pair.ratio)
-    lms = upsample(torch.from_numpy(pair.read(whole).ms), pair.ratio, pair.ms_phase)
-    rows, cols = window.within(whole)
-    return np.asarray(lms[:, rows, cols].numpy())
+def draw_quicklook(pan: str, ms: str, fused: str, png: str, *, options: PairOptions) -> None:
+    """Writes a picture of PAN, MS and result, and of their busiest place enlarged.
 
+    At most 1024 x 1024 PAN pixels in the middle of the scene are read.
 
-def _aligned(window: Window, ratio: int) -> Window:
-    row, col = window.row // ratio * ratio, window.col // ratio * ratio
-    rows, cols = (
-        -(-(window.row_stop - row) // ratio) * ratio,
-        -(-(window.col_stop - col) // ratio) * ratio,
-    )
-    return Window(row=row, col=col, rows=rows, cols=cols)
-
-
-def picture(comparison: Comparison, png: str) -> None:
-    """Writes a picture: PAN, MS and result above, and their busiest place enlarged below, all bands stretched alike.
-
-    Only a window of at most 1024 PAN pixels on a side, in the middle of the scene, is read.
+    Args:
+        pan: PAN raster.
+        ms: MS raster.
+        fused: Their fusion, on the PAN's grid or a part of it.
+        png: File to write.
+        options: How the pair is read.
 
     Raises:
-        InputError: When a file cannot be used.
+        InputError: When a raster cannot be used.
         ResourceError: When the picture cannot be written.
+        UsageError: When matplotlib is not installed.
     """
-    with raster_env(), open_pair(comparison.pan, comparison.ms, options=PairOptions()) as pair:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError(
+            f"{png}: drawing it needs matplotlib: pip install 'ssdiff-cli[report]'"
+        ) from error
+    pictures = _pictures(pan, ms, fused, options)
+    spot = busiest_window(_changes(pictures["MS"]), _ZOOM)
+    figure = Figure(figsize=(14.4, 9.8), layout="constrained")
+    axes = figure.subplots(2, 3)
+    for column, (title, picture) in enumerate(pictures.items()):
+        image = picture.transpose(1, 2, 0)
+        axes[0, column].set_title(title)
+        axes[0, column].imshow(image)
+        axes[1, column].imshow(image[spot], interpolation="nearest")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    try:
+        with atomic(png) as part:
+            figure.savefig(part, format="png", dpi=100)
+    except OSError as error:
+        raise ResourceError(
+            f"{png}: cannot be written: {error.strerror}; choose another folder"
+        ) from error
+
+
+def _pictures(pan: str, ms: str, fused: str, options: PairOptions) -> dict[str, Picture]:
+    """Returns the middle of the scene; all multispectral images have the stretch of the MS."""
+    with raster_env(), open_pair(pan, ms, options=options) as pair:
         window = _middle(pair.area, pair.ratio)
         patch = pair.read(window)
-        halo = slice(MS_HALO, -MS_HALO)
-        coarse = patch.ms[:, halo, halo].repeat(pair.ratio, 1).repeat(pair.ratio, 2)
         colours = list(colour_bands(pair.ms.dataset.descriptions, pair.bands))
-        fused = _read_fused(comparison.fused, pair, window)
-    write_png(png, _sheet(patch.pan[None], coarse[colours], fused[colours]))
+        result = _read_fused(fused, pair, window)[colours]
+        ratio = pair.ratio
+    small = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO][colours]
+    stretch = stretch_of(small)
+    sharp = patch.pan[None]
+    return {
+        "PAN": stretch_of(sharp).picture(sharp),
+        "MS": stretch.picture(small.repeat(ratio, 1).repeat(ratio, 2)),
+        "result": stretch.picture(result),
+    }
+
+
+def _changes(picture: Picture) -> FloatArray:
+    """Returns ``(rows, cols)``: how much colour and brightness change from pixel to pixel."""
+    image = picture.astype(np.float32)
+    changes = np.zeros(image.shape[1:], np.float32)
+    changes[:-1] += np.abs(np.diff(image, axis=1)).sum(0)
+    changes[:, :-1] += np.abs(np.diff(image, axis=2)).sum(0)
+    # One glaring roof must not win over a town.
+    return np.minimum(changes, np.percentile(changes, 98))
 
 
 def _middle(area: Window, ratio: int) -> Window:
-    """Returns a square in the middle of an area, on whole MS model pixels."""
+    """Returns a square in the middle of an area, grown to MS model pixels."""
     side = min(_CONTEXT, area.rows, area.cols)
-    row, col = area.row + (area.rows - side) // 2, area.col + (area.cols - side) // 2
-    return _aligned(Window(row=row, col=col, rows=side, cols=side), ratio)
+    row = area.row + (area.rows - side) // 2
+    col = area.col + (area.cols - side) // 2
+    return Window(row=row, col=col, rows=side, cols=side).grown_to(ratio)
 
 
 def _read_fused(path: str, pair: ScenePair, window: Window) -> FloatArray:
-    """Reads ``(bands, rows, cols)`` of the fusion at a window of the PAN's grid.
+    """Reads ``(bands, rows, cols)`` of a fusion in a window of the PAN's grid.
 
     Raises:
         InputError: When it has other bands than the MS, or lies elsewhere.
     """
     with open_raster(path) as file:
-        bands = select_bands(file, path, (), None, 1)
+        bands = select_bands(file, path, fill_scales=1)
         place = _place(pair, file.transform, (file.height, file.width))
         if len(bands.indexes) != pair.bands or place.intersection(window) is None:
             raise InputError(
-                f"{path}: is no fusion of {pair.pan.path} and {pair.ms.path}: compare files of the same scene"
+                f"{path}: is no fusion of {pair.pan.path} and {pair.ms.path}: compare files of "
+                "the same scene"
             )
-        inside = Window(
+        own = Window(
             row=window.row - place.row,
             col=window.col - place.col,
             rows=window.rows,
             cols=window.cols,
         )
-        return bands.read_filled(inside, lambda: np.zeros(len(bands.indexes), np.float32)).values
-
-
-def _sheet(pan: FloatArray, coarse: FloatArray, fused: FloatArray) -> Picture:
-    grey, colour = stretch_of(pan), stretch_of(coarse)
-    pictures = grey.picture(pan), colour.picture(coarse), colour.picture(fused)
-    row, col = busiest(pictures[1], _ZOOM)
-    zoomed = [image[:, row : row + _ZOOM, col : col + _ZOOM] for image in pictures]
-    titles = ("PAN", "MS", "RESULT")
-    above = [label(fit(image, _SIDE), title) for image, title in zip(pictures, titles, strict=True)]
-    return sheet([above, [fit(image, _SIDE) for image in zoomed]])
+        return bands.read_filled(own, lambda: np.zeros(pair.bands, np.float32)).values

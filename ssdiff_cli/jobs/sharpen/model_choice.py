@@ -1,0 +1,31 @@
+"""Which model a job uses: the named one, or the shipped one for its scene."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
+from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair_files import PairFiles
+from ssdiff_models import zoo
+from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+
+__all__ = ["LoadModel", "find_model"]
+
+LoadModel = Callable[[Path], Checkpoint]
+"""Loads a model's file; a cached one serves many jobs."""
+
+
+def find_model(
+    job: SharpenJob, files: PairFiles, load: LoadModel = load_checkpoint
+) -> Checkpoint | None:
+    """Returns the model of a job for its open files; None for a classical method.
+
+    Raises:
+        SsdiffError: When there is no such model, or it or the pair cannot be used.
+    """
+    if job.method != NETWORK:
+        return None
+    if job.model is not None:
+        return load(zoo.locate(job.model))
+    pair = ScenePair.of(files)
+    return load(zoo.find_model(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor).path)
