@@ -20,12 +20,13 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from benchmarks.wald_scenes import scene_parser, split_scenes
-from ssdiff_models.checkpoint import PriorName
+from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.ssdiff import SSDiffConfig
 from ssdiff_models.scene import sensors
 from ssdiff_models.training.batches import BatchSampler
-from ssdiff_models.training.loop import Trainer, TrainingConfig
+from ssdiff_models.training.config import TrainingConfig
+from ssdiff_models.training.loop import Trainer
 from ssdiff_models.training.validation import fuse_scene, score
 from ssdiff_models.training.wald_scene import WaldScene
 
@@ -175,27 +176,23 @@ def _train(case: Case, scenes: Scenes, steps: int) -> tuple[Trainer, float]:
 
 
 def _run(trainer: Trainer, scenes: tuple[WaldScene, ...]) -> None:
-    config = trainer.config
-    sampler = BatchSampler(
-        scenes=scenes,
-        size=config.size,
-        batch=config.batch,
-        ratio=RATIO,
-        seed=config.seed,
-        gain_jitter=config.gain_jitter,
-        band_jitter=config.band_jitter,
-    )
-    for _ in trainer.run(sampler):
+    for _ in trainer.run(BatchSampler(scenes, trainer.config)):
         pass
 
 
 def _row(case: Case, trainer: Trainer, seconds: float, scenes: Scenes) -> None:
     """Scores by the differences to the truth that the network saw, put back into DN."""
-    config, found = trainer.config, []
+    config = trainer.config
+    model = Checkpoint(
+        network=trainer.average,
+        bands=BANDS,
+        ratio=RATIO,
+        residual_scale=config.residual_scale,
+        schedule=config.schedule,
+    )
+    found = []
     for (_, plain), scene in zip(scenes, _seen(case, scenes), strict=True):
-        fused = fuse_scene(
-            trainer.average, scene, schedule=config.schedule, residual_scale=config.residual_scale
-        )
+        fused = fuse_scene(model, scene)
         scale = (
             torch.tensor(scene.means[:-1])[:, None, None]
             / torch.tensor(plain.means[:-1])[:, None, None]

@@ -106,17 +106,15 @@ def network_image(
     phase, rounds = checkpoint.ms_phase, options.consistency
     for seed in range(1, options.samples + 1):
         fused = fuse_scene(
-            checkpoint.network,
+            checkpoint,
             scene,
-            schedule=checkpoint.schedule,
-            residual_scale=checkpoint.residual_scale,
             steps=options.steps,
             sampler=options.sampler,
             seed=seed,
         )
         total += (
             project(
-                fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, rounds=rounds
+                fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, iterations=rounds
             )
             if rounds
             else fused

@@ -22,7 +22,7 @@ from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene import sensors
 from ssdiff_models.training.validation import score
-from ssdiff_models.training.wald_scene import WaldScene, from_reference, noisy
+from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_reference
 
 Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 Noise = tuple[float, float]
@@ -79,10 +79,7 @@ def _all_changed(
         yield name, _changed(scene, change, sensor, checkpoint)
     plain = _changed(scene, CHANGES["as it is"], sensor, checkpoint)
     for name, (pan, ms) in NOISES.items():
-        yield (
-            name,
-            noisy(plain, pan=pan, ms=ms, ratio=checkpoint.ratio, prior=checkpoint.prior, seed=1),
-        )
+        yield name, plain.with_noise(pan=pan, ms=ms, prior=checkpoint.prior, seed=1)
 
 
 def _changed(
@@ -90,28 +87,19 @@ def _changed(
 ) -> WaldScene:
     pan, gt = change(pan_of(scene), scene.denormalise(scene.gt))
     gains = sensor.gains(len(gt), checkpoint.bands)
-    return from_reference(
-        scene.name,
-        pan=pan,
-        gt=gt,
-        gains=gains,
-        ratio=checkpoint.ratio,
-        valid=scene.valid,
-        prior=checkpoint.prior,
-    )
+    degradation = Degradation(gains=gains, ratio=checkpoint.ratio, prior=checkpoint.prior)
+    return from_reference(scene.name, degradation, pan=pan, gt=gt, valid=scene.valid)
 
 
 def _scores(
     scene: WaldScene, sensor: sensors.Sensor, checkpoint: Checkpoint, options: argparse.Namespace
 ) -> list[tuple[str, float]]:
     ratio = checkpoint.ratio
-    rows = [
-        ("ssdiff", score(scene, network_image(scene, checkpoint, sensor, options), ratio).ergas)
-    ]
+    rows = [("ssdiff", score(scene, network_image(scene, checkpoint, sensor, options)).ergas)]
     means = torch.tensor(scene.means[:-1])[:, None, None]
     for method in METHODS[1:]:
         fused = classical_image(method, scene, sensor=sensor, ratio=ratio, phase=(ratio - 1) / 2)
-        rows.append((method, score(scene, fused / means - 1, ratio).ergas))
+        rows.append((method, score(scene, fused / means - 1).ergas))
     return rows
 
 

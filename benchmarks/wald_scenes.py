@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ssdiff_cli.jobs.train.pairs import PairRecord, read_index, read_scene, select
+from ssdiff_cli.jobs.train.pairs import PairRecord, band_indexes, read_index, read_scene
 from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import fuse
 from ssdiff_models.errors import InputError
@@ -40,11 +40,12 @@ def split_scenes(
     without: Collection[str],
 ) -> Iterator[tuple[PairRecord, WaldScene]]:
     """Yields the scenes of a split that have the bands; those that cannot be read are told on stderr."""
-    for record in select(read_index(folder), split=split, bands=bands, ratio=ratio):
-        if record.sensor in without:
+    for record in read_index(folder):
+        usable = record.ratio == ratio and band_indexes(record.bands, bands)
+        if record.split != split or record.sensor in without or not usable:
             continue
         try:
-            scene, _ = read_scene(record, bands, prior)
+            scene = read_scene(record, bands, prior)
         except InputError as error:
             sys.stderr.write(f"left out: {error}\n")
             continue

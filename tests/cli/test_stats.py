@@ -12,9 +12,10 @@ import torch
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.scene.familiarity import unfamiliar
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
-from ssdiff_models.training.fingerprint import training_radiometry
+from ssdiff_models.training.fingerprint import scene_fingerprint
 from ssdiff_models.training.wald_scene import WaldScene, from_reference
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
+from tests.models.training.pieces import DEGRADATION
 from tests.scenes import Scene, SceneFactory
 
 KNOWN = {"contrast": [[0.1, 0.6]] * 4, "pan_contrast": [0.1, 0.6], "correlation": [0.7, 0.99]}
@@ -198,11 +199,11 @@ def wald(contrast: float) -> WaldScene:
     generator = torch.Generator().manual_seed(3)
     base = torch.rand(1, 64, 64, generator=generator)
     gt = 500 * (1 + contrast * (base - 0.5) / base.std() + 0 * torch.zeros(4, 1, 1))
-    return from_reference("scene", pan=gt.mean(0), gt=gt, gains=(0.3,) * 4, ratio=4)
+    return from_reference("scene", DEGRADATION, pan=gt.mean(0), gt=gt)
 
 
 def test_training_records_the_range_of_its_scenes() -> None:
-    found = training_radiometry([wald(0.1), wald(0.25)])
+    found = scene_fingerprint([wald(0.1), wald(0.25)])
     assert np.allclose(found["contrast"], [[0.1, 0.25]] * 4, atol=0.002)
     assert np.allclose(found["pan_contrast"], [0.1, 0.25], atol=0.002)
     assert found["correlation"] == [1.0, 1.0]

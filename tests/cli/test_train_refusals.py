@@ -7,9 +7,7 @@ import h5py
 import pytest
 import torch
 
-from ssdiff_cli.jobs.train.log import COLUMNS, LogRow, TrainLog, Watch, draw_curves
 from ssdiff_models.checkpoint import load_checkpoint, save_checkpoint
-from ssdiff_models.errors import ModelError
 from ssdiff_models.training.scene_cache import load_scenes, save_scenes
 from tests.cli.calls import refusal, ssdiff
 from tests.cli.training_data import TINY, index_folder, pair, patch_file
@@ -243,44 +241,3 @@ def test_no_space(data: Path, trained: Path, tmp_path: Path) -> None:
     assert done.exit_code == 5, done.output
     assert kept(trained) == before
     assert not list(trained.parent.glob("*.part"))
-
-
-def row(step: int, loss: float = 1.0, ergas: float | None = None) -> LogRow:
-    return LogRow(step=step, loss=loss, rate=0.1, gradient=2.0, ergas=ergas)
-
-
-def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
-    log = TrainLog(path, 0)
-    for step in (1, 2, 3):
-        log.add(row(step, ergas=1.5 if step == 2 else None))
-    log.flush()
-    path.write_text(path.read_text() + "4,0.")
-    again = TrainLog(path, 2)
-    assert again.rows == [row(1), row(2, ergas=1.5)]
-    again.add(row(3, loss=0.5))
-    again.flush()
-    assert path.read_text().splitlines() == [
-        ",".join(COLUMNS),
-        "1,1.0,0.1,2.0,,,",
-        "2,1.0,0.1,2.0,,1.5,",
-        "3,0.5,0.1,2.0,,,",
-    ]
-
-
-def test_a_loss_that_runs_away_stops_the_training() -> None:
-    watch = Watch()
-    for step in range(20):
-        watch.look(step, 0.1 if step % 2 else 0.3)
-    with pytest.raises(ModelError, match=r"diverged at step 20: the loss is 500, it was 0\.1"):
-        watch.look(20, 500.0)
-
-
-def test_curves_need_matplotlib(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with caplog.at_level("INFO", logger="ssdiff_cli"):
-        draw_curves(tmp_path / "m.png", [row(1)])
-    assert "matplotlib is not installed" in caplog.text
-    assert not list(tmp_path.iterdir())

@@ -138,7 +138,7 @@ def test_training_does_not_see_the_black_level(scene_factory: SceneFactory) -> N
             pair_record(str(pan), str(ms), sensor="qb", split="train"),
             ("blue", "green", "red", "nir"),
             "bt-h",
-        )[0]
+        )
         for pan, ms in (
             (scene.pan, scene.ms),
             (shifted(scene.pan, BLACK), shifted(scene.ms, BLACK)),

@@ -1,33 +1,43 @@
-"""Fine-tuning on one scene at reduced resolution, stopped where pixels it does not train on stop improving.
+"""Fine-tuning on one scene at reduced resolution, ended by pixels that it does not train on.
 
-First the last layer is fitted in closed form (`readout`), then the branches train in turns by gradient steps, as L-BAF does.
+The last layer is fitted in closed form (`last_layer`) before the branches train in turns by
+gradient steps (L-BAF).
 """
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
 import torch
 from torch import nn
 
-from ssdiff_models.diffusion.schedule import Schedule
+from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.training.batches import BatchSampler
+from ssdiff_models.training.config import TrainingConfig
 from ssdiff_models.training.consistency_term import ConsistencyTerm, FullScene
-from ssdiff_models.training.last_layer import refitted
-from ssdiff_models.training.loop import Trainer, TrainingConfig
+from ssdiff_models.training.last_layer import fit_last_layer
+from ssdiff_models.training.loop import Trainer
 from ssdiff_models.training.validation import errors, fuse_scene
 from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["AdaptConfig", "AdaptReport", "Adapter", "Stage", "mixed"]
+__all__ = [
+    "AdaptConfig",
+    "AdaptReport",
+    "AdaptScenes",
+    "Stage",
+    "adapt_model",
+    "mean_errors",
+    "mixed",
+]
 
 LEAST_GAIN = 1e-4
 """Part of the error that counts as progress: less is rounding."""
 TINY = 1e-12
-"""An error that is none, yet can be divided by."""
+"""Least error, so that errors can be divided by it."""
 Stage = Literal["start", "last layer", "training"]
-"""The network as it came, its last layer fitted in closed form, gradient steps."""
+"""The network as it was, its last layer fitted in closed form, gradient steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +53,9 @@ class AdaptConfig:
     size: int = 32
     """Side of a patch in PAN pixels at reduced resolution."""
     every: int = 50
-    """Steps between looks at the held-out part."""
+    """Steps between reports."""
     patience: int = 10
-    """Looks without progress after which it ends."""
+    """Reports without progress after which it ends."""
     ema: float = 0.99
     consistency: float = 0.0
     """Weight of the full-resolution term: what is fused there, seen through the MTF, is the MS."""
@@ -53,165 +63,143 @@ class AdaptConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptScenes:
+    """What to adapt to: at least one scene each of training and validation."""
+
+    train: Sequence[WaldScene]
+    validation: Sequence[WaldScene]
+    """Where training ends is decided on these."""
+    full: Sequence[FullScene] = ()
+    """Pairs at full resolution, where the consistency term is wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptReport:
-    """One look at the held-out part."""
+    """The errors of a model on the validation scenes."""
 
     stage: Stage
     step: int
     ergas: float
     sam: float
+    """Degrees."""
     best: bool
-    """Whether these are the weights to keep so far."""
+    """Whether this is the best model so far."""
+    model: Checkpoint
+    """A best model stays as it is; the network of another one trains on."""
 
 
-class Adapter:
-    """A network on its way to a scene; `best` is the one to keep.
+def adapt_model(
+    base: Checkpoint, config: AdaptConfig, scenes: AdaptScenes
+) -> Iterator[AdaptReport]:
+    """Trains a copy of a model until the validation scenes stop improving.
 
-    The best is where the worse of ERGAS and SAM, each against what it was at first, is least: neither pays for the other.
+    A model is best where the worse of ERGAS and SAM, each relative to its first value, is least:
+    neither pays for the other. The caller may stop after any report.
+
+    Raises:
+        InputError: When no patch fits into the scenes.
+        ModelError: When training diverges; the best model so far is still good.
     """
+    judge = _Judge(base, scenes.validation)
+    yield judge.first
+    start = judge.first.model
+    least = 1.0
+    for model in fit_last_layer(start, scenes.train):
+        report = judge.report(model, "last layer", 0)
+        mean = report.ergas / judge.first.ergas * report.sam / judge.first.sam
+        if mean < least:
+            start = model
+            least = mean
+        yield report
+    if config.steps:
+        yield from _train(start, config, scenes, judge)
 
-    def __init__(
-        self,
-        network: nn.Module,
-        config: AdaptConfig,
-        *,
-        schedule: Schedule,
-        residual_scale: float = 1.0,
-        full: Sequence[FullScene] = (),
-    ) -> None:
-        """Takes a trained network, which is copied, and the pairs at full resolution where the consistency term is wanted."""
-        self._config, self._schedule, self._scale, self._full = (
-            config,
-            schedule,
-            residual_scale,
-            full,
-        )
-        self._first = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
-        self._trainer: Trainer | None = None
-        self._start = AdaptReport(stage="start", step=0, ergas=1.0, sam=1.0, best=True)
+
+def _train(
+    start: Checkpoint, config: AdaptConfig, scenes: AdaptScenes, judge: "_Judge"
+) -> Iterator[AdaptReport]:
+    training = _training_config(config, start)
+    network = copy.deepcopy(start.network).requires_grad_(requires_grad=True)
+    trainer = Trainer(network, training, _consistency_term(start, config, scenes.full))
+    idle = 0
+    for step in trainer.run(BatchSampler(scenes.train, training)):
+        if step.step % config.every:
+            continue
+        report = judge.report(replace(start, network=trainer.average), "training", step.step)
+        idle = 0 if report.best else idle + 1
+        yield report
+        if idle >= config.patience:
+            return
+
+
+def _training_config(config: AdaptConfig, model: Checkpoint) -> TrainingConfig:
+    return TrainingConfig(
+        steps=0,
+        lbaf_steps=config.steps,
+        lbaf_block=config.block,
+        lbaf_rate=config.learning_rate,
+        lbaf_warmup=2 * config.block,
+        batch=config.batch,
+        size=config.size,
+        ema=config.ema,
+        schedule=model.schedule,
+        residual_scale=model.residual_scale,
+        gain_jitter=0.02,
+        band_jitter=0.01,
+        seed=config.seed,
+    )
+
+
+def _consistency_term(
+    model: Checkpoint, config: AdaptConfig, scenes: Sequence[FullScene]
+) -> ConsistencyTerm | None:
+    if not (scenes and config.consistency):
+        return None
+    return ConsistencyTerm(
+        scenes=scenes,
+        weight=config.consistency,
+        side=2 * config.size,
+        seed=config.seed,
+        model=model,
+    )
+
+
+class _Judge:
+    """Compares models on the validation scenes with the first one and with the best so far."""
+
+    def __init__(self, base: Checkpoint, scenes: Sequence[WaldScene]) -> None:
+        self._scenes = scenes
         self._least = 1.0
-        self.best: nn.Module = self._first
-        """The best weights so far, at first those that came in."""
-
-    @property
-    def trained(self) -> nn.Module:
-        """The weights as the last step left them."""
-        return self._first if self._trainer is None else self._trainer.network
-
-    def run(self, train: Sequence[WaldScene], held: Sequence[WaldScene]) -> Iterator[AdaptReport]:
-        """Trains until the held-out part stops improving, and reports each look at it; the caller may stop at any.
-
-        Raises:
-            InputError: When no patch fits into the scenes.
-            ModelError: When training diverges; `best` is then still good.
-        """
-        ergas, sam = self._errors(self._first, held)
-        self._start = AdaptReport(stage="start", step=0, ergas=ergas, sam=sam, best=True)
-        yield self._start
-        begin, least = self._first, 1.0
-        for _, network in refitted(
-            self._first, train, schedule=self._schedule, residual_scale=self._scale
-        ):
-            report = self._look(network, held, "last layer", 0)
-            mean = report.ergas / ergas * report.sam / sam
-            begin, least = (network, mean) if mean < least else (begin, least)
-            yield report
-        if self._config.steps:
-            yield from self._train(begin, train, held)
-
-    def _train(
-        self, begin: nn.Module, train: Sequence[WaldScene], held: Sequence[WaldScene]
-    ) -> Iterator[AdaptReport]:
-        """Takes gradient steps from `begin` on."""
-        trainer = self._trainer = self._trainer_of(begin)
-        idle = 0
-        for step in trainer.run(self._sampler(train, trainer.config)):
-            if step.step % self._config.every:
-                continue
-            report = self._look(trainer.average, held, "training", step.step)
-            idle = 0 if report.best else idle + 1
-            yield report
-            if idle >= self._config.patience:
-                return
-
-    def _trainer_of(self, begin: nn.Module) -> Trainer:
-        config = self._config
-        training = TrainingConfig(
-            steps=0,
-            lbaf_steps=config.steps,
-            lbaf_block=config.block,
-            lbaf_rate=config.learning_rate,
-            lbaf_warmup=2 * config.block,
-            batch=config.batch,
-            size=config.size,
-            ema=config.ema,
-            schedule=self._schedule,
-            residual_scale=self._scale,
-            gain_jitter=0.02,
-            band_jitter=0.01,
-            seed=config.seed,
-        )
-        return Trainer(
-            copy.deepcopy(begin).requires_grad_(requires_grad=True), training, self._term()
+        model = _frozen(base)
+        sam, ergas = mean_errors(model, scenes)
+        self.first = AdaptReport(
+            stage="start", step=0, ergas=ergas, sam=sam, best=True, model=model
         )
 
-    def _term(self) -> ConsistencyTerm | None:
-        config = self._config
-        if not (self._full and config.consistency):
-            return None
-        return ConsistencyTerm(
-            scenes=self._full,
-            weight=config.consistency,
-            side=2 * config.size,
-            seed=config.seed,
-            schedule=self._schedule,
-            residual_scale=self._scale,
-        )
-
-    @staticmethod
-    def _sampler(scenes: Sequence[WaldScene], config: TrainingConfig) -> BatchSampler:
-        return BatchSampler(
-            scenes=tuple(scenes),
-            size=config.size,
-            batch=config.batch,
-            ratio=_ratio(scenes[0]),
-            seed=config.seed,
-            gain_jitter=config.gain_jitter,
-            band_jitter=config.band_jitter,
-        )
-
-    def _look(
-        self, network: nn.Module, held: Sequence[WaldScene], stage: Stage, step: int
-    ) -> AdaptReport:
-        ergas, sam = self._errors(network, held)
+    def report(self, model: Checkpoint, stage: Stage, step: int) -> AdaptReport:
+        """Returns the errors of a model."""
+        sam, ergas = mean_errors(model, self._scenes)
         # One band has no angles.
-        worse = max(
-            ergas / self._start.ergas, sam / self._start.sam if self._start.sam > TINY else 0.0
-        )
+        angle = sam / self.first.sam if self.first.sam > TINY else 0.0
+        worse = max(ergas / self.first.ergas, angle)
         best = worse < self._least * (1 - LEAST_GAIN)
         if best:
-            self._least, self.best = (
-                worse,
-                copy.deepcopy(network).requires_grad_(requires_grad=False).eval(),
-            )
-        return AdaptReport(stage=stage, step=step, ergas=ergas, sam=sam, best=best)
+            self._least = worse
+            model = _frozen(model)
+        return AdaptReport(stage=stage, step=step, ergas=ergas, sam=sam, best=best, model=model)
 
-    def _errors(self, network: nn.Module, scenes: Sequence[WaldScene]) -> tuple[float, float]:
-        angles, distances = zip(*self.scores(network, scenes), strict=True)
-        return max(fmean(distances), TINY), max(fmean(angles), TINY)
 
-    def scores(
-        self, network: nn.Module, scenes: Sequence[WaldScene]
-    ) -> tuple[tuple[float, float], ...]:
-        """Returns SAM and ERGAS of a network on parts of scenes, one sampling step."""
-        return tuple(
-            errors(
-                scene,
-                fuse_scene(network, scene, schedule=self._schedule, residual_scale=self._scale),
-                _ratio(scene),
-            )
-            for scene in scenes
-        )
+def mean_errors(model: Checkpoint, scenes: Sequence[WaldScene]) -> tuple[float, float]:
+    """Returns mean SAM in degrees and mean ERGAS, at least `TINY` each, of one sampling step."""
+    found = [errors(scene, fuse_scene(model, scene)) for scene in scenes]
+    sam = fmean(angle for angle, _ in found)
+    ergas = fmean(distance for _, distance in found)
+    return max(sam, TINY), max(ergas, TINY)
+
+
+def _frozen(model: Checkpoint) -> Checkpoint:
+    network = copy.deepcopy(model.network).requires_grad_(requires_grad=False).eval()
+    return replace(model, network=network)
 
 
 def mixed(first: nn.Module, second: nn.Module, share: float) -> nn.Module:
@@ -221,7 +209,3 @@ def mixed(first: nn.Module, second: nn.Module, share: float) -> nn.Module:
         for parameter, start in zip(network.parameters(), first.parameters(), strict=True):
             parameter.copy_(torch.lerp(start, parameter, share))
     return network
-
-
-def _ratio(scene: WaldScene) -> int:
-    return int(scene.gt.shape[-1] // scene.ms.shape[-1])

@@ -1,20 +1,18 @@
-"""Random training batches from scenes: crops, flips, rotations and gains, each step from its own seed."""
+"""Random training batches: patches of scenes, turned, flipped and scaled by random gains."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from ssdiff_models.errors import InputError
+from ssdiff_models.training.config import TrainingConfig
 from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["Ahead", "Batch", "BatchSampler", "Draws", "drawn_ahead", "patch_origins"]
+__all__ = ["Batch", "BatchSampler", "patch_origins"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,95 +28,98 @@ class Batch:
     """``(B, bands, size/ratio, size/ratio)``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSampler:
-    """Draws batches; the draw of a step depends on the seed and the step alone, so a resumed run sees the same patches."""
+    """Draws the batch of each step from the seed and the step alone: a resumed run repeats it."""
 
-    scenes: tuple[WaldScene, ...]
-    size: int
-    """Side of a patch in PAN pixels."""
-    batch: int
-    ratio: int
-    seed: int
-    gain_jitter: float
-    """Standard deviation of the logarithm of a patch's common gain."""
-    band_jitter: float
-    """Standard deviation of the logarithm of each band's own gain, PAN included."""
-    _origins: tuple[Tensor, ...] = field(init=False, repr=False)
-    _shares: Tensor = field(init=False, repr=False)
+    def __init__(self, scenes: Sequence[WaldScene], config: TrainingConfig) -> None:
+        """Finds the patches of the scenes.
 
-    def __post_init__(self) -> None:
-        if not self.scenes:
+        Args:
+            scenes: At least one; all with the same bands and ratio.
+            config: Size and number of patches, gains and seed.
+
+        Raises:
+            InputError: When there is no scene, or one without a patch.
+        """
+        if not scenes:
             raise InputError("no scene to train on")
-        found = tuple(patch_origins(scene, self.size, self.ratio) for scene in self.scenes)
-        for scene, places in zip(self.scenes, found, strict=True):
-            if not len(places):
+        self.scenes = tuple(scenes)
+        self._config = config
+        self._origins = [patch_origins(scene, config.size) for scene in scenes]
+        self._shares = torch.tensor(_shares(scenes))
+        for scene, origins in zip(scenes, self._origins, strict=True):
+            if not len(origins):
                 raise InputError(
-                    f"{scene.name}: no place for a patch of {self.size} among {tuple(scene.gt.shape[-2:])} pixels at reduced resolution "
-                    "and their gaps; leave the scene out or use smaller patches"
+                    f"{scene.name}: no place for a patch of {config.size} among "
+                    f"{tuple(scene.gt.shape[-2:])} pixels at reduced resolution and their gaps; "
+                    "leave the scene out or use smaller patches"
                 )
-        object.__setattr__(self, "_origins", found)
-        object.__setattr__(self, "_shares", torch.tensor(_weights(self.scenes)))
+
+    def batches(self, first: int, stop: int) -> Iterator[Batch]:
+        """Yields the batches of the steps from `first` up to but without `stop`."""
+        for step in range(first, stop):
+            yield self.draw(step)
 
     def draw(self, step: int) -> Batch:
         """Returns the batch of one step."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        chosen = torch.multinomial(self._shares, self.batch, replacement=True, generator=generator)
-        patches = [
-            self._patch(self.scenes[index], self._origins[index], generator)
-            for index in chosen.tolist()
-        ]
+        config = self._config
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+        chosen = torch.multinomial(
+            self._shares, config.batch, replacement=True, generator=generator
+        )
+        patches = [self._patch(index, generator) for index in chosen.tolist()]
         gt, lms, pan, ms = (torch.stack(images) for images in zip(*patches, strict=True))
         return Batch(gt=gt, lms=lms, pan=pan, ms=ms)
 
-    def _patch(
-        self, scene: WaldScene, origins: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        row, col = origins[int(torch.randint(0, len(origins), (1,), generator=generator))].tolist()
-        rows, cols = slice(row, row + self.size), slice(col, col + self.size)
-        small_rows, small_cols = (
-            slice(part.start // self.ratio, part.stop // self.ratio) for part in (rows, cols)
-        )
-        images = (
-            scene.gt[:, rows, cols],
-            scene.prior[:, rows, cols],
-            scene.pan[:, rows, cols],
-            scene.ms[:, small_rows, small_cols],
-        )
-        turns, flip = (int(x) for x in torch.randint(0, 4, (2,), generator=generator))
-        turned = [image.rot90(turns, (1, 2)) for image in images]
+    def _patch(self, index: int, generator: torch.Generator) -> list[Tensor]:
+        """Returns reference, prior image, PAN and MS of a patch of one scene."""
+        scene = self.scenes[index]
+        origins = self._origins[index]
+        chosen = int(torch.randint(0, len(origins), (1,), generator=generator))
+        images = _cut(scene, origins[chosen].tolist(), self._config.size)
+        turns, flip = torch.randint(0, 4, (2,), generator=generator).tolist()
+        images = [image.rot90(turns, (1, 2)) for image in images]
         if flip % 2:
-            turned = [image.flip(2) for image in turned]
-        return self._gained(turned, generator)
+            images = [image.flip(2) for image in images]
+        gains = self._gains(len(scene.gt), generator)
+        of_bands = gains[:-1]
+        factors = [of_bands, of_bands, gains[-1:], of_bands]
+        return [(image + 1) * factor - 1 for image, factor in zip(images, factors, strict=True)]
 
-    def _gained(
-        self, images: list[Tensor], generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        gt, lms, pan, ms = images
-        bands = len(gt)
-        jitter = torch.randn(bands + 1, generator=generator) * self.band_jitter
-        gains = (jitter + torch.randn(1, generator=generator) * self.gain_jitter).exp()[
-            :, None, None
-        ]
-        per_band, of_pan = gains[:bands], gains[bands:]
-        return (
-            (gt + 1) * per_band - 1,
-            (lms + 1) * per_band - 1,
-            (pan + 1) * of_pan - 1,
-            (ms + 1) * per_band - 1,
-        )
+    def _gains(self, bands: int, generator: torch.Generator) -> Tensor:
+        """``(bands + 1, 1, 1)``: of each band, then of the PAN."""
+        own = torch.randn(bands + 1, generator=generator) * self._config.band_jitter
+        common = torch.randn(1, generator=generator) * self._config.gain_jitter
+        return (own + common).exp()[:, None, None]
 
 
-def patch_origins(scene: WaldScene, size: int, ratio: int) -> Tensor:
-    """Returns the first pixels ``(n, 2)`` of all square patches of valid pixels that begin on a whole MS pixel."""
+def patch_origins(scene: WaldScene, size: int) -> Tensor:
+    """Returns the first pixels ``(n, 2)`` of square patches of valid pixels.
+
+    Args:
+        scene: The scene; each patch begins where an MS pixel does.
+        size: Side of a patch in PAN pixels.
+    """
     if min(scene.valid.shape) < size:
         return torch.zeros(0, 2, dtype=torch.int64)
-    gaps = max_pool2d((~scene.valid).float()[None, None], size, stride=ratio)[0, 0]
-    return (gaps == 0).nonzero() * ratio
+    gaps = max_pool2d((~scene.valid).float()[None, None], size, stride=scene.ratio)[0, 0]
+    return (gaps == 0).nonzero() * scene.ratio
 
 
-def _weights(scenes: Sequence[WaldScene]) -> list[float]:
-    """A scene counts by its area among its sensor's, a sensor by its area to the power 0.5: large ones count for more, yet none drowns."""
+def _cut(scene: WaldScene, origin: Sequence[int], size: int) -> list[Tensor]:
+    row, col = origin
+    ratio = scene.ratio
+    fine = (slice(None), slice(row, row + size), slice(col, col + size))
+    coarse = (
+        slice(None),
+        slice(row // ratio, (row + size) // ratio),
+        slice(col // ratio, (col + size) // ratio),
+    )
+    return [scene.gt[fine], scene.prior[fine], scene.pan[fine], scene.ms[coarse]]
+
+
+def _shares(scenes: Sequence[WaldScene]) -> list[float]:
+    """A scene counts by its area, a sensor by the root of its area: none drowns the others."""
     areas = [float(scene.valid.sum()) for scene in scenes]
     totals: defaultdict[str, float] = defaultdict(float)
     for scene, area in zip(scenes, areas, strict=True):
@@ -127,33 +128,3 @@ def _weights(scenes: Sequence[WaldScene]) -> list[float]:
         area / max(totals[scene.sensor], 1.0) ** 0.5
         for scene, area in zip(scenes, areas, strict=True)
     ]
-
-
-class Draws(Protocol):
-    """Draws the batch of a step; that of `BatchSampler` depends on the step alone, so it may come early."""
-
-    def draw(self, step: int) -> Batch:
-        """Returns the batch."""
-        ...
-
-
-class Ahead:
-    """Draws of another, one step ahead on a thread of its own."""
-
-    def __init__(self, draws: Draws, thread: ThreadPoolExecutor) -> None:
-        self._draws, self._thread = draws, thread
-        self._next: tuple[int, Future[Batch]] | None = None
-
-    def draw(self, step: int) -> Batch:
-        """Returns the batch of a step, and begins with that of the next one."""
-        waiting = self._next[1] if self._next is not None and self._next[0] == step else None
-        batch = self._draws.draw(step) if waiting is None else waiting.result()
-        self._next = (step + 1, self._thread.submit(self._draws.draw, step + 1))
-        return batch
-
-
-@contextmanager
-def drawn_ahead(draws: Draws) -> Iterator[Ahead]:
-    """Yields draws that are a step ahead; the thread ends with the block."""
-    with ThreadPoolExecutor(1, thread_name_prefix="ssdiff-batches") as thread:
-        yield Ahead(draws, thread)

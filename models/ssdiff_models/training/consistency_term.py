@@ -1,4 +1,4 @@
-"""A pair at full resolution as a term of training: what is fused there, seen through the MTF, is the MS."""
+"""A term of the loss at full resolution: the fused image, seen through the MTF, is the MS."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ssdiff_models.checkpoint import PriorName
+from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.project import project
-from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.resampling.upsample import upsample_image
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray
+from ssdiff_models.training.wald_scene import Degradation
 
-__all__ = ["ConsistencyTerm", "FullScene", "full_scene"]
+__all__ = ["ConsistencyTerm", "FullScene"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullScene:
-    """A pair at full resolution, in units of its bands' means minus 1: it has no reference but its own MS."""
+    """A pair at full resolution, in units of its bands' means minus 1; it has no reference."""
 
     prior: Tensor
     """``(bands, rows, cols)``."""
@@ -28,74 +29,88 @@ class FullScene:
     """``(bands, rows/ratio, cols/ratio)``."""
     gains: tuple[float, ...]
     """MTF gain of each band."""
-    phase: float
-    """PAN index of the centre of MS pixel 0."""
+    grid: ModelGrid
 
+    @classmethod
+    def normalised(
+        cls,
+        pan: Tensor,
+        ms: Tensor,
+        means: tuple[float, ...],
+        *,
+        valid: BoolArray,
+        degradation: Degradation,
+        phase: float,
+    ) -> "FullScene":
+        """Divides a pair in DN by the means of its bands and of its PAN.
 
-def full_scene(
-    pan: Tensor,
-    ms: Tensor,
-    means: tuple[float, ...],
-    *,
-    valid: BoolArray,
-    gains: tuple[float, ...],
-    prior: PriorName,
-    phase: float,
-) -> FullScene:
-    """Normalises a pair in DN by the means of bands and PAN.
-
-    Args:
-        pan: ``(rows, cols)``.
-        ms: ``(bands, rows/ratio, cols/ratio)``.
-        means: Of each band, then of the PAN.
-        valid: ``(rows, cols)``: the pixels that the prior's numbers are taken from.
-        gains: MTF gain of each band.
-        prior: What the network corrects.
-        phase: PAN index of the centre of MS pixel 0.
-    """
-    ratio, scale = pan.shape[-1] // ms.shape[-1], torch.tensor(means)[:, None, None]
-    sharp, small = pan[None] / scale[-1:], ms / scale[:-1]
-    first = upsample_image(small, ratio, phase)
-    if prior != "lms":
-        first = measure_images(sharp[0], small, valid, ratio=ratio, phase=phase).image(first, sharp)
-    return FullScene(prior=first - 1, pan=sharp - 1, ms=small - 1, gains=gains, phase=phase)
+        Args:
+            pan: ``(rows, cols)``.
+            ms: ``(bands, rows/ratio, cols/ratio)``.
+            means: Of each band, then of the PAN.
+            valid: ``(rows, cols)``: the pixels that the prior is measured on.
+            degradation: The sensor's.
+            phase: PAN index of the centre of MS pixel 0.
+        """
+        grid = ModelGrid(ratio=degradation.ratio, phase=phase)
+        scale = torch.tensor(means)[:, None, None]
+        sharp = pan[None] / scale[-1:]
+        coarse = ms / scale[:-1]
+        prior = upsample_image(coarse, grid.ratio, grid.phase)
+        if degradation.prior != "lms":
+            ratio_prior = measure_images(
+                sharp[0], coarse, valid, ratio=grid.ratio, phase=grid.phase
+            )
+            prior = ratio_prior.image(prior, sharp)
+        return cls(
+            prior=prior - 1, pan=sharp - 1, ms=coarse - 1, gains=degradation.gains, grid=grid
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsistencyTerm:
-    """Mean absolute difference to the nearest images that give the MS back, of one patch a step."""
+    """Mean absolute distance of a patch a step to the nearest image that gives the MS back."""
 
     scenes: Sequence[FullScene]
     weight: float
     side: int
     """Of the patch, in PAN pixels."""
     seed: int
-    schedule: Schedule
-    residual_scale: float
+    model: Checkpoint
+    """Whose schedule and residual scale count."""
 
     def __call__(self, network: nn.Module, step: int) -> Tensor:
         """Returns the weighted term of one step."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step + 1)
         scene = self.scenes[int(torch.randint(0, len(self.scenes), (1,), generator=generator))]
-        ratio = scene.pan.shape[-1] // scene.ms.shape[-1]
         device = next(network.parameters()).device
-        prior, pan, ms = (image[None].to(device) for image in self._patch(scene, ratio, generator))
-        t = torch.full((1,), self.schedule.steps - 1, device=device)
+        prior, pan, ms = (image[None].to(device) for image in self._patch(scene, generator))
+        t = torch.full((1,), self.model.schedule.steps - 1, device=device)
         noise = torch.randn(prior.shape, generator=generator).to(device)
-        fused = prior + network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t) / self.residual_scale
+        residual = network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t)
+        fused = prior + residual / self.model.residual_scale
         nearest = project(
-            fused, ms, gains=scene.gains, ratio=ratio, phase=scene.phase, iterations=1
+            fused,
+            ms,
+            gains=scene.gains,
+            ratio=scene.grid.ratio,
+            phase=scene.grid.phase,
+            iterations=1,
         )
         term: Tensor = self.weight * (nearest - fused).abs().mean()
         return term
 
-    def _patch(
-        self, scene: FullScene, ratio: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        row, col = (
-            int(torch.randint(0, (size - self.side) // ratio + 1, (1,), generator=generator))
-            for size in scene.pan.shape[-2:]
+    def _patch(self, scene: FullScene, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        ratio = scene.grid.ratio
+        rows, cols = (self._span(size, ratio, generator) for size in scene.pan.shape[-2:])
+        fine = (
+            slice(None),
+            *(slice(part.start * ratio, part.stop * ratio) for part in (rows, cols)),
         )
-        small = slice(row, row + self.side // ratio), slice(col, col + self.side // ratio)
-        large = tuple(slice(part.start * ratio, part.stop * ratio) for part in small)
-        return scene.prior[:, *large], scene.pan[:, *large], scene.ms[:, *small]
+        return scene.prior[fine], scene.pan[fine], scene.ms[:, rows, cols]
+
+    def _span(self, size: int, ratio: int, generator: torch.Generator) -> slice:
+        """Returns random MS pixels of an axis of `size` PAN pixels."""
+        places = (size - self.side) // ratio + 1
+        first = int(torch.randint(0, places, (1,), generator=generator))
+        return slice(first, first + self.side // ratio)

@@ -1,4 +1,4 @@
-"""How the steps of a training are computed: arithmetic, and the part of one of several processes. What is learned stays the same."""
+"""How the steps of a training are computed: precision, and several processes on one batch."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,14 +12,14 @@ __all__ = ["ALONE", "Execution"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """Arithmetic of the network and this process's place among those that train together."""
+    """Precision of the network and the rank of this process among those that train together."""
 
     precision: torch.dtype = torch.float32
     """Autocast dtype of the network call; float32: no autocast."""
     rank: int = 0
     """This process among all, from 0."""
     world: int = 1
-    """Number of processes; each takes every `world`-th patch of a batch, whose size is a multiple of it."""
+    """Number of processes; each takes every `world`-th patch of a batch, a multiple of it."""
     reduce: Callable[[Tensor], None] | None = None
     """Replaces a tensor by its mean over all processes."""
 
@@ -29,11 +29,9 @@ class Execution:
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """Returns the context of the network call."""
-        return (
-            nullcontext()
-            if self.precision == torch.float32
-            else torch.autocast(device.type, dtype=self.precision)
-        )
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, dtype=self.precision)
 
     def common(self, value: Tensor) -> float:
         """Returns the mean of a number over all processes."""
@@ -43,7 +41,7 @@ class Execution:
         return float(value)
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Gives all processes the mean of their gradients: in one exchange, for all of them at once."""
+        """Replaces gradients by their means over all processes, in one exchange."""
         if self.reduce is None:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

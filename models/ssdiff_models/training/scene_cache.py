@@ -1,7 +1,8 @@
-"""Training scenes in one compact safetensors file, so that they are made once and need no rasters afterwards.
+"""Training scenes in one compact safetensors file, so that they are made once.
 
-Images are 16-bit codes: each band of a scene has its own range, of which a code is 1/65535, far below the noise of any sensor. Patches of
-one file share their ranges. The LMS is not stored: it is the interpolated MS.
+Images are 16-bit codes: each band of a scene has its own range, and a code is 1/65535 of it, far
+below the noise of any sensor. Patches of one file share their ranges. The LMS is not stored: it is
+the interpolated MS.
 """
 
 import json
@@ -21,6 +22,7 @@ from torch import Tensor
 from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.files import atomic
 from ssdiff_models.resampling.upsample import upsample_image
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["SceneSet", "load_scenes", "read_cached_settings", "save_scenes"]
@@ -34,12 +36,12 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSet:
-    """All that a training needs of its data."""
+    """The data of a training."""
 
     train: tuple[WaldScene, ...]
     validation: tuple[WaldScene, ...]
     settings: Mapping[str, Any]
-    """What the scenes were made of and how: plain JSON."""
+    """The sources and how they were degraded: plain JSON."""
 
 
 def save_scenes(path: Path, scenes: SceneSet) -> None:
@@ -51,32 +53,24 @@ def save_scenes(path: Path, scenes: SceneSet) -> None:
     arrays: Arrays = {}
     stacks: list[dict[str, Any]] = []
     for split, members in (("train", scenes.train), ("validation", scenes.validation)):
-        for alike in _stacks(members):
-            stacks.append({"split": split} | _pack(alike, f"{len(stacks)}.", arrays))
+        for _, alike in groupby(members, key=_traits):
+            stacks.append({"split": split} | _pack([*alike], f"{len(stacks)}.", arrays))
     header = {"schema": SCHEMA, "settings": dict(scenes.settings), "stacks": stacks}
     try:
         with atomic(path) as part:
             save_file(arrays, part, metadata={KEY: json.dumps(header)})
     except (OSError, SafetensorError) as error:
-        size = sum(array.nbytes for array in arrays.values())
+        size = sum(array.nbytes for array in arrays.values()) / 1e6
         raise ResourceError(
-            f"{path}: cannot write the cache of {size / 1e6:.0f} MB ({error}): free some space or name another place with --cache"
+            f"{path}: cannot write the cache of {size:.0f} MB ({error}): "
+            "free some space or name another place with --cache"
         ) from error
 
 
-def _stacks(scenes: Sequence[WaldScene]) -> Iterator[list[WaldScene]]:
-    """Yields neighbours that have size, sensor and means in common, as the patches of one file do."""
-    for _, alike in groupby(
-        scenes,
-        key=lambda scene: (
-            scene.sensor,
-            scene.means,
-            scene.gt.shape,
-            scene.ms.shape,
-            scene.prior is scene.lms,
-        ),
-    ):
-        yield list(alike)
+def _traits(scene: WaldScene) -> tuple[object, ...]:
+    """Returns what the scenes of a stack have in common, as the patches of one file do."""
+    same_prior = scene.prior is scene.lms
+    return scene.sensor, scene.means, scene.gt.shape, scene.ms.shape, same_prior
 
 
 def _pack(scenes: Sequence[WaldScene], prefix: str, arrays: Arrays) -> dict[str, Any]:
@@ -94,12 +88,13 @@ def _pack(scenes: Sequence[WaldScene], prefix: str, arrays: Arrays) -> dict[str,
 
 
 def _encode(stack: Tensor) -> tuple[list[list[float]], npt.NDArray[np.uint16]]:
-    """Returns the ranges of the bands of ``(scenes, bands, rows, cols)``, lowest and highest value, and the codes."""
+    """Returns the lowest and highest value of each band, and codes ``(scenes, bands, r, c)``."""
     codes = np.empty(tuple(stack.shape), np.uint16)
     ranges = []
     for band in range(stack.shape[1]):
         values = stack[:, band].numpy().astype(np.float64)
-        low, high = float(values.min()), float(values.max())
+        low = float(values.min())
+        high = float(values.max())
         codes[:, band] = np.rint((values - low) * (CODES / (high - low) if high > low else 0.0))
         ranges.append([low, high])
     return ranges, codes
@@ -113,7 +108,7 @@ def _decode(codes: npt.NDArray[np.uint16], ranges: Sequence[Sequence[float]]) ->
 
 
 def read_cached_settings(path: Path) -> dict[str, Any]:
-    """Returns what the scenes of a file were made of and how.
+    """Returns the `SceneSet.settings` of a file.
 
     Raises:
         InputError: When the file is missing or no such cache.
@@ -129,24 +124,21 @@ def load_scenes(path: Path) -> SceneSet:
         InputError: When the file is missing or no such cache.
     """
     header = _header(path)
-    split: dict[str, list[WaldScene]] = {"train": [], "validation": []}
+    scenes: dict[str, list[WaldScene]] = {"train": [], "validation": []}
     try:
         with safe_open(str(path), framework="numpy") as file:
-            there = set(file.keys())
+            names = set(file.keys())
             for number, stack in enumerate(header["stacks"]):
-                arrays = {
-                    image: file.get_tensor(f"{number}.{image}")
-                    for image in (*IMAGES, "valid")
-                    if f"{number}.{image}" in there
-                }
-                split[stack["split"]].extend(_unpack(stack, arrays))
+                stored = [image for image in (*IMAGES, "valid") if f"{number}.{image}" in names]
+                arrays = {image: file.get_tensor(f"{number}.{image}") for image in stored}
+                scenes[stack["split"]].extend(_unpack(stack, arrays))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: a damaged cache ({type(error).__name__}: {error}): remove it and make it anew"
         ) from error
     return SceneSet(
-        train=tuple(split["train"]),
-        validation=tuple(split["validation"]),
+        train=tuple(scenes["train"]),
+        validation=tuple(scenes["validation"]),
         settings=header["settings"],
     )
 
@@ -154,21 +146,18 @@ def load_scenes(path: Path) -> SceneSet:
 def _unpack(stack: Mapping[str, Any], arrays: Arrays) -> Iterator[WaldScene]:
     images = {image: _decode(arrays[image], ranges) for image, ranges in stack["ranges"].items()}
     count, _, rows, cols = images["gt"].shape
-    valid = (
-        torch.from_numpy(arrays["valid"] > 0)
-        if "valid" in arrays
-        else torch.ones(count, rows, cols, dtype=torch.bool)
-    )
-    ratio = rows // images["ms"].shape[-2]
+    valid = torch.from_numpy(arrays.get("valid", np.ones((count, rows, cols))) > 0)
+    grid = ModelGrid.aligned(rows // images["ms"].shape[-2])
     for index, name in enumerate(stack["names"]):
-        lms = upsample_image(images["ms"][index], ratio, (ratio - 1) / 2)
+        ms = images["ms"][index]
+        lms = upsample_image(ms, grid.ratio, grid.phase)
         yield WaldScene(
             name=name,
             gt=images["gt"][index],
             pan=images["pan"][index],
             lms=lms,
             prior=images["prior"][index] if "prior" in images else lms,
-            ms=images["ms"][index],
+            ms=ms,
             valid=valid[index],
             means=tuple(stack["means"]),
             sensor=stack["sensor"],
@@ -180,13 +169,13 @@ def _header(path: Path) -> dict[str, Any]:
         with safe_open(str(path), framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "null"))
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such cache: give the sources it is to be made of") from error
+        raise InputError(f"{path}: no such cache: give the sources to make it of") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
             f"{path}: not a cache of training scenes ({error}): name another file with --cache"
         ) from error
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise InputError(
-            f"{path}: not a cache of training scenes that this version reads: name another file with --cache"
+            f"{path}: not a cache of training scenes of this version: remove it, or name another"
         )
     return header

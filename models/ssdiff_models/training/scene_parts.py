@@ -1,7 +1,8 @@
-"""Dividing one scene into what is trained on, what training ends by, and what nothing is decided on."""
+"""The parts of one scene: for training, for validation, and one that nothing is decided on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from math import inf, log
 
 import torch
@@ -10,118 +11,133 @@ from torch import Tensor
 from ssdiff_models.errors import InputError
 from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["APART", "Parts", "divide"]
+__all__ = ["APART", "SceneParts", "split_scene"]
 
 APART = 16
-"""PAN pixels between the unseen quarter and what is trained on: the reach of the interpolator at ratio 4. Small scenes have fewer."""
+"""PAN pixels between test and training pixels, the interpolator's reach; fewer on small scenes."""
 BLOCK = 24
-"""Greatest side of the held-out blocks, in PAN pixels."""
+"""Greatest side of the validation blocks, in PAN pixels."""
 LEAST_SHARE = 0.05
-"""Part of the pixels that the held-out ones should be."""
+"""Part of the pixels that those for validation should be."""
 ENOUGH = 0.75
-"""Part of the valid pixels of the best division that another one must have to be taken because its parts are more alike."""
+"""A test quarter needs this part of the valid pixels that the best choice has."""
 DARKEST = 0.05
 """Part of the scene's mean below which a pixel's relative error does not grow."""
 LEAST = (300, 24, 100)
-"""Pixels that the parts need: to train on, to stop by, unseen."""
+"""Pixels that the parts for training, validation and test need."""
 TINY = 1e-12
+Masks = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """One scene in three parts that lie apart: all images are whole, the masks differ."""
+class SceneParts:
+    """One scene three times: the images are the same, the valid pixels lie apart."""
 
     train: WaldScene
-    held: WaldScene
-    """Where training stops is decided here."""
-    unseen: WaldScene
-    """A quarter that nothing is decided on: the report's."""
+    validation: WaldScene
+    """Decides when training stops."""
+    test: WaldScene
+    """A quarter that nothing is decided on."""
 
 
-def divide(scene: WaldScene) -> Parts:
-    """Divides a scene: a quarter in one corner is unseen, blocks all over the rest are held out, and what is left is trained on.
+def split_scene(scene: WaldScene) -> SceneParts:
+    """Splits a scene: a quarter in one corner for the test, blocks in the rest for validation.
 
-    Corner and blocks are where valid pixels are, and where they are most like the rest, judged by the error of the prior image: what
-    helps on calm water must not decide about a harbour. No network is asked, so the choice favours none.
+    Quarter and blocks lie where pixels are valid, and where the prior image errs as it does in the
+    rest: calm water must not decide about a harbour. No network counts, so none is favoured.
 
     Raises:
-        InputError: When no division gives each part enough valid pixels.
+        InputError: When no choice gives each part enough valid pixels.
     """
-    corners = [
-        (inside & scene.valid, unseen & scene.valid)
-        for inside, unseen in _corners(*scene.valid.shape)
-    ]
-    most = max(_poorer(*parts) for parts in corners)
-    inside, unseen = min(
-        (parts for parts in corners if _poorer(*parts) >= ENOUGH * most),
-        key=lambda parts: _unlike(scene, *parts),
-    )
-    choices = [(inside & ~around, blocks & inside) for blocks, around in _blocks(inside)]
-    train, held = min(
-        choices,
-        key=lambda parts: _unlike(scene, *parts) + _scarce(*parts),
-        default=(inside, inside & False),
-    )
-    counts = tuple(int(part.sum()) for part in (train, held, unseen))
+    inside, test = _corner(scene)
+    train, validation = _spread(scene, inside)
+    counts = [int(part.sum()) for part in (train, validation, test)]
     if any(count < least for count, least in zip(counts, LEAST, strict=True)):
         raise InputError(
-            f"{scene.name}: too few valid pixels to adapt to: at reduced resolution {counts[0]} to train on, {counts[1]} to stop by, "
-            f"{counts[2]} unseen, where {LEAST[0]}, {LEAST[1]} and {LEAST[2]} are needed: use the model as it is"
+            f"{scene.name}: too few valid pixels to adapt to: at reduced resolution {counts[0]} "
+            f"to train on, {counts[1]} for validation and {counts[2]} for the test, where "
+            f"{LEAST[0]}, {LEAST[1]} and {LEAST[2]} are needed: use the model as it is"
         )
-    return Parts(
+    return SceneParts(
         train=replace(scene, valid=train),
-        held=replace(scene, valid=held),
-        unseen=replace(scene, valid=unseen),
+        validation=replace(scene, valid=validation),
+        test=replace(scene, valid=test),
     )
 
 
-def _corners(rows: int, cols: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields, for each corner, the pixels outside of its quarter that lie apart from it, and the quarter."""
+def _corner(scene: WaldScene) -> Masks:
+    """Returns the valid pixels outside of a quarter of the scene and inside of it."""
+
+    def poorer(masks: Masks) -> int:
+        return min(int(mask.sum()) for mask in masks)
+
+    corners = [
+        (outside & scene.valid, quarter & scene.valid)
+        for outside, quarter in _quarters(*scene.valid.shape)
+    ]
+    enough = ENOUGH * max(map(poorer, corners))
+    return min(
+        (masks for masks in corners if poorer(masks) >= enough),
+        key=lambda masks: _unlikeness(scene, *masks),
+    )
+
+
+def _quarters(rows: int, cols: int) -> Iterator[Masks]:
+    """Yields for each corner the pixels apart from its quarter, and the quarter."""
     apart = min(APART, min(rows, cols) // 8)
+    outside = torch.zeros(rows, cols, dtype=torch.bool)
+    outside[: rows // 2 - apart] = True
+    outside[:, : cols // 2 - apart] = True
+    quarter = torch.zeros(rows, cols, dtype=torch.bool)
+    quarter[rows // 2 :, cols // 2 :] = True
     for axes in ((), (0,), (1,), (0, 1)):
-        outside, quarter = (
-            torch.zeros(rows, cols, dtype=torch.bool),
-            torch.zeros(rows, cols, dtype=torch.bool),
-        )
-        quarter[rows // 2 :, cols // 2 :] = True
-        outside[: rows // 2 - apart], outside[:, : cols // 2 - apart] = True, True
         yield outside.flip(axes), quarter.flip(axes)
 
 
-def _blocks(inside: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields lattices of blocks, and each with a third of the blocks' side around them, which is kept free."""
+def _spread(scene: WaldScene, inside: Tensor) -> Masks:
+    """Returns the pixels for training, and those in blocks for validation."""
+
+    def cost(masks: Masks) -> float:
+        train, validation = (mask.sum() for mask in masks)
+        share = float(validation / (validation + train).clamp(min=1))
+        return _unlikeness(scene, *masks) + 100 * max(0.0, LEAST_SHARE - share)
+
+    choices = [(inside & ~around, blocks & inside) for blocks, around in _blocks(inside)]
+    return min(choices, key=cost, default=(inside, inside & False))
+
+
+def _blocks(inside: Tensor) -> Iterator[Masks]:
+    """Yields lattices of blocks, and each with a margin of a third of the blocks' side."""
     rows, cols = inside.shape
     side = max(4, min(BLOCK, min(rows, cols) // 10) // 4 * 4)
-    free = side // 3
-    for down in range(side, 4 * side, side):
-        for right in range(side, 4 * side, side):
-            blocks, around = torch.zeros_like(inside), torch.zeros_like(inside)
-            for top in range(down, rows - side, 3 * side):
-                for left in range(right, cols - side, 3 * side):
-                    if float(inside[top : top + side, left : left + side].float().mean()) > 0.5:
-                        blocks[top : top + side, left : left + side] = True
-                        around[top - free : top + side + free, left - free : left + side + free] = (
-                            True
-                        )
-            yield blocks, around
+    margin = side // 3
+    for first_row, first_col in product(range(side, 4 * side, side), repeat=2):
+        blocks = torch.zeros_like(inside)
+        around = torch.zeros_like(inside)
+        tops = range(first_row, rows - side, 3 * side)
+        lefts = range(first_col, cols - side, 3 * side)
+        for top, left in product(tops, lefts):
+            down = slice(top, top + side)
+            right = slice(left, left + side)
+            if float(inside[down, right].float().mean()) > 0.5:
+                blocks[down, right] = True
+                around[_grown(down, margin), _grown(right, margin)] = True
+        yield blocks, around
 
 
-def _poorer(inside: Tensor, unseen: Tensor) -> int:
-    return min(int(inside.sum()), int(unseen.sum()))
+def _grown(part: slice, margin: int) -> slice:
+    return slice(part.start - margin, part.stop + margin)
 
 
-def _scarce(train: Tensor, held: Tensor) -> float:
-    return 100 * max(0.0, LEAST_SHARE - float(held.sum() / (held.sum() + train.sum()).clamp(min=1)))
-
-
-def _unlike(scene: WaldScene, some: Tensor, others: Tensor) -> float:
-    """Returns how different two parts are: the logarithms of the ratios of the prior's mean square errors, plain and relative."""
+def _unlikeness(scene: WaldScene, some: Tensor, others: Tensor) -> float:
+    """Returns how the prior's mean square errors differ, as logarithms of their ratios."""
     if not (bool(some.any()) and bool(others.any())):
         return inf
     plain = (scene.gt - scene.prior).square().mean(0)
     relative = plain / (scene.gt + 1).square().mean(0).clamp(min=DARKEST**2)
-    means = [
-        [max(float(error[mask].mean()), TINY) for mask in (some, others)]
-        for error in (plain, relative)
-    ]
-    return sum(abs(log(here / there)) for there, here in means)
+    total = 0.0
+    for error in (plain, relative):
+        here = max(float(error[some].mean()), TINY)
+        there = max(float(error[others].mean()), TINY)
+        total += abs(log(there / here))
+    return total

@@ -1,5 +1,6 @@
-"""One training scene from a PAN/MS pair by Wald's protocol, with the pair's exact sub-pixel geometry."""
+"""A training scene: a PAN/MS pair degraded by Wald's protocol, with its sub-pixel geometry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,13 +12,26 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import upsample_image
+from ssdiff_models.scene.model_grid import ModelGrid
 
-__all__ = ["WaldScene", "from_pair", "from_reference", "noisy"]
+__all__ = ["Degradation", "WaldScene", "check_means", "from_pair", "from_reference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degradation:
+    """How a reference becomes the inputs of a network."""
+
+    gains: tuple[float, ...]
+    """MTF gain of each band at Nyquist."""
+    ratio: int
+    """PAN pixels per MS pixel."""
+    prior: PriorName = "lms"
+    """What the network corrects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaldScene:
-    """A scene at reduced resolution with its truth; every array in units of its band's mean over the scene, minus 1."""
+    """A scene at reduced resolution with its reference, in units of its bands' means minus 1."""
 
     name: str
     gt: Tensor
@@ -35,120 +49,133 @@ class WaldScene:
     means: tuple[float, ...]
     """Mean of each band in DN, then of the PAN: what undoes the normalisation."""
     sensor: str = ""
-    """Whose scenes it is one of, so that no sensor drowns the others in training."""
+    """Short name; scenes are weighted by sensor in training."""
+
+    @property
+    def ratio(self) -> int:
+        """PAN pixels per MS pixel."""
+        return int(self.gt.shape[-2] // self.ms.shape[-2])
+
+    @property
+    def grid(self) -> ModelGrid:
+        """How the MS grid lies on the PAN's."""
+        return ModelGrid.aligned(self.ratio)
 
     def denormalise(self, image: Tensor) -> Tensor:
         """Returns ``(bands, rows, cols)`` in DN."""
         return (image + 1) * torch.tensor(self.means[:-1], dtype=image.dtype)[:, None, None]
 
+    def with_noise(self, *, pan: float, ms: float, prior: PriorName, seed: int) -> "WaldScene":
+        """Returns the scene with white Gaussian noise in PAN and MS; its reference has none.
 
-def from_pair(  # noqa: PLR0913 - a pair is that much
+        Args:
+            pan: Standard deviation in the PAN, as a part of its mean.
+            ms: The same of each band of the MS.
+            prior: What the network corrects; it is made of the noisy images.
+            seed: Of the noise.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        sharp = self.pan + pan * torch.randn(self.pan.shape, generator=generator)
+        coarse = self.ms + ms * torch.randn(self.ms.shape, generator=generator)
+        lms = upsample_image(coarse, self.grid.ratio, self.grid.phase)
+        image = _prior_image(prior, pan=sharp, ms=coarse, lms=lms, valid=self.valid)
+        return replace(self, pan=sharp, ms=coarse, lms=lms, prior=image)
+
+
+def from_pair(
     name: str,
+    degradation: Degradation,
     *,
     pan: Tensor,
     ms: Tensor,
     first: tuple[float, float],
-    gains: tuple[float, ...],
-    ratio: int,
     valid: Tensor | None = None,
-    prior: PriorName = "lms",
 ) -> WaldScene:
     """Degrades a full-resolution pair: the MS becomes the reference.
 
     Args:
         name: What messages call the scene.
+        degradation: The sensor's.
         pan: ``(rows, cols)`` in DN.
         ms: ``(bands, rows, cols)`` in DN.
         first: PAN index of the centre of MS pixel (0, 0).
-        gains: MTF gain of each band at Nyquist.
-        ratio: PAN pixels per MS pixel.
         valid: ``(rows, cols)`` of the MS grid.
-        prior: What the network corrects.
+
+    Raises:
+        InputError: As `from_reference`.
     """
-    reduced = reduce_pan(pan, ratio, first=first, shape=(ms.shape[1], ms.shape[2]))
-    return from_reference(
-        name, pan=reduced, gt=ms, gains=gains, ratio=ratio, valid=valid, prior=prior
-    )
+    shape = (ms.shape[1], ms.shape[2])
+    reduced = reduce_pan(pan, degradation.ratio, first=first, shape=shape)
+    return from_reference(name, degradation, pan=reduced, gt=ms, valid=valid)
 
 
 def from_reference(
     name: str,
+    degradation: Degradation,
     *,
     pan: Tensor,
     gt: Tensor,
-    gains: tuple[float, ...],
-    ratio: int,
     valid: Tensor | None = None,
-    prior: PriorName = "lms",
 ) -> WaldScene:
-    """Degrades a reference on the PAN's grid to the MS; the phase is that of aligned grids, ``(ratio-1)/2``.
+    """Degrades a reference on the PAN's grid to an MS on the aligned grid.
 
     Raises:
         InputError: When the scene has no valid pixel, or a band without content.
     """
+    ratio = degradation.ratio
+    grid = ModelGrid.aligned(ratio)
     rows, cols = (size // ratio * ratio for size in gt.shape[-2:])
-    gt, pan = gt[:, :rows, :cols].float(), pan[:rows, :cols].float()
+    images = torch.cat([gt[:, :rows, :cols].float(), pan[None, :rows, :cols].float()])
     valid = torch.ones(rows, cols, dtype=torch.bool) if valid is None else valid[:rows, :cols]
     if not bool(valid.any()):
         raise InputError(f"{name}: no valid pixel to train on")
-    means = [float(band[valid].double().mean()) for band in (*gt, pan)]
-    if min(means) <= 0:
-        raise InputError(
-            f"{name}: a band's mean is {min(means):g}; training needs positive values (DN or reflectance)"
-        )
-    scale = torch.tensor(means)[:, None, None]
-    normal = torch.where(valid, torch.cat([gt, pan[None]]) / scale - 1, 0.0)
-    phase = (ratio - 1) / 2
-    ms = reduce_ms(normal[:-1].double(), gains, ratio, phase).float()
-    lms, clear = upsample_image(ms, ratio, phase), _clear(valid, ratio)
+    means = tuple(float(band[valid].double().mean()) for band in images)
+    check_means(name, means)
+    normal = torch.where(valid, images / torch.tensor(means)[:, None, None] - 1, 0.0)
+    ms = reduce_ms(normal[:-1].double(), degradation.gains, ratio, grid.phase).float()
+    lms = upsample_image(ms, ratio, grid.phase)
+    clear = _clear(valid, ratio)
+    prior = _prior_image(degradation.prior, pan=normal[-1:], ms=ms, lms=lms, valid=clear)
     return WaldScene(
         name=name,
         gt=normal[:-1],
         pan=normal[-1:],
         lms=lms,
-        prior=_prior_image(prior, pan=normal[-1:], ms=ms, lms=lms, valid=clear),
+        prior=prior,
         ms=ms,
         valid=clear,
-        means=tuple(means),
+        means=means,
     )
 
 
-def noisy(
-    scene: WaldScene, *, pan: float, ms: float, ratio: int, prior: PriorName, seed: int
-) -> WaldScene:
-    """Returns a scene whose PAN and MS have white Gaussian noise; its reference has none.
+def check_means(name: str, means: Sequence[float]) -> None:
+    """Checks the means of a scene's bands.
 
-    Args:
-        scene: The scene without it.
-        pan: Standard deviation in the PAN, as a part of its mean.
-        ms: The same of each band of the MS.
-        ratio: PAN pixels per MS pixel.
-        prior: What the network corrects; it is made anew from the noisy images.
-        seed: Of the noise.
+    Raises:
+        InputError: When one is not positive.
     """
-    generator = torch.Generator().manual_seed(seed)
-    sharp, coarse = (
-        image + sigma * torch.randn(image.shape, generator=generator)
-        for image, sigma in ((scene.pan, pan), (scene.ms, ms))
-    )
-    lms = upsample_image(coarse, ratio, (ratio - 1) / 2)
-    image = _prior_image(prior, pan=sharp, ms=coarse, lms=lms, valid=scene.valid)
-    return replace(scene, pan=sharp, ms=coarse, lms=lms, prior=image)
+    if min(means) <= 0:
+        raise InputError(
+            f"{name}: a band's mean is {min(means):g}; "
+            "training needs positive values (DN or reflectance)"
+        )
 
 
 def _prior_image(
     prior: PriorName, *, pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor
 ) -> Tensor:
-    """Returns the prior image; a ratio's numbers come from valid pixels, in units of the bands' means, where it gives the same as in DN."""
     if prior == "lms" or not bool(valid.any()):
         return lms
-    ratio = pan.shape[-1] // ms.shape[-1]
-    numbers = measure_images(pan[0] + 1, ms + 1, valid.numpy(), ratio=ratio, phase=(ratio - 1) / 2)
-    return numbers.image(lms + 1, pan + 1) - 1
+    grid = ModelGrid.aligned(pan.shape[-1] // ms.shape[-1])
+    # In units of the bands' means a ratio is what it is in DN.
+    ratio_prior = measure_images(
+        pan[0] + 1, ms + 1, valid.numpy(), ratio=grid.ratio, phase=grid.phase
+    )
+    return ratio_prior.image(lms + 1, pan + 1) - 1
 
 
 def _clear(valid: Tensor, ratio: int) -> Tensor:
-    """Takes away the pixels whose LMS is touched by what was filled: those within four MS pixels of an invalid one."""
+    """Returns the pixels with no invalid one within four MS pixels: filled ones touch the LMS."""
     reach = 4 * ratio
     touched = max_pool2d((~valid).float()[None, None], 2 * reach + 1, stride=1, padding=reach)[0, 0]
     return touched == 0

@@ -22,9 +22,9 @@ from ssdiff_models.scene.sensors import Sensor, get
 from ssdiff_models.scene.source import BoolArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
-from ssdiff_models.training.adapt import Adapter, mixed
-from ssdiff_models.training.scene_parts import Parts
-from ssdiff_models.training.validation import errors
+from ssdiff_models.training.adapt import mixed
+from ssdiff_models.training.scene_parts import SceneParts
+from ssdiff_models.training.validation import errors, fuse_scene
 from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = [
@@ -121,14 +121,17 @@ def furthest(
 
 
 def unseen_scores(
-    adapter: Adapter, models: Mapping[str, Checkpoint], parts: list[Parts], sensor: Sensor
+    models: Mapping[str, Checkpoint], parts: list[SceneParts], sensor: Sensor
 ) -> dict[str, dict[str, float]]:
     """Returns SAM and ERGAS of models and classical methods on the quarters that nothing was decided on."""
-    scenes = [part.unseen for part in parts]
-    found = {name: adapter.scores(model.network, scenes) for name, model in models.items()}
+    scenes = [part.test for part in parts]
+    found = {
+        name: [errors(scene, fuse_scene(model, scene)) for scene in scenes]
+        for name, model in models.items()
+    }
     ratio = next(iter(models.values())).ratio
     for method in CLASSICAL:
-        found[method] = tuple(_classical(method, scene, sensor, ratio) for scene in scenes)
+        found[method] = [_classical(method, scene, sensor, ratio) for scene in scenes]
     return {
         name: {
             "sam": _mean(angle for angle, _ in scores),
@@ -153,4 +156,4 @@ def _classical(method: str, scene: WaldScene, sensor: Sensor, ratio: int) -> tup
         phase=(ratio - 1) / 2,
     )
     means = torch.tensor(scene.means[:-1])[:, None, None]
-    return errors(scene, torch.from_numpy(fused).float() / means - 1, ratio)
+    return errors(scene, torch.from_numpy(fused).float() / means - 1)

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.training.adapt import AdaptConfig, Adapter, AdaptReport
+from ssdiff_models.training.adapt import AdaptConfig, AdaptReport, AdaptScenes, adapt_model
 from ssdiff_models.training.batches import patch_origins
-from ssdiff_models.training.fingerprint import training_radiometry
-from ssdiff_models.training.scene_parts import Parts, divide
+from ssdiff_models.training.fingerprint import scene_fingerprint
+from ssdiff_models.training.scene_parts import SceneParts, split_scene
 
 __all__ = ["adapt", "adapted_for"]
 
@@ -95,18 +96,17 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     found, gains = _read(job.sharpen, base)
     parts = _divided(found)
     base.network.to(choice.device)
-    adapter = Adapter(
-        base.network,
-        _fitting(job.config, parts, base),
-        schedule=base.schedule,
-        residual_scale=base.residual_scale,
-        full=[sample.full for sample in found] if job.config.consistency else (),
+    scenes = AdaptScenes(
+        train=[part.train for part in parts],
+        validation=[part.validation for part in parts],
+        full=[sample.full for sample in found],
     )
-    kept = _train(adapter, parts, job, progress, started)
+    reports = adapt_model(base, _fitting(job.config, parts, base), scenes)
+    kept = _train(reports, job, progress, started)
     base.network.cpu()
-    adapter.best.cpu()
+    kept.model.network.cpu()
     full = FullResolutionJudge.of(found[0], job.sharpen.sensor, gains)
-    adapted, share, quality = furthest(base, adapter.best, full, job.hqnr_fall)
+    adapted, share, quality = furthest(base, kept.model.network, full, job.hqnr_fall)
     result = AdaptResult(
         output=job.output,
         base=base.name,
@@ -116,7 +116,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
         steps=kept.step,
         share=share,
         seconds=round(time.perf_counter() - started, 1),
-        unseen=unseen_scores(adapter, {"before": base, "after": adapted}, parts, full.sensor),
+        unseen=unseen_scores({"before": base, "after": adapted}, parts, full.sensor),
         hqnr=quality,
     )
     save_checkpoint(job.output, _described(adapted, job, result, found))
@@ -130,7 +130,7 @@ def _read(job: SharpenJob, base: Checkpoint) -> tuple[list[AdaptSample], tuple[f
         return list(samples(scene.pair, gains, base)), gains
 
 
-def _divided(found: list[AdaptSample]) -> list[Parts]:
+def _divided(found: list[AdaptSample]) -> list[SceneParts]:
     """Divides each window, but for those whose gaps leave too little.
 
     Raises:
@@ -139,7 +139,7 @@ def _divided(found: list[AdaptSample]) -> list[Parts]:
     parts, refusals = [], []
     for sample in found:
         try:
-            parts.append(divide(sample.wald))
+            parts.append(split_scene(sample.wald))
         except InputError as error:
             refusals.append(error)
     if not parts:
@@ -147,11 +147,11 @@ def _divided(found: list[AdaptSample]) -> list[Parts]:
     return parts
 
 
-def _fitting(config: AdaptConfig, parts: list[Parts], base: Checkpoint) -> AdaptConfig:
+def _fitting(config: AdaptConfig, parts: list[SceneParts], base: Checkpoint) -> AdaptConfig:
     """Returns the config with patches that fit: smaller ones where the scene is small or has gaps, or no training but the last layer's."""
     multiple = int(getattr(base.network, "multiple", 4 * base.ratio))
     for size in (config.size, multiple):
-        if all(len(patch_origins(part.train, size, base.ratio)) >= PLACES for part in parts):
+        if all(len(patch_origins(part.train, size)) >= PLACES for part in parts):
             return replace(config, size=size)
     rows, cols = parts[0].train.valid.shape
     _log.warning(
@@ -162,11 +162,11 @@ def _fitting(config: AdaptConfig, parts: list[Parts], base: Checkpoint) -> Adapt
 
 
 def _train(
-    adapter: Adapter, parts: list[Parts], job: AdaptJob, progress: Progress, started: float
+    reports: Iterator[AdaptReport], job: AdaptJob, progress: Progress, started: float
 ) -> AdaptReport:
     """Returns the report of the weights to keep."""
     kept: AdaptReport | None = None
-    for report in adapter.run([part.train for part in parts], [part.held for part in parts]):
+    for report in reports:
         kept = report if report.best or kept is None else kept
         _tell(report)
         progress(report.step, job.config.steps, 0)
@@ -207,6 +207,6 @@ def _described(
     own = {
         "name": Path(job.output).stem,
         "adapted": record,
-        "radiometry": training_radiometry(scenes),
+        "radiometry": scene_fingerprint(scenes),
     }
     return replace(adapted, metadata=dict(adapted.metadata) | own)

@@ -21,8 +21,8 @@ from ssdiff_models.scene.source import BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.scene.zero_signal import AboveZero, zero_levels
-from ssdiff_models.training.consistency_term import FullScene, full_scene
-from ssdiff_models.training.wald_scene import WaldScene, from_pair
+from ssdiff_models.training.consistency_term import FullScene
+from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_pair
 
 __all__ = ["AdaptSample", "base_model", "samples"]
 
@@ -148,18 +148,12 @@ def _sample(
         torch.from_numpy(ms.copy()),
         torch.from_numpy(valid),
     )
+    degradation = Degradation(gains=gains, ratio=ratio, prior=base.prior)
     wald = from_pair(
-        pair.ms.path,
-        pan=pan,
-        ms=bands,
-        first=(phase, phase),
-        gains=gains,
-        ratio=ratio,
-        valid=known,
-        prior=base.prior,
+        pair.ms.path, degradation, pan=pan, ms=bands, first=(phase, phase), valid=known
     )
-    full = full_scene(
-        pan, bands, wald.means, valid=patch.valid, gains=gains, prior=base.prior, phase=phase
+    full = FullScene.normalised(
+        pan, bands, wald.means, valid=patch.valid, degradation=degradation, phase=phase
     )
     return AdaptSample(
         pan=patch.pan,

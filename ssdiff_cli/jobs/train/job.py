@@ -1,4 +1,4 @@
-"""How a training begins: what it is to do, and the trainer with the weights it starts from."""
+"""A training and its files, and the trainer that it begins or continues with."""
 
 import logging
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class TrainingJob:
     """How to train, and where the results go."""
 
     output: Path
-    """The checkpoint of the best moving average so far; everything else lies beside it under the same name."""
+    """The best checkpoint so far; all other files lie beside it under the same name."""
     settings: TrainSettings
     """With the bands and the ratio of the data."""
     init: Path | None = None
@@ -37,11 +37,10 @@ class TrainingJob:
     device: str = "cpu"
     """Where the network trains."""
     execution: Execution = ALONE
-    """Arithmetic, and the part of this process."""
     compile: bool = False
     """Whether the network is compiled."""
     note: Mapping[str, str] = field(default_factory=dict)
-    """More entries of the training record: hardware, say."""
+    """More entries of the training record, such as the hardware."""
 
     @property
     def state(self) -> Path:
@@ -70,17 +69,17 @@ class TrainingJob:
 
 
 def begin(job: TrainingJob) -> Trainer:
-    """Returns the trainer of a run: anew, from another model's weights, or where an earlier run stopped.
+    """Returns a new trainer, with another model's weights, or one that continues an earlier run.
 
     Raises:
         ModelError: When the state or the model to start from is of another network.
-        UsageError: When the run has gone further than it should.
+        UsageError: When the run has more steps than it should.
     """
     config = job.settings.training
     torch.manual_seed(config.seed)
     network = build(job.settings.network_config())
     if job.init is not None and not job.state.exists():
-        _start_from(job, network)
+        _start_from(job.init, job, network)
     trainer = Trainer(network.to(job.device), config, execution=job.execution)
     if job.state.exists():
         _resume(job, trainer)
@@ -102,33 +101,27 @@ def _resume(job: TrainingJob, trainer: Trainer) -> None:
     _log.info("%s: continues at step %d", job.state, trainer.step)
 
 
-def _start_from(job: TrainingJob, network: nn.Module) -> None:
-    """Takes the weights of a model file; layers that depend on the bands are re-created where they differ."""
-    found = load_checkpoint(zoo.locate(str(job.init)))
+def _start_from(init: Path, job: TrainingJob, network: nn.Module) -> None:
+    """Takes the weights of a model; layers that depend on the bands begin anew for other bands."""
+    model = load_checkpoint(zoo.locate(str(init)))
     data = job.settings.data
-    if (found.bands, found.ratio) != (data.bands, data.ratio):
-        known = found.bands or (None,) * found.band_count
-        _log.warning(
-            "%s: has other bands or another ratio: its first and last layers begin anew", job.init
-        )
-        found = replace(
-            found, network=transplant(found.network, closest_bands(data.bands, known), data.ratio)
-        )
-    if found.prior != data.prior:
-        _log.warning(
-            "%s: was trained with prior %s, training goes on with %s",
-            job.init,
-            found.prior,
-            data.prior,
-        )
-    wanted = asdict(job.settings.network_config())
+    if (model.bands, model.ratio) != (data.bands, data.ratio):
+        _log.warning("%s: has other bands or ratio: its first and last layers begin anew", init)
+        old_bands = model.bands or (None,) * model.band_count
+        partners = closest_bands(data.bands, old_bands)
+        model = replace(model, network=transplant(model.network, partners, data.ratio))
+    if model.prior != data.prior:
+        message = "%s: was trained with prior %s, training goes on with %s"
+        _log.warning(message, init, model.prior, data.prior)
+    config = asdict(job.settings.network_config())
     others = [
-        f"{name} is {value}, not {wanted[name]}"
-        for name, value in asdict(found.config).items()
-        if value != wanted[name]
+        f"{name} is {value}, not {config[name]}"
+        for name, value in asdict(model.config).items()
+        if value != config[name]
     ]
     if others:
         raise ModelError(
-            f"{job.init}: not the network to be trained ({'; '.join(others)}): leave out --init, or --dim and the like"
+            f"{init}: not the network to be trained ({'; '.join(others)}): "
+            "leave out --init, or --dim and the like"
         )
-    network.load_state_dict(found.network.state_dict())
+    network.load_state_dict(model.network.state_dict())

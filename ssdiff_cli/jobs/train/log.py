@@ -3,15 +3,20 @@
 import csv
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.files import atomic
+from ssdiff_models.training.loop import StepReport
 
-__all__ = ["LogRow", "TrainLog", "Watch", "draw_curves"]
+__all__ = ["COLUMNS", "LogRow", "draw_curves", "read_log", "stopped_if_diverging", "write_log"]
 
+DIVERGED = 100.0
+"""A smoothed loss this many times its least value is no accident."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,129 +37,86 @@ class LogRow:
 COLUMNS = tuple(field.name for field in fields(LogRow))
 
 
-class TrainLog:
-    """A CSV file of all steps so far; a continued run carries on where its state is."""
-
-    def __init__(self, path: Path, step: int) -> None:
-        """Keeps the rows of an earlier run up to its step `step`; those of a killed run's later steps come again."""
-        self._path = path
-        self.rows = [row for row in _read(path) if row.step <= step]
-        with atomic(path) as part, part.open("w", newline="") as file:
-            _write(file, self.rows, heading=True)
-        self._pending: list[LogRow] = []
-
-    def add(self, row: LogRow) -> None:
-        """Takes a step."""
-        self.rows.append(row)
-        self._pending.append(row)
-
-    def flush(self) -> None:
-        """Puts the steps taken since into the file.
-
-        Raises:
-            ResourceError: When it cannot be written.
-        """
-        try:
-            with self._path.open("a", newline="") as file:
-                _write(file, self._pending, heading=False)
-        except OSError as error:
-            raise ResourceError(
-                f"{self._path}: cannot be written ({error.strerror}): free some space"
-            ) from error
-        self._pending = []
-
-
-def _write(file: object, rows: Sequence[LogRow], *, heading: bool) -> None:
-    writer = csv.writer(file, lineterminator="\n")  # type: ignore[arg-type]
-    if heading:
-        writer.writerow(COLUMNS)
-    writer.writerows(["" if value is None else value for value in astuple(row)] for row in rows)
-
-
-def _read(path: Path) -> Iterator[LogRow]:
+def read_log(path: Path, last: int) -> list[LogRow]:
+    """Returns the rows of an earlier run up to step `last`; a killed run repeats later steps."""
     if not path.exists():
-        return
+        return []
+    rows = []
+    adapter = TypeAdapter(LogRow)
     with path.open(newline="") as file:
-        for row in csv.DictReader(file):
+        for values in csv.DictReader(file):
             try:
-                loss, rate, gradient = (float(row[name]) for name in COLUMNS[1:4])
-                sam, ergas, q2n = (float(row[name]) if row[name] else None for name in COLUMNS[4:])
-                step = int(row["step"])
-            except (
-                KeyError,
-                TypeError,
-                ValueError,
-            ):  # the last line of a killed run, or another file of that name
-                return
-            yield LogRow(
-                step=step, loss=loss, rate=rate, gradient=gradient, sam=sam, ergas=ergas, q2n=q2n
-            )
+                row = adapter.validate_python({name: text or None for name, text in values.items()})
+            except ValidationError:
+                # Another file of that name, or a line cut off by hand.
+                break
+            if row.step <= last:
+                rows.append(row)
+    return rows
 
 
-class Watch:
-    """Notices a training that runs away: a loss far above where it has been."""
+def write_log(path: Path, rows: Iterable[LogRow]) -> None:
+    """Writes the table, atomically.
 
-    FACTOR = 100.0
-    MEMORY = 0.8
+    Raises:
+        ResourceError: When it cannot be written.
+    """
+    try:
+        with atomic(path) as part, part.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(map(astuple, rows))
+    except OSError as error:
+        raise ResourceError(
+            f"{path}: cannot be written ({error.strerror}): free some space"
+        ) from error
 
-    def __init__(self) -> None:
-        self._mean: float | None = None
-        self._least = math.inf
 
-    def look(self, step: int, loss: float) -> None:
-        """Takes the loss of a step.
+def stopped_if_diverging(reports: Iterable[StepReport]) -> Iterator[StepReport]:
+    """Yields the reports of a training until its smoothed loss is far above its least value.
 
-        Raises:
-            ModelError: When the smoothed loss is a hundred times what it was at its least.
-        """
-        self._mean = (
-            loss if self._mean is None else self.MEMORY * self._mean + (1 - self.MEMORY) * loss
-        )
-        self._least = min(self._least, self._mean)
-        if self._mean > self.FACTOR * self._least > 0:
+    Raises:
+        ModelError: When it is.
+    """
+    mean: float | None = None
+    least = math.inf
+    for report in reports:
+        mean = report.loss if mean is None else 0.8 * mean + (1 - 0.8) * report.loss
+        least = min(least, mean)
+        if mean > DIVERGED * least > 0:
             raise ModelError(
-                f"training diverged at step {step}: the loss is {loss:.3g}, it was {self._least:.3g}; lower the learning rate; "
-                "states and checkpoints saved before are kept"
+                f"training diverged at step {report.step}: the loss is {report.loss:.3g}, it was "
+                f"{least:.3g}; lower the learning rate; states and checkpoints are kept"
             )
+        yield report
 
 
 def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
-    """Draws loss and validation scores over the steps; without matplotlib it says so and draws nothing."""
+    """Draws loss and validation scores over the steps, unless matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        _log.info(
-            "%s: not drawn, matplotlib is not installed: pip install 'ssdiff-cli[report]'", path
-        )
+        hint = "%s: not drawn, matplotlib is not installed: pip install 'ssdiff-cli[report]'"
+        _log.info(hint, path)
         return
     figure = Figure(figsize=(9, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
+    right = lower.twinx()
     steps = [row.step for row in rows]
-    upper.plot(steps, [row.loss for row in rows], color="#9cc5d8", linewidth=0.5)
-    upper.plot(steps, list(_smoothed([row.loss for row in rows])), color="#0b6e99", linewidth=1.4)
+    losses = [row.loss for row in rows]
+    upper.plot(steps, losses, color="#9cc5d8", linewidth=0.5)
+    upper.plot(steps, list(_smoothed(losses)), color="#0b6e99", linewidth=1.4)
     upper.set_yscale("log")
     upper.set_ylabel("loss")
-    looked = [row for row in rows if row.ergas is not None]
-    for name, colour in (("ergas", "#d1495b"), ("sam", "#3a7d44")):
-        values = [math.nan if getattr(row, name) is None else getattr(row, name) for row in looked]
-        lower.plot(
-            [row.step for row in looked],
-            values,
-            color=colour,
-            marker="o",
-            markersize=3,
-            label=name.upper(),
-        )
-    right = lower.twinx()
-    values = [math.nan if row.q2n is None else row.q2n for row in looked]
-    right.plot(
-        [row.step for row in looked],
-        values,
-        color="#6d4c9f",
-        marker="s",
-        markersize=3,
-        label="Q2n (right)",
-    )
+    scored = [row for row in rows if row.ergas is not None]
+    for axis, name, label, colour, marker in (
+        (lower, "ergas", "ERGAS", "#d1495b", "o"),
+        (lower, "sam", "SAM", "#3a7d44", "o"),
+        (right, "q2n", "Q2n (right)", "#6d4c9f", "s"),
+    ):
+        values = [getattr(row, name) for row in scored]
+        style = {"color": colour, "marker": marker, "markersize": 3, "label": label}
+        axis.plot([row.step for row in scored], values, **style)
     lower.set_xlabel("step")
     lower.set_ylabel("validation")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)

@@ -1,34 +1,77 @@
-"""Patches out of PanCollection's files: values in DN, PAN and reference registered, the MS made anew."""
+"""Training scenes from PanCollection's patch files: in DN, registered, with the MS made anew."""
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_cli.jobs.test_sets import Dataset, open_dataset
-from ssdiff_cli.jobs.train.pairs import LARGEST_SHIFT
-from ssdiff_cli.jobs.train.sources import PatchFile
+from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
+from ssdiff_cli.jobs.train.pairs import check_shift, degradation_of
 from ssdiff_models.checkpoint import PriorName
-from ssdiff_models.errors import InputError
+from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.patch_set import (
-    PatchSet,
-    augmented,
-    from_patches,
-    patches_shift,
-    sample_patches,
-    stray_patches,
-)
+from ssdiff_models.training.patch_set import PatchSet, sample_patches
 from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["read_patches"]
+__all__ = ["PatchFile", "describe_patch_file", "read_patches"]
 
+VALIDATION = ("valid", "val", "test")
+"""How the names of patch files that are not for training begin."""
 STRAY = 0.05
-"""Part of the patches whose MS may differ from the degraded reference without a word."""
+"""Share of patches with an MS that is not the degraded reference above which it is a warning."""
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchFile:
+    """A file of patches in PanCollection's layout."""
+
+    name: str
+    """For messages."""
+    files: tuple[str]
+    """Its path."""
+    sensor: str
+    """Short name."""
+    split: str
+    ratio: int
+    bands: tuple[str, ...]
+
+
+def describe_patch_file(path: str, *, sensor: str | None, split: str | None) -> PatchFile:
+    """Describes a file; its name tells the split where `split` is None.
+
+    Raises:
+        InputError: When it cannot be read or has no reference.
+        UsageError: When its sensor is not known.
+    """
+    name = Path(path).name
+    with open_dataset(path) as dataset:
+        if not dataset.has_reference:
+            raise InputError(
+                f"{path}: has no gt: full-resolution images have no truth to train towards"
+            )
+        known = sensors.get(sensor) if sensor else guess_sensor(dataset)
+        if known is None:
+            names = ", ".join(one.name for one in sensors.SENSORS)
+            raise UsageError(
+                f"{path}: its sensor, and with it the full-scale value, is not known: "
+                f"write {path}@SENSOR (known: {names})"
+            )
+        by_name = "val" if name.lower().startswith(VALIDATION) else "train"
+        numbered = tuple(f"band{number}" for number in range(1, dataset.bands + 1))
+        named = [bands for bands in (known.bands, sensors.BGRN) if len(bands) == dataset.bands]
+        return PatchFile(
+            name=name,
+            files=(path,),
+            sensor=known.name,
+            split=split or by_name,
+            ratio=dataset.ratio,
+            bands=named[0] if named else numbered,
+        )
 
 
 def read_patches(
@@ -43,70 +86,46 @@ def read_patches(
         limit: Most patches, evenly spread; 0: all.
 
     Raises:
-        InputError: When it cannot be read, has values out of range, or PAN and reference lie too far apart.
+        InputError: When it cannot be read, has values out of range, or a shift too large.
     """
-    with open_dataset(file.path) as dataset:
+    names = [file.bands[band] for band in bands]
+    with open_dataset(file.files[0]) as dataset:
         indexes = sample_patches(dataset.count, limit or dataset.count)
+        sample = sample_patches(len(indexes))
         factor = _factor(dataset, file)
-        patches = _read(dataset, file, bands, indexes, factor)
-        checked = sample_patches(len(indexes))
-        ms = (
-            torch.stack([_image(dataset, "ms", indexes[place], bands) for place in checked])
-            * factor
+
+        def images(array: str, indexes: Sequence[int], bands: Sequence[int]) -> Tensor:
+            read = [dataset.read[array](index)[list(bands)] for index in indexes]
+            return torch.stack([torch.from_numpy(one.astype(np.float32)) for one in read]) * factor
+
+        patches = PatchSet(
+            names=tuple(f"{file.name}#{index}" for index in indexes),
+            gt=images("gt", indexes, bands),
+            pan=images("pan", indexes, [0])[:, 0],
+            degradation=degradation_of(file.sensor, names, file.ratio, prior),
+            sensor=file.sensor,
         )
-    stray = stray_patches(patches, ms, checked)
-    told = "%s: %.0f %% of its MS patches are not the reference seen through the MTF of %s at phase ratio/2; all are made anew"
+        ms = images("ms", [indexes[place] for place in sample], bands)
+    share = patches.stray_share(ms, sample)
     _log.log(
-        logging.WARNING if stray > STRAY else logging.INFO,
-        told,
-        file.name,
-        100 * stray,
-        file.sensor,
-    )
-    yield from from_patches(_registered(patches, file), prior=prior)
+        logging.WARNING if share > STRAY else logging.INFO,
+        "%s: %.0f %% of its MS patches are not the reference seen through the MTF of %s "
+        "at phase ratio/2; all are made anew",
+        file.name, 100 * share, file.sensor,
+    )  # fmt: skip
+    shift = patches.shift()
+    check_shift(file.name, shift)
+    yield from patches.registered(shift).scenes()
 
 
 def _factor(dataset: Dataset, file: PatchFile) -> float:
-    """Returns what makes DN of the file's values: 1, or the full-scale value where they are from 0 to 1."""
+    """Returns 1 for DN, or the full-scale value where the file's values are from 0 to 1."""
     full_scale = sensors.get(file.sensor).full_scale
-    largest = max(
-        float(dataset.read["gt"](index).max()) for index in sample_patches(dataset.count, 16)
-    )
+    sample = sample_patches(dataset.count, 16)
+    largest = max(float(dataset.read["gt"](index).max()) for index in sample)
     if largest > 1.5 * full_scale:
         raise InputError(
-            f"{file.path}: has values up to {largest:g}, {file.sensor} has at most {full_scale:g}: name its sensor, as {file.path}@SENSOR"
+            f"{dataset.path}: has values up to {largest:g}, {file.sensor} has at most "
+            f"{full_scale:g}: name its sensor, as {dataset.path}@SENSOR"
         )
     return full_scale if largest <= 1.0 else 1.0
-
-
-def _read(
-    dataset: Dataset, file: PatchFile, bands: Sequence[int], indexes: Sequence[int], factor: float
-) -> PatchSet:
-    sensor = sensors.get(file.sensor)
-    names = tuple(file.bands[band] for band in bands)
-    return PatchSet(
-        names=tuple(f"{file.name}#{index}" for index in indexes),
-        gt=torch.stack([_image(dataset, "gt", index, bands) for index in indexes]) * factor,
-        pan=torch.stack([_image(dataset, "pan", index, [0])[0] for index in indexes]) * factor,
-        gains=sensor.gains(len(names), names),
-        ratio=dataset.ratio,
-        sensor=sensor.name,
-    )
-
-
-def _image(dataset: Dataset, name: str, index: int, bands: Sequence[int]) -> Tensor:
-    return torch.from_numpy(dataset.read[name](index)[list(bands)].astype(np.float32))
-
-
-def _registered(patches: PatchSet, file: PatchFile) -> PatchSet:
-    shift = patches_shift(patches)
-    _log.info(
-        "%s: PAN and reference are %+.3f rows, %+.3f columns (PAN pixels, +-%.3f) apart, correlation %.3f (median of patches)",
-        file.name, shift.rows, shift.cols, shift.error, shift.correlation,
-    )  # fmt: skip
-    if not (abs(shift.rows) <= LARGEST_SHIFT and abs(shift.cols) <= LARGEST_SHIFT):
-        raise InputError(
-            f"{file.path}: PAN and reference are {shift.rows:.2f} rows, {shift.cols:.2f} columns apart, over {LARGEST_SHIFT:g}: "
-            "register them first"
-        )
-    return replace(patches, pan=augmented(patches.pan, shift))

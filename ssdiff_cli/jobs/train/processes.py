@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ from ssdiff_models.training.execution import Execution
 __all__ = ["Ranks", "joined", "read_ranks"]
 
 PATIENCE = timedelta(hours=6)
-"""For as long the others wait for the first one to make the cache, or to validate."""
-Made = TypeVar("Made")
+"""For this long the others wait until the first one has made the cache, or has validated."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +26,11 @@ class Ranks:
     """This process among those that train together."""
 
     rank: int = 0
+    """Rank 0 validates, saves and writes messages."""
     world: int = 1
+    """Number of processes."""
     local: int = 0
-    """Number of this process on its machine: which of its devices it takes."""
-
-    @property
-    def chief(self) -> bool:
-        """Whether this is the one that validates, saves and speaks."""
-        return self.rank == 0
+    """Number of this process on its machine: the index of its device."""
 
     def execution(self, precision: torch.dtype) -> Execution:
         """Returns how this process computes its part of a step."""
@@ -44,25 +41,25 @@ class Ranks:
         torch.distributed.all_reduce(values)
         values /= self.world
 
-    def chief_first(self, make: Callable[[], Made], take: Callable[[], Made]) -> Made:
-        """Lets the chief make something, then the others take it.
+    def first_alone(self, make: Callable[[], Result], take: Callable[[], Result]) -> Result:
+        """Calls `make` in rank 0, and `take` in the others when it is done.
 
         Raises:
-            SsdiffError: The chief's, in all processes.
+            SsdiffError: That of rank 0, in all processes.
         """
         if self.world == 1:
             return make()
-        made, failure = None, None
-        if self.chief:
+        made: list[Result] = []
+        failure: list[SsdiffError | None] = [None]
+        if self.rank == 0:
             try:
-                made = make()
+                made.append(make())
             except SsdiffError as error:
-                failure = error
-        told: list[Any] = [failure]
-        torch.distributed.broadcast_object_list(told)
-        if told[0] is not None:
-            raise told[0]
-        return made if self.chief else take()  # type: ignore[return-value]
+                failure = [error]
+        torch.distributed.broadcast_object_list(failure)
+        if failure[0] is not None:
+            raise failure[0]
+        return made[0] if made else take()
 
 
 def read_ranks(environ: Mapping[str, str]) -> Ranks:
@@ -81,7 +78,7 @@ def read_ranks(environ: Mapping[str, str]) -> Ranks:
 
 @contextmanager
 def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
-    """Connects this process with the others for the time of the block.
+    """Connects this process with the others as long as the block runs.
 
     Raises:
         UsageError: When they cannot be found.
@@ -89,13 +86,13 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
     if ranks.world == 1:
         yield
         return
+    backend = "nccl" if device.type == "cuda" else "gloo"
     try:
-        torch.distributed.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE
-        )
+        torch.distributed.init_process_group(backend, timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
         raise UsageError(
-            f"the processes of this training cannot find each other ({error}): start them with torchrun"
+            f"the processes of this training cannot find each other ({error}): "
+            "start them with torchrun"
         ) from error
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a trained model says of its training."""
+"""The training record of a model's metadata."""
 
 import datetime as dt
 import tomllib
@@ -15,10 +15,10 @@ from ssdiff_cli.jobs.train.settings import TrainSettings
 from ssdiff_models.training.patch_set import sample_patches
 from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["changed_settings", "describe_training", "pooled", "stages"]
+__all__ = ["changed_settings", "describe_training", "pooled", "stage_scores"]
 
 POOLED = 256
-"""Patches of one file that its radiometry is taken from."""
+"""Patches of one file that its fingerprint is taken from."""
 
 
 def describe_training(settings: TrainSettings, scenes: Sequence[WaldScene]) -> dict[str, Any]:
@@ -36,25 +36,25 @@ def describe_training(settings: TrainSettings, scenes: Sequence[WaldScene]) -> d
     }
 
 
-def stages(rows: Sequence[LogRow], main: int) -> dict[str, dict[str, float | int | None]]:
-    """Returns the last validation of each stage so far: what L-BAF gained on the main stage of `main` steps."""
-    looked = [row for row in rows if row.ergas is not None]
-    ends = {
-        "main": [row for row in looked if row.step <= main],
-        "l-baf": [row for row in looked if row.step > main],
+def stage_scores(rows: Sequence[LogRow], main: int) -> dict[str, dict[str, float | int | None]]:
+    """Returns the last validation of each stage so far; the main stage has `main` steps."""
+    scored = [row for row in rows if row.ergas is not None]
+    stages = {
+        "main": [row for row in scored if row.step <= main],
+        "l-baf": [row for row in scored if row.step > main],
     }
+    ends = {name: members[-1] for name, members in stages.items() if members}
     return {
-        name: {"step": of[-1].step, "ergas": of[-1].ergas, "sam": of[-1].sam, "q2n": of[-1].q2n}
-        for name, of in ends.items()
-        if of
+        name: {"step": row.step, "ergas": row.ergas, "sam": row.sam, "q2n": row.q2n}
+        for name, row in ends.items()
     }
 
 
 def changed_settings(record: Path, settings: TrainSettings) -> Iterator[str]:
-    """Yields a sentence for every setting in which a continued run differs from its beginning, its length aside."""
+    """Yields a sentence for every setting that a continued run changes, its length aside."""
     try:
         before = tomllib.loads(record.read_text())
-    except (OSError, tomllib.TOMLDecodeError):
+    except (OSError, ValueError):
         return
     for section in ("data", "network", "training", "schedule"):
         for name, value in settings.plain()[section].items():
@@ -64,44 +64,47 @@ def changed_settings(record: Path, settings: TrainSettings) -> Iterator[str]:
                 yield f"{section}.{name} is {now!r}, the run began with {old!r}"
 
 
-def _file_of(scene: WaldScene) -> str:
-    """Returns the patch file that a scene is out of, else nothing."""
+def _patch_file(scene: WaldScene) -> str:
+    """Returns the patch file that a scene is out of, or an empty text."""
     name, _, number = scene.name.rpartition("#")
     return name if number.isdecimal() else ""
 
 
 def _is_real(scene: WaldScene) -> bool:
-    return scene.sensor != "simulated" and ("#" not in scene.name or bool(_file_of(scene)))
+    is_variant = "#" in scene.name and not _patch_file(scene)
+    return scene.sensor != "simulated" and not is_variant
 
 
 def _names(scenes: Sequence[WaldScene]) -> list[str]:
     """Returns the scenes' names; of patches those of their files, with their numbers."""
-    files = Counter(_file_of(scene) for scene in scenes)
-    alone = [scene.name for scene in scenes if not _file_of(scene)]
-    return [*alone, *(f"{name} ({count} patches)" for name, count in files.items() if name)]
+    files = Counter(_patch_file(scene) for scene in scenes)
+    pairs = [scene.name for scene in scenes if not _patch_file(scene)]
+    return [*pairs, *(f"{name} ({count} patches)" for name, count in files.items() if name)]
 
 
 def pooled(scenes: Sequence[WaldScene]) -> tuple[WaldScene, ...]:
-    """Puts the patches of each file, or some of them, into one scene: a patch of water is no scene.
+    """Puts patches of each file into one scene: a patch of water is no scene.
 
-    Simulated scenes and variants are left out where there are others: they are exaggerated, and say little about what is usual.
+    Simulated scenes and variants are left out where there are others: they are exaggerated.
     """
     files: dict[str, list[WaldScene]] = {}
     for scene in [scene for scene in scenes if _is_real(scene)] or scenes:
-        files.setdefault(_file_of(scene), []).append(scene)
-    alone = files.pop("", [])
-    for members in files.values():
-        some = [members[index] for index in sample_patches(len(members), POOLED)]
-        gt, pan = torch.cat([one.gt for one in some], 1), torch.cat([one.pan for one in some], 1)
-        alone.append(replace(some[0], gt=gt, pan=pan, valid=torch.cat([one.valid for one in some])))
-    return tuple(alone)
+        files.setdefault(_patch_file(scene), []).append(scene)
+    pairs = files.pop("", [])
+    return (*pairs, *map(_joined, files.values()))
+
+
+def _joined(patches: Sequence[WaldScene]) -> WaldScene:
+    some = [patches[index] for index in sample_patches(len(patches), POOLED)]
+    gt = torch.cat([patch.gt for patch in some], 1)
+    pan = torch.cat([patch.pan for patch in some], 1)
+    return replace(some[0], gt=gt, pan=pan, valid=torch.cat([patch.valid for patch in some]))
 
 
 def _without_folders(settings: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Takes the folders of this machine out of the sources."""
     data = dict(settings["data"])
     for name in ("sources", "valid"):
-        data[name] = [
-            ",".join(Path(part).name for part in source.split(",")) for source in data[name]
-        ]
+        pairs = [[Path(part).name for part in source.split(",")] for source in data[name]]
+        data[name] = [",".join(names) for names in pairs]
     return settings | {"data": data}

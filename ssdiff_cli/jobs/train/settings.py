@@ -14,8 +14,9 @@ from pydantic_core import ErrorDetails
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError, ModelError, UsageError
+from ssdiff_models.files import atomic
 from ssdiff_models.nets.ssdiff import Branch, SSDiffConfig
-from ssdiff_models.training.loop import TrainingConfig
+from ssdiff_models.training.config import TrainingConfig
 
 __all__ = [
     "DataConfig",
@@ -274,12 +275,8 @@ def write_settings(path: Path, settings: TrainSettings) -> None:
     lines = ["# The settings of a training: `ssdiff train --config FILE -o OUT` repeats it."]
     for section, values in settings.plain().items():
         lines += ["", f"[{section}]"]
-        lines += [f"{name} = {_toml(value)}" for name, value in values.items()]
-    part = path.with_name(path.name + ".part")
-    part.write_text("\n".join(lines) + "\n")
-    part.replace(path)
-
-
-def _toml(value: Any) -> str:  # noqa: ANN401
-    # JSON's strings, numbers, booleans and lists are TOML's.
-    return json.dumps(value, ensure_ascii=False)
+        # JSON's strings, numbers, booleans and lists are TOML's.
+        texts = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+        lines += [f"{name} = {text}" for name, text in texts.items()]
+    with atomic(path) as part:
+        part.write_text("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""What has to be settled before a training begins: settings, device, data, and what already lies where results go."""
+"""Everything that a training needs before its first step: settings, device, data and files."""
 
 import logging
 import math
@@ -26,39 +26,11 @@ from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import InputError, ModelError, ResourceError, UsageError
 from ssdiff_models.training.batches import patch_origins
-from ssdiff_models.training.scene_cache import SceneSet, load_scenes
-from ssdiff_models.training.scene_cache import read_cached_settings as read_cache
+from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_cached_settings
 
-__all__ = ["TrainingRequest", "prepared", "usable"]
+__all__ = ["TrainingRequest", "prepared"]
 
 _log = logging.getLogger(__name__)
-
-
-def usable(scenes: SceneSet, job: TrainingJob) -> SceneSet:
-    """Returns the set without the training scenes that no patch fits into.
-
-    Raises:
-        InputError: When none is left.
-    """
-    size, ratio = job.settings.training.size, job.settings.data.ratio
-    kept = tuple(scene for scene in scenes.train if len(patch_origins(scene, size, ratio)))
-    if not kept:
-        largest = max((tuple(scene.gt.shape[-2:]) for scene in scenes.train), key=math.prod)
-        raise InputError(
-            f"no training scene has room for a patch of {size} pixels; the largest has {largest[0]} x {largest[1]} "
-            "at reduced resolution, gaps included: choose a smaller --patch"
-        )
-    gone = {scene.name for scene in scenes.train} - {scene.name for scene in kept}
-    if gone:
-        some = ", ".join(sorted(gone)[:3]) + (", …" if len(gone) > 3 else "")
-        _log.warning(
-            "%d of %d training scenes have no room for a patch of %d: %s",
-            len(gone),
-            len(scenes.train),
-            size,
-            some,
-        )
-    return replace(scenes, train=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +51,7 @@ class TrainingRequest:
 
     @property
     def cache_path(self) -> Path | None:
-        """Where the scenes are kept."""
+        """The file of the scenes; None: they are not kept."""
         if self.cache is None:
             return self.output.with_suffix(".cache")
         return None if self.cache == "none" else Path(self.cache)
@@ -89,38 +61,36 @@ class TrainingRequest:
 def prepared(
     request: TrainingRequest, environ: Mapping[str, str]
 ) -> Iterator[tuple[TrainingJob, SceneSet]]:
-    """Yields the job and its scenes, connected with the other processes for as long as it trains.
+    """Yields the job and its scenes, connected with the other processes as long as it trains.
 
     Raises:
         SsdiffError: When it cannot begin.
     """
     ranks = read_ranks(environ)
-    settings = read_settings(
-        request.config,
-        [*request.flags, *map(parse_setting, request.changes)],
-        network=_network_of(request.init),
-    )
+    flags = [*request.flags, *map(parse_setting, request.changes)]
+    settings = read_settings(request.config, flags, network=_network_of(request.init))
     choice = _choice(request, settings, ranks)
-    if choice.device.type == "cuda":
+    on_cuda = choice.device.type == "cuda"
+    if on_cuda:
         torch.cuda.set_device(choice.device)
     torch.set_num_threads(choice.threads)
     with joined(ranks, choice.device):
-        scenes = ranks.chief_first(
+        scenes = ranks.first_alone(
             lambda: _prepare(request, settings), lambda: _scenes(request, settings)
         )
-        settings = replace(settings, data=_data_of(request, scenes))
+        cache = request.cache_path or request.output
+        settings = replace(settings, data=read_data_config(cache, scenes.settings))
+        settings.network_config()
         job = TrainingJob(
             output=request.output,
             settings=settings,
             init=request.init,
             device=str(choice.device),
             execution=ranks.execution(choice.precision),
-            compile=choice.compile and choice.device.type == "cuda",
+            compile=choice.compile and on_cuda,
             note={"hardware": f"{ranks.world} x {choice.device.type}, {choice.threads} threads"},
         )
-        settings.network_config()
-        scenes = usable(scenes, job)
-        yield job, scenes
+        yield job, _with_patches(scenes, settings.training.size)
 
 
 def _network_of(init: Path | None) -> dict[str, Any]:
@@ -130,23 +100,23 @@ def _network_of(init: Path | None) -> dict[str, Any]:
     header = read_header(zoo.locate(str(init)))
     if header["network"] != "ssdiff":
         raise ModelError(
-            f"{init}: a network of kind {header['network']!r}, which is not trained here: leave out --init"
+            f"{init}: a network of kind {header['network']!r}, which is not trained here: "
+            "leave out --init"
         )
     config: dict[str, Any] = header["config"]
     return {name: value for name, value in config.items() if name not in {"bands", "ratio"}}
 
 
 def _choice(request: TrainingRequest, settings: TrainSettings, ranks: Ranks) -> DeviceChoice:
-    options = replace(
-        request.device, precision=settings.run.precision, compile=settings.run.compile
-    )
+    run = settings.run
+    options = replace(request.device, precision=run.precision, compile=run.compile)
     if ranks.world > 1 and options.device == "auto" and torch.cuda.is_available():
         options = replace(options, device=f"cuda:{ranks.local}")
     return choose(options, tile_pixels=settings.training.size**2)
 
 
 def _prepare(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
-    """Makes room for the results, then loads the data."""
+    """Checks the output, loads the data, then removes what is to be overwritten."""
     output = request.output
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: a model file ends in .safetensors")
@@ -156,15 +126,15 @@ def _prepare(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
         refuse_existing(output, f"and there is no {state.name} to continue from")
     scenes = _scenes(request, settings)
     if request.overwrite:
-        for suffix in (".state", ".csv"):
-            output.with_suffix(suffix).unlink(missing_ok=True)
+        state.unlink(missing_ok=True)
+        output.with_suffix(".csv").unlink(missing_ok=True)
     return scenes
 
 
 def _scenes(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
     cache = request.cache_path
     if settings.data.sources:
-        # Only here, so that a machine without rasterio can train from a cache.
+        # Imported here, so that a machine without rasterio can train from a cache.
         from ssdiff_cli.jobs.train.scenes import load_data
 
         if cache is not None and not cache.parent.is_dir():
@@ -178,16 +148,36 @@ def _scenes(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
     return load_scenes(cache)
 
 
-def _check_same(cache: Path, asked: DataConfig) -> None:
+def _check_same(cache: Path, config: DataConfig) -> None:
     """Refuses options that a cache was not made with."""
-    there, plain = read_data_config(cache, read_cache(cache)), DataConfig()
-    for one in fields(DataConfig):
-        wanted, default, has = (getattr(config, one.name) for config in (asked, plain, there))
-        if wanted not in (default, has):
+    cached = read_data_config(cache, read_cached_settings(cache))
+    default = DataConfig()
+    for field in fields(DataConfig):
+        wanted = getattr(config, field.name)
+        has = getattr(cached, field.name)
+        if wanted not in (getattr(default, field.name), has):
             raise UsageError(
-                f"{cache}: was made with data.{one.name} {has!r}, not {wanted!r}: give the sources to make it anew"
+                f"{cache}: was made with data.{field.name} {has!r}, not {wanted!r}: "
+                "give the sources to make it anew"
             )
 
 
-def _data_of(request: TrainingRequest, scenes: SceneSet) -> DataConfig:
-    return read_data_config(request.cache_path or request.output, scenes.settings)
+def _with_patches(scenes: SceneSet, size: int) -> SceneSet:
+    """Returns the set without the training scenes that no patch fits into.
+
+    Raises:
+        InputError: When none remains.
+    """
+    usable = tuple(scene for scene in scenes.train if len(patch_origins(scene, size)))
+    if not usable:
+        rows, cols = max((scene.gt.shape[-2:] for scene in scenes.train), key=math.prod)
+        raise InputError(
+            f"no training scene has room for a patch of {size} pixels; the largest has "
+            f"{rows} x {cols} at reduced resolution, gaps included: choose a smaller --patch"
+        )
+    names = sorted({scene.name for scene in scenes.train} - {scene.name for scene in usable})
+    if names:
+        some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        message = "%d of %d training scenes have no room for a patch of %d: %s"
+        _log.warning(message, len(names), len(scenes.train), size, some)
+    return replace(scenes, train=usable)

@@ -18,7 +18,7 @@ from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.wald_scene import from_reference
 from tests.models.tiny import PartSource, model, scene_source
-from tests.models.training.pieces import landscape
+from tests.models.training.pieces import DEGRADATION, RATIO_PRIOR, landscape
 
 
 def colourful(side: int) -> ArraySource:
@@ -128,10 +128,10 @@ def test_images_and_sources_agree() -> None:
 
 def test_training_scenes_carry_the_prior_in_units_of_their_means() -> None:
     pan, gt = landscape(96)
-    scene = from_reference("s", pan=pan, gt=gt, gains=(0.3,) * 4, ratio=4, prior="bt-h")
-    plain = from_reference("s", pan=pan, gt=gt, gains=(0.3,) * 4, ratio=4)
+    scene = from_reference("s", RATIO_PRIOR, pan=pan, gt=gt)
+    plain = from_reference("s", DEGRADATION, pan=pan, gt=gt)
     assert torch.equal(plain.prior, plain.lms)
-    brighter = from_reference("s", pan=pan * 3, gt=gt * 7, gains=(0.3,) * 4, ratio=4, prior="bt-h")
+    brighter = from_reference("s", RATIO_PRIOR, pan=pan * 3, gt=gt * 7)
     torch.testing.assert_close(scene.prior, brighter.prior, atol=1e-4, rtol=1e-4)
     errors = [
         float((image - scene.gt).square()[:, scene.valid].mean())

@@ -9,11 +9,15 @@ from torch import Tensor
 from ssdiff_models.resampling.degrade import correlate
 from ssdiff_models.resampling.taps import lowpass_kernel
 from ssdiff_models.training.batches import BatchSampler
-from ssdiff_models.training.loop import Trainer, TrainingConfig
-from ssdiff_models.training.wald_scene import WaldScene, from_reference
+from ssdiff_models.training.config import TrainingConfig
+from ssdiff_models.training.loop import Trainer
+from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_reference
 from tests.models.tiny import network
 
-__all__ = ["landscape", "sampler", "trainer", "wald_scene"]
+__all__ = ["DEGRADATION", "RATIO_PRIOR", "landscape", "sampler", "trainer", "wald_scene"]
+
+DEGRADATION = Degradation(gains=(0.3,) * 4, ratio=4)
+RATIO_PRIOR = Degradation(gains=(0.3,) * 4, ratio=4, prior="bt-h")
 
 
 def landscape(side: int, bands: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -29,20 +33,14 @@ def landscape(side: int, bands: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]
 def wald_scene(name: str = "scene", side: int = 64, seed: int = 0) -> WaldScene:
     """Returns a training scene."""
     pan, gt = landscape(side, seed=seed)
-    return from_reference(name, pan=pan, gt=gt, gains=(0.3,) * 4, ratio=4)
+    return from_reference(name, DEGRADATION, pan=pan, gt=gt)
 
 
-def sampler(**changes: Any) -> BatchSampler:
-    """Returns a sampler of patches of 16 pixels from two scenes."""
-    fields: dict[str, Any] = {
-        "size": 16,
-        "batch": 3,
-        "ratio": 4,
-        "seed": 1,
-        "gain_jitter": 0.15,
-        "band_jitter": 0.05,
-    }
-    return BatchSampler(scenes=(wald_scene(), wald_scene("other", 48, 1)), **(fields | changes))
+def sampler(*scenes: WaldScene, **changes: Any) -> BatchSampler:
+    """Returns a sampler of patches of 16 pixels, from two scenes unless others are named."""
+    fields: dict[str, Any] = {"steps": 6, "size": 16, "batch": 3}
+    config = TrainingConfig(**(fields | changes))
+    return BatchSampler(scenes or (wald_scene(), wald_scene("other", 48, 1)), config)
 
 
 def trainer(**changes: Any) -> Trainer:

@@ -5,7 +5,8 @@ import torch
 
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.upsample import upsample_image
-from ssdiff_models.training.batches import drawn_ahead
+from ssdiff_models.training.batches import BatchSampler
+from ssdiff_models.training.config import TrainingConfig
 from tests.models.training.pieces import sampler, wald_scene
 
 ROUNDING = 1e-5
@@ -92,10 +93,8 @@ def test_patches_hold_valid_pixels_only() -> None:
     valid = scene.valid.clone()
     valid[:, 32:] = False
     gt = torch.where(valid, scene.gt, 99.0)
-    source = dataclasses.replace(
-        sampler(gain_jitter=0.0, band_jitter=0.0),
-        scenes=(dataclasses.replace(scene, gt=gt, valid=valid),),
-    )
+    holed = dataclasses.replace(scene, gt=gt, valid=valid)
+    source = sampler(holed, gain_jitter=0.0, band_jitter=0.0)
     for step in range(10):
         assert source.draw(step).gt.max() < 90
 
@@ -105,10 +104,10 @@ def test_scenes_that_cannot_serve_are_refused() -> None:
     with pytest.raises(InputError, match=r"other.*no place for a patch of 64"):
         sampler(size=64)
     with pytest.raises(InputError, match="no scene"):
-        dataclasses.replace(sampler(), scenes=())
+        BatchSampler((), TrainingConfig(steps=1))
     holed = dataclasses.replace(scene, valid=torch.zeros_like(scene.valid))
     with pytest.raises(InputError, match=r"tiny one.*no place for a patch"):
-        dataclasses.replace(sampler(), scenes=(holed,))
+        sampler(holed)
 
 
 def test_the_lms_is_the_interpolated_ms() -> None:
@@ -120,16 +119,15 @@ def test_no_sensor_drowns_the_others() -> None:
     large = [dataclasses.replace(wald_scene(f"large {k}"), sensor="one") for k in range(8)]
     small = dataclasses.replace(wald_scene("small"), sensor="two")
     marked = dataclasses.replace(small, gt=small.gt + 50)
-    source = dataclasses.replace(
-        sampler(gain_jitter=0.0, band_jitter=0.0), scenes=(*large, marked), batch=64
-    )
+    source = sampler(*large, marked, gain_jitter=0.0, band_jitter=0.0, batch=64)
     share = float((source.draw(0).gt.amax((1, 2, 3)) > 25).float().mean())
     # By area it would be 1/9; by the square root of it 1 / (1 + sqrt(8)).
     assert 0.15 < share < 0.4
 
 
-def test_batches_drawn_ahead_are_the_same() -> None:
-    plain = sampler()
-    with drawn_ahead(sampler()) as ahead:
-        for step in (0, 1, 2, 7, 8):
-            assert torch.equal(ahead.draw(step).gt, plain.draw(step).gt)
+def test_batches_are_those_of_their_steps() -> None:
+    source = sampler()
+    batches = list(source.batches(3, 5))
+    assert len(batches) == 2
+    assert torch.equal(batches[0].gt, source.draw(3).gt)
+    assert torch.equal(batches[1].ms, source.draw(4).ms)

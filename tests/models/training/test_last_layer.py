@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn.functional import unfold
 
-from ssdiff_models.diffusion.schedule import Schedule
-from ssdiff_models.training.last_layer import refitted
+from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.training.last_layer import fit_last_layer
 from ssdiff_models.training.validation import fuse_scene, score
 from ssdiff_models.training.wald_scene import WaldScene
-from tests.models.tiny import network
+from tests.models.tiny import model
 from tests.models.training.pieces import wald_scene
 
 
@@ -21,13 +21,10 @@ def layer(net: nn.Module) -> nn.Conv2d:
     return found
 
 
-def error(net: torch.nn.Module, scene: WaldScene, scale: float = 1.0) -> float:
+def error(net: Checkpoint, scene: WaldScene) -> float:
     """What is fitted: the square error relative to the brightness, of the two noises that it is fitted with."""
     level = (scene.prior + 1).square().mean(0)
-    images = [
-        fuse_scene(net, scene, schedule=Schedule(), residual_scale=scale, seed=seed)
-        for seed in (1, 2)
-    ]
+    images = [fuse_scene(net, scene, seed=seed) for seed in (1, 2)]
     return float(
         sum(((scene.gt - image).square().sum(0) / level)[scene.valid].sum() for image in images)
     )
@@ -36,18 +33,17 @@ def error(net: torch.nn.Module, scene: WaldScene, scale: float = 1.0) -> float:
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_no_other_last_layer_is_better(scale: float) -> None:
     scene = wald_scene(side=48)
-    ((_, fitted),) = refitted(
-        network(), [scene], schedule=Schedule(), residual_scale=scale, penalties=(1e-9,)
-    )
-    least = error(fitted, scene, scale)
-    assert least < error(network(), scene, scale)
+    base = model(residual_scale=scale)
+    (fitted,) = fit_last_layer(base, [scene], penalties=(1e-9,))
+    least = error(fitted, scene)
+    assert least < error(base, scene)
     generator = torch.Generator().manual_seed(0)
-    for parameter in layer(fitted).parameters():
+    for parameter in layer(fitted.network).parameters():
         change = 1e-2 * torch.randn(parameter.shape, generator=generator)
         for sign in (1, -1):
             with torch.no_grad():
                 parameter.add_(sign * change)
-                assert error(fitted, scene, scale) > least
+                assert error(fitted, scene) > least
                 parameter.sub_(sign * change)
 
 
@@ -55,33 +51,32 @@ def test_it_is_the_solution_of_the_normal_equations() -> None:
     scene = wald_scene(side=40)
     valid = torch.rand(scene.valid.shape, generator=torch.Generator().manual_seed(1)) > 0.4
     scene = dataclasses.replace(scene, valid=valid)
-    net, rows, targets = network(), [], []
+    base = model()
+    net = base.network
+    rows, targets = [], []
     level = (scene.prior + 1).square().mean(0).sqrt()[valid].double()
     for seed in (1, 2):
         seen: list[torch.Tensor] = []
         hook = layer(net).register_forward_pre_hook(
             lambda _, inputs, seen=seen: seen.append(inputs[0])
         )
-        fused = fuse_scene(net, scene, schedule=Schedule(), seed=seed)
+        fused = fuse_scene(base, scene, seed=seed)
         hook.remove()
         columns = unfold(seen[0], 3, padding=1)[0].T[valid.flatten()].double()
         rows.append(torch.cat([columns, torch.ones(len(columns), 1)], 1) / level[:, None])
         targets.append((scene.gt - fused)[:, valid].T.double() / level[:, None])
     solution = torch.linalg.lstsq(torch.cat(rows), torch.cat(targets), driver="gelsd").solution.T
-    ((_, fitted),) = refitted(net, [scene], schedule=Schedule(), penalties=(1e-12,))
+    (fitted,) = fit_last_layer(base, [scene], penalties=(1e-12,))
     expected = layer(net).weight + solution[:, :-1].reshape(layer(net).weight.shape)
-    torch.testing.assert_close(layer(fitted).weight, expected.float(), rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(layer(fitted.network).weight, expected.float(), rtol=1e-2, atol=1e-3)
 
 
 def test_a_strong_penalty_changes_nothing_and_none_changes_the_network_given() -> None:
-    scene, before = wald_scene(side=48), layer(network()).weight.clone()
-    strong, weak = (
-        net for _, net in refitted(network(), [scene], schedule=Schedule(), penalties=(1e9, 0.1))
-    )
-    torch.testing.assert_close(layer(strong).weight, before)
-    assert not torch.equal(layer(weak).weight, before)
-    assert torch.equal(layer(network()).weight, before)
-    first, second = (
-        score(scene, fuse_scene(net, scene, schedule=Schedule())) for net in (strong, weak)
-    )
+    scene, base = wald_scene(side=48), model()
+    before = layer(base.network).weight.clone()
+    strong, weak = fit_last_layer(base, [scene], penalties=(1e9, 0.1))
+    torch.testing.assert_close(layer(strong.network).weight, before)
+    assert not torch.equal(layer(weak.network).weight, before)
+    assert torch.equal(layer(base.network).weight, before)
+    first, second = (score(scene, fuse_scene(fitted, scene)) for fitted in (strong, weak))
     assert second.ergas < first.ergas

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ssdiff_models.errors import ModelError
-from ssdiff_models.training.loop import StepReport, Trainer, TrainingConfig
+from ssdiff_models.training.config import TrainingConfig
+from ssdiff_models.training.loop import StepReport, Trainer
 from tests.models.training.pieces import sampler, trainer
 
 

@@ -6,7 +6,7 @@ import torch
 
 from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.resampling.upsample import upsample_image
-from ssdiff_models.training.patch_set import PatchSet, from_patches, patches_shift, stray_patches
+from ssdiff_models.training.patch_set import PatchSet
 from ssdiff_models.training.scene_cache import (
     SceneSet,
     load_scenes,
@@ -14,14 +14,14 @@ from ssdiff_models.training.scene_cache import (
     save_scenes,
 )
 from ssdiff_models.training.wald_scene import WaldScene, from_reference
-from tests.models.training.pieces import landscape, wald_scene
+from tests.models.training.pieces import RATIO_PRIOR, landscape, wald_scene
 
 IMAGES = ("gt", "pan", "ms", "lms", "prior")
 
 
 def ratio_scene() -> WaldScene:
     pan, gt = landscape(64, seed=3)
-    return from_reference("ratio", pan=pan, gt=gt, gains=(0.3,) * 4, ratio=4, prior="bt-h")
+    return from_reference("ratio", RATIO_PRIOR, pan=pan, gt=gt)
 
 
 def scene_set() -> SceneSet:
@@ -69,15 +69,14 @@ def patch_set(count: int = 3) -> PatchSet:
         names=tuple(f"file#{index}" for index in range(count)),
         gt=torch.stack([gt for _, gt in images]),
         pan=torch.stack([pan for pan, _ in images]),
-        gains=(0.3,) * 4,
-        ratio=4,
+        degradation=RATIO_PRIOR,
         sensor="qb",
     )
 
 
 def test_patches_of_a_file_have_one_radiometry_and_share_a_stack(tmp_path: Path) -> None:
     patches = patch_set()
-    scenes = tuple(from_patches(patches, prior="bt-h"))
+    scenes = tuple(patches.scenes())
     means = patches.gt.mean((0, 2, 3))
     for index, scene in enumerate(scenes):
         assert torch.allclose(scene.denormalise(scene.gt), patches.gt[index], rtol=1e-5)
@@ -96,10 +95,10 @@ def test_patches_of_a_file_have_one_radiometry_and_share_a_stack(tmp_path: Path)
 def test_a_set_of_patches_tells_its_shift_and_whose_ms_is_not_its_own() -> None:
     patches = patch_set()
     moved = dataclasses.replace(patches, pan=torch.roll(patches.pan, (1, 0), (1, 2)))
-    found = patches_shift(moved)
+    found = moved.shift()
     assert (found.rows, found.cols) == pytest.approx((1.0, 0.0), abs=0.1)
     ms = torch.stack([torch.nn.functional.avg_pool2d(gt, 4) for gt in patches.gt])
-    assert stray_patches(patches, ms * 1.5, range(3)) == 1.0
+    assert patches.stray_share(ms * 1.5, range(3)) == 1.0
 
 
 def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:

@@ -4,18 +4,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.training.validation import fuse_scene, score, score_lms
-from tests.models.tiny import network
+from tests.models.tiny import model
 from tests.models.training.pieces import wald_scene
 
 
 def test_a_scene_of_any_size_is_fused_in_one_piece() -> None:
     scene = wald_scene(side=60)
-    fused = fuse_scene(network(), scene, schedule=Schedule(), steps=2)
+    fused = fuse_scene(model(), scene, steps=2)
     assert fused.shape == scene.gt.shape
-    assert torch.equal(fused, fuse_scene(network(), scene, schedule=Schedule(), steps=2))
+    assert torch.equal(fused, fuse_scene(model(), scene, steps=2))
 
 
 def test_scores_are_the_metrics_in_dn() -> None:

@@ -1,30 +1,29 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.resampling.upsample import upsample_image
-from ssdiff_models.training.variants import NOISE, Making, variants
-from ssdiff_models.training.wald_scene import WaldScene, from_reference, noisy
-from tests.models.training.pieces import landscape
-
-GAINS = (0.3,) * 4
+from ssdiff_models.training.variants import NOISE, variants
+from ssdiff_models.training.wald_scene import WaldScene, from_reference
+from tests.models.training.pieces import DEGRADATION, RATIO_PRIOR, landscape
 
 
 def scene(side: int = 160, prior: PriorName = "bt-h") -> WaldScene:
     pan, gt = landscape(side)
-    return from_reference("town", pan=pan, gt=gt, gains=GAINS, ratio=4, prior=prior)
+    return from_reference("town", replace(DEGRADATION, prior=prior), pan=pan, gt=gt)
 
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, WaldScene]:
-    making = Making(gains=GAINS, ratio=4, prior="bt-h", seed=3)
-    return {one.name: one for one in variants(scene(), making)}
+    return {one.name: one for one in variants(scene(), RATIO_PRIOR, 3)}
 
 
 @pytest.mark.parametrize("prior", ["lms", "bt-h"])
 def test_noise_is_as_much_as_asked_and_not_in_the_reference(prior: PriorName) -> None:
     plain = scene(prior=prior)
-    made = noisy(plain, pan=0.02, ms=0.01, ratio=4, prior=prior, seed=1)
+    made = plain.with_noise(pan=0.02, ms=0.01, prior=prior, seed=1)
     assert float((made.pan - plain.pan).std()) == pytest.approx(0.02, rel=0.05)
     assert float((made.ms - plain.ms).std()) == pytest.approx(0.01, rel=0.05)
     assert made.gt is plain.gt
@@ -36,7 +35,7 @@ def test_noise_is_as_much_as_asked_and_not_in_the_reference(prior: PriorName) ->
 
 def test_no_noise_changes_nothing() -> None:
     plain = scene()
-    same = noisy(plain, pan=0.0, ms=0.0, ratio=4, prior="bt-h", seed=1)
+    same = plain.with_noise(pan=0.0, ms=0.0, prior="bt-h", seed=1)
     for name in ("pan", "ms", "lms", "prior"):
         assert torch.allclose(getattr(same, name), getattr(plain, name), atol=1e-6), name
 
@@ -61,17 +60,13 @@ def test_variants_are_what_they_are_called(made: dict[str, WaldScene]) -> None:
 
 
 def test_a_small_scene_is_not_halved() -> None:
-    making = Making(gains=GAINS, ratio=4, prior="bt-h", seed=3)
-    kinds = [one.name for one in variants(scene(96), making)]
+    kinds = [one.name for one in variants(scene(96), RATIO_PRIOR, 3)]
     assert kinds == ["town#sharp", "town#other-pan", "town#noisy"]
 
 
 def test_variants_come_from_their_seed_alone() -> None:
     def once(seed: int) -> list[float]:
-        return [
-            float(one.pan.square().mean())
-            for one in variants(scene(), Making(gains=GAINS, ratio=4, prior="bt-h", seed=seed))
-        ]
+        return [float(one.pan.square().mean()) for one in variants(scene(), RATIO_PRIOR, seed)]
 
     assert once(5) == once(5)
     assert once(5) != once(6)

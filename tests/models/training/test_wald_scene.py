@@ -7,7 +7,7 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.training.wald_scene import WaldScene, from_pair, from_reference
-from tests.models.training.pieces import landscape, wald_scene
+from tests.models.training.pieces import DEGRADATION, landscape, wald_scene
 
 GAINS = (0.3,) * 4
 
@@ -25,13 +25,13 @@ def test_a_pair_off_by_parts_of_a_pixel_trains_registered_data(first: tuple[floa
         [shift_image(band, (first[0] - 1.5, first[1] - 1.5)) for band in image.double()]
     )
     ms = reduce_ms(moved, GAINS, 4, 1.5).float()
-    scene = from_pair("pair", pan=pan, ms=ms, first=first, gains=GAINS, ratio=4)
+    scene = from_pair("pair", DEGRADATION, pan=pan, ms=ms, first=first)
     reduced, truth = scene.pan[0], scene.gt.mean(0)
     at = {shift: correlation(shift_image(reduced, shift), truth) for shift in SHIFTS}
     assert max(at, key=lambda shift: at[shift]) == (0.0, 0.0)
     # Ignoring the offset, as a tool that goes by array shape does, is worse where there is one.
     if first != (1.5, 1.5):
-        ignored = from_pair("pair", pan=pan, ms=ms, first=(1.5, 1.5), gains=GAINS, ratio=4)
+        ignored = from_pair("pair", DEGRADATION, pan=pan, ms=ms, first=(1.5, 1.5))
         assert correlation(ignored.pan[0], ignored.gt.mean(0)) < at[0.0, 0.0]
 
 
@@ -59,7 +59,7 @@ def test_the_ms_is_the_degraded_reference() -> None:
 
 def test_a_remainder_of_pixels_is_cut_off() -> None:
     pan, gt = landscape(67)
-    scene = from_reference("odd", pan=pan, gt=gt, gains=GAINS, ratio=4)
+    scene = from_reference("odd", DEGRADATION, pan=pan, gt=gt)
     assert scene.gt.shape[1:] == scene.pan.shape[1:] == scene.lms.shape[1:] == (64, 64)
 
 
@@ -68,7 +68,7 @@ def holed() -> tuple[Tensor, WaldScene]:
     valid = torch.ones(64, 64, dtype=torch.bool)
     valid[:8, :8] = False
     gt[:, :8, :8] = 60_000
-    return valid, from_reference("holed", pan=pan, gt=gt, gains=GAINS, ratio=4, valid=valid)
+    return valid, from_reference("holed", DEGRADATION, pan=pan, gt=gt, valid=valid)
 
 
 def test_holes_count_neither_for_the_means_nor_their_surroundings_for_training() -> None:
@@ -82,14 +82,8 @@ def test_holes_count_neither_for_the_means_nor_their_surroundings_for_training()
 
 def test_scenes_that_cannot_serve_are_refused() -> None:
     pan, gt = landscape(64)
+    invalid = torch.zeros(64, 64, dtype=torch.bool)
     with pytest.raises(InputError, match="blank: no valid pixel"):
-        from_reference(
-            "blank",
-            pan=pan,
-            gt=gt,
-            gains=GAINS,
-            ratio=4,
-            valid=torch.zeros(64, 64, dtype=torch.bool),
-        )
+        from_reference("blank", DEGRADATION, pan=pan, gt=gt, valid=invalid)
     with pytest.raises(InputError, match="dark: a band's mean is 0"):
-        from_reference("dark", pan=pan, gt=gt * 0, gains=GAINS, ratio=4)
+        from_reference("dark", DEGRADATION, pan=pan, gt=gt * 0)
