@@ -1,10 +1,10 @@
-"""Quality figures by the field's reference definitions (the DLPan toolbox), on ``(bands, rows, cols)`` arrays or tensors.
+"""Quality figures by the field's reference definitions (the DLPan toolbox).
 
-Functions score whole images; the accumulators behind them score scenes that arrive in strips of rows, with the same result.
+Functions score whole ``(bands, rows, cols)`` arrays or tensors; the accumulators behind them score
+scenes that arrive in strips of rows, with the same result.
 """
 
 from ssdiff_models.metrics.base import Accumulator
-from ssdiff_models.metrics.block_index import BlockIndex
 from ssdiff_models.metrics.full_resolution import (
     FullResolution,
     d_lambda,
@@ -34,7 +34,6 @@ from ssdiff_models.metrics.structure import (
 
 __all__ = [
     "Accumulator",
-    "BlockIndex",
     "ErgasAccumulator",
     "FullResolution",
     "PsnrAccumulator",

@@ -1,4 +1,4 @@
-"""What all metrics share: checked ``(bands, rows, cols)`` arrays, strips of rows, and the accumulators' contract."""
+"""What all metrics share: checked arrays, strips of rows, and the accumulators' contract."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "chunks", "cut", "feed", "strip"]
+__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "cut", "feed", "strip", "strips"]
 
 Array = npt.NDArray[np.generic] | torch.Tensor
 """What callers hand in: a NumPy array or a tensor on any device, of any real dtype."""
@@ -20,14 +20,17 @@ Mask = npt.NDArray[np.bool_]
 """``(rows, cols)``: True where a pixel counts."""
 
 _STRIP_ROWS = 128
-"""Rows that are converted and scored at a time: a few megabytes, whatever the height of the image."""
+"""Rows that are scored at a time: a few megabytes, whatever the height of the image."""
 
 
 class Accumulator(Protocol):
-    """A metric over an image that arrives in strips of whole rows, top to bottom; the split does not change the result."""
+    """A metric over an image that arrives in strips of whole rows, top to bottom.
+
+    The result does not depend on how the image is split.
+    """
 
     def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
-        """Takes the next rows of both images, and which of their pixels count (all, when None)."""
+        """Takes the next rows of both images, and which of their pixels count (None: all)."""
         ...
 
     def result(self) -> float:
@@ -51,9 +54,22 @@ class Strip:
         """Height in pixels."""
         return int(self.valid.shape[0])
 
-    def __getitem__(self, rows: slice) -> "Strip":
+    @property
+    def cols(self) -> int:
+        """Width in pixels."""
+        return int(self.valid.shape[1])
+
+    def __getitem__(self, rows: slice | list[int]) -> "Strip":
         return Strip(
             fused=self.fused[:, rows], reference=self.reference[:, rows], valid=self.valid[rows]
+        )
+
+    def inner(self, cols: slice | list[int]) -> "Strip":
+        """Returns the strip with some of its columns."""
+        return Strip(
+            fused=self.fused[:, :, cols],
+            reference=self.reference[:, :, cols],
+            valid=self.valid[:, cols],
         )
 
     def below(self, other: "Strip | None") -> "Strip":
@@ -66,7 +82,8 @@ class Strip:
             return self
         if other.fused.shape[::2] != self.fused.shape[::2]:
             raise InputError(
-                f"strips of one image differ: {_text(other.fused)} and then {_text(self.fused)} (bands x rows x cols)"
+                f"strips of one image differ: {_shape(other.fused)} and then {_shape(self.fused)} "
+                "(bands x rows x cols)"
             )
         return Strip(
             fused=np.concatenate([other.fused, self.fused], axis=1),
@@ -81,16 +98,15 @@ def strip(fused: Array, reference: Array, valid: Mask | None = None) -> Strip:
     Pixels that do not count become 0, so that what they held (often NaN) cannot leak.
 
     Raises:
-        InputError: When the shapes differ, an array is not ``(bands, rows, cols)``, or a value that counts is not finite.
+        InputError: When the shapes differ, an array is not ``(bands, rows, cols)``, or a value
+            that counts is not finite.
     """
     _check_shapes(fused, reference, valid)
-    a, b = _image(fused, "the fused image"), _image(reference, "the reference")
-    mask = (
-        np.ones(a.shape[1:], dtype=np.bool_) if valid is None else np.asarray(valid, dtype=np.bool_)
-    )
+    everywhere = np.ones(tuple(fused.shape[1:]), dtype=np.bool_)
+    mask = everywhere if valid is None else np.asarray(valid, dtype=np.bool_)
     return Strip(
-        fused=_finite(a, mask, "the fused image"),
-        reference=_finite(b, mask, "the reference"),
+        fused=_image(fused, mask, "the fused image"),
+        reference=_image(reference, mask, "the reference"),
         valid=mask,
     )
 
@@ -101,22 +117,19 @@ def feed(metric: Metric, fused: Array, reference: Array, valid: Mask | None = No
     Raises:
         InputError: When the images cannot be compared.
     """
-    for rows in chunks(fused, reference, valid):
+    for rows in strips(fused, reference, valid):
         metric.update(fused[:, rows], reference[:, rows], None if valid is None else valid[rows])
     return metric
 
 
 def cut(image: Image, block: int) -> Image:
-    """Returns ``(blocks, bands, pixels)`` of ``(bands, block, cols)``: a strip one block high, cut into squares."""
+    """Cuts a strip one block high, ``(bands, block, cols)``, into ``(blocks, bands, pixels)``."""
     bands = image.shape[0]
-    return (
-        image.reshape(bands, block, -1, block)
-        .transpose(2, 0, 1, 3)
-        .reshape(-1, bands, block * block)
-    )
+    squares = image.reshape(bands, block, -1, block).transpose(2, 0, 1, 3)
+    return squares.reshape(-1, bands, block * block)
 
 
-def chunks(
+def strips(
     fused: Array, reference: Array, valid: Mask | None = None, *, side: int = _STRIP_ROWS
 ) -> Iterator[slice]:
     """Returns the slices of `side` rows that cover two images.
@@ -132,31 +145,25 @@ def chunks(
 def _check_shapes(fused: Array, reference: Array, valid: Mask | None) -> None:
     if fused.ndim != 3 or not np.prod(fused.shape):
         raise InputError(
-            f"the fused image has shape {tuple(fused.shape)}: a metric needs (bands, rows, cols) with at least one pixel"
+            f"the fused image has shape {tuple(fused.shape)}: "
+            "a metric needs (bands, rows, cols) with at least one pixel"
         )
     if tuple(fused.shape) != tuple(reference.shape):
         raise InputError(
-            f"the fused image is {_text(fused)} and the reference {_text(reference)} (bands x rows x cols): "
-            "they must have the same grid and bands"
+            f"the fused image is {_shape(fused)} and the reference {_shape(reference)} "
+            "(bands x rows x cols): they must have the same grid and bands"
         )
-    if valid is not None and tuple(valid.shape) != tuple(fused.shape[1:]):
-        raise InputError(
-            f"the mask has shape {tuple(valid.shape)}, the images {tuple(fused.shape[1:])} (rows, cols)"
-        )
+    grid = tuple(fused.shape[1:])
+    if valid is not None and tuple(valid.shape) != grid:
+        raise InputError(f"the mask has shape {tuple(valid.shape)}, the images {grid} (rows, cols)")
 
 
-def _image(values: Array, name: str) -> Image:
-    array = (
-        values.detach().to("cpu", torch.float64).numpy()
-        if isinstance(values, torch.Tensor)
-        else np.asarray(values)
-    )
-    if array.dtype.kind not in "uif":
-        raise InputError(f"{name} is of type {array.dtype}: a metric needs real numbers")
-    return array.astype(np.float64, copy=False)
-
-
-def _finite(image: Image, mask: Mask, name: str) -> Image:
+def _image(values: Array, mask: Mask, name: str) -> Image:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().to("cpu", torch.float64).numpy()
+    if values.dtype.kind not in "uif":
+        raise InputError(f"{name} is of type {values.dtype}: a metric needs real numbers")
+    image = values.astype(np.float64, copy=False)
     if not mask.all():
         image = np.where(mask, image, 0.0)
     if not np.isfinite(image).all():
@@ -164,5 +171,5 @@ def _finite(image: Image, mask: Mask, name: str) -> Image:
     return image
 
 
-def _text(image: Array) -> str:
+def _shape(image: Array) -> str:
     return " x ".join(map(str, image.shape))

@@ -1,4 +1,4 @@
-"""Quality indices over disjoint blocks, between all bands of an image: what D_s and QNR's D_lambda are made of."""
+"""Quality indices over disjoint blocks, between all bands of an image: for D_s and QNR."""
 
 from typing import Self
 
@@ -23,7 +23,10 @@ def spectral_distortion(high: Image, low: Image) -> float:
 
 
 class BlockIndex:
-    """The mean over disjoint blocks of the universal quality index of all pairs of an image's bands, from strips of rows."""
+    """The universal quality index of all pairs of bands, its mean over disjoint blocks.
+
+    The image arrives in strips of rows.
+    """
 
     def __init__(self, *, block: int = 32) -> None:
         if block < 2:
@@ -38,19 +41,16 @@ class BlockIndex:
         if self._rest is not None:
             image = np.concatenate([self._rest[0], image], axis=1)
             valid = np.concatenate([self._rest[1], valid])
-        side, rows, cols = (
-            self._block,
-            image.shape[1],
-            image.shape[2] - image.shape[2] % self._block,
-        )
-        whole = rows - rows % side
-        for row in range(0, whole if cols else 0, side):
-            keep = valid[row : row + side, :cols].reshape(side, -1, side).all(axis=(0, 2))
-            self._sum = self._sum + _pairwise_quality(
-                cut(image[:, row : row + side, :cols], side)[keep]
-            ).sum(axis=0)
-            self._count += int(keep.sum())
-        self._rest = image[:, whole:], valid[whole:]
+        side = self._block
+        cols = image.shape[2] - image.shape[2] % side
+        stop = image.shape[1] - image.shape[1] % side
+        for row in range(0, stop if cols else 0, side):
+            rows = slice(row, row + side)
+            counts = valid[rows, :cols].reshape(side, -1, side).all(axis=(0, 2))
+            blocks = cut(image[:, rows, :cols], side)[counts]
+            self._sum = self._sum + _pairwise_quality(blocks).sum(axis=0)
+            self._count += int(counts.sum())
+        self._rest = image[:, stop:], valid[stop:]
         return self
 
     def result(self) -> Image:
@@ -59,12 +59,12 @@ class BlockIndex:
         Raises:
             InputError: When there is no wholly valid block.
         """
-        total, count = self.totals()
-        if not count:
+        if not self._count:
+            side = self._block
             raise InputError(
-                f"no block of {self._block} x {self._block} pixels is wholly valid: score a larger window"
+                f"no block of {side} x {side} pixels is wholly valid: score a larger window"
             )
-        return total / count
+        return self._sum / self._count
 
     def totals(self) -> tuple[Image, int]:
         """Returns the sum of the indices over all wholly valid blocks and their number."""
@@ -73,12 +73,12 @@ class BlockIndex:
 
 def _pairwise_quality(blocks: Image) -> Image:
     """Returns ``(blocks, bands, bands)`` from ``(blocks, bands, pixels)``."""
+    pixels = blocks.shape[2]
     mean = blocks.mean(axis=2, keepdims=True)
     centred = blocks - mean
-    covariance = centred @ centred.transpose(0, 2, 1) / blocks.shape[2]
-    variance = np.einsum("kbp,kbp->kb", centred, centred) / blocks.shape[2]
+    covariance = centred @ centred.transpose(0, 2, 1) / pixels
+    variance = np.einsum("kbp,kbp->kb", centred, centred) / pixels
     # What a constant block leaves after its mean is taken off is rounding.
     variance = np.where(variance <= FLAT * mean[..., 0] ** 2, 0.0, variance)
-    return universal_quality(
-        covariance, variance[:, :, None] + variance[:, None, :], mean, mean.transpose(0, 2, 1)
-    )
+    variances = variance[:, :, None] + variance[:, None, :]
+    return universal_quality(covariance, variances, mean, mean.transpose(0, 2, 1))

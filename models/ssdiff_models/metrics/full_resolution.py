@@ -1,6 +1,7 @@
-"""Metrics without a reference: spectral distortion (Khan's and QNR's D_lambda), spatial distortion D_s, HQNR and QNR.
+"""Metrics without a reference: D_lambda (Khan's and QNR's), D_s, HQNR and QNR.
 
-Definitions of the DLPan toolbox. Images are converted, filtered and scored by strips of rows; borders of strips leave no trace.
+Definitions of the DLPan toolbox. Images are converted, filtered and scored by strips of rows;
+borders of strips leave no trace.
 """
 
 from typing import Self, TypeVar
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.metrics.base import Array, Image, Mask, chunks, strip
+from ssdiff_models.metrics.base import Array, Image, Mask, Strip, strip, strips
 from ssdiff_models.metrics.block_index import BlockIndex, spatial_distortion, spectral_distortion
 from ssdiff_models.metrics.q2n import Q2nAccumulator
 from ssdiff_models.resampling.degrade import imresize_bicubic, mtf_filter
@@ -30,20 +31,27 @@ __all__ = [
     "qnr",
 ]
 
+STRIP_ROWS = 256
+"""Rows that are filtered and scored at a time."""
+REACH = 20
+"""Rows on either side that the MTF filter sees."""
+
 Total = TypeVar("Total", float, Image)
 
 
 class FullResolution:
-    """Sums what D_lambda (Khan), D_s, HQNR, D_lambda (QNR) and QNR need over the pieces of a scene.
+    """Sums what D_lambda (Khan), D_s, HQNR, D_lambda (QNR) and QNR need over pieces of a scene.
 
-    Pieces whose rows and columns, counted from the scene's first pixel, start and end at multiples of the block (or at the
-    scene's border) give the figures of the whole scene, if at least 20 pixels around each piece come with it where there are
-    any.
+    Pieces give the figures of the whole scene when their rows and columns, counted from the scene's
+    first pixel, start and end at multiples of the block or at the scene's border, and when at least
+    20 pixels around each come with it where there are any.
     """
 
     def __init__(self, *, sensor: Sensor, ratio: int, block: int = 32) -> None:
-        """Takes the sensor whose MTF gains count, PAN pixels per MS pixel, and the side of the blocks."""
-        self._sensor, self._ratio, self._block = sensor, ratio, block
+        """Takes the sensor of the MTF gains, PAN pixels per MS pixel, and the blocks' side."""
+        self._sensor = sensor
+        self._ratio = ratio
+        self._block = block
         self._q2n: tuple[float, int] = (0.0, 0)
         self._high: tuple[Image, int] = (np.zeros(()), 0)
         self._low: tuple[Image, int] = (np.zeros(()), 0)
@@ -61,7 +69,7 @@ class FullResolution:
         """Takes one piece.
 
         Args:
-            fused: ``(bands, rows, cols)`` in DN: the piece and what is around it.
+            fused: ``(bands, rows, cols)`` in DN: the piece and its surroundings.
             lms: The up-sampled MS, the same shape.
             pan: ``(rows, cols)``.
             pan_low: The PAN at MS resolution on its own grid, ``(rows, cols)``.
@@ -69,24 +77,27 @@ class FullResolution:
             valid: ``(rows, cols)``, True where a pixel counts.
 
         Raises:
-            InputError: When the images are not on one grid, not finite where they count, or the piece is smaller than a block.
+            InputError: When the images are not on one grid, not finite where they count, or the
+                piece is smaller than a block.
         """
         quality = Q2nAccumulator(block=self._block)
-        high, low = BlockIndex(block=self._block), BlockIndex(block=self._block)
+        high = BlockIndex(block=self._block)
+        low = BlockIndex(block=self._block)
         first, last, _ = inner[0].indices(valid.shape[0])
         for row in range(first, last, STRIP_ROWS):
             wide = slice(max(row - REACH, 0), row + STRIP_ROWS + REACH)
-            own = slice(row - wide.start, min(row + STRIP_ROWS, last) - wide.start), inner[1]
-            part, mask = strip(fused[:, wide], lms[:, wide], valid[wide]), valid[wide][own]
-            filtered = mtf_filter(
-                torch.from_numpy(part.fused), self._sensor.gains(part.fused.shape[0]), self._ratio
-            ).numpy()
-            quality.update(filtered[:, *own], part.reference[:, *own], mask)
-            sharp = strip(pan[None, wide], pan_low[None, wide], valid[wide])
-            high.update(np.concatenate([part.fused, sharp.fused])[:, *own], mask)
-            low.update(np.concatenate([part.reference, sharp.reference])[:, *own], mask)
+            own_rows = slice(row - wide.start, min(row + STRIP_ROWS, last) - wide.start)
+            bands = strip(fused[:, wide], lms[:, wide], valid[wide])
+            planes = strip(pan[None, wide], pan_low[None, wide], valid[wide])
+            filtered = _filtered(bands, self._sensor, self._ratio)[own_rows].inner(inner[1])
+            bands = bands[own_rows].inner(inner[1])
+            planes = planes[own_rows].inner(inner[1])
+            quality.update(filtered.fused, filtered.reference, filtered.valid)
+            high.update(np.concatenate([bands.fused, planes.fused]), bands.valid)
+            low.update(np.concatenate([bands.reference, planes.reference]), bands.valid)
         self._q2n = _sum(self._q2n, quality.totals())
-        self._high, self._low = _sum(self._high, high.totals()), _sum(self._low, low.totals())
+        self._high = _sum(self._high, high.totals())
+        self._low = _sum(self._low, low.totals())
         return self
 
     def result(self) -> dict[str, float]:
@@ -95,13 +106,11 @@ class FullResolution:
         Raises:
             InputError: When no block of any piece is wholly valid.
         """
+        high = _mean(self._high, self._block)
+        low = _mean(self._low, self._block)
         khan = 1 - _mean(self._q2n, self._block)
-        high, low = _mean(self._high, self._block), _mean(self._low, self._block)
-        spatial, spectral = (
-            spatial_distortion(high, low),
-            spectral_distortion(high[:-1, :-1], low[:-1, :-1]),
-        )
-        return _scores(khan, spatial, spectral)
+        spectral = spectral_distortion(high[:-1, :-1], low[:-1, :-1])
+        return _scores(khan, spatial_distortion(high, low), spectral)
 
 
 def _scores(khan: float, spatial: float, spectral: float) -> dict[str, float]:
@@ -131,10 +140,11 @@ def _mean(totals: tuple[Total, int], block: int) -> Total:
     return total / count
 
 
-STRIP_ROWS = 256
-"""Rows that are filtered and scored at a time."""
-REACH = 20
-"""Rows on either side that the MTF filter sees."""
+def _filtered(rows: Strip, sensor: Sensor, ratio: int) -> Strip:
+    """Returns the fused image as the sensor's MS instrument sees it, beside the LMS."""
+    gains = sensor.gains(rows.fused.shape[0])
+    seen = mtf_filter(torch.from_numpy(rows.fused), gains, ratio).numpy()
+    return Strip(fused=seen, reference=rows.reference, valid=rows.valid)
 
 
 def d_lambda_khan(
@@ -146,7 +156,9 @@ def d_lambda_khan(
     block: int = 32,
     valid: Mask | None = None,
 ) -> float:
-    """Returns Khan's spectral distortion, 1 - Q2n(LMS, fused seen through the sensor's MTF), at PAN scale: 0 is best.
+    """Returns Khan's spectral distortion at PAN scale: 0 is best.
+
+    It is 1 - Q2n(LMS, fused seen through the sensor's MTF).
 
     Args:
         fused: ``(bands, rows, cols)`` in DN.
@@ -161,14 +173,13 @@ def d_lambda_khan(
         UsageError: When the sensor is unknown.
     """
     known = sensors.get(sensor) if isinstance(sensor, str) else sensor
-    gains = known.gains(fused.shape[0])
     quality = Q2nAccumulator(block=block)
-    for rows in chunks(fused, lms, valid, side=STRIP_ROWS):
+    for rows in strips(fused, lms, valid, side=STRIP_ROWS):
         wide = slice(max(rows.start - REACH, 0), rows.stop + REACH)
         around = strip(fused[:, wide], lms[:, wide], None if valid is None else valid[wide])
-        filtered = mtf_filter(torch.from_numpy(around.fused), gains, ratio)
-        inner = slice(rows.start - wide.start, rows.stop - wide.start)
-        quality.update(filtered[:, inner], around.reference[:, inner], around.valid[inner])
+        own = slice(rows.start - wide.start, rows.stop - wide.start)
+        filtered = _filtered(around, known, ratio)[own]
+        quality.update(filtered.fused, filtered.reference, filtered.valid)
     return 1 - quality.result()
 
 
@@ -182,10 +193,11 @@ def d_s(
     valid: Mask | None = None,
     pan_low: Array | None = None,
 ) -> float:
-    """Returns the spatial distortion: how the quality index between each band and the PAN changes with resolution. 0 is best.
+    """Returns the spatial distortion: how a band's likeness to the PAN changes with resolution.
 
-    The mean over bands of ``|Q(fused_k, PAN) - Q(LMS_k, low-pass PAN)|``, Q being the mean over disjoint blocks. Incomplete
-    blocks at the lower and right border are left out (the toolbox refuses such sizes).
+    It is the mean over bands of ``|Q(fused_k, PAN) - Q(LMS_k, low-pass PAN)|``, Q being the mean
+    over disjoint blocks: 0 is best. Incomplete blocks at the lower and right border are left out
+    (the toolbox refuses such sizes).
 
     Args:
         fused: ``(bands, rows, cols)``.
@@ -193,17 +205,19 @@ def d_s(
         pan: ``(rows, cols)`` or ``(1, rows, cols)``.
         ratio: PAN pixels per MS pixel, 2 or 4.
         block: Side of the blocks.
-        valid: ``(rows, cols)``, True where a pixel counts; blocks with a pixel that does not are left out.
-        pan_low: The PAN at MS resolution on its own grid, shaped as `pan`; `pan_lowpass` when None.
+        valid: ``(rows, cols)``, True where a pixel counts; blocks with another one are left out.
+        pan_low: The PAN at MS resolution on its own grid, shaped as `pan`; None: `pan_lowpass`.
 
     Raises:
-        InputError: When the images cannot be compared, their sides are no multiples of `ratio`, or no block is wholly valid.
+        InputError: When the images cannot be compared, their sides are no multiples of `ratio`, or
+            no block is wholly valid.
         UsageError: When the ratio is neither 2 nor 4.
     """
     sharp = _plane(pan, fused, valid)
     soft = pan_lowpass(sharp, ratio) if pan_low is None else _plane(pan_low, fused, valid)
-    high, low = BlockIndex(block=block), BlockIndex(block=block)
-    for rows in chunks(fused, lms, valid, side=STRIP_ROWS):
+    high = BlockIndex(block=block)
+    low = BlockIndex(block=block)
+    for rows in strips(fused, lms, valid, side=STRIP_ROWS):
         part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
         high.update(np.concatenate([part.fused, sharp[:, rows]]), part.valid)
         low.update(np.concatenate([part.reference, soft[:, rows]]), part.valid)
@@ -211,7 +225,9 @@ def d_s(
 
 
 def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = None) -> float:
-    """Returns QNR's own spectral distortion: the mean over pairs of bands of ``|Q(fused_i, fused_j) - Q(LMS_i, LMS_j)|``.
+    """Returns QNR's own spectral distortion: 0 is best; NaN for a single band, which has no pairs.
+
+    It is the mean over pairs of bands of ``|Q(fused_i, fused_j) - Q(LMS_i, LMS_j)|``.
 
     Args:
         fused: ``(bands, rows, cols)``.
@@ -219,14 +235,12 @@ def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = 
         block: Side of the disjoint blocks over which Q is averaged.
         valid: ``(rows, cols)``, True where a pixel counts.
 
-    Returns:
-        The distortion, 0 at best; NaN for a single band, which has no pairs.
-
     Raises:
         InputError: When the images cannot be compared or no block is wholly valid.
     """
-    high, low = BlockIndex(block=block), BlockIndex(block=block)
-    for rows in chunks(fused, lms, valid, side=STRIP_ROWS):
+    high = BlockIndex(block=block)
+    low = BlockIndex(block=block)
+    for rows in strips(fused, lms, valid, side=STRIP_ROWS):
         part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
         high.update(part.fused, part.valid)
         low.update(part.reference, part.valid)
@@ -254,7 +268,7 @@ def hqnr(
 def qnr(
     fused: Array, lms: Array, pan: Array, *, ratio: int, block: int = 32, valid: Mask | None = None
 ) -> float:
-    """Returns the quality with no reference, ``(1 - d_lambda)(1 - d_s)``: 1 is best, NaN for a single band.
+    """Returns the quality with no reference, ``(1 - d_lambda)(1 - d_s)``: 1 is best.
 
     Args and errors are those of `d_lambda` and `d_s`.
     """
@@ -281,9 +295,10 @@ def full_resolution_scores(
 
 
 def pan_lowpass(pan: Image, ratio: int) -> Image:
-    """Returns the PAN at MS resolution on its own grid: bicubic reduction, then the 23-tap interpolator.
+    """Returns the PAN at MS resolution on its own grid: bicubic reduction, 23-tap interpolation.
 
-    The two disagree by half a PAN pixel about where an MS pixel lies; so does the toolbox, whose figures this reproduces.
+    The two disagree by half a PAN pixel about where an MS pixel lies; so does the toolbox, whose
+    figures this reproduces.
 
     Args:
         pan: ``(1, rows, cols)``.
@@ -295,9 +310,11 @@ def pan_lowpass(pan: Image, ratio: int) -> Image:
     rows, cols = pan.shape[-2:]
     if rows % ratio or cols % ratio:
         raise InputError(
-            f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: crop the images"
+            f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: "
+            "crop the images"
         )
-    return interp23(imresize_bicubic(torch.from_numpy(pan[0]), ratio)[None], ratio).numpy()
+    reduced = imresize_bicubic(torch.from_numpy(pan[0]), ratio)
+    return interp23(reduced[None], ratio).numpy()
 
 
 def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
@@ -307,9 +324,10 @@ def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
         InputError: When it is on another grid than the fused image, or not finite where it counts.
     """
     plane = pan[None] if pan.ndim == 2 else pan
-    if tuple(plane.shape) != (1, *fused.shape[1:]):
-        grid = tuple(fused.shape[1:])
+    grid = tuple(fused.shape[1:])
+    if tuple(plane.shape) != (1, *grid):
         raise InputError(
-            f"the PAN has shape {tuple(pan.shape)}, the fused image {grid} (rows, cols): they must be on one grid"
+            f"the PAN has shape {tuple(pan.shape)}, the fused image {grid} (rows, cols): "
+            "they must be on one grid"
         )
     return strip(plane, plane, valid).fused

@@ -1,4 +1,4 @@
-"""Metrics pixel by pixel: the spectral angle (SAM), ERGAS and the peak signal-to-noise ratio (PSNR)."""
+"""Metrics pixel by pixel: the spectral angle (SAM), ERGAS and the peak signal-to-noise ratio."""
 
 import math
 from typing import Self
@@ -12,9 +12,10 @@ __all__ = ["ErgasAccumulator", "PsnrAccumulator", "SamAccumulator", "ergas", "ps
 
 
 def sam(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
-    """Returns the mean angle between the spectra of both images, in degrees.
+    """Returns the mean angle between the spectra of both images, in degrees: 0 is best.
 
-    Pixels where either spectrum is all zero have no angle and are left out, as in the DLPan toolbox; NaN when none is left.
+    Pixels where either spectrum is all zero have no angle and are left out, as in the DLPan
+    toolbox; NaN when none is left.
 
     Args:
         fused: ``(bands, rows, cols)``.
@@ -28,7 +29,9 @@ def sam(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
 
 
 def ergas(fused: Array, reference: Array, *, ratio: float, valid: Mask | None = None) -> float:
-    """Returns the relative dimensionless global error (Wald): ``100/ratio * sqrt(mean_k(MSE_k / mean(reference_k)^2))``.
+    """Returns the relative dimensionless global error (Wald): 0 is best.
+
+    It is ``100/ratio * sqrt(mean_k(MSE_k / mean(reference_k)^2))``.
 
     Args:
         fused: ``(bands, rows, cols)``.
@@ -46,14 +49,14 @@ def ergas(fused: Array, reference: Array, *, ratio: float, valid: Mask | None = 
 def psnr(
     fused: Array, reference: Array, *, peak: float | None = None, valid: Mask | None = None
 ) -> float:
-    """Returns the peak signal-to-noise ratio in decibels, from one mean squared error pooled over all bands.
+    """Returns the peak signal-to-noise ratio in decibels, of the error pooled over all bands.
 
-    The literature also averages the PSNR of each band, which reads about 1.5 dB higher; this is the pooled one.
+    The literature also averages the PSNR of each band, which reads about 1.5 dB higher.
 
     Args:
         fused: ``(bands, rows, cols)``.
         reference: The same shape.
-        peak: The largest value the data can have (2047 for 11 bits); the largest of `reference` when None.
+        peak: The largest value the data can have (2047 for 11 bits); None: that of `reference`.
         valid: ``(rows, cols)``, True where a pixel counts.
 
     Raises:
@@ -73,11 +76,15 @@ class SamAccumulator:
     def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
         """Takes the next rows."""
         rows = strip(fused, reference, valid)
-        a, b = rows.fused[:, rows.valid], rows.reference[:, rows.valid]
-        norm_a, norm_b = np.sqrt(np.einsum("bp,bp->p", a, a)), np.sqrt(np.einsum("bp,bp->p", b, b))
-        some = norm_a * norm_b > 0
-        self._sum += float(_angles(a[:, some] * norm_b[some], b[:, some] * norm_a[some]).sum())
-        self._count += int(some.sum())
+        a = rows.fused[:, rows.valid]
+        b = rows.reference[:, rows.valid]
+        norm_a = _norm(a)
+        norm_b = _norm(b)
+        has_angle = norm_a * norm_b > 0
+        scaled_a = a[:, has_angle] * norm_b[has_angle]
+        scaled_b = b[:, has_angle] * norm_a[has_angle]
+        self._sum += float(_angles(scaled_a, scaled_b).sum())
+        self._count += int(has_angle.sum())
         return self
 
     def result(self) -> float:
@@ -86,46 +93,40 @@ class SamAccumulator:
 
 
 def _angles(a: Image, b: Image) -> Image:
-    # Kahan's form of acos(a.b / |a||b|) for vectors of one length: as exact near 0 (and 0 for equal vectors) as elsewhere.
+    # Kahan's form of acos(a.b / |a||b|) for vectors of one length is as exact near 0 as elsewhere.
     return 2 * np.arctan2(_norm(a - b), _norm(a + b))
 
 
 def _norm(a: Image) -> Image:
-    return np.sqrt(np.einsum("bp,bp->p", a, a))  # type: ignore[no-any-return]
+    norm: Image = np.sqrt(np.einsum("bp,bp->p", a, a))
+    return norm
 
 
 class _SquaredError:
-    """Per-band squared errors, sums and the peak of the reference over strips of rows."""
+    """Squared errors and sums of each band, and the peak of the reference, over strips of rows."""
 
     def __init__(self) -> None:
-        self.errors: Image | None = None
-        self.sums: Image | None = None
+        self.errors: Image = np.zeros(1)
+        self.sums: Image = np.zeros(1)
         self.count = 0
         self.peak = -math.inf
 
     def update(self, rows: Strip) -> None:
         """Adds the valid pixels of `rows`."""
         error = rows.fused - rows.reference
-        errors, sums = np.einsum("brc,brc->b", error, error), rows.reference.sum(axis=(1, 2))
-        self.errors = errors if self.errors is None else self.errors + errors
-        self.sums = sums if self.sums is None else self.sums + sums
+        self.errors = self.errors + np.einsum("brc,brc->b", error, error)
+        self.sums = self.sums + rows.reference.sum(axis=(1, 2))
         self.count += int(rows.valid.sum())
         if rows.valid.any():
             self.peak = max(self.peak, float(rows.reference[:, rows.valid].max()))
 
     def mse(self) -> Image:
         """Returns the mean squared error of each band."""
-        return (
-            np.full(1, math.nan)
-            if self.errors is None or not self.count
-            else self.errors / self.count
-        )
+        return self.errors / (self.count or math.nan)
 
     def means(self) -> Image:
         """Returns the mean of each band of the reference."""
-        return (
-            np.full(1, math.nan) if self.sums is None or not self.count else self.sums / self.count
-        )
+        return self.sums / (self.count or math.nan)
 
 
 class ErgasAccumulator:
@@ -143,10 +144,10 @@ class ErgasAccumulator:
         return self
 
     def result(self) -> float:
-        """Returns ERGAS; infinite when a band of the reference averages 0 and was not met exactly."""
-        mse, means = self._error.mse(), self._error.means()
+        """Returns ERGAS; infinite when a band of the reference averages 0 and was not met."""
+        mse = self._error.mse()
         with np.errstate(divide="ignore", invalid="ignore"):
-            relative = np.where(mse == 0, 0.0, mse / means**2)
+            relative = np.where(mse == 0, 0.0, mse / self._error.means() ** 2)
         return float(100 / self._ratio * math.sqrt(relative.mean()))
 
 

@@ -1,6 +1,7 @@
-"""Metrics of neighbourhoods: universal quality index (UQI, "Q"), spatial correlation (SCC), structural similarity (SSIM)."""
+"""Metrics of neighbourhoods: universal quality (UQI), spatial correlation (SCC), SSIM."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import Self
 
 import numpy as np
@@ -20,39 +21,42 @@ __all__ = [
 ]
 
 FLAT = 64 * float(np.finfo(np.float64).eps)
-"""A window whose variance is this small against its mean square is flat: what is left is rounding."""
+"""A window whose variance is this small against its mean square is flat up to rounding."""
 _GAUSSIAN = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
 _GAUSSIAN = _GAUSSIAN / _GAUSSIAN.sum()
 
 
 def uqi(fused: Array, reference: Array, *, block: int = 32, valid: Mask | None = None) -> float:
-    """Returns Wang and Bovik's universal quality index, the mean over all windows and bands: 1 for equal images, in -1 .. 1.
+    """Returns Wang and Bovik's universal quality index: 1 for equal images, in -1 .. 1.
 
-    Where a window is flat in both images only their means are compared; where these are 0 as well it counts as 1.
+    It is the mean over all windows and bands. Where a window is flat in both images only their
+    means are compared; where these are 0 as well it counts as 1.
 
     Args:
         fused: ``(bands, rows, cols)``.
         reference: The same shape.
         block: Side of the square window, which slides pixel by pixel.
-        valid: ``(rows, cols)``, True where a pixel counts; windows with a pixel that does not are left out.
+        valid: ``(rows, cols)``, True where a pixel counts; windows with another one are left out.
 
     Raises:
-        InputError: When the images cannot be compared, are smaller than a window, or no window is wholly valid.
+        InputError: When the images cannot be compared, are smaller than a window, or no window is
+            wholly valid.
         UsageError: When `block` is smaller than 2.
     """
     return feed(UqiAccumulator(block=block), fused, reference, valid).result()
 
 
 def scc(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
-    """Returns the DLPan toolbox's spatial correlation: one uncentred cosine between the Sobel gradients of both images.
+    """Returns the DLPan toolbox's spatial correlation: 1 is best; NaN where nothing has a gradient.
 
-    As there, a frame of one pixel is dropped first and the gradients then see zeros around the image. NaN when an image has no
-    gradient.
+    It is one uncentred cosine between the Sobel gradients of both images. As in the toolbox, a
+    frame of one pixel is dropped first and the gradients then see zeros around the image.
 
     Args:
         fused: ``(bands, rows, cols)``.
         reference: The same shape.
-        valid: ``(rows, cols)``, True where a pixel counts; gradients that touch a pixel that does not are left out.
+        valid: ``(rows, cols)``, True where a pixel counts; gradients that touch another one are
+            left out.
 
     Raises:
         InputError: When the images cannot be compared or have fewer than 3 rows or columns.
@@ -63,16 +67,19 @@ def scc(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
 def ssim(
     fused: Array, reference: Array, *, peak: float | None = None, valid: Mask | None = None
 ) -> float:
-    """Returns the mean structural similarity: Gaussian window of 11 pixels (sigma 1.5), K 0.01 and 0.03, population moments.
+    """Returns the mean structural similarity: 1 for equal images.
+
+    Gaussian window of 11 pixels (sigma 1.5), K 0.01 and 0.03, population moments.
 
     Args:
         fused: ``(bands, rows, cols)``.
         reference: The same shape.
-        peak: The largest value the data can have (2047 for 11 bits); the largest valid one of `reference` when None.
-        valid: ``(rows, cols)``, True where a pixel counts; windows with a pixel that does not are left out.
+        peak: The largest value the data can have (2047 for 11 bits); None: that of `reference`.
+        valid: ``(rows, cols)``, True where a pixel counts; windows with another one are left out.
 
     Raises:
-        InputError: When the images cannot be compared, are smaller than 11 pixels, or no window is wholly valid.
+        InputError: When the images cannot be compared, are smaller than 11 pixels, or no window is
+            wholly valid.
         UsageError: When `peak` is not positive.
     """
     if peak is None:
@@ -81,8 +88,8 @@ def ssim(
     return feed(SsimAccumulator(peak=peak), fused, reference, valid).result()
 
 
-class _Sliding:
-    """Averages a map over the windows of `side` pixels that lie wholly in the image and in its valid part."""
+class _Sliding(ABC):
+    """Averages a map over the windows of `side` pixels that lie in the image and are valid."""
 
     def __init__(self, side: int, name: str) -> None:
         self._side = side
@@ -93,17 +100,19 @@ class _Sliding:
 
     def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
         """Takes the next rows."""
+        side = self._side
         rows = strip(fused, reference, valid).below(self._rest)
-        if rows.valid.shape[1] < self._side:
+        if rows.cols < side:
             raise InputError(
-                f"the image is {rows.valid.shape[1]} columns wide, {self._name}'s window {self._side}: score a larger window"
+                f"the image is {rows.cols} columns wide, {self._name}'s window {side}: "
+                "score a larger window"
             )
-        if rows.rows >= self._side:
-            whole = _box(rows.valid.astype(np.float64), self._side) == self._side**2
+        if rows.rows >= side:
+            counts = _box(rows.valid.astype(np.float64), side) == side**2
             quality = self._map(rows)
-            self._sum += float(quality.sum(where=whole))
-            self._count += int(whole.sum()) * quality.shape[0]
-        self._rest = rows[max(rows.rows - self._side + 1, 0) :]
+            self._sum += float(quality.sum(where=counts))
+            self._count += int(counts.sum()) * quality.shape[0]
+        self._rest = rows[max(rows.rows - side + 1, 0) :]
         return self
 
     def result(self) -> float:
@@ -113,13 +122,16 @@ class _Sliding:
             InputError: When there is no wholly valid window.
         """
         if not self._count:
+            side = self._side
             raise InputError(
-                f"no window of {self._side} x {self._side} pixels is wholly valid: {self._name} has nothing to score"
+                f"no window of {side} x {side} pixels is wholly valid: "
+                f"{self._name} has nothing to score"
             )
         return self._sum / self._count
 
+    @abstractmethod
     def _map(self, rows: Strip) -> Image:
-        raise NotImplementedError
+        """Returns the index of each window."""
 
 
 class UqiAccumulator(_Sliding):
@@ -131,22 +143,25 @@ class UqiAccumulator(_Sliding):
         super().__init__(block, "UQI")
 
     def _map(self, rows: Strip) -> Image:
-        # Moments about a value near the data keep their digits; variances and covariances do not notice.
-        shift_f, shift_r = (
-            rows.fused.mean(axis=(1, 2), keepdims=True),
-            rows.reference.mean(axis=(1, 2), keepdims=True),
-        )
-        f, r = rows.fused - shift_f, rows.reference - shift_r
-        n, side = self._side**2, self._side
-        mean_f, mean_r = _box(f, side) / n, _box(r, side) / n
-        square_f, square_r = _box(f * f, side) / n, _box(r * r, side) / n
-        variances = _variance(square_f, mean_f) + _variance(square_r, mean_r)
-        covariance = _box(f * r, side) / n - mean_f * mean_r
+        # Moments about a value near the data keep their digits; variances do not notice.
+        shift_f = rows.fused.mean(axis=(1, 2), keepdims=True)
+        shift_r = rows.reference.mean(axis=(1, 2), keepdims=True)
+        f = rows.fused - shift_f
+        r = rows.reference - shift_r
+        mean_f = self._mean(f)
+        mean_r = self._mean(r)
+        variance_f = _variance(self._mean(f * f), mean_f)
+        variance_r = _variance(self._mean(r * r), mean_r)
+        covariance = self._mean(f * r) - mean_f * mean_r
+        variances = variance_f + variance_r
         return universal_quality(covariance, variances, mean_f + shift_f, mean_r + shift_r)
+
+    def _mean(self, image: Image) -> Image:
+        return _box(image, self._side) / self._side**2
 
 
 def universal_quality(covariance: Image, variances: Image, mean_a: Image, mean_b: Image) -> Image:
-    """Returns ``4 cov m_a m_b / ((var_a + var_b)(m_a^2 + m_b^2))`` with the rules for flat and black windows (0/0).
+    """Returns ``4 cov m_a m_b / ((var_a + var_b)(m_a^2 + m_b^2))``, and 0/0 by rule.
 
     Args:
         covariance: Of the two images in each window.
@@ -154,12 +169,14 @@ def universal_quality(covariance: Image, variances: Image, mean_a: Image, mean_b
         mean_a: Mean of the one.
         mean_b: Mean of the other.
     """
-    product, squares = 2 * mean_a * mean_b, mean_a**2 + mean_b**2
-    flat, black = variances == 0, squares == 0
-    luminance = np.where(black, 1.0, product / np.where(black, 1.0, squares))
+    product = 2 * mean_a * mean_b
+    squares = mean_a**2 + mean_b**2
+    flat = variances == 0
+    dark = squares == 0
+    luminance = np.where(dark, 1.0, product / np.where(dark, 1.0, squares))
     structure = np.where(flat, 1.0, 2 * covariance / np.where(flat, 1.0, variances))
-    # Black on average but not flat (signed data): the reference leaves its initial 1 there.
-    return np.where(black, 1.0, luminance * structure)
+    # Zero on average but not flat (signed data): the reference leaves its initial 1 there.
+    return np.where(dark, 1.0, luminance * structure)
 
 
 def _variance(mean_square: Image, mean: Image) -> Image:
@@ -174,11 +191,12 @@ def _box(image: Image, side: int) -> Image:
 
 
 def _box_axis(image: Image, side: int, axis: int) -> Image:
-    # By doubling: sums of 1, 2, 4 … neighbours; no running sum that would carry rounding from one end of the image to the
-    # other.
+    # By doubling, sums of 1, 2, 4 … neighbours: a running sum would carry rounding along.
     size = image.shape[axis] - side + 1
     total = np.zeros(())
-    start, width, power = 0, 1, image
+    start = 0
+    width = 1
+    power = image
     for bit in range(side.bit_length()):
         if side >> bit & 1:
             total = total + _slice(power, start, start + size, axis)
@@ -199,12 +217,15 @@ class SsimAccumulator(_Sliding):
     def __init__(self, *, peak: float) -> None:
         if not peak > 0:
             raise UsageError(f"SSIM needs a positive peak, got {peak}")
-        self._c1, self._c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
         super().__init__(_GAUSSIAN.size, "SSIM")
+        self._c1 = (0.01 * peak) ** 2
+        self._c2 = (0.03 * peak) ** 2
 
     def _map(self, rows: Strip) -> Image:
-        f, r = rows.fused, rows.reference
-        mean_f, mean_r = _blur(f), _blur(r)
+        f = rows.fused
+        r = rows.reference
+        mean_f = _blur(f)
+        mean_r = _blur(r)
         variances = _blur(f * f) - mean_f**2 + _blur(r * r) - mean_r**2
         covariance = _blur(f * r) - mean_f * mean_r
         luminance = (2 * mean_f * mean_r + self._c1) / (mean_f**2 + mean_r**2 + self._c1)
@@ -214,10 +235,10 @@ class SsimAccumulator(_Sliding):
 def _blur(image: Image) -> Image:
     for axis in (-2, -1):
         size = image.shape[axis] - _GAUSSIAN.size + 1
-        image = sum(
-            (tap * _slice(image, k, k + size, axis) for k, tap in enumerate(_GAUSSIAN)),
-            start=np.zeros(()),
-        )
+        total = np.zeros(())
+        for k, tap in enumerate(_GAUSSIAN):
+            total = total + tap * _slice(image, k, k + size, axis)
+        image = total
     return image
 
 
@@ -226,20 +247,17 @@ class SccAccumulator:
 
     def __init__(self) -> None:
         self._rest: Strip | None = None
-        self._started = False
         self._sums = np.zeros(3)
 
     def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
         """Takes the next rows."""
         rows = strip(fused, reference, valid)
-        if rows.valid.shape[1] < 3:
-            raise InputError(
-                f"the image is {rows.valid.shape[1]} columns wide: SCC needs 3 or more"
-            )
-        rows = rows.below(self._rest)
-        if not self._started and rows.rows:
+        if rows.cols < 3:
+            raise InputError(f"the image is {rows.cols} columns wide: SCC needs 3 or more")
+        if self._rest is None:
             # The first row belongs to the dropped frame and reads as zeros from the second one.
-            self._started, rows = True, _black(rows, slice(0, 1))
+            rows = _zeroed(rows, 0)
+        rows = rows.below(self._rest)
         # The last row is held back: it may be the frame's.
         self._sums = self._sums + _gradient_products(rows[: rows.rows - 1])
         self._rest = rows[max(rows.rows - 3, 0) :]
@@ -253,37 +271,36 @@ class SccAccumulator:
         """
         if self._rest is None or self._rest.rows < 3:
             raise InputError("SCC needs 3 rows or more: score a larger window")
-        last = _black(self._rest, slice(2, 3))
-        cross, square_f, square_r = self._sums + _gradient_products(last)
-        return (
-            float(cross / math.sqrt(square_f * square_r)) if square_f * square_r > 0 else math.nan
-        )
+        last = _gradient_products(_zeroed(self._rest, 2))
+        cross, square_f, square_r = self._sums + last
+        squares = square_f * square_r
+        return float(cross / math.sqrt(squares)) if squares > 0 else math.nan
 
 
-def _black(rows: Strip, frame: slice) -> Strip:
-    """Returns the strip with the rows of `frame` at 0 and counted as valid."""
-    fused, reference, valid = rows.fused.copy(), rows.reference.copy(), rows.valid.copy()
-    fused[:, frame], reference[:, frame], valid[frame] = 0.0, 0.0, True
+def _zeroed(rows: Strip, frame: int) -> Strip:
+    """Returns the strip with one row at 0 and counted as valid."""
+    fused = rows.fused.copy()
+    reference = rows.reference.copy()
+    valid = rows.valid.copy()
+    fused[:, frame] = 0.0
+    reference[:, frame] = 0.0
+    valid[frame] = True
     return Strip(fused=fused, reference=reference, valid=valid)
 
 
 def _gradient_products(rows: Strip) -> Image:
-    """Returns sum(F G), sum(F F), sum(G G) of the gradients of the rows and columns inside the frame."""
+    """Returns sum(F G), sum(F F), sum(G G) of the gradients F and G inside the frame."""
     if rows.rows < 3:
         return np.zeros(3)
-    whole = (
-        _box(
-            np.pad(rows.valid[:, 1:-1], ((0, 0), (1, 1)), constant_values=True).astype(np.float64),
-            3,
-        )
-        == 9
-    )
-    f, g = _gradient(rows.fused) * whole, _gradient(rows.reference) * whole
+    framed = np.pad(rows.valid[:, 1:-1], ((0, 0), (1, 1)), constant_values=True)
+    counts = _box(framed.astype(np.float64), 3) == 9
+    f = _gradient(rows.fused) * counts
+    g = _gradient(rows.reference) * counts
     return np.array([np.vdot(f, g), np.vdot(f, f), np.vdot(g, g)])
 
 
 def _gradient(image: Image) -> Image:
-    """Returns the modulus of the Sobel gradient inside the frame, which reads as 0 at its columns."""
+    """Returns the modulus of the Sobel gradient inside the frame, whose columns read as 0."""
     inner = np.pad(image[:, :, 1:-1], ((0, 0), (0, 0), (1, 1)))
     across = inner[:, :-2] + 2 * inner[:, 1:-1] + inner[:, 2:]
     along = inner[:, 2:] - inner[:, :-2]

@@ -8,6 +8,7 @@ import torch
 
 from ssdiff_models import metrics
 from ssdiff_models.errors import InputError
+from ssdiff_models.metrics.block_index import BlockIndex
 from ssdiff_models.resampling import degrade, upsample
 from ssdiff_models.scene import sensors
 from tests.models.metrics import naive
@@ -134,7 +135,7 @@ def test_full_resolution_metrics_do_not_see_the_strips_they_work_in() -> None:
     filtered = degrade.mtf_filter(torch.from_numpy(fused), (0.3,) * 2, 4)
     khan = metrics.d_lambda_khan(fused, lms, sensor="generic", ratio=4)
     assert khan == pytest.approx(1 - metrics.q2n(filtered, lms), rel=1e-10)
-    index = metrics.BlockIndex().update(fused, np.ones((320, 32), dtype=np.bool_)).result()
+    index = BlockIndex().update(fused, np.ones((320, 32), dtype=np.bool_)).result()
     assert index[0, 1] == pytest.approx(naive.block_uqi(fused[0], fused[1], 32), rel=1e-10)
 
 
