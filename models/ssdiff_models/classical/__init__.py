@@ -1,7 +1,8 @@
-"""Classical pansharpening: component substitution, multiresolution analysis, BDSD, by the field's reference definitions.
+"""Classical pansharpening by the field's reference definitions.
 
-Each method is written once. Statistics of the scene are sums over blocks; from them follows a rule of frozen numbers; the rule is applied
-to blocks. `fuse` takes arrays as a single block, `stream` scenes of any size.
+Component substitution, multiresolution analysis and BDSD, each written once. Statistics of the
+scene are sums over blocks; from them follows a rule of frozen numbers; the rule is applied to
+blocks. `fuse` takes arrays as a single block, `stream` scenes of any size.
 """
 
 from ssdiff_models.classical.fuse import fuse

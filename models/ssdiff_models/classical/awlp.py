@@ -1,4 +1,4 @@
-"""AWLP: additive wavelet detail in proportion to the bands, which keeps the direction of each spectrum."""
+"""AWLP: additive wavelet detail in proportion to the bands, which keeps each spectrum's direction."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import Block, cycle_reach, detail_reach
 from ssdiff_models.classical.method import (
     RATIO_LIMIT,
     Context,
     Method,
     Numbers,
     Rule,
-    column,
+    as_column,
     numbers,
 )
 from ssdiff_models.classical.moments import Statistics, gram
+from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["Awlp", "AwlpRule"]
 
@@ -27,35 +28,35 @@ class AwlpRule(Rule):
 
     injection: Numbers
 
-    def halo(self, geometry: Geometry) -> int:
+    def halo(self, grid: ModelGrid) -> int:
         """Returns the reach of the low-pass."""
-        return geometry.detail_reach
+        return detail_reach(grid)
 
     def apply(self, block: Block) -> Tensor:
         """Adds the detail."""
-        lms, detail = block.lms, block.pan - block.pan_binomial()
+        lms = block.lms
+        detail = block.pan - block.pan_binomial()
         mean = lms.mean(0).add_(torch.finfo(torch.float64).eps)
         # Of positive bands none exceeds their mean by more than their number.
         limit = max(RATIO_LIMIT, float(len(lms)))
         share = (lms / mean).clamp_(-limit, limit)
-        return share.mul_(column(self.injection, lms)).mul_(detail).add_(lms)
+        return share.mul_(as_column(self.injection, lms)).mul_(detail).add_(lms)
 
 
 class Awlp(Method):
-    """AWLP: the PAN takes each band's standard deviation, by that of the PAN reduced and enlarged again."""
+    """AWLP: the PAN takes each band's deviation, by that of the PAN reduced and enlarged again."""
 
-    def reach(self, geometry: Geometry) -> int:
+    def reach(self, grid: ModelGrid) -> int:
         """Returns the reach of reduction and enlargement."""
-        return geometry.cycle_reach
+        return cycle_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
-        """Sums of the reduced and enlarged PAN and the interpolated MS."""
-        low = block.cycled(block.pan_around(context.geometry.cycle_reach, "symmetric"))
+        """Sums of the reduced and enlarged PAN and the LMS."""
+        low = block.cycled(block.pan_around(cycle_reach(context.grid), "symmetric"))
         return Statistics(sums={"pixels": gram(torch.cat([low, block.lms]), block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Equalises."""
         std = statistics.moments("pixels").std
-        return AwlpRule(
-            injection=numbers(std[1:] / std[0] if std[0] > 0 else np.zeros(context.bands))
-        )
+        injection = std[1:] / std[0] if std[0] > 0 else np.zeros(context.bands)
+        return AwlpRule(injection=numbers(injection))

@@ -1,9 +1,9 @@
-"""BDSD: band-dependent spatial detail, by regression one scale down. The whole scene is one block, so any width will do."""
+"""BDSD: band-dependent spatial detail, by regression one scale down; the scene is one block."""
 
 import numpy as np
 import torch
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import FILTER_REACH, Block
 from ssdiff_models.classical.component_substitution import LinearRule
 from ssdiff_models.classical.method import Context, Method, Rule, numbers
 from ssdiff_models.classical.moments import (
@@ -14,35 +14,35 @@ from ssdiff_models.classical.moments import (
     nonnegative_least_squares,
 )
 from ssdiff_models.resampling.lowpass import mtf
+from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["Bdsd"]
 
-_MTF_REACH = 24
-"""MS pixels around a block: the MTF filter runs on the MS grid, too."""
-
 
 class Bdsd(Method):
-    """BDSD and BDSD-PC: detail of a band as a linear mixture of PAN and MS, fitted between the MS and its own MTF-filtered self.
+    """BDSD and BDSD-PC: detail of a band as a linear mixture of PAN and MS.
 
-    BDSD-PC wants no negative gain of the PAN and no positive one of an MS band.
+    It is fitted between the MS and its own MTF-filtered self. BDSD-PC wants no negative gain of the
+    PAN and no positive one of an MS band.
     """
 
     def __init__(self, *, physical: bool) -> None:
         """Takes whether gains are constrained (BDSD-PC)."""
         self._physical = physical
 
-    def reach(self, geometry: Geometry) -> int:
+    def reach(self, grid: ModelGrid) -> int:
         """Returns the reach of an MTF filter on the MS grid after a bicubic."""
-        return (_MTF_REACH + 3) * geometry.ratio
+        return (FILTER_REACH + 3) * grid.ratio
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
         """Sums at MS resolution of the PAN, the filtered MS and its detail."""
-        ratio, image = context.geometry.ratio, block.lms_reduced(_MTF_REACH)
-        inner = image[:, _MTF_REACH:-_MTF_REACH, _MTF_REACH:-_MTF_REACH]
-        pairs = zip(image, context.gains, strict=True)
-        low = torch.cat(
-            [mtf(gain, ratio, 0.0, 1)(band[None], _MTF_REACH, block.small) for band, gain in pairs]
-        )
+        image = block.lms_reduced(FILTER_REACH)
+        inner = image[:, FILTER_REACH:-FILTER_REACH, FILTER_REACH:-FILTER_REACH]
+        filtered = [
+            mtf(gain, context.grid.ratio, 0.0, 1)(band[None], FILTER_REACH, block.small)
+            for band, gain in zip(image, context.gains, strict=True)
+        ]
+        low = torch.cat(filtered)
         features = torch.cat([block.pan_as_ms(context.pan_gain)[None], low, inner - low])
         return Statistics(sums={"reduced": gram(features, block.valid_small)})
 
@@ -58,14 +58,14 @@ class Bdsd(Method):
         )
 
     def _fit(self, moments: Moments, band: int, bands: int) -> Array:
-        used, target = list(range(bands + 1)), 1 + bands + band
+        used = list(range(bands + 1))
+        target = 1 + bands + band
         if not self._physical:
             return moments.regress_through_zero(target, used)
         sign = np.array([1.0] + [-1.0] * bands)
         matrix = moments.products(used, used) * np.outer(sign, sign)
         size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
         wanted = moments.products(used, [target])[:, 0] * sign
-        gains: Array = (
-            sign * nonnegative_least_squares(matrix / np.outer(size, size), wanted / size) / size
-        )
+        found = nonnegative_least_squares(matrix / np.outer(size, size), wanted / size)
+        gains: Array = sign * found / size
         return gains

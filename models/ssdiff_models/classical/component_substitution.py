@@ -1,4 +1,7 @@
-"""Component substitution: EXP, Brovey, GS, GSA. All but Brovey are linear in the pixel, and so is their fusion at MS resolution."""
+"""Component substitution: EXP, Brovey, GS, GSA.
+
+All but Brovey are linear in the pixel, and so is their fusion at MS resolution.
+"""
 
 from dataclasses import dataclass
 
@@ -6,28 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import Block, detail_reach
 from ssdiff_models.classical.interpolated_sums import lms_gram
 from ssdiff_models.classical.method import (
     Context,
     Method,
     Numbers,
     Rule,
+    as_column,
     bounded_ratio,
-    column,
+    identity_and,
     numbers,
 )
 from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
+from ssdiff_models.scene.model_grid import ModelGrid
 
-__all__ = [
-    "Brovey",
-    "BroveyRule",
-    "Exp",
-    "GramSchmidt",
-    "GramSchmidtAdaptive",
-    "LinearRule",
-    "reduced_pair",
-]
+__all__ = ["Brovey", "BroveyRule", "Exp", "GramSchmidt", "GramSchmidtAdaptive", "LinearRule"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +40,14 @@ class LinearRule(Rule):
 
     def apply(self, block: Block) -> Tensor:
         """Mixes the MS, which costs little at its own resolution, and adds the PAN."""
-        fused = block.mixed(
-            torch.tensor(self.weights, dtype=torch.float64),
-            torch.tensor(self.offset, dtype=torch.float64),
-        )
+        weights = torch.tensor(self.weights, dtype=torch.float64)
+        fused = block.mixed(weights, torch.tensor(self.offset, dtype=torch.float64))
         if any(self.pan):
-            fused.addcmul_(column(self.pan, fused), block.pan)
+            fused.addcmul_(as_column(self.pan, fused), block.pan)
         return fused
 
 
-def injection(intensity: Array, constant: float, gains: Array, scale: float) -> LinearRule:
+def _injection(intensity: Array, constant: float, gains: Array, scale: float) -> LinearRule:
     """Returns the rule ``F = M + gains * (scale P + constant - intensity M)``."""
     weights = np.eye(len(intensity)) - np.outer(gains, intensity)
     return LinearRule(
@@ -72,11 +67,11 @@ class Exp(Method):
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Returns the identity."""
         nothing = np.zeros(context.bands)
-        return injection(nothing, 0.0, nothing, 0.0)
+        return _injection(nothing, 0.0, nothing, 0.0)
 
 
-def reduced_pair(block: Block) -> Array:
-    """Returns the Gram matrix of the PAN under the binomial low-pass and the MS, at the MS pixels."""
+def _reduced_pair(block: Block) -> Array:
+    """Returns the Gram matrix of the PAN under the binomial low-pass and the MS, at MS pixels."""
     low = block.pan_reduced()[None]
     return gram(torch.cat([low, block.ms]), block.valid_small)
 
@@ -90,70 +85,62 @@ class BroveyRule(Rule):
     def apply(self, block: Block) -> Tensor:
         """Interpolates the intensity as one more band."""
         bands = len(self.intensity)
-        weights = torch.cat(
-            [
-                torch.eye(bands, dtype=torch.float64),
-                torch.tensor([self.intensity], dtype=torch.float64),
-            ]
-        )
-        mixed = block.mixed(weights, torch.zeros(bands + 1, dtype=torch.float64))
-        fused = mixed[:bands]
-        return fused.mul_(bounded_ratio(block.pan, mixed[bands]))
+        nothing = torch.zeros(bands + 1, dtype=torch.float64)
+        mixed = block.mixed(identity_and((self.intensity,)), nothing)
+        return mixed[:bands].mul_(bounded_ratio(block.pan, mixed[bands]))
 
 
 class Brovey(Method):
-    """Brovey with an intensity that looks like the PAN: least squares of the reduced PAN on the MS, without a constant.
+    """Brovey with an intensity that looks like the PAN.
 
-    The plain mean of the bands, as in most tools, changes all colours wherever the PAN's DN are not those of the mean. The regression
-    runs at MS resolution, so the pass over the scene costs one low-pass of the PAN.
+    It is the least-squares fit of the reduced PAN by the MS, without a constant. The plain mean of
+    the bands, as in most tools, changes all colours wherever the PAN's DN are not those of the
+    mean. The regression runs at MS resolution, so it costs one low-pass of the PAN.
     """
 
-    def reach(self, geometry: Geometry) -> int:
+    def reach(self, grid: ModelGrid) -> int:
         """Returns the reach of the low-pass."""
-        return geometry.detail_reach
+        return detail_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
         """Sums at MS resolution."""
-        return Statistics(sums={"reduced": reduced_pair(block)})
+        return Statistics(sums={"reduced": _reduced_pair(block)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Fits the intensity."""
-        moments = statistics.moments("reduced")
-        return BroveyRule(
-            intensity=numbers(moments.regress_through_zero(0, list(range(1, context.bands + 1))))
-        )
+        bands = list(range(1, context.bands + 1))
+        intensity = statistics.moments("reduced").regress_through_zero(0, bands)
+        return BroveyRule(intensity=numbers(intensity))
 
 
 class GramSchmidt(Method):
-    """GS: the intensity is the mean of the bands, the PAN takes its mean and standard deviation."""
+    """GS: the intensity is the mean of the bands, the PAN takes its mean and deviation."""
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
-        """Sums of the PAN, and of the interpolated MS, at PAN resolution."""
+        """Sums of the PAN, and of the LMS, at PAN resolution."""
         return Statistics(sums={"pan": gram(block.pan[None], block.valid), "lms": lms_gram(block)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Substitutes the first Gram-Schmidt component."""
-        pan, lms = statistics.moments("pan"), statistics.moments("lms")
+        pan = statistics.moments("pan")
+        lms = statistics.moments("lms")
         intensity = np.full(context.bands, 1 / context.bands)
-        scale = (
-            float(np.sqrt(max(intensity @ lms.cov @ intensity, 0.0)) / pan.std[0])
-            if pan.std[0] > 0
-            else 0.0
-        )
+        std = np.sqrt(max(intensity @ lms.cov @ intensity, 0.0))
+        scale = float(std / pan.std[0]) if pan.std[0] > 0 else 0.0
         return _substituted(pan, lms, intensity, scale)
 
 
 class GramSchmidtAdaptive(Method):
     """GSA: the intensity is the regression of the reduced PAN on the MS."""
 
-    def reach(self, geometry: Geometry) -> int:
+    def reach(self, grid: ModelGrid) -> int:
         """Returns the reach of the low-pass."""
-        return geometry.detail_reach
+        return detail_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
-        """Sums at MS resolution; those of the interpolated MS are had without interpolating it."""
+        """Sums at MS resolution; those of the LMS need no interpolation."""
         sums = {
-            "reduced": reduced_pair(block),
+            "reduced": _reduced_pair(block),
             "pan": gram(block.pan[None], block.valid),
             "lms": lms_gram(block),
         }
@@ -170,6 +157,5 @@ def _substituted(pan: Moments, lms: Moments, intensity: Array, scale: float) -> 
     shared = lms.cov @ intensity
     variance = float(intensity @ shared)
     gains = shared / variance if variance > 0 else np.zeros_like(shared)
-    return injection(
-        intensity, float(intensity @ lms.mean) - scale * float(pan.mean[0]), gains, scale
-    )
+    constant = float(intensity @ lms.mean) - scale * float(pan.mean[0])
+    return _injection(intensity, constant, gains, scale)

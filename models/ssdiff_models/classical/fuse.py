@@ -1,4 +1,4 @@
-"""Classical methods on arrays, and on scenes of any size in one streamed pass of statistics and one of fusion."""
+"""Classical methods on arrays, with the borders of the reference toolbox."""
 
 from dataclasses import replace
 
@@ -7,18 +7,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Geometry
 from ssdiff_models.classical.haze_ratio import exact_percentiles
-from ssdiff_models.classical.method import Context, Numbers, floor
-from ssdiff_models.classical.moments import Statistics
+from ssdiff_models.classical.method import Context
+from ssdiff_models.classical.moments import Statistics, matched_floors
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.whole_image import WholeImage
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import sensors
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["fuse"]
-
 
 Pixels = npt.NDArray[np.floating] | npt.NDArray[np.integer]
 
@@ -33,7 +31,7 @@ def fuse(
     ratio: int,
     phase: float | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Fuses arrays by a classical method in double precision, with the borders of the reference toolbox.
+    """Fuses arrays by a classical method in double precision.
 
     Args:
         method: One of `METHODS`.
@@ -42,34 +40,41 @@ def fuse(
         lms: ``(bands, rows, cols)``: the MS interpolated to the PAN grid (EXP).
         sensor: Whose MTF gains are used, or its name.
         ratio: PAN pixels per MS pixel.
-        phase: PAN index of the centre of MS pixel 0; ``ratio/2`` by default, as in the field's data sets. On rasters whose outer corners
-            coincide it is ``(ratio - 1)/2``.
+        phase: PAN index of the centre of MS pixel 0; None: ``ratio/2``, as in the field's data
+            sets. On rasters whose outer corners coincide it is ``(ratio - 1)/2``.
 
     Returns:
-        ``(bands, rows, cols)``. Ratio methods keep within `RATIO_LIMIT` times the MS; otherwise the reference's values.
+        ``(bands, rows, cols)``. Ratio methods keep within `RATIO_LIMIT` times the MS; otherwise
+        the reference's values.
 
     Raises:
         UsageError: When the method or the sensor is unknown.
         InputError: When the arrays do not fit each other or hold values that are not finite.
     """
     known = find(method)
-    image, small, large = (
-        torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64)) for array in (pan, ms, lms)
-    )
-    _check(tuple(image.shape), tuple(small.shape), tuple(large.shape), ratio=ratio)
-    if not all(bool(tensor.isfinite().all()) for tensor in (image, small, large)):
-        raise InputError(
-            "PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata"
-        )
-    geometry = Geometry(ratio=ratio, phase=ratio / 2 if phase is None else phase)
-    block = WholeImage(image, small, large, geometry)
-    limits = tuple((float(band.min()), float(band.max())) for band in large)
-    floors = floors_of(_moments(image), [_moments(band) for band in large])
-    context = context_of(geometry, sensor, limits, floors)
-    if len(limits) == 4:
+    sharp = _tensor(pan)
+    small = _tensor(ms)
+    large = _tensor(lms)
+    _check(tuple(sharp.shape), tuple(small.shape), tuple(large.shape), ratio=ratio)
+    grid = ModelGrid(ratio=ratio, phase=ratio / 2 if phase is None else phase)
+    ranges = tuple((float(band.min()), float(band.max())) for band in large)
+    floors = matched_floors([_moments(band) for band in large], pan=_moments(sharp))
+    context = Context.of(grid, sensor, ranges, floors)
+    if len(ranges) == 4:
         context = replace(context, percentiles=exact_percentiles(large))
+    block = WholeImage(sharp, small, large, grid)
     statistics = known.gather(block, context) or Statistics()
     return known.solve(statistics, context).apply(block).numpy()
+
+
+def _tensor(pixels: Pixels) -> Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float64))
+    if not bool(tensor.isfinite().all()):
+        raise InputError(
+            "PAN or MS has values that are not finite: fill them first, or use the command, "
+            "which handles nodata"
+        )
+    return tensor
 
 
 def _check(pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...], *, ratio: int) -> None:
@@ -83,25 +88,5 @@ def _check(pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...], *, r
         )
 
 
-def context_of(
-    geometry: Geometry,
-    sensor: Sensor | str,
-    ranges: tuple[tuple[float, float], ...],
-    floors: Numbers,
-) -> Context:
-    known = sensors.get(sensor) if isinstance(sensor, str) else sensor
-    return Context(
-        geometry=geometry,
-        gains=known.gains(len(ranges)),
-        pan_gain=known.pan_gain,
-        ranges=ranges,
-        floors=floors,
-    )
-
-
 def _moments(band: Tensor) -> tuple[float, float]:
     return float(band.mean()), float(band.std())
-
-
-def floors_of(pan: tuple[float, float], bands: list[tuple[float, float]]) -> Numbers:
-    return tuple(floor(mean, std, pan_mean=pan[0], pan_std=pan[1]) for mean, std in bands)

@@ -7,17 +7,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import FILTER_REACH, Block
 from ssdiff_models.classical.method import (
     Context,
     Method,
     Numbers,
     Rule,
+    as_column,
     bounded_ratio,
-    column,
+    identity_and,
     numbers,
 )
 from ssdiff_models.classical.moments import Array, Statistics, gram
+from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["BroveyHaze", "BroveyHazeRule", "HazeMethod", "exact_percentiles", "haze"]
 
@@ -27,47 +29,43 @@ _BINS = 1 << 16
 
 
 class HazeMethod(Method):
-    """What the methods share that take off the haze: a regression of the low-passed PAN on the interpolated MS."""
+    """What the methods share that take off the haze: the low-passed PAN regressed on the LMS."""
 
-    def reach(self, geometry: Geometry) -> int:
+    def reach(self, grid: ModelGrid) -> int:
         """Returns the reach of the low-pass."""
-        return geometry.pixels(24)
+        return grid.whole_pixels(FILTER_REACH)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
-        """Sums of the low-passed PAN and the interpolated MS, and what `haze` needs."""
+        """Sums of the low-passed PAN and the LMS, and what `haze` needs.
+
+        That is minima, and histograms of four bands whose percentiles are not known.
+        """
         features = torch.cat([block.pan_gaussian()[None], block.lms])
-        return _with_haze(block, context, {"pixels": gram(features, block.valid)})
+        sums = {"pixels": gram(features, block.valid)}
+        lms = block.lms if block.valid is None else block.lms[:, block.valid]
+        lms = lms.flatten(1)
+        bands, pixels = lms.shape
+        minima = lms.amin(1).double().numpy() if pixels else np.full(bands, np.inf)
+        if bands == len(_SHARE) and context.percentiles is None:
+            pairs = zip(lms, context.ranges, strict=True)
+            sums["histogram"] = np.stack([_histogram(band, *limits) for band, limits in pairs])
+        return Statistics(sums=sums, minima=minima)
 
 
-def _with_haze(block: Block, context: Context, sums: dict[str, Array]) -> Statistics:
-    """Adds what `haze` needs to the sums: minima, and histograms of four bands where their percentiles are not known."""
-    lms = block.lms if block.valid is None else block.lms[:, block.valid]
-    lms = lms.flatten(1)
-    minima = lms.amin(1).double().numpy() if lms.shape[1] else np.full(len(lms), np.inf)
-    if len(lms) == len(_SHARE) and context.percentiles is None:
-        sums = sums | {
-            "histogram": np.stack(
-                [
-                    _histogram(band, *limits)
-                    for band, limits in zip(lms, context.ranges, strict=True)
-                ]
-            )
-        }
-    return Statistics(sums=sums, minima=minima)
-
-
-def _histogram(values: torch.Tensor, low: float, high: float) -> Array:
+def _histogram(values: Tensor, low: float, high: float) -> Array:
     """Counts in bins of equal width; values outside count in the first and last."""
-    place = ((values.double() - low) * (_BINS / (high - low))).clamp_(0, _BINS - 1).long()
-    counts: Array = torch.bincount(place, minlength=_BINS).double().numpy()
-    return counts
+    place = (values.double() - low) * (_BINS / (high - low))
+    counts = torch.bincount(place.clamp_(0, _BINS - 1).long(), minlength=_BINS)
+    result: Array = counts.double().numpy()
+    return result
 
 
 def haze(statistics: Statistics, context: Context) -> Array:
-    """Returns the haze of each band in DN: of four bands a share of the first percentile, else the minimum (BroveyRegHazeMin).
+    """Returns the haze of each band in DN (BroveyRegHazeMin).
 
-    Percentiles of a scene come from a histogram of 65536 bins over a little more than the range of the scene's sample, interpolated
-    within the bin.
+    It is a share of the first percentile of each of four bands, else the minimum. Percentiles of a
+    scene come from a histogram of 65536 bins over a little more than the range of the scene's
+    sample, interpolated within the bin.
     """
     if context.bands != len(_SHARE):
         assert statistics.minima is not None
@@ -84,18 +82,25 @@ def _percentile(counts: Array, low: float, high: float) -> float:
     below = np.cumsum(counts)
     wanted = 0.01 * below[-1]
     found = int(np.searchsorted(below, wanted))
-    inside = (wanted - below[found] + counts[found]) / counts[found] if counts[found] > 0 else 0.0
+    count = counts[found]
+    inside = (wanted - below[found] + count) / count if count > 0 else 0.0
     return float(low + (found + inside) * (high - low) / _BINS)
 
 
-def exact_percentiles(lms: torch.Tensor) -> tuple[float, ...]:
-    """Returns the first percentile of each band as Matlab's prctile: value i of n sorted ones stands at ``(i - 0.5) / n``."""
+def exact_percentiles(lms: Tensor) -> Numbers:
+    """Returns the first percentile of each band as Matlab's prctile.
+
+    Value i of n sorted ones stands at ``(i - 0.5) / n``.
+    """
     return tuple(float(np.quantile(band.numpy().ravel(), 0.01, method="hazen")) for band in lms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroveyHazeRule(Rule):
-    """``F = max(M - haze, 0) (scale P + shift) / I + haze`` with ``I = intensity (M - haze)``, the ratio bounded."""
+    """``F = max(M - haze, 0) (scale P + shift) / I + haze``, the ratio bounded.
+
+    ``I = intensity (M - haze)``.
+    """
 
     haze: Numbers
     intensity: Numbers
@@ -105,26 +110,22 @@ class BroveyHazeRule(Rule):
     def apply(self, block: Block) -> Tensor:
         """Interpolates the haze-free bands and the intensity."""
         bands = len(self.haze)
-        weights = torch.cat(
-            [
-                torch.eye(bands, dtype=torch.float64),
-                torch.tensor([self.intensity], dtype=torch.float64),
-            ]
-        )
-        mixed = block.mixed(weights, -(weights @ torch.tensor(self.haze, dtype=torch.float64)))
+        weights = identity_and((self.intensity,))
+        dark = weights @ torch.tensor(self.haze, dtype=torch.float64)
+        mixed = block.mixed(weights, -dark)
         ratio = bounded_ratio(block.pan * self.scale + self.shift, mixed[bands])
         fused = mixed[:bands].clamp_(min=0).mul_(ratio)
-        return fused.add_(column(self.haze, fused))
+        return fused.add_(as_column(self.haze, fused))
 
 
 class BroveyHaze(HazeMethod):
-    """BT-H: regression of the low-passed PAN on the interpolated MS, at PAN resolution, without a constant."""
+    """BT-H: the intensity is a regression at PAN resolution, without a constant."""
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Fits the intensity and gives the PAN its mean and standard deviation."""
-        moments, bands = statistics.moments("pixels"), list(range(1, context.bands + 1))
+        moments = statistics.moments("pixels")
         dark = haze(statistics, context)
-        weights = moments.regress_through_zero(0, bands)
+        weights = moments.regress_through_zero(0, list(range(1, context.bands + 1)))
         std = math.sqrt(max(float(weights @ moments.cov[1:, 1:] @ weights), 0.0))
         scale = std / float(moments.std[0]) if moments.std[0] > 0 else 0.0
         mean = float(weights @ (moments.mean[1:] - dark))

@@ -1,4 +1,4 @@
-"""What all classical methods share: statistics of the scene, a rule of frozen numbers made from them, the rule applied to blocks."""
+"""What all classical methods share: statistics of the scene, a rule made of them, its use."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -7,22 +7,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import Block
 from ssdiff_models.classical.moments import Array, Statistics
+from ssdiff_models.scene import sensors
+from ssdiff_models.scene.model_grid import ModelGrid
+from ssdiff_models.scene.sensors import Sensor
 
 __all__ = [
     "RATIO_LIMIT",
     "Context",
     "Method",
+    "Numbers",
     "Rule",
+    "as_column",
     "bounded_ratio",
-    "column",
-    "floor",
+    "identity_and",
     "numbers",
 ]
 
 RATIO_LIMIT = 8.0
-"""Largest modulation of an MS value by a ratio method, in either direction: the reference has none and reaches 1000."""
+"""Largest modulation of an MS value by a ratio method, in either direction.
+
+The reference has none and reaches 1000.
+"""
 
 Numbers = tuple[float, ...]
 
@@ -31,7 +38,7 @@ Numbers = tuple[float, ...]
 class Context:
     """What is known before any pixel is read."""
 
-    geometry: Geometry
+    grid: ModelGrid
     gains: Numbers
     """MTF gain of each MS band at its Nyquist frequency; their number is the number of bands."""
     pan_gain: float
@@ -39,9 +46,31 @@ class Context:
     ranges: tuple[tuple[float, float], ...]
     """Range of each band in which percentiles are sought, DN."""
     percentiles: Numbers | None = None
-    """First percentile of each band of the interpolated MS where it is known exactly; sought by a histogram otherwise."""
+    """First percentile of each band of the interpolated MS; None: a histogram finds it."""
     floors: Numbers = ()
-    """DN of each band that stand for 0 when the band takes the PAN's mean and standard deviation; `floor` of each band."""
+    """DN of each band that become 0 when the band takes the PAN's mean and deviation."""
+
+    @classmethod
+    def of(
+        cls,
+        grid: ModelGrid,
+        sensor: Sensor | str,
+        ranges: tuple[tuple[float, float], ...],
+        floors: Numbers,
+    ) -> "Context":
+        """Takes the gains of a sensor, which may be a name.
+
+        Raises:
+            UsageError: When the sensor is unknown.
+        """
+        known = sensors.get(sensor) if isinstance(sensor, str) else sensor
+        return cls(
+            grid=grid,
+            gains=known.gains(len(ranges)),
+            pan_gain=known.pan_gain,
+            ranges=ranges,
+            floors=floors,
+        )
 
     @property
     def bands(self) -> int:
@@ -50,9 +79,12 @@ class Context:
 
 
 class Rule(ABC):
-    """A method with all its numbers: what is left depends on a bounded neighbourhood only. A frozen dataclass of plain numbers."""
+    """A method with all its numbers: a frozen dataclass of plain ones.
 
-    def halo(self, geometry: Geometry) -> int:
+    Its pixels depend on a bounded neighbourhood only.
+    """
+
+    def halo(self, grid: ModelGrid) -> int:
         """Returns the PAN pixels needed around a window, whole MS pixels."""
         return 0
 
@@ -64,7 +96,7 @@ class Rule(ABC):
 class Method(ABC):
     """A method before it knows the scene."""
 
-    def reach(self, geometry: Geometry) -> int:
+    def reach(self, grid: ModelGrid) -> int:
         """Returns the PAN pixels that `gather` needs around a block, whole MS pixels."""
         return 0
 
@@ -87,15 +119,15 @@ def bounded_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     return torch.div(numerator, denominator, out=denominator).clamp_(-RATIO_LIMIT, RATIO_LIMIT)
 
 
-def column(values: Numbers, like: Tensor) -> Tensor:
+def as_column(values: Numbers, like: Tensor) -> Tensor:
     """Returns one number a band as ``(bands, 1, 1)``."""
     return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
 
 
-def floor(mean: float, std: float, *, pan_mean: float, pan_std: float) -> float:
-    """Returns where a band that is matched to the PAN's mean and standard deviation becomes 0, in its own DN."""
-    lowest = float(np.finfo(np.float32).min)
-    return max(mean - pan_mean * std / pan_std, lowest) if pan_std > 0 else lowest
+def identity_and(rows: tuple[Numbers, ...]) -> Tensor:
+    """Returns the weights of a mixture, float64: each band itself, then mixtures of all bands."""
+    bands = torch.eye(len(rows[0]), dtype=torch.float64)
+    return torch.cat([bands, torch.tensor(rows, dtype=torch.float64)])
 
 
 def numbers(values: Array) -> Numbers:

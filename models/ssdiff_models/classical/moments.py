@@ -1,9 +1,10 @@
 """Sums that classical methods take over a scene, in double precision, and what follows from them.
 
-Blocks of a fixed lattice are summed each on its own and the sums are added in row-major order, so that they are the same bits for any
-block size, area of interest, thread count and resume point.
+Blocks of a fixed lattice are summed each on its own and the sums are added in row-major order, so
+that they are the same bits for any block size, area of interest, thread count and resume point.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,15 @@ from torch import Tensor
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["Array", "Moments", "Statistics", "gram", "nonnegative_least_squares"]
+__all__ = [
+    "Array",
+    "Moments",
+    "Statistics",
+    "gram",
+    "matched_floors",
+    "nonnegative_least_squares",
+    "quotient",
+]
 
 Array = npt.NDArray[np.float64]
 _CHUNK = 64
@@ -21,7 +30,7 @@ _CHUNK = 64
 
 
 def gram(features: Tensor, valid: Tensor | None) -> Array:
-    """Returns the sums of products of a constant 1 and each feature over the valid pixels, ``(1 + n, 1 + n)``.
+    """Returns sums of products of 1 and each feature over the valid pixels, ``(1 + n, 1 + n)``.
 
     Args:
         features: ``(n, rows, cols)``.
@@ -34,7 +43,7 @@ def gram(features: Tensor, valid: Tensor | None) -> Array:
         if valid is not None:
             part = part * valid[start : start + _CHUNK]
         rows = part.transpose(0, 1)
-        # One small product a row, added in order: no route through BLAS that splits a long sum among threads.
+        # One product a row, added in order: BLAS would split a long sum among threads.
         total += torch.bmm(rows, rows.mT).numpy().sum(0)
     return total
 
@@ -80,12 +89,11 @@ class Moments:
 
     def __init__(self, matrix: Array) -> None:
         """Takes the matrix of `gram`."""
-        self._matrix = matrix
+        self._products: Array = matrix[1:, 1:]
         self.count = float(matrix[0, 0])
         self.mean: Array = matrix[0, 1:] / self.count
-        self.cov: Array = (matrix[1:, 1:] - self.count * np.outer(self.mean, self.mean)) / (
-            self.count - 1
-        )
+        centred = self._products - self.count * np.outer(self.mean, self.mean)
+        self.cov: Array = centred / (self.count - 1)
         """Covariances with N - 1."""
 
     @property
@@ -94,22 +102,44 @@ class Moments:
         return np.sqrt(np.maximum(np.diag(self.cov), 0))
 
     def regress(self, target: int, features: list[int]) -> tuple[Array, float]:
-        """Returns weights and constant of the least-squares fit of one feature by others and a constant."""
+        """Fits one feature by others and a constant; returns weights and constant."""
         weights = _solve(self.cov[np.ix_(features, features)], self.cov[features, target])
         return weights, float(self.mean[target] - weights @ self.mean[features])
 
     def regress_through_zero(self, target: int, features: list[int]) -> Array:
         """Returns the weights of the least-squares fit without a constant."""
-        products = self._matrix[1:, 1:]
-        return _solve(products[np.ix_(features, features)], products[features, target])
+        matrix = self._products[np.ix_(features, features)]
+        return _solve(matrix, self._products[features, target])
 
     def products(self, first: list[int], second: list[int]) -> Array:
         """Returns sums of products of features, ``(len(first), len(second))``."""
-        return self._matrix[1:, 1:][np.ix_(first, second)]
+        return self._products[np.ix_(first, second)]
+
+
+def quotient(above: Array, below: Array) -> Array:
+    """Returns ``above / below``, 0 where `below` is not positive."""
+    positive = below > 0
+    result: Array = np.where(positive, above / np.where(positive, below, 1.0), 0.0)
+    return result
+
+
+def matched_floors(
+    bands: Sequence[tuple[float, float]], *, pan: tuple[float, float]
+) -> tuple[float, ...]:
+    """Returns the DN of each band that become 0 when it takes the PAN's mean and deviation.
+
+    Args:
+        bands: Mean and standard deviation of each band, DN.
+        pan: Those of the PAN.
+    """
+    lowest = float(np.finfo(np.float32).min)
+    if not pan[1] > 0:
+        return (lowest,) * len(bands)
+    return tuple(max(mean - pan[0] * std / pan[1], lowest) for mean, std in bands)
 
 
 def _solve(matrix: Array, target: Array) -> Array:
-    """Solves the normal equations with features of unit size; the smallest solution where features depend on each other."""
+    """Solves normal equations of features of unit size; the smallest solution if dependent."""
     scale = np.sqrt(np.diag(matrix))
     scale = np.where(scale > 0, scale, 1.0)
     solution, *_ = np.linalg.lstsq(matrix / np.outer(scale, scale), target / scale, rcond=1e-13)
@@ -118,7 +148,10 @@ def _solve(matrix: Array, target: Array) -> Array:
 
 
 def nonnegative_least_squares(matrix: Array, target: Array) -> Array:
-    """Minimises ``x' matrix x / 2 - target' x`` over x >= 0 by the active-set method of Lawson and Hanson."""
+    """Minimises ``x' matrix x / 2 - target' x`` over x >= 0.
+
+    This is the active-set method of Lawson and Hanson.
+    """
     size = len(target)
     free = np.zeros(size, dtype=bool)
     x = np.zeros(size)
@@ -134,7 +167,7 @@ def nonnegative_least_squares(matrix: Array, target: Array) -> Array:
 
 
 def _inside(matrix: Array, target: Array, x: Array, free: npt.NDArray[np.bool_]) -> Array:
-    """Moves to the optimum of the free variables, giving up those that would turn negative on the way."""
+    """Moves to the optimum of the free variables; those that would turn negative are given up."""
     while free.any():
         wanted = np.zeros_like(x)
         wanted[free] = _solve(matrix[np.ix_(free, free)], target[free])
@@ -143,6 +176,7 @@ def _inside(matrix: Array, target: Array, x: Array, free: npt.NDArray[np.bool_])
             return wanted
         step = float(np.min(x[blocked] / (x[blocked] - wanted[blocked])))
         x = x + step * (wanted - x)
-        free &= ~(blocked & (x <= 1e-15 * max(1.0, float(np.abs(x).max()))))
+        smallest = 1e-15 * max(1.0, float(np.abs(x).max()))
+        free &= ~(blocked & (x <= smallest))
         x[~free] = 0.0
     return x

@@ -1,7 +1,8 @@
 """PRACS: partial replacement adaptive component substitution (Choi, Yu and Kim 2011), beta 0.95.
 
-Each band has an intensity of its own: a mixture of the PAN and the band, by how well the band correlates with the regressed intensity.
-The band is matched to the PAN's mean and standard deviation first, and cut off at 0, as in the reference toolbox.
+Each band has an intensity of its own: a mixture of the PAN and the band, by how well the band
+correlates with the regressed intensity. The band is matched to the PAN's mean and standard
+deviation first, and cut off at 0, as in the reference toolbox.
 """
 
 from dataclasses import dataclass
@@ -10,17 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import Block, cycle_reach
 from ssdiff_models.classical.method import (
     Context,
     Method,
     Numbers,
     Rule,
+    as_column,
     bounded_ratio,
-    column,
+    identity_and,
     numbers,
 )
-from ssdiff_models.classical.moments import Array, Moments, Statistics, gram
+from ssdiff_models.classical.moments import Array, Moments, Statistics, gram, quotient
+from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["Pracs", "PracsRule"]
 
@@ -29,9 +32,9 @@ _BETA = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PracsRule(Rule):
-    """``F = M + gain (1 - |1 - fit M / L|) (share P + own X + shift - L)``, ``X = max(M, floor)``, ``L = low X + constant``.
+    """``F = M + gain (1 - |1 - fit M / L|) (share P + own X + shift - L)``, the ratio bounded.
 
-    The ratio is bounded.
+    ``X = max(M, floor)`` and ``L = low X + constant``.
     """
 
     gain: Numbers
@@ -45,71 +48,64 @@ class PracsRule(Rule):
     constant: Numbers
 
     def apply(self, block: Block) -> Tensor:
-        """Interpolates the bands and their low intensities, and raises both where bands lie below their floor."""
+        """Interpolates M and L, and raises both where bands lie below their floor."""
         bands = len(self.gain)
-        weights = torch.cat(
-            [torch.eye(bands, dtype=torch.float64), torch.tensor(self.low, dtype=torch.float64)]
-        )
-        offset = torch.cat(
-            [
-                torch.zeros(bands, dtype=torch.float64),
-                torch.tensor(self.constant, dtype=torch.float64),
-            ]
-        )
-        mixed = block.mixed(weights, offset)
-        lms, low = mixed[:bands], mixed[bands:]
-        raised = (column(self.floor, lms) - lms).clamp_(min=0)
+        offset = torch.tensor((0.0,) * bands + self.constant, dtype=torch.float64)
+        mixed = block.mixed(identity_and(self.low), offset)
+        lms = mixed[:bands]
+        low = mixed[bands:]
+        raised = (as_column(self.floor, lms) - lms).clamp_(min=0)
         for k in range(bands):
-            low.addcmul_(column(tuple(weights[k] for weights in self.low), lms), raised[k])
-        detail = (
-            raised.add_(lms).mul_(column(self.own, lms)).add_(block.pan * column(self.share, lms))
-        )
-        detail.add_(column(self.shift, lms)).sub_(low)
-        stable = bounded_ratio(lms * column(self.fit, lms), low).sub_(1).abs_().neg_().add_(1)
-        return detail.mul_(stable).mul_(column(self.gain, lms)).add_(lms)
+            weights = tuple(row[k] for row in self.low)
+            low.addcmul_(as_column(weights, lms), raised[k])
+        detail = raised.add_(lms).mul_(as_column(self.own, lms))
+        detail.add_(block.pan * as_column(self.share, lms))
+        detail.add_(as_column(self.shift, lms)).sub_(low)
+        ratio = bounded_ratio(lms * as_column(self.fit, lms), low)
+        stable = ratio.sub_(1).abs_().neg_().add_(1)
+        return detail.mul_(stable).mul_(as_column(self.gain, lms)).add_(lms)
 
 
 class Pracs(Method):
-    """PRACS: every number follows from the covariances of PAN, MS, matched MS, and PAN and matched MS reduced and enlarged again."""
+    """PRACS: every number follows from covariances.
 
-    def reach(self, geometry: Geometry) -> int:
+    They are those of PAN, MS, matched MS, and of PAN and matched MS reduced and enlarged again.
+    """
+
+    def reach(self, grid: ModelGrid) -> int:
         """Returns the reach of reduction and enlargement."""
-        return geometry.cycle_reach
+        return cycle_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
-        """Sums of PAN and interpolated MS, as it is and above its floor, and of what is left after reducing and enlarging."""
-        reach = context.geometry.cycle_reach
-        floor = column(context.floors, block.lms)
-        around = torch.cat(
-            [
-                block.pan_around(reach, "symmetric"),
-                block.lms_around(reach, "symmetric").maximum(floor),
-            ]
-        )
-        features = torch.cat(
-            [block.pan[None], block.lms, block.lms.maximum(floor), block.cycled(around)]
-        )
+        """Sums of PAN, LMS, LMS above its floor, and both reduced and enlarged again."""
+        reach = cycle_reach(context.grid)
+        floor = as_column(context.floors, block.lms)
+        pan = block.pan_around(reach, "symmetric")
+        matched = block.lms_around(reach, "symmetric").maximum(floor)
+        cycled = block.cycled(torch.cat([pan, matched]))
+        features = torch.cat([block.pan[None], block.lms, block.lms.maximum(floor), cycled])
         return Statistics(sums={"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         """Fits the intensities and weighs them."""
-        moments, bands = statistics.moments("pixels"), context.bands
-        ms, matched = list(range(1, bands + 1)), list(range(bands + 1, 2 * bands + 1))
-        of_pan, *of_ms = (moments.regress(2 * bands + 1 + k, matched) for k in range(bands + 1))
-        intensity = np.tile(of_pan[0], (bands, 1))
-        share, std = _correlations(moments, intensity, matched, matched), moments.std
-        scale = np.where(std[ms] > 0, std[0] / np.where(std[ms] > 0, std[ms], 1.0), 0.0)
+        moments = statistics.moments("pixels")
+        bands = context.bands
+        ms = list(range(1, bands + 1))
+        matched = list(range(bands + 1, 2 * bands + 1))
+        pan_weights, pan_constant = moments.regress(2 * bands + 1, matched)
+        fits = [moments.regress(2 * bands + 1 + k, matched) for k in ms]
+        ms_weights = np.stack([weights for weights, _ in fits])
+        ms_constants = np.array([constant for _, constant in fits])
+        intensity = np.tile(pan_weights, (bands, 1))
+        share = _correlations(moments, intensity, matched, matched)
+        std = moments.std[ms]
+        scale = quotient(np.full(bands, moments.std[0]), std)
         own = (1 - share) * scale
         shift = (1 - share) * (moments.mean[0] - scale * moments.mean[ms])
-        low = share[:, None] * of_pan[0] + own[:, None] * np.stack(
-            [weights for weights, _ in of_ms]
-        )
-        mean_std = float(std[ms].mean())
-        gain = (
-            _BETA
-            * _correlations(moments, low, matched, ms)
-            * (std[ms] / mean_std if mean_std > 0 else 0.0)
-        )
+        low = share[:, None] * pan_weights + own[:, None] * ms_weights
+        mean_std = float(std.mean())
+        contrast = std / mean_std if mean_std > 0 else np.zeros(bands)
+        gain = _BETA * _correlations(moments, low, matched, ms) * contrast
         return PracsRule(
             gain=numbers(gain),
             fit=numbers(_correlations(moments, intensity, matched, ms)),
@@ -118,9 +114,7 @@ class Pracs(Method):
             shift=numbers(shift),
             floor=context.floors,
             low=tuple(map(numbers, low)),
-            constant=numbers(
-                share * of_pan[1] + own * np.array([constant for _, constant in of_ms]) + shift
-            ),
+            constant=numbers(share * pan_constant + own * ms_constants + shift),
         )
 
 
@@ -128,10 +122,10 @@ def _correlations(
     moments: Moments, mixtures: Array, features: list[int], bands: list[int]
 ) -> Array:
     """Returns the correlation of band k with the mixture k of the features."""
-    mixed, own = moments.cov[np.ix_(features, features)], np.diag(moments.cov)[bands]
+    mixed = moments.cov[np.ix_(features, features)]
+    own = np.diag(moments.cov)[bands]
     variances = np.einsum("kj,ji,ki->k", mixtures, mixed, mixtures) * own
     shared = np.einsum("kj,jk->k", mixtures, moments.cov[np.ix_(features, bands)])
-    found: Array = np.where(
-        variances > 0, shared / np.sqrt(np.where(variances > 0, variances, 1.0)), 0.0
-    )
+    positive = variances > 0
+    found: Array = np.where(positive, shared / np.sqrt(np.where(positive, variances, 1.0)), 0.0)
     return found

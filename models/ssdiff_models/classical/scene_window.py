@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import Block, low_reach
 from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down
 from ssdiff_models.resampling.upsample import MS_HALO, upsample
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
@@ -18,14 +19,14 @@ __all__ = ["WindowBlock"]
 class WindowBlock(Block):
     """A window of a scene with real pixels around it."""
 
-    def __init__(self, patch: Patch, window: Window, halo: int, geometry: Geometry) -> None:
-        """Takes the patch of ``window.expand(halo)``; the window and its halo are whole MS pixels."""
-        super().__init__(geometry)
+    def __init__(self, patch: Patch, window: Window, halo: int, grid: ModelGrid) -> None:
+        """Takes the patch of ``window.expand(halo)``; both are whole MS pixels."""
+        super().__init__(grid)
         self._patch = patch
         self._halo = halo
-        self._small = window.rows // geometry.ratio, window.cols // geometry.ratio
-        self._around = torch.from_numpy(patch.ms)
-        self._margin = halo // geometry.ratio + MS_HALO
+        self._small = window.rows // grid.ratio, window.cols // grid.ratio
+        self._ms = torch.from_numpy(patch.ms)
+        self._ms_halo = halo // grid.ratio + MS_HALO
 
     @property
     def small(self) -> tuple[int, int]:
@@ -35,8 +36,9 @@ class WindowBlock(Block):
     @cached_property
     def valid(self) -> Tensor | None:
         """Bool ``(rows, cols)``, or None where every pixel is valid."""
-        rows, cols = self._size
-        inner = self._patch.valid[self._halo : self._halo + rows, self._halo : self._halo + cols]
+        rows, cols = self.size
+        start = self._halo
+        inner = self._patch.valid[start : start + rows, start : start + cols]
         return None if inner.all() else torch.from_numpy(np.ascontiguousarray(inner))
 
     @property
@@ -46,8 +48,9 @@ class WindowBlock(Block):
 
     def ms_around(self, pixels: int) -> Tensor:
         """Returns the MS with `pixels` more MS pixels on every side."""
-        start, (rows, cols) = self._margin - pixels, self._small
-        return self._around[:, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels]
+        start = self._ms_halo - pixels
+        rows, cols = self._small
+        return self._ms[:, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels]
 
     @cached_property
     def lms(self) -> Tensor:
@@ -55,39 +58,36 @@ class WindowBlock(Block):
         return self.lms_around(0, "symmetric")
 
     def mixed(self, weights: Tensor, offset: Tensor) -> Tensor:
-        """Mixes the MS and interpolates the mixture: interpolation is linear and keeps constants."""
+        """Interpolates the mixture of the MS: interpolation is linear and keeps constants."""
         ms = self.ms_around(MS_HALO)
         flat = torch.addmm(offset.to(ms)[:, None], weights.to(ms), ms.flatten(1))
-        return upsample(flat.view(-1, *ms.shape[1:]), self.geometry.ratio, self.geometry.phase)
+        return upsample(flat.view(-1, *ms.shape[1:]), self.grid.ratio, self.grid.phase)
 
     def pan_around(self, pixels: int, border: str) -> Tensor:
         """Returns real pixels."""
-        start, (rows, cols) = self._halo - pixels, self._size
+        start = self._halo - pixels
         assert start >= 0, f"{pixels} pixels of halo asked for, {self._halo} there"
+        rows, cols = self.size
+        pan = self._patch.pan[None]
         return torch.from_numpy(
-            self._patch.pan[
-                None, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels
-            ]
+            pan[:, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels]
         )
 
     def lms_around(self, pixels: int, border: str) -> Tensor:
         """Interpolates more of the MS."""
-        ms = self.ms_around(MS_HALO + pixels // self.geometry.ratio)
-        return upsample(ms, self.geometry.ratio, self.geometry.phase)
+        ms = self.ms_around(MS_HALO + pixels // self.grid.ratio)
+        return upsample(ms, self.grid.ratio, self.grid.phase)
 
     def lms_reduced(self, pixels: int) -> Tensor:
         """Shrinks more of the interpolated MS."""
-        margin, (rows, cols) = 3 * self.geometry.ratio, self._small
-        around = self.lms_around(margin + pixels * self.geometry.ratio, "symmetric")
-        return bicubic_down(self.geometry.ratio)(
-            around, margin, (rows + 2 * pixels, cols + 2 * pixels)
-        )
+        ratio = self.grid.ratio
+        rows, cols = self._small
+        around = self.lms_around((3 + pixels) * ratio, "symmetric")
+        return bicubic_down(ratio)(around, 3 * ratio, (rows + 2 * pixels, cols + 2 * pixels))
 
     def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
         rows, cols = self._small
-        inner, margin = MS_HALO * self.geometry.ratio, self.geometry.low_reach
-        return lowpass(
-            self.pan_around(margin, border),
-            margin - inner,
-            (rows + 2 * MS_HALO, cols + 2 * MS_HALO),
-        )
+        margin = low_reach(self.grid)
+        around = self.pan_around(margin, border)
+        count = (rows + 2 * MS_HALO, cols + 2 * MS_HALO)
+        return lowpass(around, margin - MS_HALO * self.grid.ratio, count)

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssdiff_models.classical.block import Block, Geometry
+from ssdiff_models.classical.block import Block
 from ssdiff_models.classical.haze_ratio import BroveyHaze, BroveyHazeRule
 from ssdiff_models.classical.method import Context
 from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import RatioPrior, SceneStatistics
 from ssdiff_models.scene.windows import Window, sample_windows
@@ -44,53 +45,51 @@ def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) 
         InputError: When the windows have no two valid pixels.
     """
     black = zero_levels(statistics)
-    geometry = Geometry(ratio=source.ratio, phase=phase)
+    grid = ModelGrid(ratio=source.ratio, phase=phase)
     ranges = tuple(
         (band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms
     )
-    reach = BroveyHaze().reach(geometry)
+    reach = BroveyHaze().reach(grid)
 
     def blocks() -> Iterator[Block]:
         for window in _sample(source):
             patch = above_zero(source.read(window.expand(reach)), black)
-            yield WindowBlock(patch, window, reach, geometry)
+            yield WindowBlock(patch, window, reach, grid)
 
-    return _solve(blocks(), geometry, ranges, black)
+    return _solve(blocks(), grid, ranges, black)
 
 
 def measure_images(
     pan: Tensor, ms: Tensor, valid: BoolArray, *, ratio: int, phase: float
 ) -> RatioPrior:
     """Takes the numbers from whole images of positive values: PAN ``(rows, cols)``, MS ``(bands, rows/ratio, cols/ratio)``."""
-    geometry = Geometry(ratio=ratio, phase=phase)
+    grid = ModelGrid(ratio=ratio, phase=phase)
     ranges = tuple((float(band.min()), float(band.max())) for band in ms)
-    return _solve(
-        iter([_block(pan, ms, valid, geometry)]), geometry, ranges, (0.0,) * (len(ms) + 1)
-    )
+    return _solve(iter([_block(pan, ms, valid, grid)]), grid, ranges, (0.0,) * (len(ms) + 1))
 
 
 def measure_set(images: Sequence[tuple[Tensor, Tensor]], *, ratio: int, phase: float) -> RatioPrior:
     """Takes the numbers that several images of one scene have in common, each a PAN and an MS as in `measure_images`, all valid."""
-    geometry = Geometry(ratio=ratio, phase=phase)
+    grid = ModelGrid(ratio=ratio, phase=phase)
     lows, highs = (
         torch.stack([extreme(ms, (1, 2)) for _, ms in images])
         for extreme in (torch.amin, torch.amax)
     )
     ranges = tuple(zip(lows.amin(0).tolist(), highs.amax(0).tolist(), strict=True))
-    blocks = (_block(pan, ms, np.ones(pan.shape, np.bool_), geometry) for pan, ms in images)
-    return _solve(blocks, geometry, ranges, (0.0,) * (len(ranges) + 1))
+    blocks = (_block(pan, ms, np.ones(pan.shape, np.bool_), grid) for pan, ms in images)
+    return _solve(blocks, grid, ranges, (0.0,) * (len(ranges) + 1))
 
 
-def _block(pan: Tensor, ms: Tensor, valid: BoolArray, geometry: Geometry) -> Block:
+def _block(pan: Tensor, ms: Tensor, valid: BoolArray, grid: ModelGrid) -> Block:
     """Returns a whole image, its borders repeated around it."""
-    reach = BroveyHaze().reach(geometry)
+    reach = BroveyHaze().reach(grid)
     patch = Patch(
         pan=_grown(pan[None], reach)[0],
-        ms=_grown(ms, MS_HALO + reach // geometry.ratio),
+        ms=_grown(ms, MS_HALO + reach // grid.ratio),
         valid=pad(torch.from_numpy(valid), (reach,) * 4).numpy(),
     )
     return WindowBlock(
-        patch, Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1]), reach, geometry
+        patch, Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1]), reach, grid
     )
 
 
@@ -101,7 +100,7 @@ def _grown(images: Tensor, pixels: int) -> FloatArray:
 
 def _solve(
     blocks: Iterator[Block],
-    geometry: Geometry,
+    grid: ModelGrid,
     ranges: tuple[tuple[float, float], ...],
     black: tuple[float, ...],
 ) -> RatioPrior:
@@ -110,7 +109,7 @@ def _solve(
         (low - (high - low) / 4, high + max(high - low, 1e-6 * abs(high), 1e-30) / 4)
         for low, high in ranges
     )
-    context = Context(geometry=geometry, gains=(0.3,) * len(spans), pan_gain=0.15, ranges=spans)
+    context = Context(grid=grid, gains=(0.3,) * len(spans), pan_gain=0.15, ranges=spans)
     method, total = BroveyHaze(), Statistics()
     for block in blocks:
         if block.valid is None or bool(block.valid.any()):
