@@ -167,29 +167,34 @@ def sentences(
 def test_units_do_not_count() -> None:
     for unit in (0.001, 1, 1000):
         assert (
-            sentences(SceneStatistics(pan=band(unit, 0.3 * unit), ms=(band(unit, 0.3 * unit),) * 4))
+            sentences(
+                SceneStatistics.of(pan=band(unit, 0.3 * unit), ms=(band(unit, 0.3 * unit),) * 4)
+            )
             == []
         )
 
 
 def test_other_bands_than_the_models_are_compared_with_all_of_its_ranges() -> None:
     known = {"contrast": [[0.1, 0.2], [0.5, 0.9]]}
-    eight = SceneStatistics(pan=band(1, 0.3), ms=(band(1, 0.3),) * 8)
+    eight = SceneStatistics.of(pan=band(1, 0.3), ms=(band(1, 0.3),) * 8)
     assert sentences(eight, known=known) == []
     assert (
-        len(sentences(SceneStatistics(pan=band(1, 0.3), ms=(band(1, 0.3),) * 2), known=known)) == 1
+        len(sentences(SceneStatistics.of(pan=band(1, 0.3), ms=(band(1, 0.3),) * 2), known=known))
+        == 1
     )
 
 
 def test_a_pan_that_the_bands_do_not_explain() -> None:
-    (said,) = sentences(SceneStatistics(pan=band(1, 0.3), ms=(band(1, 0.3),) * 4), correlation=0.3)
+    (said,) = sentences(
+        SceneStatistics.of(pan=band(1, 0.3), ms=(band(1, 0.3),) * 4), correlation=0.3
+    )
     assert "0.30" in said
     assert "0.70" in said
 
 
 @pytest.mark.parametrize("mean", [5, 900])
 def test_values_that_do_not_fill_or_that_exceed_the_full_scale(mean: float) -> None:
-    scene = SceneStatistics(pan=band(mean, 0.3 * mean), ms=(band(mean, 0.3 * mean),) * 4)
+    scene = SceneStatistics.of(pan=band(mean, 0.3 * mean), ms=(band(mean, 0.3 * mean),) * 4)
     (said,) = sentences(scene, full_scale=2047)
     assert f"{4 * mean:g}" in said
     assert "2047" in said

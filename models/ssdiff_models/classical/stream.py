@@ -121,7 +121,7 @@ def stream(
     grid = aligned if phase is None else ModelGrid(ratio=source.ratio, phase=phase)
     zero = black_levels(source.statistics())
     if any(zero):
-        source = AboveZero(source=source, black=zero)
+        source = AboveZero(source=source, zeros=zero)
     scene = source.statistics()
     context = Context.of(grid, sensor, _ranges(scene), _floors(scene))
     whole = Window(row=0, col=0, rows=source.rows, cols=source.cols)

@@ -91,7 +91,7 @@ class ModelFuser:
             centre = torch.tensor([band.offset + band.scale for band in bands])[:, None, None]
             scale = torch.tensor([band.scale for band in bands])[:, None, None]
         else:
-            centre = torch.tensor([band.black for band in bands])[:, None, None]
+            centre = torch.tensor([band.zero for band in bands])[:, None, None]
             scale = torch.full((len(bands), 1, 1), float(self.checkpoint.full_scale or 1))
         object.__setattr__(self, "pan_range", BandRange(centre=centre[:1], scale=scale[:1]))
         object.__setattr__(self, "ms_range", BandRange(centre=centre[1:], scale=scale[1:]))

@@ -117,7 +117,7 @@ def _solve(
     rule = method.solve(total, context)
     assert isinstance(rule, BroveyHazeRule)
     return RatioPrior(
-        haze=rule.haze, intensity=rule.intensity, scale=rule.scale, shift=rule.shift, black=black
+        haze=rule.haze, intensity=rule.intensity, scale=rule.scale, shift=rule.shift, zeros=black
     )
 
 

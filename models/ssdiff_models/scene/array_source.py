@@ -62,7 +62,7 @@ class ArraySource:
 
     def statistics(self) -> SceneStatistics:
         """Returns the radiometry of the sample that the command takes, too."""
-        return SceneStatistics(pan=_sampled(self.pan[None])[0], ms=_sampled(self.ms))
+        return SceneStatistics.of(pan=_sampled(self.pan[None])[0], ms=_sampled(self.ms))
 
     def read(self, window: Window) -> Patch:
         """Reads one window; it may overhang the scene."""

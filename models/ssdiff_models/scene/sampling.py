@@ -1,4 +1,4 @@
-"""Radiometry of a whole scene from a bounded sample that does not depend on tiles or areas of interest."""
+"""Radiometry of a scene from a bounded sample that depends on no tile and no area of interest."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ LATTICE = 32
 """Patches on each axis of the sample."""
 
 PATCH = 32
-"""Height and width of a patch in the raster's own pixels: a scene of up to 1024 x 1024 pixels is read whole."""
+"""Side of a patch in the raster's own pixels: up to 1024 x 1024 pixels, a scene is read whole."""
 
 
 def statistics_windows(region: Window) -> Iterator[Window]:
@@ -26,13 +26,13 @@ def statistics_windows(region: Window) -> Iterator[Window]:
 
 
 def band_statistics(
-    pieces: Sequence[FloatArray], blacks: Sequence[float] | None = None
+    pieces: Sequence[FloatArray], zeros: Sequence[float] | None = None
 ) -> tuple[BandStatistics, ...]:
     """Returns the statistics of each band of valid pixels.
 
     Args:
         pieces: ``(bands, n)`` each; at least one pixel in all.
-        blacks: DN of no signal of each band; 0 by default.
+        zeros: DN of no signal of each band; 0 by default.
     """
     sample = np.concatenate(pieces, axis=1)
     return tuple(
@@ -41,7 +41,7 @@ def band_statistics(
             std=float(band.std(dtype=np.float64)),
             minimum=float(band.min()),
             maximum=float(band.max()),
-            black=black,
+            zero=zero,
         )
-        for band, black in zip(sample, blacks or [0.0] * len(sample), strict=True)
+        for band, zero in zip(sample, zeros or [0.0] * len(sample), strict=True)
     )

@@ -1,5 +1,6 @@
-"""Radiometry: DN to and from the range a network works in, and back to the raster's own dtype."""
+"""Radiometry of a scene: what its digital numbers are compared with."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +13,7 @@ __all__ = ["BandStatistics", "RatioPrior", "SceneStatistics"]
 RATIO_LIMIT = 8.0
 """Largest modulation of a band by the prior, in either direction."""
 SLIGHT = 0.05
-"""Part of a band's mean by which values may lie below black without their zero being in doubt: noise, overshoot of a correction."""
+"""Part of a band's mean that noise or an overshoot of a correction may lie below its zero."""
 _TINY = 1e-30
 """What stands for zero: the ratio is limited anyway, whatever the unit of the values."""
 
@@ -25,26 +26,26 @@ class BandStatistics:
     std: float
     minimum: float
     maximum: float
-    black: float = 0.0
-    """DN of no signal: what the raster's own scale and offset make 0."""
+    zero: float = 0.0
+    """DN of no signal: 0 in units of the raster's own scale and offset."""
     signed: bool = False
-    """Whether the scene's values lie about a zero that is not no signal."""
+    """Whether the scene has values far below its zeros, so that these mean nothing."""
 
     @property
     def offset(self) -> float:
-        """The value that counts as zero signal, in DN: `black`, or where that says nothing one that only outliers are below."""
+        """The DN that counts as no signal: `zero`, or a value that only outliers lie below."""
         if not self.signed:
-            return self.black
+            return self.zero
         return min(self.mean - 3 * self.std, max(self.minimum, self.mean - 4 * self.std))
 
     @property
-    def below(self) -> bool:
-        """Whether values lie far below black."""
-        return self.minimum < self.black - SLIGHT * abs(self.mean - self.black)
+    def below_zero(self) -> bool:
+        """Whether values lie far below `zero`."""
+        return self.minimum < self.zero - SLIGHT * abs(self.mean - self.zero)
 
     @property
     def scale(self) -> float:
-        """The mean above `offset`, in DN; what the scene-mean normalisation divides by.
+        """The mean above `offset`, in DN: the divisor of the scene-mean normalisation.
 
         Raises:
             InputError: When the band is constant zero.
@@ -52,14 +53,18 @@ class BandStatistics:
         scale = self.mean - self.offset
         if not scale > 0:
             raise InputError(
-                f"a band is constant (mean {self.mean:g}, std {self.std:g}): choose bands with content with --bidx"
+                f"a band is constant (mean {self.mean:g}, std {self.std:g}): "
+                "choose bands with content with --bidx"
             )
         return scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatioPrior:
-    """The numbers of one scene: ``F = max(M - h, 0) (scale P + shift) / I + h`` with ``I = intensity (M - h)``, in DN above black."""
+    """The numbers of one scene: ``F = max(M - h, 0) (scale P + shift) / I + h``.
+
+    ``I = intensity (M - h)``; all in DN above the zeros.
+    """
 
     haze: tuple[float, ...]
     """h of each band."""
@@ -67,18 +72,23 @@ class RatioPrior:
     """Weight of each band in the intensity."""
     scale: float
     shift: float
-    black: tuple[float, ...]
-    """DN of each band, then of the PAN, that count as black (`BandStatistics.offset`)."""
+    zeros: tuple[float, ...]
+    """DN of each band, then of the PAN, that count as no signal (`BandStatistics.offset`)."""
 
     def image(self, lms: Tensor, pan: Tensor) -> Tensor:
-        """Returns the prior image ``(..., bands, rows, cols)`` in DN from the LMS, of that shape, and the PAN ``(..., 1, rows, cols)``."""
+        """Returns the prior image in DN, ``(..., bands, rows, cols)``.
+
+        Args:
+            lms: The interpolated MS, of the same shape.
+            pan: ``(..., 1, rows, cols)``.
+        """
         dark = self._column(
-            [black + haze for black, haze in zip(self.black, self.haze, strict=False)], lms
+            [zero + haze for zero, haze in zip(self.zeros, self.haze, strict=False)], lms
         )
         above = lms - dark
         intensity = (above * self._column(self.intensity, lms)).sum(-3, keepdim=True)
-        matched = (pan - self.black[-1]) * self.scale + self.shift
-        # A sum of zero is no division by zero: pixels without content stay at their haze.
+        matched = (pan - self.zeros[-1]) * self.scale + self.shift
+        # Pixels without content stay at their haze.
         ratio = matched / torch.where(intensity.abs() < _TINY, _TINY, intensity)
         return above.clamp(min=0) * ratio.clamp(-RATIO_LIMIT, RATIO_LIMIT) + dark
 
@@ -88,17 +98,27 @@ class RatioPrior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneStatistics:
-    """Radiometry of a whole scene, the same for each of its tiles.
-
-    Where values of any band lie far below black, no band's black is believed: what was taken off one was taken off all.
-    """
+    """Radiometry of a whole scene, the same for each of its tiles."""
 
     pan: BandStatistics
     ms: tuple[BandStatistics, ...]
     prior: RatioPrior | None = None
-    """What a model whose prior is no plain LMS starts from; None: not measured."""
+    """The prior of a model that does not start from the LMS; None: not measured."""
 
-    def __post_init__(self) -> None:
-        if any(band.below or band.signed for band in (self.pan, *self.ms)):
-            object.__setattr__(self, "pan", replace(self.pan, signed=True))
-            object.__setattr__(self, "ms", tuple(replace(band, signed=True) for band in self.ms))
+    @classmethod
+    def of(
+        cls,
+        *,
+        pan: BandStatistics,
+        ms: Iterable[BandStatistics],
+        prior: RatioPrior | None = None,
+    ) -> "SceneStatistics":
+        """Returns the statistics of a scene from those of its bands.
+
+        Where one band has values far below its zero, all bands count as signed: whatever was
+        subtracted from one was subtracted from all.
+        """
+        bands = (pan, *ms)
+        if any(band.below_zero or band.signed for band in bands):
+            bands = tuple(replace(band, signed=True) for band in bands)
+        return cls(pan=bands[0], ms=bands[1:], prior=prior)

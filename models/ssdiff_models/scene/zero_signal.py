@@ -1,7 +1,7 @@
-"""What counts as zero signal: pixels above it, for methods that divide bands by each other.
+"""The DN of no signal, and pixels above it, for methods that divide bands by each other.
 
-A product whose metadata say ``reflectance = scale * DN + offset`` has zero reflectance at ``DN = -offset / scale``. Ratios of DN mean
-nothing there; ratios of what is above it do.
+A product whose metadata say ``reflectance = scale * DN + offset`` has zero reflectance at
+``DN = -offset / scale``. Only above that value do ratios of DN mean anything.
 """
 
 from dataclasses import dataclass, replace
@@ -19,45 +19,44 @@ ZeroLevels = tuple[float, ...]
 
 
 def black_levels(statistics: SceneStatistics) -> ZeroLevels:
-    """Returns the DN of no signal of each MS band and of the PAN, as metadata have them."""
-    return (*(band.black for band in statistics.ms), statistics.pan.black)
+    """Returns the DN of no signal by the metadata."""
+    return (*(band.zero for band in statistics.ms), statistics.pan.zero)
 
 
 def zero_levels(statistics: SceneStatistics) -> ZeroLevels:
-    """Returns what a network takes for zero in each MS band and the PAN: their black, or where that cannot be, one below the data."""
+    """Returns the DN that networks take for zero: see `BandStatistics.offset`."""
     return (*(band.offset for band in statistics.ms), statistics.pan.offset)
 
 
-def per_band(black: ZeroLevels) -> FloatArray:
-    """Returns that of the MS bands, ``(bands, 1, 1)``."""
-    return np.array(black[:-1], np.float32)[:, None, None]
+def per_band(zeros: ZeroLevels) -> FloatArray:
+    """Returns the levels of the MS bands, ``(bands, 1, 1)``."""
+    return np.array(zeros[:-1], np.float32)[:, None, None]
 
 
-def above_zero(patch: Patch, black: ZeroLevels) -> Patch:
-    """Takes black off a patch; the MS pixels as they were given are left out where it is not 0, which it is in most scenes."""
-    if not any(black):
+def above_zero(patch: Patch, zeros: ZeroLevels) -> Patch:
+    """Subtracts the levels from a patch; it loses `Patch.native_ms` unless they are all 0."""
+    if not any(zeros):
         return patch
-    return Patch(
-        pan=patch.pan - np.float32(black[-1]), ms=patch.ms - per_band(black), valid=patch.valid
-    )
+    pan = patch.pan - np.float32(zeros[-1])
+    return Patch(pan=pan, ms=patch.ms - per_band(zeros), valid=patch.valid)
 
 
-def _shifted(band: BandStatistics, black: float) -> BandStatistics:
+def _above(band: BandStatistics, zero: float) -> BandStatistics:
     return replace(
         band,
-        mean=band.mean - black,
-        minimum=band.minimum - black,
-        maximum=band.maximum - black,
-        black=band.black - black,
+        mean=band.mean - zero,
+        minimum=band.minimum - zero,
+        maximum=band.maximum - zero,
+        zero=band.zero - zero,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AboveZero:
-    """A `Source` without its black."""
+    """A `Source` in DN above given levels."""
 
     source: Source
-    black: ZeroLevels
+    zeros: ZeroLevels
 
     @property
     def rows(self) -> int:
@@ -81,15 +80,15 @@ class AboveZero:
 
     @property
     def area(self) -> Window:
-        """The part of the PAN grid that is asked for."""
+        """The part of the PAN grid to fuse."""
         return self.source.area
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of what is left."""
-        found = self.source.statistics()
-        ms = tuple(_shifted(band, black) for band, black in zip(found.ms, self.black, strict=False))
-        return replace(found, pan=_shifted(found.pan, self.black[-1]), ms=ms)
+        """Returns the radiometry above the levels."""
+        scene = self.source.statistics()
+        ms = tuple(_above(band, zero) for band, zero in zip(scene.ms, self.zeros[:-1], strict=True))
+        return replace(scene, pan=_above(scene.pan, self.zeros[-1]), ms=ms)
 
     def read(self, window: Window) -> Patch:
         """Reads one window; it may overhang the scene."""
-        return above_zero(self.source.read(window), self.black)
+        return above_zero(self.source.read(window), self.zeros)

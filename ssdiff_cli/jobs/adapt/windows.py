@@ -97,7 +97,7 @@ def samples(pair: ScenePair, gains: tuple[float, ...], base: Checkpoint) -> Iter
     """
     found = False
     # Whatever counts as zero, the degraded scene is in units of what is above it, as the network will see it.
-    whole = AboveZero(source=pair, black=zero_levels(pair.statistics()))
+    whole = AboveZero(source=pair, zeros=zero_levels(pair.statistics()))
     for window in _windows(pair):
         patch = whole.read(window)
         if float(patch.valid.mean()) >= LEAST_VALID:
@@ -160,7 +160,7 @@ def _sample(
         ms=ms,
         valid=patch.valid,
         statistics=whole.statistics(),
-        limits=None if any(whole.black) else default_limits(pair.ms.dtype),
+        limits=None if any(whole.zeros) else default_limits(pair.ms.dtype),
         wald=wald,
         full=full,
     )

@@ -13,7 +13,7 @@ from ssdiff_models.scene.statistics import BandStatistics, RatioPrior, SceneStat
 __all__ = ["read_statistics", "statistics_record"]
 
 NAMES = ("mean", "std", "minimum", "maximum", "black")
-"""Fields of a band; whether a scene is signed follows from all bands."""
+"""Numbers of a band; ``black`` is its zero. Whether a scene is signed follows from all bands."""
 
 
 def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
@@ -23,12 +23,15 @@ def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
         "ms": [_band_record(band) for band in statistics.ms],
     }
     if statistics.prior is not None:
-        record["prior"] = asdict(statistics.prior)
+        prior = asdict(statistics.prior)
+        prior["black"] = prior.pop("zeros")
+        record["prior"] = prior
     return record
 
 
 def _band_record(band: BandStatistics) -> dict[str, float]:
-    return {name: getattr(band, name) for name in NAMES}
+    values = (band.mean, band.std, band.minimum, band.maximum, band.zero)
+    return dict(zip(NAMES, values, strict=True))
 
 
 def read_statistics(path: str, bands: int) -> SceneStatistics:
@@ -63,9 +66,9 @@ def _parsed(text: str) -> SceneStatistics:
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004 - like all that is wrong in a file
     record = record.get("statistics", record)
-    return SceneStatistics(
+    return SceneStatistics.of(
         pan=_band(record["pan"]),
-        ms=tuple(_band(band) for band in record["ms"]),
+        ms=[_band(band) for band in record["ms"]],
         prior=_prior(record.get("prior")),
     )
 
@@ -75,7 +78,8 @@ def _band(record: Mapping[str, Any]) -> BandStatistics:
     is_range = values["minimum"] <= values["maximum"]
     if not _finite(values.values()) or values["std"] < 0 or not is_range:
         raise ValueError(f"no statistics of a band: {values}")
-    return BandStatistics(**values)  # type: ignore[arg-type]
+    zero = values.pop("black", 0.0)
+    return BandStatistics(**values, zero=zero)  # type: ignore[arg-type]
 
 
 def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
@@ -88,6 +92,7 @@ def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
         numbers += values[name]
     if not _finite(numbers):
         raise ValueError(f"no numbers of a prior: {record}")
+    values["zeros"] = values.pop("black")
     return RatioPrior(**values)
 
 

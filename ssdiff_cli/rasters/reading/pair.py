@@ -134,7 +134,7 @@ class ScenePair(PairGeometry):
     def _own_statistics(self) -> SceneStatistics:
         pan = sample_statistics(self.pan, self.overlap)
         ms = sample_statistics(self.ms, self.ms_overlap)
-        return SceneStatistics(pan=pan[0], ms=ms)
+        return SceneStatistics.of(pan=pan[0], ms=ms)
 
     def read(self, window: Window) -> Patch:
         """Reads one window of PAN pixels; it may overhang the scene.

@@ -74,13 +74,13 @@ def test_black_below_zero_moves_everything_alike() -> None:
         ms=tuple(replace(band, minimum=-1.0, mean=0.0) for band in lower.statistics().ms),
     )
     prior = measure_prior(lower, shift, phase=1.5)
-    assert all(black < 0 for black in prior.black[:-1])
+    assert all(black < 0 for black in prior.zeros[:-1])
     lms, pan = torch.from_numpy(nearest(lower)), torch.from_numpy(lower.pan)[None]
-    above = replace(prior, black=(0.0,) * 5)
-    black = torch.tensor(prior.black[:-1])[:, None, None]
+    above = replace(prior, zeros=(0.0,) * 5)
+    black = torch.tensor(prior.zeros[:-1])[:, None, None]
     torch.testing.assert_close(
         prior.image(lms, pan),
-        above.image(lms - black, pan - prior.black[-1]) + black,
+        above.image(lms - black, pan - prior.zeros[-1]) + black,
         atol=0.01,
         rtol=0,
     )

@@ -41,24 +41,24 @@ def test_floats_stay_as_they_are() -> None:
         (0, 1, -3, -3),
     ],
 )
-def test_black_is_zero_or_below_signed_data(
+def test_no_signal_is_zero_or_below_signed_data(
     mean: float, std: float, minimum: float, offset: float
 ) -> None:
     band = BandStatistics(mean=mean, std=std, minimum=minimum, maximum=2000)
-    (found,) = SceneStatistics(
+    (found,) = SceneStatistics.of(
         pan=BandStatistics(mean=9, std=1, minimum=5, maximum=20), ms=(band,)
     ).ms
     assert found.offset == offset
     assert found.scale == mean - offset > 0
 
 
-def test_where_one_band_is_signed_no_bands_black_is_believed() -> None:
+def test_where_one_band_is_signed_all_are() -> None:
     plain = [BandStatistics(mean=500, std=100, minimum=200, maximum=900) for _ in range(2)]
     low = BandStatistics(mean=50, std=100, minimum=-150, maximum=400)
-    found = SceneStatistics(pan=plain[0], ms=(plain[1], low))
+    found = SceneStatistics.of(pan=plain[0], ms=(plain[1], low))
     assert [band.offset for band in (found.pan, *found.ms)] == [200, 200, -250]
     # The same scene with other zeros.
-    moved = SceneStatistics(
+    moved = SceneStatistics.of(
         pan=shifted(plain[0], -900), ms=(shifted(plain[1], -900), shifted(low, -900))
     )
     assert [band.offset for band in (moved.pan, *moved.ms)] == [-700, -700, -1150]

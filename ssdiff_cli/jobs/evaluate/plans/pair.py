@@ -60,7 +60,7 @@ def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
         windows=request.windows,
         reduced=request.reduced is not None,
     )
-    black = scene.signal.black[:-1]
+    black = scene.signal.zeros[:-1]
     products = {
         name: replace(product, scale=scene.scale, black=black) for name, product in found.items()
     }
@@ -172,7 +172,7 @@ def _validity(products: dict[str, Product]) -> Validity | None:
 def _scene_notes(scene: PairSamples, request: EvaluationRequest) -> Iterator[Note]:
     if scene.scale != 1:
         yield Note(text=f"values are reflectances: scored as DN, multiplied by {scene.scale}")
-    if any(scene.signal.black):
+    if any(scene.signal.zeros):
         yield Note(text="values are scored above the DN that scale and offset make zero")
     if scene.asked is not None:
         alone = "; each window is degraded and fused on its own" if request.reduced else ""

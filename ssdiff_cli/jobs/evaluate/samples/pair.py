@@ -109,7 +109,7 @@ class PairSamples:
             asked=window_count(area, windows),
             in_pieces=not reduced,
             scale=_dn_scale(pair),
-            signal=AboveZero(source=pair, black=black_levels(pair.statistics())),
+            signal=AboveZero(source=pair, zeros=black_levels(pair.statistics())),
         )
 
     @property
@@ -147,7 +147,7 @@ class PairSamples:
     def statistics(self) -> SceneStatistics:
         """Returns the radiometry of the scene in DN above black."""
         statistics = self.signal.statistics()
-        return SceneStatistics(
+        return SceneStatistics.of(
             pan=_scaled(statistics.pan, self.scale),
             ms=tuple(_scaled(band, self.scale) for band in statistics.ms),
         )
@@ -167,7 +167,7 @@ def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
         std=band.std * scale,
         minimum=band.minimum * scale,
         maximum=band.maximum * scale,
-        black=band.black * scale,
+        zero=band.zero * scale,
     )
 
 
