@@ -9,11 +9,15 @@ import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
+import ssdiff_cli
+import ssdiff_models
 from ssdiff_cli.app import app
 from ssdiff_models import __version__
 
@@ -64,6 +68,27 @@ def examples() -> list[str]:
     )
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [line.strip() for line in lines if line.strip().startswith("ssdiff ")]
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", readme(), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("code", python_blocks(), ids=lambda code: code.splitlines()[0])
+def test_the_readmes_python_runs(code: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["simulate", str(tmp_path / "scene"), "--size", "128"])
+    assert done.exit_code == 0, done.output
+    run = [sys.executable, "-W", "error", "-c", code]
+    ran = subprocess.run(run, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.splitlines()) >= 2
+
+
+@pytest.mark.parametrize("package", [ssdiff_cli, ssdiff_models])
+def test_every_public_name_is_found_where_it_is_said_to_be(package: ModuleType) -> None:
+    assert all(getattr(package, name) is not None for name in package.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        getattr(package, "nothing")  # noqa: B009 - mypy knows that it is not there
 
 
 def test_models_is_a_source_root_with_one_package() -> None:

@@ -1,23 +1,27 @@
-"""The science of ssdiff: tensors in, tensors out."""
+"""The science of ssdiff: arrays and tensors in, arrays and tensors out."""
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ssdiff_models._version import __version__
 
 if TYPE_CHECKING:
     from ssdiff_models.arrays import sharpen
-    from ssdiff_models.checkpoint import load_checkpoint
-    from ssdiff_models.fusion.model_fuser import FusionSettings
+    from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+    from ssdiff_models.fusion.settings import FusionSettings
 
-__all__ = ["FusionSettings", "__version__", "load_checkpoint", "sharpen"]
+__all__ = ["Checkpoint", "FusionSettings", "__version__", "load_checkpoint", "sharpen"]
 
-_HOMES = {"FusionSettings": "fusing", "load_checkpoint": "checkpoint", "sharpen": "arrays"}
+_MODULES = {
+    "Checkpoint": "checkpoint",
+    "FusionSettings": "fusion.settings",
+    "load_checkpoint": "checkpoint",
+    "sharpen": "arrays",
+}
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """Imports the public names on first use, so that ``import ssdiff_models`` does not pull torch into every command."""
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    """Imports a public name on first use, so that the tool's help does not import torch."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
