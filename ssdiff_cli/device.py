@@ -1,4 +1,4 @@
-"""Where the network runs: device, precision, batch size and threads, decided once."""
+"""Where the network runs: device, precision, batch size and threads."""
 
 import os
 from dataclasses import dataclass
@@ -11,33 +11,35 @@ if TYPE_CHECKING:
 
     from ssdiff_models.fusion.runners import Runner
 
-__all__ = ["DeviceChoice", "DeviceOptions", "choose", "processor_threads"]
+__all__ = ["BYTES_PER_PIXEL", "DeviceChoice", "DeviceOptions", "choose", "processor_threads"]
 
-PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 BYTES_PER_PIXEL = 4000
-"""Device memory that a pixel of a tile takes in the shipped networks at float32, measured on the CPU and rounded up."""
+"""Memory of a tile's pixel in the shipped networks at float32, measured and rounded up."""
+FREE_SHARE = 0.7
+"""Share of the free memory of a device that a batch may take."""
 LARGEST_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOptions:
-    """What the user asked for."""
+    """The user's choice; None is decided by the machine."""
 
     device: str = "auto"
-    precision: PrecisionName = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     batch: int | None = None
     threads: int | None = None
     compile: bool = False
-    """Whether `torch.compile` makes the network faster on CUDA, at the price of a slow start."""
+    """Whether `torch.compile` makes the network faster on CUDA, with a slow start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceChoice:
-    """What was settled."""
+    """What the network runs on, and how."""
 
     device: "torch.device"
     precision: "torch.dtype"
     batch: int
+    """Tiles at a time on an accelerator."""
     threads: int
     compile: bool
 
@@ -47,7 +49,7 @@ class DeviceChoice:
         return self.device.type == "cpu"
 
     def runner(self) -> "Runner":
-        """Returns the way to run tiles there."""
+        """Returns what runs tiles on the device."""
         from ssdiff_models.fusion.runners import BatchRunner, ThreadRunner
 
         if self.on_cpu:
@@ -55,7 +57,7 @@ class DeviceChoice:
         return BatchRunner(device=self.device, batch=self.batch)
 
     def place(self, network: "torch.nn.Module") -> "torch.nn.Module":
-        """Returns the network on the device, in the memory order that its convolutions like best."""
+        """Moves a network to the device, in the memory order in which convolutions are fastest."""
         import torch
 
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -70,10 +72,10 @@ def processor_threads() -> int:
 
 
 def choose(options: DeviceOptions, *, tile_pixels: int) -> DeviceChoice:
-    """Settles the device.
+    """Chooses the device and makes CUDA deterministic.
 
     Args:
-        options: What was asked for.
+        options: The user's choice.
         tile_pixels: Pixels of one tile, for the automatic batch size.
 
     Raises:
@@ -83,17 +85,19 @@ def choose(options: DeviceOptions, *, tile_pixels: int) -> DeviceChoice:
     import torch
 
     device = _device(options.device)
-    precision = _precision(options.precision, device)
-    batch = options.batch or _batch(device, precision, tile_pixels)
+    default = "bf16" if device.type == "cuda" else "fp32"
+    name = default if options.precision == "auto" else options.precision
+    precision = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
     if device.type == "cuda":
-        # Algorithms by the shapes, not by a race that the next run may decide otherwise; full float32 products where float32 was asked for.
+        # The shapes choose the algorithm, not a race that the next run may decide otherwise.
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
+        # Products of float32 are products of float32.
         torch.backends.cudnn.allow_tf32 = False
     return DeviceChoice(
         device=device,
         precision=precision,
-        batch=batch,
+        batch=options.batch or _batch(device, precision, tile_pixels),
         threads=options.threads or processor_threads(),
         compile=options.compile,
     )
@@ -109,23 +113,15 @@ def _device(name: str) -> "torch.device":
         raise UsageError(f"--device {name}: choose auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ResourceError(
-            f"--device {name}: no CUDA device is usable (torch {torch.__version__}): choose --device cpu, or install a CUDA torch"
+            f"--device {name}: no CUDA device is usable (torch {torch.__version__}): "
+            "choose --device cpu, or install a CUDA torch"
         )
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise ResourceError(
-            f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, numbered from 0"
-        )
+        count = torch.cuda.device_count()
+        raise ResourceError(f"--device {name}: there are {count} CUDA devices, numbered from 0")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ResourceError(f"--device {name}: Metal is not usable here: choose --device cpu")
     return torch.device(name)
-
-
-def _precision(name: PrecisionName, device: "torch.device") -> "torch.dtype":
-    import torch
-
-    if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
 
 
 def _batch(device: "torch.device", precision: "torch.dtype", tile_pixels: int) -> int:
@@ -134,5 +130,5 @@ def _batch(device: "torch.device", precision: "torch.dtype", tile_pixels: int) -
     if device.type != "cuda":
         return 1
     free, _ = torch.cuda.mem_get_info(device)
-    bytes_per_pixel = BYTES_PER_PIXEL * precision.itemsize / 4
-    return max(1, min(LARGEST_BATCH, int(free * 0.7 / (tile_pixels * bytes_per_pixel))))
+    tile_bytes = tile_pixels * BYTES_PER_PIXEL * precision.itemsize / 4
+    return max(1, min(LARGEST_BATCH, int(free * FREE_SHARE / tile_bytes)))
