@@ -162,11 +162,7 @@ def attempt(job: SharpenJob, progress: Progress, load: LoadModel) -> Outcome:
 
 
 def _is_finished(job: SharpenJob) -> bool:
-    """Whether all outputs of a job exist: they get their names only when they are complete.
-
-    Raises:
-        UsageError: When one of them is another kind of file.
-    """
+    """Whether all outputs exist, which have their names once complete; refuses other files."""
     outputs = _outputs(job)
     existing = [path for path in outputs if Path(path).exists()]
     for path in existing:

@@ -33,11 +33,7 @@ class ClassicalMethod(SceneMethod):
 
     @classmethod
     def bind(cls, job: SharpenJob, pair: ScenePair) -> Self:
-        """Gathers the statistics of the scene in one pass over its pixels.
-
-        Raises:
-            SsdiffError: When the method or the sensor is unknown, or the scene cannot be read.
-        """
+        """Gathers the statistics of the scene in one pass over its pixels."""
         grid = TileGrid(rows=pair.rows, cols=pair.cols, step=BLOCK, overlap=0, multiple=pair.ratio)
         device = choose(job.device, tile_pixels=1)
         # A product with a part of the sensor's bands takes its gains by name.

@@ -40,7 +40,7 @@ def estimate(method: SceneMethod, dtype: str) -> Estimate:
     rows, cols = grid.covering(area)
     height = sum(grid.tile(i, 0).rows for i in rows)
     width = sum(grid.tile(0, j).cols for j in cols)
-    workers = min(cost.workers, len(rows) * len(cols))
+    workers = min(cost.workers, method.count)
     return Estimate(
         memory_bytes=int(memory),
         device_memory_bytes=None if cost.device_memory is None else int(cost.device_memory),

@@ -61,6 +61,12 @@ class SceneMethod(ABC):
     grid: TileGrid
     """The lattice of its blocks on the PAN grid."""
 
+    @property
+    def count(self) -> int:
+        """Number of blocks of the area."""
+        rows, cols = self.grid.covering(self.pair.area)
+        return len(rows) * len(cols)
+
     @abstractmethod
     def blocks(self, rows: range) -> Iterator[FusedBlock]:
         """Yields the fused blocks of some rows of `grid`, row-major."""

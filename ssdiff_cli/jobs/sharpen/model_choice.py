@@ -18,11 +18,7 @@ LoadModel = Callable[[Path], Checkpoint]
 def find_model(
     job: SharpenJob, files: PairFiles, load: LoadModel = load_checkpoint
 ) -> Checkpoint | None:
-    """Returns the model of a job for its open files; None for a classical method.
-
-    Raises:
-        SsdiffError: When there is no such model, or it or the pair cannot be used.
-    """
+    """Returns the model of a job for its open files; None for a classical method."""
     if job.method != NETWORK:
         return None
     if job.model is not None:

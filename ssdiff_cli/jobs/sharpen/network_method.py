@@ -75,11 +75,7 @@ class NetworkMethod(SceneMethod):
 
     @classmethod
     def bind(cls, job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Self:
-        """Binds a model to a scene; warns where it suits the scene badly.
-
-        Raises:
-            SsdiffError: When the model cannot fuse the scene, or an option cannot be used.
-        """
+        """Binds a model to a scene; warns where it suits the scene badly."""
         settings = _settings(job, pair, checkpoint)
         device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
         placed = replace(checkpoint, network=device.place(checkpoint.network))
@@ -134,7 +130,7 @@ class NetworkMethod(SceneMethod):
             steps=settings.steps,
             tile=settings.tile,
             overlap=settings.overlap,
-            tiles=len(list(self.grid.blocks(self.pair.area))),
+            tiles=self.count,
             consistency=settings.consistency,
             precision=str(self.device.precision).removeprefix("torch."),
         )

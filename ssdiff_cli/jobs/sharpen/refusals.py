@@ -43,11 +43,7 @@ def check_arguments(job: SharpenJob) -> None:
 
 
 def check_needless(job: SharpenJob) -> None:
-    """Refuses options of the network where there is none; a batch has them for its other pairs.
-
-    Raises:
-        UsageError: When there is one.
-    """
+    """Refuses options of the network where there is none; a batch has them for its other pairs."""
     if job.method == NETWORK:
         return
     defaults = FusionOptions()
@@ -59,11 +55,7 @@ def check_needless(job: SharpenJob) -> None:
 
 
 def check_outputs(job: SharpenJob, uncertainty: str | None) -> None:
-    """Refuses a job whose output, or uncertainty if it is to be made, cannot be written.
-
-    Raises:
-        UsageError: When one cannot, or exists and `overwrite` is off.
-    """
+    """Refuses a job whose output, or uncertainty if it is to be made, cannot be written."""
     for output in (job.output, uncertainty):
         if output is not None:
             path = own_path(output, job.sink.shard)

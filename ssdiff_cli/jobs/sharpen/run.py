@@ -161,6 +161,6 @@ def plan(job: SharpenJob) -> SharpenPlan:
             method=job.method,
             model=summary.model,
             steps=summary.steps,
-            tiles=len(list(method.grid.blocks(pair.area))),
+            tiles=method.count,
             uncompressed_bytes=pair.area.rows * pair.area.cols * pixel_bytes,
         )

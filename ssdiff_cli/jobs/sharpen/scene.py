@@ -43,11 +43,7 @@ class OpenScene:
     """Whether the pair is moved by `shift`."""
 
     def bind(self, job: SharpenJob) -> SceneMethod:
-        """Binds the job's method to the scene; fuses no pixel yet.
-
-        Raises:
-            SsdiffError: When the method or the model cannot fuse the scene.
-        """
+        """Binds the job's method to the scene; fuses no pixel yet."""
         if self.checkpoint is None:
             return ClassicalMethod.bind(job, self.pair)
         return NetworkMethod.bind(job, self.pair, self.checkpoint)
@@ -96,20 +92,14 @@ def _pair(files: PairFiles, checkpoint: Checkpoint | None) -> ScenePair:
 
 
 def _check_content(pair: ScenePair) -> None:
-    """Makes sure that each band can be normalised.
-
-    Raises:
-        InputError: When one is constant; with its file and number.
-    """
+    """Refuses a band that is constant, and so cannot be normalised; names its file and number."""
     statistics = pair.statistics()
-    bands = [(pair.pan.path, pair.pan.indexes[0], statistics.pan)]
-    for index, band in zip(pair.ms.indexes, statistics.ms, strict=True):
-        bands.append((pair.ms.path, index, band))
-    for path, index, band in bands:
-        try:
-            _ = band.scale
-        except InputError as error:
-            raise InputError(f"{path}: band {index}: {error}") from error
+    for raster, found in ((pair.pan, (statistics.pan,)), (pair.ms, statistics.ms)):
+        for index, band in zip(raster.indexes, found, strict=True):
+            try:
+                _ = band.scale
+            except InputError as error:
+                raise InputError(f"{raster.path}: band {index}: {error}") from error
 
 
 def _warn_of_unfamiliar(scene: OpenScene, checkpoint: Checkpoint) -> None:

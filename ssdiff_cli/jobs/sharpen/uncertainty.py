@@ -51,11 +51,7 @@ def uncertainty_is_finished(job: SharpenJob) -> bool:
 
 
 def check_finished_uncertainty(path: str, options: SinkOptions) -> None:
-    """Refuses a finished uncertainty that another run made, by its tags.
-
-    Raises:
-        UsageError: When it is another run's.
-    """
+    """Refuses a finished uncertainty that another run made, by its tags."""
     own = own_path(path, options.shard)
     tags = read_provenance(own)
     expected = {**options.provenance, "CONTENT": CONTENT}
