@@ -20,6 +20,7 @@ from ssdiff_cli.jobs.train.pairs import PairRecord
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.consistency.project import project
+from ssdiff_models.consistency.target import GridTarget
 from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.scene import sensors
 from ssdiff_models.training.validation import fuse_scene
@@ -103,7 +104,8 @@ def network_image(
     """Returns the mean of the samples, normalised, each projected on images that give the MS back."""
     gains = sensor.gains(len(scene.gt), checkpoint.bands)
     total = torch.zeros_like(scene.gt)
-    phase, rounds = checkpoint.ms_phase, options.consistency
+    phase = checkpoint.ms_phase
+    target = GridTarget(pixels=scene.ms, phase=(phase, phase))
     for seed in range(1, options.samples + 1):
         fused = fuse_scene(
             checkpoint,
@@ -112,12 +114,8 @@ def network_image(
             sampler=options.sampler,
             seed=seed,
         )
-        total += (
-            project(
-                fused, scene.ms, gains=gains, ratio=checkpoint.ratio, phase=phase, iterations=rounds
-            )
-            if rounds
-            else fused
+        total += project(
+            fused, target, gains=gains, ratio=checkpoint.ratio, iterations=options.consistency
         )
     mean: Tensor = total / options.samples
     return mean

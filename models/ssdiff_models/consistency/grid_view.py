@@ -1,5 +1,7 @@
-"""How a sensor sees images whose MS pixels lie on the model's grid: separable operators as small matrices."""
+"""How a sensor sees images whose MS pixels lie on a grid like the model's: small matrices."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -7,28 +9,12 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.consistency.solver import solve
+from ssdiff_models.consistency.target import GridTarget
 from ssdiff_models.resampling.borders import mirrored
 from ssdiff_models.resampling.taps import mtf_kernel
 from ssdiff_models.resampling.upsample import upsample_image
 
-__all__ = []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridView:
-    """MS pixels on a grid exactly as coarse as the model's: separable, by dense products."""
-
-    rows: "_Axis"
-    cols: "_Axis"
-
-    def reduce(self, image: Tensor) -> Tensor:
-        return self.rows.reduce @ image @ self.cols.reduce.mT
-
-    def correction(self, wanted: Tensor, iterations: int) -> Tensor:
-        total = solve(
-            lambda image: self.rows.round_trip @ image @ self.cols.round_trip.mT, wanted, iterations
-        )
-        return self.rows.interpolate @ total @ self.cols.interpolate.mT
+__all__ = ["GridView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +24,60 @@ class _Axis:
     reduce: Tensor
     """``(bands, size, size*ratio)``."""
     interpolate: Tensor
-    """``(1, size*ratio, size)``: with the axis of bands, or a product would fold the batch into its rows and round otherwise."""
+    """``(1, size*ratio, size)``; without the first axis, products would fold the batch in."""
     round_trip: Tensor
     """``(bands, size, size)``: interpolated, then reduced."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridView:
+    """The MS pixels of an image as the sensor sees them, by dense products along rows and columns."""
+
+    target: GridTarget
+    rows: _Axis
+    cols: _Axis
+
+    @classmethod
+    def of(
+        cls, target: GridTarget, gains: Sequence[float], ratio: int, *, like: Tensor
+    ) -> "GridView":
+        """Returns the view of images on the device and of the type of `like`.
+
+        Args:
+            target: The MS pixels.
+            gains: MTF gain at the MS Nyquist frequency of each band.
+            ratio: PAN pixels per MS pixel.
+            like: Any image.
+        """
+        rows, cols = (
+            _operators(tuple(gains), ratio, phase, size, device=like.device, dtype=like.dtype)
+            for phase, size in zip(target.phase, target.pixels.shape[-2:], strict=True)
+        )
+        return cls(target=target, rows=rows, cols=cols)
+
+    def passes(self, iterations: int) -> tuple[int, ...]:
+        """Returns the iterations of each look at the image: all after the first."""
+        return (iterations,)
+
+    def reduce(self, image: Tensor) -> Tensor:
+        """Returns the MS pixels that the sensor sees of ``(..., bands, rows, cols)``."""
+        return self.rows.reduce @ image @ self.cols.reduce.mT
+
+    def missing(self, image: Tensor) -> Tensor:
+        """Returns the MS minus the pixels that the sensor sees."""
+        return self.target.pixels - self.reduce(image)
+
+    def correction(self, wanted: Tensor, iterations: int) -> Tensor:
+        """Returns interpolated MS pixels that the sensor sees nearly as `wanted`."""
+        total = solve(self._round_trip, wanted, iterations)
+        return self.rows.interpolate @ total @ self.cols.interpolate.mT
+
+    def _round_trip(self, pixels: Tensor) -> Tensor:
+        return self.rows.round_trip @ pixels @ self.cols.round_trip.mT
+
+
 @lru_cache(maxsize=64)
-def axis_operators(
+def _operators(
     gains: tuple[float, ...],
     ratio: int,
     phase: float,
@@ -55,10 +88,8 @@ def axis_operators(
 ) -> _Axis:
     # Kept for later calls, some of which may want gradients.
     with torch.inference_mode(mode=False):
-        reduce, interpolate = (
-            _reduction(gains, ratio, phase, size),
-            _interpolation(ratio, phase, size),
-        )
+        reduce = _reduction(gains, ratio, phase, size)
+        interpolate = _interpolation(ratio, phase, size)
         return _Axis(
             reduce=reduce.to(device, dtype),
             interpolate=interpolate.to(device, dtype)[None],
@@ -67,17 +98,17 @@ def axis_operators(
 
 
 def _reduction(gains: tuple[float, ...], ratio: int, phase: float, size: int) -> Tensor:
-    """Returns the filter of `degrade.reduce_ms` along one axis, float64 ``(bands, size, size*ratio)``.
+    """Returns the filter of `reduce_ms` along one axis, float64 ``(bands, size, size*ratio)``.
 
     The filters are Gaussians under a nearly flat window; their marginals stand for them.
     """
-    whole, shift = int(phase // 1), phase % 1
+    first = math.floor(phase)
     result = torch.zeros(len(gains), size, size * ratio, dtype=torch.float64)
     for band, gain in enumerate(gains):
-        profile = mtf_kernel(gain, ratio, shift).sum(0)
+        profile = mtf_kernel(gain, ratio, phase % 1).sum(0)
         profile = profile / profile.sum()
         reach = len(profile) // 2
-        index = ratio * torch.arange(size)[:, None] + whole + torch.arange(-reach, reach + 1)
+        index = ratio * torch.arange(size)[:, None] + first + torch.arange(-reach, reach + 1)
         result[band].scatter_add_(1, mirrored(index, size * ratio), profile.expand(size, -1))
     return result
 

@@ -1,4 +1,4 @@
-"""What a linear operator turns into a wanted tensor, in as few iterations as its eigenvalues allow: Chebyshev's iteration."""
+"""Chebyshev's iteration: the solution of a linear equation in few applications of its operator."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,37 +7,44 @@ from torch import Tensor
 __all__ = ["FEW", "solve"]
 
 LEAST = 0.08
-"""Eigenvalue from which on ten iterations leave at most a percent; of lower ones they leave more, and so make less of noise."""
+"""Smallest eigenvalue that ten iterations solve to a percent; noise below it is amplified less."""
 FEW = 4
-"""Up to here all iterations are plain ones: what an MTF that is only a guess deserves."""
+"""Up to here all iterations are plain ones: enough for an MTF that is only a guess."""
 
 
-def solve(seen: Callable[[Tensor], Tensor], wanted: Tensor, iterations: int) -> Tensor:
-    """Returns a tensor of which `seen` is nearly `wanted`.
+def solve(operator: Callable[[Tensor], Tensor], wanted: Tensor, iterations: int) -> Tensor:
+    """Returns a tensor that `operator` maps nearly to `wanted`.
 
-    The first round is a plain one, after which nothing is left of eigenvalue 1, the mean; the others are Chebyshev's (Golub and Varga
-    1961; Saad, Iterative Methods for Sparse Linear Systems, algorithm 12.1) from `LEAST` to 1.
+    The first iteration is a plain one, which solves for eigenvalue 1, the mean. The others are
+    Chebyshev's from `LEAST` to 1 (Golub and Varga 1961; Saad, Iterative Methods for Sparse Linear
+    Systems, algorithm 12.1).
 
     Args:
-        seen: A linear map with real eigenvalues in (0, 1].
-        wanted: What it is to give, of any shape.
-        iterations: Number of iterations, at least 1; `seen` is called once less.
+        operator: A linear map with real eigenvalues in (0, 1].
+        wanted: A tensor of any shape.
+        iterations: At least 1; `operator` is called once less.
     """
-    step = total = wanted
-    for momentum, share in _weights(iterations):
-        step = momentum * step + share * (wanted - seen(total))
+    step = wanted
+    total = wanted
+    for momentum, gain in _weights(iterations):
+        step = momentum * step + gain * (wanted - operator(total))
         total = total + step
     return total
 
 
 def _weights(iterations: int) -> Iterator[tuple[float, float]]:
-    """Yields for each round but the first how much of the last step is repeated, and how much of what is left is added."""
+    """Yields the factors of the last step and of the residual, for all iterations but the first."""
     if iterations <= FEW:
-        yield from ((0.0, 1.0) for _ in range(iterations - 1))
+        yield from [(0.0, 1.0)] * (iterations - 1)
         return
-    middle, radius = (1 + LEAST) / 2, (1 - LEAST) / 2
-    rho, momentum, share = radius / middle, 0.0, 1 / middle
+    middle = (1 + LEAST) / 2
+    radius = (1 - LEAST) / 2
+    rho = radius / middle
+    momentum = 0.0
+    gain = 1 / middle
     for _ in range(iterations - 1):
-        yield momentum, share
-        following = 1 / (2 * middle / radius - rho)
-        rho, momentum, share = following, following * rho, 2 * following / radius
+        yield momentum, gain
+        next_rho = 1 / (2 * middle / radius - rho)
+        momentum = next_rho * rho
+        gain = 2 * next_rho / radius
+        rho = next_rho

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import ClipCounter, Limits
-from ssdiff_models.consistency.project import project_on
+from ssdiff_models.consistency.project import project
 from ssdiff_models.consistency.target import GridTarget, Target
 from ssdiff_models.diffusion.denoiser import Denoiser, ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
@@ -201,7 +201,7 @@ class ModelFuser:
                 high=_column(high, fused),
                 clip_iterations=self.settings.clip_iterations,
             )
-        projected = project_on(
+        projected = project(
             fused,
             target.mapped(lambda pixels: pixels[:, list(bands)]),
             gains=[gains[band] for band in bands],

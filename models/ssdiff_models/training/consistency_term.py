@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.project import project
+from ssdiff_models.consistency.target import GridTarget
 from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
@@ -91,10 +92,9 @@ class ConsistencyTerm:
         fused = prior + residual / self.model.residual_scale
         nearest = project(
             fused,
-            ms,
+            GridTarget(pixels=ms, phase=(scene.grid.phase, scene.grid.phase)),
             gains=scene.gains,
             ratio=scene.grid.ratio,
-            phase=scene.grid.phase,
             iterations=1,
         )
         term: Tensor = self.weight * (nearest - fused).abs().mean()

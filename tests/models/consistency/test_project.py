@@ -1,11 +1,14 @@
 """The projection: what it promises, and that it touches nothing else."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
+from ssdiff_models.consistency import project as projection
 from ssdiff_models.consistency.clipping import CLIP_ITERATIONS, Limits
-from ssdiff_models.consistency.project import project
+from ssdiff_models.consistency.target import GridTarget
 from ssdiff_models.errors import UsageError
 from ssdiff_models.fusion.runners import ThreadRunner
 from ssdiff_models.fusion.stream import fuse_tiles
@@ -19,6 +22,20 @@ BOUND = 0.005
 GAINS = (0.34, 0.32, 0.30, 0.22)
 BORDER = 6
 """MS pixels where `reduce_ms` replicates what the projection mirrors."""
+
+
+def project(
+    fused: Tensor,
+    ms: Tensor,
+    *,
+    gains: tuple[float, ...],
+    phase: float | tuple[float, float] = 1.5,
+    **options: Any,
+) -> Tensor:
+    """Projects on MS pixels of a grid; one phase stands for both axes."""
+    phases = phase if isinstance(phase, tuple) else (phase, phase)
+    target = GridTarget(pixels=ms, phase=phases)
+    return projection.project(fused, target, gains=gains, ratio=4, **options)
 
 
 def scene(rows: int = 96, cols: int = 128) -> Tensor:
@@ -46,25 +63,18 @@ def test_degraded_with_the_mtf_the_result_gives_the_ms_back(phase: float) -> Non
     ms = reduce_ms(truth, GAINS, 4, phase)
     wrong = truth * 1.04 + 30 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
     assert inconsistency(wrong, ms, GAINS, phase) > 5 * BOUND
-    assert (
-        inconsistency(project(wrong, ms, gains=GAINS, ratio=4, phase=phase), ms, GAINS, phase)
-        < BOUND
-    )
+    assert inconsistency(project(wrong, ms, gains=GAINS, phase=phase), ms, GAINS, phase) < BOUND
 
 
 def test_rows_and_columns_have_their_own_phase() -> None:
     stripes = scene()[:, :, 64:65].expand(4, 96, 128).contiguous()
     ms = reduce_ms(stripes, GAINS, 4, 0.3)
     assert (
-        inconsistency(
-            project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(0.3, 2.9)), ms, GAINS, 0.3
-        )
+        inconsistency(project(stripes * 1.04, ms, gains=GAINS, phase=(0.3, 2.9)), ms, GAINS, 0.3)
         < BOUND
     )
     assert (
-        inconsistency(
-            project(stripes * 1.04, ms, gains=GAINS, ratio=4, phase=(2.9, 0.3)), ms, GAINS, 0.3
-        )
+        inconsistency(project(stripes * 1.04, ms, gains=GAINS, phase=(2.9, 0.3)), ms, GAINS, 0.3)
         > 2 * BOUND
     )
 
@@ -72,8 +82,8 @@ def test_rows_and_columns_have_their_own_phase() -> None:
 def test_a_consistent_image_stays_as_it_is() -> None:
     truth = scene(160, 160).double()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
-    moved = project(truth, ms, gains=GAINS, ratio=4, phase=1.5) - truth
-    # At the border the two ways to continue an image differ; each round carries that a little inwards.
+    moved = project(truth, ms, gains=GAINS) - truth
+    # At the border the two ways to continue an image differ; each iteration carries that a little inwards.
     inner = slice(64, -64)
     assert moved[:, inner, inner].abs().max() < 0.01
 
@@ -82,14 +92,14 @@ def test_interpolation_plus_detail_keeps_its_detail() -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
     fused = upsample_image(ms, 4, 1.5) + 0.8 * (truth - upsample_image(ms, 4, 1.5))
-    before, after = fused - truth, project(fused, ms, gains=GAINS, ratio=4, phase=1.5) - truth
+    before, after = fused - truth, project(fused, ms, gains=GAINS) - truth
     assert after.square().mean() < before.square().mean()
 
 
 def test_the_correction_is_interpolated_ms_pixels_and_nothing_finer() -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
-    change = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, iterations=1) - truth * 1.1
+    change = project(truth * 1.1, ms, gains=GAINS, iterations=1) - truth * 1.1
     halo = 10
     left = torch.nn.functional.pad(ms - reduce_ms(truth * 1.1, GAINS, 4, 1.5), (halo,) * 4)
     inner = slice(4 * 14, -4 * 10)
@@ -97,34 +107,32 @@ def test_the_correction_is_interpolated_ms_pixels_and_nothing_finer() -> None:
     assert torch.allclose(change[:, 40:-40, inner], expected[:, 40:-40, inner], atol=0.05)
 
 
-def test_no_rounds_no_change_and_a_batch_is_its_tiles() -> None:
+def test_no_iterations_no_change_and_a_batch_is_its_tiles() -> None:
     truth = scene(64, 64)
     ms = reduce_ms(truth * 0.9, GAINS, 4, 1.5)
-    assert project(truth, ms, gains=GAINS, ratio=4, phase=1.5, iterations=0) is truth
-    single = project(truth, ms, gains=GAINS, ratio=4, phase=1.5)
-    batch = project(
-        torch.stack([truth, truth + 9]), torch.stack([ms, ms]), gains=GAINS, ratio=4, phase=1.5
-    )
+    assert project(truth, ms, gains=GAINS, iterations=0) is truth
+    single = project(truth, ms, gains=GAINS)
+    batch = project(torch.stack([truth, truth + 9]), torch.stack([ms, ms]), gains=GAINS)
     assert torch.allclose(batch[0], single, rtol=1e-5)
 
 
 def test_it_commutes_with_a_change_of_units() -> None:
     truth = scene(64, 64).double()
     ms = reduce_ms(truth * 0.9, GAINS, 4, 1.5)
-    one = project(truth, ms, gains=GAINS, ratio=4, phase=1.5)
-    other = project(truth / 500 - 1, ms / 500 - 1, gains=GAINS, ratio=4, phase=1.5)
+    one = project(truth, ms, gains=GAINS)
+    other = project(truth / 500 - 1, ms / 500 - 1, gains=GAINS)
     assert torch.allclose((other + 1) * 500, one, atol=1e-6)
 
 
 def test_images_of_a_few_pixels_are_mirrored_as_often_as_it_takes() -> None:
     ms = torch.full((1, 2, 3), 7.0)
-    fused = project(torch.full((1, 8, 12), 5.0), ms, gains=(0.3,), ratio=4, phase=1.5)
+    fused = project(torch.full((1, 8, 12), 5.0), ms, gains=(0.3,))
     assert torch.allclose(fused, torch.full_like(fused, 7.0), atol=1e-4)
 
 
 def test_gains_must_be_one_for_each_band() -> None:
     with pytest.raises(UsageError, match="4 bands, but 1"):
-        project(scene(64, 64), torch.zeros(4, 16, 16), gains=(0.3,), ratio=4, phase=1.5)
+        project(scene(64, 64), torch.zeros(4, 16, 16), gains=(0.3,))
 
 
 def test_fused_tile_by_tile_the_whole_scene_is_consistent() -> None:
@@ -163,26 +171,24 @@ def test_what_limits_cut_off_is_made_up_for() -> None:
     ms = reduce_ms(truth, GAINS, 4, 1.5)
     wrong = truth * 1.02 + 60 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
     assert 0.1 < float((truth >= 600).float().mean()) < 0.4
-    within = project(wrong, ms, gains=GAINS, ratio=4, phase=1.5, limits=limits(330, 600))
+    within = project(wrong, ms, gains=GAINS, limits=limits(330, 600))
     assert within.min() >= 330
     assert within.max() <= 600
-    clipped = project(wrong, ms, gains=GAINS, ratio=4, phase=1.5).clamp(330, 600)
+    clipped = project(wrong, ms, gains=GAINS).clamp(330, 600)
     assert inconsistency(within, ms, GAINS, 1.5) < BOUND < inconsistency(clipped, ms, GAINS, 1.5)
 
 
 def test_limits_that_nothing_reaches_change_no_bit() -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
-    plain = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5)
-    assert torch.equal(
-        project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=limits(-1e4, 1e4)), plain
-    )
+    plain = project(truth * 1.1, ms, gains=GAINS)
+    assert torch.equal(project(truth * 1.1, ms, gains=GAINS, limits=limits(-1e4, 1e4)), plain)
     # Nor does a tile beside it that reaches them.
     two, twice = torch.stack([truth * 1.1, truth * 1.1 - 300]), torch.stack([ms, ms - 300])
     some = limits(float(plain.min()) - 1, 1e4)
-    pair = project(two, twice, gains=GAINS, ratio=4, phase=1.5, limits=some)
-    assert torch.equal(pair[0], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[0])
-    assert not torch.equal(pair[1], project(two, twice, gains=GAINS, ratio=4, phase=1.5)[1])
+    pair = project(two, twice, gains=GAINS, limits=some)
+    assert torch.equal(pair[0], project(two, twice, gains=GAINS)[0])
+    assert not torch.equal(pair[1], project(two, twice, gains=GAINS)[1])
 
 
 def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_it_goes() -> None:
@@ -197,7 +203,7 @@ def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_
             high=torch.full((1, 1, 1), 1e4),
             clip_iterations=clip_iterations,
         )
-        within = project(image, ms, gains=(0.22,), ratio=4, phase=1.5, limits=some)
+        within = project(image, ms, gains=(0.22,), limits=some)
         assert torch.equal(within, some.clip(within))
         lost.append(float((reduce_ms(within, (0.22,), 4, 1.5) - ms).square().sum().sqrt()))
     assert 0 < lost[2] < lost[1] < 0.5 * lost[0]
@@ -206,10 +212,10 @@ def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_
 def test_a_band_that_reaches_no_limit_is_not_touched_for_another_that_does() -> None:
     truth = scene()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
-    free = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5)
+    free = project(truth * 1.1, ms, gains=GAINS)
     some = limits(-1e4, 1e4)
     some.low[2] = float(free[2].median())
-    within = project(truth * 1.1, ms, gains=GAINS, ratio=4, phase=1.5, limits=some)
+    within = project(truth * 1.1, ms, gains=GAINS, limits=some)
     assert not torch.equal(within[2], free[2])
     assert torch.equal(within[[0, 1, 3]], free[[0, 1, 3]])
 
@@ -225,8 +231,6 @@ def test_what_is_clipped_in_one_corner_does_not_move_the_other() -> None:
             truth * 1.1,
             given,
             gains=GAINS,
-            ratio=4,
-            phase=1.5,
             limits=limits(low, 1e4, clip_iterations=12),
         )
         for given in (ms, darker)

@@ -10,9 +10,15 @@ from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from ssdiff_models.consistency.clipping import Limits
-from ssdiff_models.consistency.project import project, project_on
+from ssdiff_models.consistency.project import project
 from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN, ScatteredView
-from ssdiff_models.consistency.target import ScatteredTarget, Target, stacked_targets, target_of
+from ssdiff_models.consistency.target import (
+    GridTarget,
+    ScatteredTarget,
+    Target,
+    stacked_targets,
+    target_of,
+)
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.degrade import correlate, reduce_ms
 from ssdiff_models.resampling.taps import mtf_kernel
@@ -101,7 +107,7 @@ def test_degraded_with_the_mtf_the_result_gives_the_ms_back(case: str) -> None:
     wrong = truth * 1.04 + 30 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
     assert inconsistency(wrong, target) > 5 * BOUND
     assert (
-        inconsistency(project_on(wrong[None], batch_of(target), gains=GAINS, ratio=4)[0], target)
+        inconsistency(project(wrong[None], batch_of(target), gains=GAINS, ratio=4)[0], target)
         < BOUND
     )
 
@@ -113,7 +119,7 @@ def test_what_is_seen_is_what_filters_and_splines_say(case: str) -> None:
     batch = batch_of(target)
     assert isinstance(batch, ScatteredTarget)
     there = inner(target, truth.shape)
-    left = ScatteredView(batch, GAINS).left(truth[None])[0].numpy()[:, there]
+    left = ScatteredView(batch, GAINS).missing(truth[None])[0].numpy()[:, there]
     # The marginals of the filters stand for them.
     assert np.abs(left).max() < 2e-3 * float(truth.mean())
 
@@ -126,8 +132,8 @@ def test_on_the_models_own_grid_both_ways_agree() -> None:
     rows, cols = ((axis - 1.5) / 4 + SCATTERED_MARGIN for axis in (y, x))
     target = target_of(ScatteredMs(pixels=around.numpy(), rows=rows, cols=cols, pitch=4.0))
     wrong = truth * 1.04
-    one = project_on(wrong[None], batch_of(target), gains=GAINS, ratio=4)[0] - wrong
-    other = project(wrong, ms, gains=GAINS, ratio=4, phase=1.5) - wrong
+    one = project(wrong[None], batch_of(target), gains=GAINS, ratio=4)[0] - wrong
+    other = project(wrong, GridTarget(pixels=ms, phase=(1.5, 1.5)), gains=GAINS, ratio=4) - wrong
     assert (one - other).square().mean() < 0.02 * other.square().mean()
 
 
@@ -136,12 +142,10 @@ def test_a_tile_does_not_know_its_batch() -> None:
     targets = [placed(lattice(64, 64, degrees=angle), scene(64, 64)) for angle in (3, 30, 45)]
     assert len({target.pixels.shape for target in targets}) == 3
     limits = Limits(low=torch.full((4, 1, 1), 250.0), high=torch.full((4, 1, 1), 650.0))
-    together = project_on(
-        torch.stack(tiles), batch_of(*targets), gains=GAINS, ratio=4, limits=limits
-    )
+    together = project(torch.stack(tiles), batch_of(*targets), gains=GAINS, ratio=4, limits=limits)
     for tile, target, done in zip(tiles, targets, together, strict=True):
         assert torch.equal(
-            project_on(tile[None], batch_of(target), gains=GAINS, ratio=4, limits=limits)[0], done
+            project(tile[None], batch_of(target), gains=GAINS, ratio=4, limits=limits)[0], done
         )
 
 
@@ -169,7 +173,7 @@ def test_where_the_map_is_none_the_image_stays_as_it_is() -> None:
     assert isinstance(target, ScatteredTarget)
     assert target.places.isnan().all()
     image = scene(64, 64)[None]
-    assert torch.equal(project_on(image, batch_of(target), gains=GAINS, ratio=4), image)
+    assert torch.equal(project(image, batch_of(target), gains=GAINS, ratio=4), image)
 
 
 def test_a_map_that_is_none_in_a_part_of_the_tile_serves_in_the_rest() -> None:
@@ -193,12 +197,12 @@ def test_a_map_that_is_none_in_a_part_of_the_tile_serves_in_the_rest() -> None:
 def test_gains_must_be_one_for_each_band() -> None:
     target = batch_of(placed(lattice(64, 64), scene(64, 64)))
     with pytest.raises(UsageError, match="4 bands, but 1"):
-        project_on(scene(64, 64)[None], target, gains=(0.3,), ratio=4)
+        project(scene(64, 64)[None], target, gains=(0.3,), ratio=4)
 
 
 def test_no_rounds_no_change() -> None:
     image, target = scene(64, 64)[None], batch_of(placed(lattice(64, 64), scene(64, 64)))
-    assert project_on(image, target, gains=GAINS, ratio=4, iterations=0) is image
+    assert project(image, target, gains=GAINS, ratio=4, iterations=0) is image
 
 
 def test_tiles_of_aligned_grids_have_no_anchor() -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,15 @@ from ssdiff_models.scene import sensors
 
 DOUBLE = 1e-12
 
-Kernels = Callable[[str], Tensor]
+
+GOLDEN = Path(__file__).parents[2] / "golden/kernels.npz"
 
 
-@pytest.fixture
-def stored(golden: Path) -> Kernels:
-    """Arrays of the reference toolbox, band axis first."""
-
-    def load(name: str) -> Tensor:
-        with np.load(golden / "kernels.npz") as arrays:
-            array = arrays[name].astype(np.float64)
-        return torch.from_numpy(np.moveaxis(array, 2, 0) if array.ndim == 3 else array)
-
-    return load
+def stored(name: str) -> Tensor:
+    """Returns an array of the reference toolbox, band axis first."""
+    with np.load(GOLDEN) as arrays:
+        array = arrays[name]
+    return torch.from_numpy(np.moveaxis(array, 2, 0) if array.ndim == 3 else array)
 
 
 def noise(*shape: int) -> Tensor:
@@ -45,7 +40,7 @@ def near(one: Tensor, other: Tensor, tolerance: float = DOUBLE) -> bool:
         ("MTF_none", "generic"),
     ],
 )
-def test_mtf_kernels_are_the_toolboxs(stored: Kernels, name: str, sensor: str) -> None:
+def test_mtf_kernels_are_the_toolboxs(name: str, sensor: str) -> None:
     gains = sensors.get(sensor).ms_gains
     assert near(torch.stack([taps.mtf_kernel(gain, 4) for gain in gains]), stored(name))
 
@@ -53,20 +48,20 @@ def test_mtf_kernels_are_the_toolboxs(stored: Kernels, name: str, sensor: str) -
 @pytest.mark.parametrize(
     ("name", "sensor"), [("MTFPAN_QB", "qb"), ("MTFPAN_WV3", "wv3"), ("MTFPAN_none", "generic")]
 )
-def test_pan_kernels_are_the_toolboxs(stored: Kernels, name: str, sensor: str) -> None:
+def test_pan_kernels_are_the_toolboxs(name: str, sensor: str) -> None:
     assert near(taps.mtf_kernel(sensors.get(sensor).pan_gain, 4), stored(name))
 
 
-def test_the_low_pass_is_the_toolboxs(stored: Kernels) -> None:
+def test_the_low_pass_is_the_toolboxs() -> None:
     assert near(taps.lowpass_kernel(4), stored("LPfilterGauss"))
 
 
-def test_the_interpolator_is_the_toolboxs(stored: Kernels) -> None:
+def test_the_interpolator_is_the_toolboxs() -> None:
     impulse, expected = stored("interp23tap_impulse_in"), stored("interp23tap_impulse_out")
     assert near(upsample.interp23(impulse[None], 4)[0], expected)
 
 
-def test_imresize_is_the_toolboxs(stored: Kernels) -> None:
+def test_imresize_is_the_toolboxs() -> None:
     assert near(
         degrade.imresize_bicubic(stored("imresize_in"), 4), stored("imresize_bicubic_quarter")
     )
