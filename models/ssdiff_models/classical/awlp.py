@@ -29,11 +29,9 @@ class AwlpRule(Rule):
     injection: Numbers
 
     def halo(self, grid: ModelGrid) -> int:
-        """Returns the reach of the low-pass."""
         return detail_reach(grid)
 
     def apply(self, block: Block) -> Tensor:
-        """Adds the detail."""
         lms = block.lms
         detail = block.pan - block.pan_binomial()
         mean = lms.mean(0).add_(torch.finfo(torch.float64).eps)
@@ -47,7 +45,6 @@ class Awlp(Method):
     """AWLP: the PAN takes each band's deviation, by that of the PAN reduced and enlarged again."""
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of reduction and enlargement."""
         return cycle_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -56,7 +53,6 @@ class Awlp(Method):
         return Statistics(sums={"pixels": gram(torch.cat([low, block.lms]), block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Equalises."""
         std = statistics.moments("pixels").std
         injection = std[1:] / std[0] if std[0] > 0 else np.zeros(context.bands)
         return AwlpRule(injection=numbers(injection))

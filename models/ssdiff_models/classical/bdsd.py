@@ -31,7 +31,6 @@ class Bdsd(Method):
         self._physical = physical
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of an MTF filter on the MS grid after a bicubic."""
         return (FILTER_REACH + 3) * grid.ratio
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -47,7 +46,6 @@ class Bdsd(Method):
         return Statistics(sums={"reduced": gram(features, block.valid_small)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Fits each band."""
         moments = statistics.moments("reduced")
         gains = np.stack([self._fit(moments, band, context.bands) for band in range(context.bands)])
         weights = np.eye(context.bands) + gains[:, 1:]

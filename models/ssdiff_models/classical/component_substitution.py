@@ -39,7 +39,6 @@ class LinearRule(Rule):
     """DN."""
 
     def apply(self, block: Block) -> Tensor:
-        """Mixes the MS, which costs little at its own resolution, and adds the PAN."""
         weights = torch.tensor(self.weights, dtype=torch.float64)
         fused = block.mixed(weights, torch.tensor(self.offset, dtype=torch.float64))
         if any(self.pan):
@@ -65,7 +64,6 @@ class Exp(Method):
         return None
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Returns the identity."""
         nothing = np.zeros(context.bands)
         return _injection(nothing, 0.0, nothing, 0.0)
 
@@ -83,7 +81,6 @@ class BroveyRule(Rule):
     intensity: Numbers
 
     def apply(self, block: Block) -> Tensor:
-        """Interpolates the intensity as one more band."""
         bands = len(self.intensity)
         nothing = torch.zeros(bands + 1, dtype=torch.float64)
         mixed = block.mixed(identity_and((self.intensity,)), nothing)
@@ -99,7 +96,6 @@ class Brovey(Method):
     """
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of the low-pass."""
         return detail_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -107,7 +103,6 @@ class Brovey(Method):
         return Statistics(sums={"reduced": _reduced_pair(block)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Fits the intensity."""
         bands = list(range(1, context.bands + 1))
         intensity = statistics.moments("reduced").regress_through_zero(0, bands)
         return BroveyRule(intensity=numbers(intensity))
@@ -121,7 +116,6 @@ class GramSchmidt(Method):
         return Statistics(sums={"pan": gram(block.pan[None], block.valid), "lms": lms_gram(block)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Substitutes the first Gram-Schmidt component."""
         pan = statistics.moments("pan")
         lms = statistics.moments("lms")
         intensity = np.full(context.bands, 1 / context.bands)
@@ -134,7 +128,6 @@ class GramSchmidtAdaptive(Method):
     """GSA: the intensity is the regression of the reduced PAN on the MS."""
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of the low-pass."""
         return detail_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -147,7 +140,6 @@ class GramSchmidtAdaptive(Method):
         return Statistics(sums=sums)
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Substitutes the regressed intensity."""
         intensity, _ = statistics.moments("reduced").regress(0, list(range(1, context.bands + 1)))
         return _substituted(statistics.moments("pan"), statistics.moments("lms"), intensity, 1.0)
 

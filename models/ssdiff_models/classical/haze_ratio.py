@@ -32,7 +32,6 @@ class HazeMethod(Method):
     """What the methods share that take off the haze: the low-passed PAN regressed on the LMS."""
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of the low-pass."""
         return grid.whole_pixels(FILTER_REACH)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -108,7 +107,6 @@ class BroveyHazeRule(Rule):
     shift: float
 
     def apply(self, block: Block) -> Tensor:
-        """Interpolates the haze-free bands and the intensity."""
         bands = len(self.haze)
         weights = identity_and((self.intensity,))
         dark = weights @ torch.tensor(self.haze, dtype=torch.float64)
@@ -122,7 +120,6 @@ class BroveyHaze(HazeMethod):
     """BT-H: the intensity is a regression at PAN resolution, without a constant."""
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Fits the intensity and gives the PAN its mean and standard deviation."""
         moments = statistics.moments("pixels")
         dark = haze(statistics, context)
         weights = moments.regress_through_zero(0, list(range(1, context.bands + 1)))

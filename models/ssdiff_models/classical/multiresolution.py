@@ -39,11 +39,9 @@ class AdditiveRule(Rule):
     """DN."""
 
     def halo(self, grid: ModelGrid) -> int:
-        """Returns the reach of P_L."""
         return low_reach(grid)
 
     def apply(self, block: Block) -> Tensor:
-        """Adds the PAN's detail."""
         detail = block.pan_low(self.gains).neg_().add_(block.pan)
         detail.mul_(as_column(self.injection, detail)).add_(as_column(self.offset, detail))
         return detail.add_(block.lms)
@@ -62,11 +60,9 @@ class ModulatedRule(Rule):
     """DN."""
 
     def halo(self, grid: ModelGrid) -> int:
-        """Returns the reach of P_L."""
         return low_reach(grid)
 
     def apply(self, block: Block) -> Tensor:
-        """Modulates the MS with the PAN's local contrast."""
         low = block.pan_low(self.gains)
         low = low.mul_(as_column(self.slope, low)).add_(as_column(self.lower, low))
         high = block.pan * as_column(self.slope, low)
@@ -100,7 +96,6 @@ class Equalised(Method):
         self._rule = rule
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of the low-pass."""
         return grid.whole_pixels(FILTER_REACH)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -109,7 +104,6 @@ class Equalised(Method):
         return Statistics(sums={"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Equalises."""
         moments = statistics.moments("pixels")
         std = moments.std
         slope = std[2:] / std[1] if std[1] > 0 else np.zeros(context.bands)
@@ -144,7 +138,6 @@ class Regressed(Method):
         self._injection = injection
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of P_L."""
         return low_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -153,7 +146,6 @@ class Regressed(Method):
         return Statistics(sums={"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Takes the gains."""
         bands = context.bands
         moments = statistics.moments("pixels")
         slope = self._slopes(moments, bands)
@@ -178,7 +170,6 @@ class HazeModulated(HazeMethod):
     """
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Finds the haze of bands and PAN."""
         moments = statistics.moments("pixels")
         dark = haze(statistics, context)
         weights, constant = moments.regress(0, list(range(1, context.bands + 1)))

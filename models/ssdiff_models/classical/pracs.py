@@ -48,7 +48,6 @@ class PracsRule(Rule):
     constant: Numbers
 
     def apply(self, block: Block) -> Tensor:
-        """Interpolates M and L, and raises both where bands lie below their floor."""
         bands = len(self.gain)
         offset = torch.tensor((0.0,) * bands + self.constant, dtype=torch.float64)
         mixed = block.mixed(identity_and(self.low), offset)
@@ -73,7 +72,6 @@ class Pracs(Method):
     """
 
     def reach(self, grid: ModelGrid) -> int:
-        """Returns the reach of reduction and enlargement."""
         return cycle_reach(grid)
 
     def gather(self, block: Block, context: Context) -> Statistics | None:
@@ -87,7 +85,6 @@ class Pracs(Method):
         return Statistics(sums={"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        """Fits the intensities and weighs them."""
         moments = statistics.moments("pixels")
         bands = context.bands
         ms = list(range(1, bands + 1))

@@ -30,12 +30,10 @@ class WindowBlock(Block):
 
     @property
     def small(self) -> tuple[int, int]:
-        """Rows and columns of the MS."""
         return self._small
 
     @cached_property
     def valid(self) -> Tensor | None:
-        """Bool ``(rows, cols)``, or None where every pixel is valid."""
         rows, cols = self.size
         start = self._halo
         inner = self._patch.valid[start : start + rows, start : start + cols]
@@ -43,7 +41,6 @@ class WindowBlock(Block):
 
     @property
     def ms(self) -> Tensor:
-        """``(bands, rows/ratio, cols/ratio)``."""
         return self.ms_around(0)
 
     def ms_around(self, pixels: int) -> Tensor:
@@ -54,7 +51,6 @@ class WindowBlock(Block):
 
     @cached_property
     def lms(self) -> Tensor:
-        """``(bands, rows, cols)``."""
         return self.lms_around(0, "symmetric")
 
     def mixed(self, weights: Tensor, offset: Tensor) -> Tensor:
@@ -64,7 +60,6 @@ class WindowBlock(Block):
         return upsample(flat.view(-1, *ms.shape[1:]), self.grid.ratio, self.grid.phase)
 
     def pan_around(self, pixels: int, border: str) -> Tensor:
-        """Returns real pixels."""
         start = self._halo - pixels
         assert start >= 0, f"{pixels} pixels of halo asked for, {self._halo} there"
         rows, cols = self.size
@@ -74,7 +69,6 @@ class WindowBlock(Block):
         )
 
     def lms_around(self, pixels: int, border: str) -> Tensor:
-        """Interpolates more of the MS."""
         ms = self.ms_around(MS_HALO + pixels // self.grid.ratio)
         return upsample(ms, self.grid.ratio, self.grid.phase)
 

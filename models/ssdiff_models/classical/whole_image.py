@@ -24,17 +24,14 @@ class WholeImage(Block):
 
     @property
     def valid(self) -> Tensor | None:
-        """None: every pixel is valid."""
         return None
 
     @property
     def ms(self) -> Tensor:
-        """``(bands, rows/ratio, cols/ratio)``."""
         return self._ms
 
     @property
     def lms(self) -> Tensor:
-        """``(bands, rows, cols)``."""
         return self._lms
 
     def mixed(self, weights: Tensor, offset: Tensor) -> Tensor:
@@ -43,11 +40,9 @@ class WholeImage(Block):
         return mixture + offset.to(self.lms)[:, None, None]
 
     def pan_around(self, pixels: int, border: str) -> Tensor:
-        """Extends the PAN."""
         return extended(self._pan, pixels, border)
 
     def lms_around(self, pixels: int, border: str) -> Tensor:
-        """Extends the interpolated MS."""
         return extended(self.lms, pixels, border)
 
     def lms_reduced(self, pixels: int) -> Tensor:
