@@ -55,7 +55,7 @@ def _tiled(
     if hipped:
         inside = np.minimum(inside, half[1] - np.abs(roof.u))
     width = max(1.1, 2.5 * canvas.grain)
-    courses = 1 + 0.05 * np.sin(np.float32(2 * np.pi / width) * roof.v)
+    courses = 1 + 0.05 * np.sin((2 * np.pi / width) * roof.v)
     canvas.paint(roof, material, shade * courses * canvas.texture(roof, fine=0.05))
     canvas.build(roof, eaves + pitch * np.maximum(inside, 0))
     canvas.plant(roof, 0)
@@ -116,7 +116,7 @@ def hall(
     shade = rng.normal(0.97, 0.07)
     has_skylights = rng.random() < 0.6
     width = max(2.4, 2.6 * canvas.grain)
-    ribs = 1 + 0.04 * np.sin(np.float32(2 * np.pi / width) * roof.u)
+    ribs = 1 + 0.04 * np.sin((2 * np.pi / width) * roof.u)
     canvas.paint(roof, material, shade * ribs * canvas.texture(roof, fine=0.02, patches=0.04))
     canvas.build(roof, height + 0.18 * np.maximum(half[0] - np.abs(roof.v), 0))
     canvas.plant(roof, 0)
@@ -125,7 +125,7 @@ def hall(
 
 
 def _skylights(roof: Stamp, half: Half, grain: float) -> FloatArray:
-    slope = np.abs(roof.v) - np.float32(0.5 * half[0])
+    slope = np.abs(roof.v) - (0.5 * half[0])
     across = coverage(slope, 0.22 * half[0], grain)
     along = stripes(roof.u, 6.0, 0.6, grain)
     return roof.cover * across * along

@@ -43,8 +43,8 @@ class Frame:
         """Returns the positions (v, u) in the frame of canvas positions."""
         cos = np.float32(math.cos(self.angle))
         sin = np.float32(math.sin(self.angle))
-        down = v - np.float32(self.v)
-        right = u - np.float32(self.u)
+        down = v - self.v
+        right = u - self.u
         return down * cos - right * sin, right * cos + down * sin
 
     def at(self, v: float, u: float, angle: float = 0.0) -> "Frame":
@@ -86,16 +86,16 @@ class Stamp:
 
 def coverage(position: FloatArray, half: float | AnyFloats, grain: float) -> FloatArray:
     """Returns the share of a pixel of width `grain`, at `position`, that is within `half` of 0."""
-    scaled = position / np.float32(grain)
-    reach = np.asarray(half, dtype=np.float32) / np.float32(grain)
-    low = np.maximum(scaled - np.float32(0.5), -reach)
-    high = np.minimum(scaled + np.float32(0.5), reach)
+    scaled = position / grain
+    reach = np.asarray(half, dtype=np.float32) / grain
+    low = np.maximum(scaled - 0.5, -reach)
+    high = np.minimum(scaled + 0.5, reach)
     return np.asarray(np.maximum(high - low, 0), dtype=np.float32)
 
 
 def stripes(position: FloatArray, period: float, half: float, grain: float) -> FloatArray:
     """Returns the `coverage` of stripes that repeat every `period` metres."""
-    return coverage(np.mod(position, np.float32(period)) - np.float32(period / 2), half, grain)
+    return coverage(np.mod(position, period) - (period / 2), half, grain)
 
 
 class Canvas:
@@ -137,8 +137,8 @@ class Canvas:
 
     def positions(self) -> tuple[FloatArray, FloatArray]:
         """Returns the pixel centres (v, u) in metres, ``(rows, 1)`` and ``(1, cols)``."""
-        centres = np.arange(self.size, dtype=np.float32) + np.float32(0.5)
-        axis = centres * np.float32(self.grain) - np.float32(self.extent / 2)
+        centres = np.arange(self.size, dtype=np.float32) + 0.5
+        axis = centres * self.grain - (self.extent / 2)
         axis = axis.astype(np.float32)
         return axis[:, None], axis[None, :]
 
@@ -216,6 +216,6 @@ class Canvas:
     def texture(self, stamp: Stamp, *, fine: float = 0.0, patches: float = 0.0) -> FloatArray:
         """Returns a shade for `paint` from both textures, with the given standard deviations."""
         rows, cols = stamp.index
-        grained = 1 + np.float32(fine) * self.fine[rows, cols]
-        shade = grained + np.float32(patches) * self.patches[rows, cols]
-        return np.maximum(shade, np.float32(0.2))
+        grained = 1 + fine * self.fine[rows, cols]
+        shade = grained + patches * self.patches[rows, cols]
+        return np.maximum(shade, 0.2)

@@ -41,16 +41,16 @@ class Curve:
         """Returns the line's v at positions u."""
         total = np.zeros_like(u)
         for swing in self.swings:
-            turn = np.float32(swing.rate) * u + np.float32(swing.phase)
-            total = total + np.float32(swing.amplitude) * np.sin(turn)
+            turn = swing.rate * u + swing.phase
+            total = total + swing.amplitude * np.sin(turn)
         return total
 
     def slope(self, u: FloatArray) -> FloatArray:
         """Returns dv/du of the line at positions u."""
         total = np.zeros_like(u)
         for swing in self.swings:
-            turn = np.float32(swing.rate) * u + np.float32(swing.phase)
-            steepest = np.float32(swing.amplitude * 2 * np.pi / swing.period)
+            turn = swing.rate * u + swing.phase
+            steepest = swing.amplitude * 2 * np.pi / swing.period
             total = total + steepest * np.cos(turn)
         return total
 
@@ -93,13 +93,13 @@ class Course:
 
     def strip(self, half: float, aside: float = 0.0) -> Stamp:
         """Returns a strip along the line, `half` metres to both sides of a parallel at `aside`."""
-        distance = self.aside - np.float32(aside)
+        distance = self.aside - aside
         return self.canvas.pixels(distance, self.along, coverage(distance, half, self.canvas.grain))
 
     def dashes(self, half: float, aside: float, length: float, period: float) -> Stamp:
         """Returns a dashed strip: `length` metres painted of every `period`."""
         strip = self.strip(half, aside)
-        phase = np.mod(strip.u, np.float32(period)) - np.float32(length / 2)
+        phase = np.mod(strip.u, period) - (length / 2)
         return strip.masked(coverage(phase, length / 2, self.canvas.grain))
 
 

@@ -136,7 +136,7 @@ def _borders(
 def _border(canvas: Canvas, stamp: Stamp, kind: str, rng: np.random.Generator) -> None:
     """Draws a track with a grass strip, a ditch, or a hedge."""
     if kind == "track":
-        wheel = np.abs(stamp.v) - np.float32(0.85)
+        wheel = np.abs(stamp.v) - 0.85
         wheels = stamp.masked(coverage(wheel, 0.5, canvas.grain))
         canvas.paint(stamp, "meadow", canvas.texture(stamp, fine=0.1))
         canvas.paint(wheels, "sand", canvas.texture(stamp, fine=0.06), 0.9)
@@ -179,24 +179,24 @@ def _vigour(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArra
 def _rows(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArray:
     """Returns the share of bare ground between rows, 0..1, never finer than pixels can show."""
     spacing = max(float(rng.uniform(1.4, 3.4)), 2.7 * canvas.grain)
-    wide = np.float32(0.35) * canvas.patches[stamp.index]
-    bend = wide + np.float32(0.08) * canvas.fine[stamp.index]
-    wave = np.sin(np.float32(2 * np.pi / spacing) * (stamp.v + bend))
+    wide = 0.35 * canvas.patches[stamp.index]
+    bend = wide + 0.08 * canvas.fine[stamp.index]
+    wave = np.sin((2 * np.pi / spacing) * (stamp.v + bend))
     return np.asarray(0.5 + 0.5 * wave, dtype=np.float32)
 
 
 def _tramlines(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
     """Draws the pairs of wheel tracks that a sprayer leaves at every width of its boom."""
     period = float(rng.choice([18.0, 24.0, 27.0]))
-    shifted = np.mod(stamp.v + np.float32(period * rng.random()), np.float32(period))
-    wheel = np.abs(shifted - np.float32(period / 2)) - np.float32(0.95)
+    shifted = np.mod(stamp.v + np.float32(period * rng.random()), period)
+    wheel = np.abs(shifted - (period / 2)) - 0.95
     canvas.paint(stamp.masked(coverage(wheel, 0.22, canvas.grain)), "soil", 0.95, 0.85)
 
 
 def _beds(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
     """Paints strips of different vegetables, some under white fleece."""
     width = float(rng.uniform(5, 9))
-    number = np.floor(stamp.v / np.float32(width)).astype(np.intp)
+    number = np.floor(stamp.v / width).astype(np.intp)
     kinds = rng.choice(4, size=4096, p=[0.42, 0.34, 0.22, 0.02])[number % 4096]
     inner = stripes(stamp.v, width, 0.42 * width, canvas.grain)
     rows = 1 - 0.5 * _rows(canvas, stamp, rng)

@@ -43,8 +43,8 @@ def sports(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> N
     side = half[1] - pitch_u - 4
     place = at.at(0, side)
     turf = canvas.box(place, pitch_v, pitch_u)
-    mown = np.mod(turf.u, np.float32(9)) < np.float32(4.5)
-    shade = np.where(mown, np.float32(1.09), np.float32(0.93))
+    mown = np.mod(turf.u, 9) < 4.5
+    shade = np.where(mown, 1.09, 0.93)
     canvas.paint(turf, "grass", shade * canvas.texture(turf, fine=0.05))
     canvas.plant(turf, 0)
     _lines(canvas, place, (pitch_v - 2, pitch_u - 2), turf)
@@ -57,7 +57,7 @@ def sports(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> N
 def _lines(canvas: Canvas, at: Frame, half: Half, turf: Stamp) -> None:
     _outline(canvas, at, half)
     canvas.paint(canvas.box(at, half[0], _LINE), "white_paint")
-    distance = np.hypot(turf.v, turf.u) - np.float32(6.5)
+    distance = np.hypot(turf.v, turf.u) - 6.5
     canvas.paint(turf.masked(coverage(distance, _LINE, canvas.grain)), "white_paint")
     for sign in (-1, 1):
         _outline(canvas, at.at(0, sign * (half[1] - 5)), (0.5 * half[0], 5))
@@ -86,7 +86,7 @@ def park(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> Non
         return
     canvas.plant(ground, np.clip(0.25 + 0.55 * canvas.patches[ground.index], 0.02, 0.95))
     for angle in (rng.uniform(0.2, 0.6), rng.uniform(-0.6, -0.2)):
-        bend = np.float32(3) * np.sin(ground.u * np.float32(2 * np.pi / 60))
+        bend = 3 * np.sin(ground.u * (2 * np.pi / 60))
         distance = ground.v - np.float32(np.tan(angle)) * ground.u - bend
         path = ground.masked(coverage(distance, 1.3, canvas.grain))
         canvas.paint(path, "sand", 0.95)

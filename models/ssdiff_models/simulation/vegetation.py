@@ -103,8 +103,8 @@ def _crowns(
     tallest = np.zeros(shape, np.float32)
     row = np.zeros(shape, np.intp)
     col = np.zeros(shape, np.intp)
-    ragged = 1 + np.float32(0.16) * lumps
-    thinnest = np.float32(1e-3)
+    ragged = 1 + 0.16 * lumps
+    thinnest = 1e-3
     last = len(lattice.v) - 1
     for i, j in _NEIGHBOURS:
         cells = np.clip(cell_v + i, 0, last), np.clip(cell_u + j, 0, last)
@@ -125,13 +125,13 @@ def _cell(canvas: Canvas, stand: Stand, position: FloatArray) -> IndexArray:
 
 def orchard(canvas: Canvas, stamp: Stamp, spacing: tuple[float, float], material: str) -> None:
     """Plants rows of equal round crowns, `spacing` metres apart down and along the frame."""
-    v = np.mod(stamp.v, np.float32(spacing[0])) - np.float32(spacing[0] / 2)
-    u = np.mod(stamp.u, np.float32(spacing[1])) - np.float32(spacing[1] / 2)
-    ragged = 1 + np.float32(0.12) * canvas.fine[stamp.index]
+    v = np.mod(stamp.v, spacing[0]) - (spacing[0] / 2)
+    u = np.mod(stamp.u, spacing[1]) - (spacing[1] / 2)
+    ragged = 1 + 0.12 * canvas.fine[stamp.index]
     radius = np.float32(0.4 * min(spacing)) * ragged
     distance = np.hypot(v, u)
-    inside = np.clip((radius - distance) / np.float32(canvas.grain) + 0.5, 0, 1)
+    inside = np.clip((radius - distance) / canvas.grain + 0.5, 0, 1)
     crowns = stamp.covered(inside * stamp.cover)
-    dome = np.sqrt(np.maximum(1 - (distance / np.maximum(radius, np.float32(0.1))) ** 2, 0))
+    dome = np.sqrt(np.maximum(1 - (distance / np.maximum(radius, 0.1)) ** 2, 0))
     canvas.paint(crowns, material, canvas.texture(stamp, fine=0.15))
     canvas.build(crowns, 1 + 2.4 * dome)

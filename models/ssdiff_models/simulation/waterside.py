@@ -25,22 +25,22 @@ def river(canvas: Canvas, course: Course, half: float) -> None:
         course: The river's middle.
         half: Half its width in metres.
     """
-    winding = course.aside + np.float32(1.6) * canvas.patches
-    distance = np.abs(winding + np.float32(0.35) * canvas.fine)
+    winding = course.aside + 1.6 * canvas.patches
+    distance = np.abs(winding + 0.35 * canvas.fine)
     for reach, material, fine in (
         (half + 9, "meadow", 0.12),
         (half + 2.6, "dry_grass", 0.2),
         (half + 0.9, "mud", 0.1),
     ):
-        cover = np.clip((reach - distance) / np.float32(2.5) + 0.5, 0, 1)
+        cover = np.clip((reach - distance) / 2.5 + 0.5, 0, 1)
         bank = canvas.pixels(course.aside, course.along, cover)
         canvas.paint(bank, material, canvas.texture(bank, fine=fine, patches=0.08))
         canvas.plant(bank, np.where(np.abs(bank.v) < half + 3, 0, 0.28))
-    cover = np.clip((half - distance) / np.float32(canvas.grain) + 0.5, 0, 1)
+    cover = np.clip((half - distance) / canvas.grain + 0.5, 0, 1)
     water = canvas.pixels(course.aside, course.along, cover)
     if water.empty:
         return
-    depth = np.clip((half - distance) / np.float32(9), 0, 1)[water.index]
+    depth = np.clip((half - distance) / 9, 0, 1)[water.index]
     canvas.paint(water, "shallow_water", canvas.texture(water, fine=0.03))
     canvas.paint(water, "river", canvas.texture(water, fine=0.025, patches=0.06), depth)
     canvas.plant(water, 0)
@@ -78,7 +78,7 @@ def boats(canvas: Canvas, course: Course, half: float, rng: np.random.Generator)
 
 def _boat(canvas: Canvas, at: Frame, rng: np.random.Generator, scale: float) -> None:
     hull = canvas.box(at, 1.3 * scale, 3.6 * scale)
-    taper = np.clip(1 - (np.maximum(hull.u, 0) / np.float32(3.7 * scale)) ** 2, 0, 1)
+    taper = np.clip(1 - (np.maximum(hull.u, 0) / (3.7 * scale)) ** 2, 0, 1)
     bow = 1.2 * scale * np.sqrt(taper)
     across = coverage(hull.v, bow, canvas.grain)
     hull = hull.covered(across * coverage(hull.u, 3.6 * scale, canvas.grain))
@@ -90,8 +90,8 @@ def _boat(canvas: Canvas, at: Frame, rng: np.random.Generator, scale: float) -> 
 
 def _wake(canvas: Canvas, at: Frame) -> None:
     trail = canvas.box(at.at(0, -17), 6, 15)
-    behind = np.float32(15) - trail.u
-    spread = np.abs(trail.v) - np.float32(0.18) * behind
+    behind = 15 - trail.u
+    spread = np.abs(trail.v) - 0.18 * behind
     arms = coverage(spread, 0.35, canvas.grain) * np.clip(1 - behind / 32, 0, 1)
     foam = coverage(trail.v, 0.8, canvas.grain) * np.clip(1 - behind / 14, 0, 1)
     canvas.paint(trail, "white_paint", 0.7, np.clip(0.28 * arms + 0.55 * foam, 0, 1))
@@ -117,8 +117,8 @@ def main_road(canvas: Canvas, course: Course, bridge: Stretch, rng: np.random.Ge
     canvas.paint(span, "concrete")
     canvas.build(span, _DECK)
     lanes = course.strip(4.6)
-    track = np.abs(lanes.v) - np.float32(2.3)
-    worn = 1 + 0.07 * np.cos(np.float32(2 * np.pi / 2.1) * track)
+    track = np.abs(lanes.v) - 2.3
+    worn = 1 + 0.07 * np.cos((2 * np.pi / 2.1) * track)
     canvas.paint(lanes, "asphalt", worn * canvas.texture(lanes, fine=0.03, patches=0.06))
     canvas.plant(lanes, 0)
     for aside in (-4.2, 4.2):
