@@ -1,8 +1,9 @@
 """What all metrics share: checked arrays, strips of rows, and the accumulators' contract."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import torch
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "cut", "feed", "strip", "strips"]
+__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "cut", "strip", "strips"]
 
 Array = npt.NDArray[np.generic] | torch.Tensor
 """What callers hand in: a NumPy array or a tensor on any device, of any real dtype."""
@@ -23,22 +24,38 @@ _STRIP_ROWS = 128
 """Rows that are scored at a time: a few megabytes, whatever the height of the image."""
 
 
-class Accumulator(Protocol):
+class Accumulator(ABC):
     """A metric over an image that arrives in strips of whole rows, top to bottom.
 
     The result does not depend on how the image is split.
     """
 
     def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
-        """Takes the next rows of both images, and which of their pixels count (None: all)."""
-        ...
+        """Takes the next rows of both images, and which of their pixels count (None: all).
 
+        Raises:
+            InputError: When the images cannot be compared.
+        """
+        self.add(strip(fused, reference, valid))
+        return self
+
+    @abstractmethod
+    def add(self, rows: "Strip") -> None:
+        """Takes the next rows."""
+
+    @abstractmethod
     def result(self) -> float:
         """Returns the metric of all rows so far."""
-        ...
 
+    def of(self, fused: Array, reference: Array, valid: Mask | None) -> float:
+        """Returns the metric of whole images.
 
-Metric = TypeVar("Metric", bound=Accumulator)
+        Raises:
+            InputError: When the images cannot be compared.
+        """
+        for rows in strips(fused, reference, valid):
+            self.add(rows)
+        return self.result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,17 +128,6 @@ def strip(fused: Array, reference: Array, valid: Mask | None = None) -> Strip:
     )
 
 
-def feed(metric: Metric, fused: Array, reference: Array, valid: Mask | None = None) -> Metric:
-    """Hands whole images to `metric` in strips and returns it.
-
-    Raises:
-        InputError: When the images cannot be compared.
-    """
-    for rows in strips(fused, reference, valid):
-        metric.update(fused[:, rows], reference[:, rows], None if valid is None else valid[rows])
-    return metric
-
-
 def cut(image: Image, block: int) -> Image:
     """Cuts a strip one block high, ``(bands, block, cols)``, into ``(blocks, bands, pixels)``."""
     bands = image.shape[0]
@@ -131,15 +137,17 @@ def cut(image: Image, block: int) -> Image:
 
 def strips(
     fused: Array, reference: Array, valid: Mask | None = None, *, side: int = _STRIP_ROWS
-) -> Iterator[slice]:
-    """Returns the slices of `side` rows that cover two images.
+) -> Iterator[Strip]:
+    """Yields two images, `side` rows at a time.
 
     Raises:
-        InputError: When the images are not of one shape ``(bands, rows, cols)``.
+        InputError: When the images cannot be compared.
     """
     _check_shapes(fused, reference, valid)
-    rows = fused.shape[1]
-    return (slice(row, min(row + side, rows)) for row in range(0, rows, side))
+    for start in range(0, fused.shape[1], side):
+        rows = slice(start, start + side)
+        counts = None if valid is None else valid[rows]
+        yield strip(fused[:, rows], reference[:, rows], counts)
 
 
 def _check_shapes(fused: Array, reference: Array, valid: Mask | None) -> None:

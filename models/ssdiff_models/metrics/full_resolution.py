@@ -92,7 +92,7 @@ class FullResolution:
             filtered = _filtered(bands, self._sensor, self._ratio)[own_rows].inner(inner[1])
             bands = bands[own_rows].inner(inner[1])
             planes = planes[own_rows].inner(inner[1])
-            quality.update(filtered.fused, filtered.reference, filtered.valid)
+            quality.add(filtered)
             high.update(np.concatenate([bands.fused, planes.fused]), bands.valid)
             low.update(np.concatenate([bands.reference, planes.reference]), bands.valid)
         self._q2n = _sum(self._q2n, quality.totals())
@@ -174,12 +174,11 @@ def d_lambda_khan(
     """
     known = sensors.get(sensor) if isinstance(sensor, str) else sensor
     quality = Q2nAccumulator(block=block)
-    for rows in strips(fused, lms, valid, side=STRIP_ROWS):
-        wide = slice(max(rows.start - REACH, 0), rows.stop + REACH)
+    for row in range(0, fused.shape[1], STRIP_ROWS):
+        wide = slice(max(row - REACH, 0), row + STRIP_ROWS + REACH)
         around = strip(fused[:, wide], lms[:, wide], None if valid is None else valid[wide])
-        own = slice(rows.start - wide.start, rows.stop - wide.start)
-        filtered = _filtered(around, known, ratio)[own]
-        quality.update(filtered.fused, filtered.reference, filtered.valid)
+        own = slice(row - wide.start, row - wide.start + STRIP_ROWS)
+        quality.add(_filtered(around, known, ratio)[own])
     return 1 - quality.result()
 
 
@@ -217,10 +216,11 @@ def d_s(
     soft = pan_lowpass(sharp, ratio) if pan_low is None else _plane(pan_low, fused, valid)
     high = BlockIndex(block=block)
     low = BlockIndex(block=block)
-    for rows in strips(fused, lms, valid, side=STRIP_ROWS):
-        part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
-        high.update(np.concatenate([part.fused, sharp[:, rows]]), part.valid)
-        low.update(np.concatenate([part.reference, soft[:, rows]]), part.valid)
+    bands = strips(fused, lms, valid, side=STRIP_ROWS)
+    planes = strips(sharp, soft, side=STRIP_ROWS)
+    for part, pans in zip(bands, planes, strict=True):
+        high.update(np.concatenate([part.fused, pans.fused]), part.valid)
+        low.update(np.concatenate([part.reference, pans.reference]), part.valid)
     return spatial_distortion(high.result(), low.result())
 
 
@@ -240,8 +240,7 @@ def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = 
     """
     high = BlockIndex(block=block)
     low = BlockIndex(block=block)
-    for rows in strips(fused, lms, valid, side=STRIP_ROWS):
-        part = strip(fused[:, rows], lms[:, rows], None if valid is None else valid[rows])
+    for part in strips(fused, lms, valid, side=STRIP_ROWS):
         high.update(part.fused, part.valid)
         low.update(part.reference, part.valid)
     return spectral_distortion(high.result(), low.result())

@@ -6,12 +6,11 @@ blocks of a strip come from one batched matrix product.
 """
 
 import functools
-from typing import Self
 
 import numpy as np
 
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.metrics.base import Array, Image, Mask, Strip, cut, feed, strip
+from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip, cut
 
 __all__ = ["Q2nAccumulator", "q2n"]
 
@@ -37,10 +36,10 @@ def q2n(fused: Array, reference: Array, *, block: int = 32, valid: Mask | None =
             wholly valid.
         UsageError: When `block` is smaller than 2.
     """
-    return feed(Q2nAccumulator(block=block), fused, reference, valid).result()
+    return Q2nAccumulator(block=block).of(fused, reference, valid)
 
 
-class Q2nAccumulator:
+class Q2nAccumulator(Accumulator):
     """Sums the Q2n of blocks over strips of rows; strips need not be whole blocks high."""
 
     def __init__(self, *, block: int = 32) -> None:
@@ -52,9 +51,9 @@ class Q2nAccumulator:
         self._sum = 0.0
         self._count = 0
 
-    def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
+    def add(self, rows: Strip) -> None:
         """Takes the next rows."""
-        rows = _integers(strip(fused, reference, valid)).below(self._rest)
+        rows = _integers(rows).below(self._rest)
         stop = rows.rows - rows.rows % self._block
         for start in range(0, stop, self._block):
             total, count = self._blocks(rows[start : start + self._block])
@@ -63,7 +62,6 @@ class Q2nAccumulator:
         if stop:
             self._last = rows[stop - self._block : stop]
         self._rest = rows[stop:]
-        return self
 
     def result(self) -> float:
         """Returns the mean over all blocks, the incomplete ones filled up with their mirror image.

@@ -1,12 +1,11 @@
 """Metrics pixel by pixel: the spectral angle (SAM), ERGAS and the peak signal-to-noise ratio."""
 
 import math
-from typing import Self
 
 import numpy as np
 
 from ssdiff_models.errors import UsageError
-from ssdiff_models.metrics.base import Array, Image, Mask, Strip, feed, strip
+from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip
 
 __all__ = ["ErgasAccumulator", "PsnrAccumulator", "SamAccumulator", "ergas", "psnr", "sam"]
 
@@ -25,7 +24,7 @@ def sam(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
     Raises:
         InputError: When the images cannot be compared.
     """
-    return feed(SamAccumulator(), fused, reference, valid).result()
+    return SamAccumulator().of(fused, reference, valid)
 
 
 def ergas(fused: Array, reference: Array, *, ratio: float, valid: Mask | None = None) -> float:
@@ -43,7 +42,7 @@ def ergas(fused: Array, reference: Array, *, ratio: float, valid: Mask | None = 
         InputError: When the images cannot be compared.
         UsageError: When `ratio` is not positive.
     """
-    return feed(ErgasAccumulator(ratio=ratio), fused, reference, valid).result()
+    return ErgasAccumulator(ratio=ratio).of(fused, reference, valid)
 
 
 def psnr(
@@ -63,19 +62,18 @@ def psnr(
         InputError: When the images cannot be compared.
         UsageError: When `peak` is not positive.
     """
-    return feed(PsnrAccumulator(peak=peak), fused, reference, valid).result()
+    return PsnrAccumulator(peak=peak).of(fused, reference, valid)
 
 
-class SamAccumulator:
+class SamAccumulator(Accumulator):
     """Sums spectral angles over strips of rows."""
 
     def __init__(self) -> None:
         self._sum = 0.0
         self._count = 0
 
-    def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
+    def add(self, rows: Strip) -> None:
         """Takes the next rows."""
-        rows = strip(fused, reference, valid)
         a = rows.fused[:, rows.valid]
         b = rows.reference[:, rows.valid]
         norm_a = _norm(a)
@@ -85,7 +83,6 @@ class SamAccumulator:
         scaled_b = b[:, has_angle] * norm_a[has_angle]
         self._sum += float(_angles(scaled_a, scaled_b).sum())
         self._count += int(has_angle.sum())
-        return self
 
     def result(self) -> float:
         """Returns the mean angle in degrees."""
@@ -111,8 +108,7 @@ class _SquaredError:
         self.count = 0
         self.peak = -math.inf
 
-    def update(self, rows: Strip) -> None:
-        """Adds the valid pixels of `rows`."""
+    def add(self, rows: Strip) -> None:
         error = rows.fused - rows.reference
         self.errors = self.errors + np.einsum("brc,brc->b", error, error)
         self.sums = self.sums + rows.reference.sum(axis=(1, 2))
@@ -129,7 +125,7 @@ class _SquaredError:
         return self.sums / (self.count or math.nan)
 
 
-class ErgasAccumulator:
+class ErgasAccumulator(Accumulator):
     """Sums ERGAS' errors over strips of rows."""
 
     def __init__(self, *, ratio: float) -> None:
@@ -138,10 +134,9 @@ class ErgasAccumulator:
         self._ratio = ratio
         self._error = _SquaredError()
 
-    def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
+    def add(self, rows: Strip) -> None:
         """Takes the next rows."""
-        self._error.update(strip(fused, reference, valid))
-        return self
+        self._error.add(rows)
 
     def result(self) -> float:
         """Returns ERGAS; infinite when a band of the reference averages 0 and was not met."""
@@ -151,7 +146,7 @@ class ErgasAccumulator:
         return float(100 / self._ratio * math.sqrt(relative.mean()))
 
 
-class PsnrAccumulator:
+class PsnrAccumulator(Accumulator):
     """Sums the pooled squared error over strips of rows."""
 
     def __init__(self, *, peak: float | None = None) -> None:
@@ -160,10 +155,9 @@ class PsnrAccumulator:
         self._peak = peak
         self._error = _SquaredError()
 
-    def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
+    def add(self, rows: Strip) -> None:
         """Takes the next rows."""
-        self._error.update(strip(fused, reference, valid))
-        return self
+        self._error.add(rows)
 
     def result(self) -> float:
         """Returns the PSNR in decibels; infinite for equal images."""

@@ -1,13 +1,12 @@
 """Metrics of neighbourhoods: universal quality (UQI), spatial correlation (SCC), SSIM."""
 
 import math
-from abc import ABC, abstractmethod
-from typing import Self
+from abc import abstractmethod
 
 import numpy as np
 
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.metrics.base import Array, Image, Mask, Strip, feed, strip
+from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip, strip
 
 __all__ = [
     "FLAT",
@@ -43,7 +42,7 @@ def uqi(fused: Array, reference: Array, *, block: int = 32, valid: Mask | None =
             wholly valid.
         UsageError: When `block` is smaller than 2.
     """
-    return feed(UqiAccumulator(block=block), fused, reference, valid).result()
+    return UqiAccumulator(block=block).of(fused, reference, valid)
 
 
 def scc(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
@@ -61,7 +60,7 @@ def scc(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
     Raises:
         InputError: When the images cannot be compared or have fewer than 3 rows or columns.
     """
-    return feed(SccAccumulator(), fused, reference, valid).result()
+    return SccAccumulator().of(fused, reference, valid)
 
 
 def ssim(
@@ -85,10 +84,10 @@ def ssim(
     if peak is None:
         rows = strip(fused, reference, valid)
         peak = float(rows.reference.max(where=rows.valid, initial=0.0)) or 1.0
-    return feed(SsimAccumulator(peak=peak), fused, reference, valid).result()
+    return SsimAccumulator(peak=peak).of(fused, reference, valid)
 
 
-class _Sliding(ABC):
+class _Sliding(Accumulator):
     """Averages a map over the windows of `side` pixels that lie in the image and are valid."""
 
     def __init__(self, side: int, name: str) -> None:
@@ -98,10 +97,10 @@ class _Sliding(ABC):
         self._sum = 0.0
         self._count = 0
 
-    def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
+    def add(self, rows: Strip) -> None:
         """Takes the next rows."""
         side = self._side
-        rows = strip(fused, reference, valid).below(self._rest)
+        rows = rows.below(self._rest)
         if rows.cols < side:
             raise InputError(
                 f"the image is {rows.cols} columns wide, {self._name}'s window {side}: "
@@ -113,7 +112,6 @@ class _Sliding(ABC):
             self._sum += float(quality.sum(where=counts))
             self._count += int(counts.sum()) * quality.shape[0]
         self._rest = rows[max(rows.rows - side + 1, 0) :]
-        return self
 
     def result(self) -> float:
         """Returns the mean over all windows and bands.
@@ -242,16 +240,15 @@ def _blur(image: Image) -> Image:
     return image
 
 
-class SccAccumulator:
+class SccAccumulator(Accumulator):
     """Sums the products of Sobel gradients over strips of rows."""
 
     def __init__(self) -> None:
         self._rest: Strip | None = None
         self._sums = np.zeros(3)
 
-    def update(self, fused: Array, reference: Array, valid: Mask | None = None) -> Self:
+    def add(self, rows: Strip) -> None:
         """Takes the next rows."""
-        rows = strip(fused, reference, valid)
         if rows.cols < 3:
             raise InputError(f"the image is {rows.cols} columns wide: SCC needs 3 or more")
         if self._rest is None:
@@ -261,7 +258,6 @@ class SccAccumulator:
         # The last row is held back: it may be the frame's.
         self._sums = self._sums + _gradient_products(rows[: rows.rows - 1])
         self._rest = rows[max(rows.rows - 3, 0) :]
-        return self
 
     def result(self) -> float:
         """Returns the cosine.

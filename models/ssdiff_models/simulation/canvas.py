@@ -84,7 +84,7 @@ class Stamp:
         return self.covered(self.cover * share)
 
 
-def coverage(position: FloatArray, half: float | AnyFloats, grain: float) -> FloatArray:
+def coverage(position: AnyFloats, half: float | AnyFloats, grain: float) -> FloatArray:
     """Returns the share of a pixel of width `grain`, at `position`, that is within `half` of 0."""
     scaled = position / grain
     reach = np.asarray(half, dtype=np.float32) / grain
@@ -93,7 +93,7 @@ def coverage(position: FloatArray, half: float | AnyFloats, grain: float) -> Flo
     return np.asarray(np.maximum(high - low, 0), dtype=np.float32)
 
 
-def stripes(position: FloatArray, period: float, half: float, grain: float) -> FloatArray:
+def stripes(position: AnyFloats, period: float, half: float, grain: float) -> FloatArray:
     """Returns the `coverage` of stripes that repeat every `period` metres."""
     return coverage(np.mod(position, period) - (period / 2), half, grain)
 

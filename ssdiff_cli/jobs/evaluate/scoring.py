@@ -14,7 +14,6 @@ from ssdiff_cli.jobs.evaluate.settings import Settings
 from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import FullResolution, full_resolution_scores
-from ssdiff_models.metrics.base import feed
 
 __all__ = ["Event", "Fused", "Scored", "score"]
 
@@ -126,9 +125,7 @@ class ImageScores:
             return
         truth = sample.reference[:, rows, cols]
         metrics = reference_metrics(ratio=ratio, peak=self._settings.peak)
-        self._scores = {
-            name: feed(metric, fused, truth, mask).result() for name, metric in metrics.items()
-        }
+        self._scores = {name: metric.of(fused, truth, mask) for name, metric in metrics.items()}
 
     def result(self) -> Scores:
         """Returns the scores of the image."""
