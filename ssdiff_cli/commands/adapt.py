@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ssdiff_cli import console
-from ssdiff_cli.options.expand import expand, section
+from ssdiff_cli.options.expand import expand, group_values, section
 from ssdiff_cli.options.flags import Json, Model, Ms, Output, Overwrite, Pan, Sensor
 from ssdiff_cli.options.groups import DeviceFlags, PairFlags
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["adapt_command"]
 
-_option = section("Training", metavar="N")
+_option = section("Training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,11 @@ class _AdaptFlags:
     steps: int = _option(default=1500, min=0, help="Most training steps; 0: last layer only.")
     minutes: float = _option(default=9.0, min=0.01, help="Time after which training ends.")
     learning_rate: float = _option(default=3e-4, help="Learning rate.")
-    full_res_weight: float = _option(
-        default=0.0, min=0.0, help="Weight of the consistency with the MS at full resolution."
+    consistency: float = _option(
+        "--full-res-weight",
+        default=0.0,
+        min=0.0,
+        help="Weight of the consistency with the MS at full resolution.",
     )
     hqnr_fall: float = _option(
         default=0.002, min=0.0, help="Fall of HQNR at full resolution that the gain may cost."
@@ -69,12 +72,7 @@ def adapt_command(
             device=device.parsed(),
         ),
         output=output,
-        config=AdaptConfig(
-            steps=training.steps,
-            learning_rate=training.learning_rate,
-            consistency=training.full_res_weight,
-            seed=training.seed,
-        ),
+        config=AdaptConfig(**group_values(training, "minutes", "hqnr_fall")),
         seconds=60 * training.minutes,
         hqnr_fall=training.hqnr_fall,
         overwrite=overwrite,

@@ -6,7 +6,7 @@ import typer
 
 from ssdiff_cli import console
 from ssdiff_cli.options.evaluation import ReportFlags, ScoringFlags
-from ssdiff_cli.options.expand import expand
+from ssdiff_cli.options.expand import expand, group_values
 from ssdiff_cli.options.flags import Json, Model, Seed, Sensor, Steps
 from ssdiff_cli.options.groups import InferenceFlags, PartFlags
 
@@ -33,8 +33,8 @@ def eval_command(
     """Score fused images by the field's figures.
 
     Works on a pair degraded by Wald's protocol or at full resolution, on finished products with or
-    without a truth, and on test sets. Prints a table with the best figures marked. Exits 0 whatever the scores, unless --fail-if says
-    otherwise.
+    without a truth, and on test sets. Prints a table with the best figures marked. Exits 0 whatever
+    the scores, unless --fail-if says otherwise.
     """
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.jobs.evaluate.method_names import parse_methods
@@ -42,19 +42,13 @@ def eval_command(
     from ssdiff_cli.jobs.evaluate.run import evaluate
 
     request = EvaluationRequest(
-        reduced=scoring.reduced_res,
-        full=scoring.full_res,
-        dataset=scoring.dataset,
-        reference=scoring.reference,
+        **group_values(scoring, "fused", "methods"),
         fused=(*(scoring.fused or ()), *(more or ())),
         methods=None if scoring.methods is None else parse_methods(scoring.methods),
         sensor=sensor,
         choice=ModelChoice(model=model, steps=steps, seed=seed, device=device.parsed()),
         pair=pair.parsed(),
         register=pair.registration,
-        crop=scoring.crop,
-        windows=scoring.windows,
-        ratio=scoring.ratio,
         outputs=outputs.parsed(),
     )
     with console.tile_progress("scoring") as progress:

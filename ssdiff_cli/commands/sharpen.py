@@ -1,6 +1,7 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 from ssdiff_cli import console
 from ssdiff_cli.options.expand import expand, section
@@ -14,6 +15,9 @@ from ssdiff_cli.options.groups import (
     sharpen_job,
 )
 
+if TYPE_CHECKING:
+    from ssdiff_cli.jobs.sharpen.job import SharpenJob
+
 __all__ = ["sharpen_command"]
 
 _output = section("Output")
@@ -26,11 +30,9 @@ class _RunFlags:
 
     uncertainty: str | None = _output(metavar="FILE", help="Spread of the samples, in DN.")
     shard: str | None = _output(metavar="I/N|auto", help="Part I of N; `merge` joins the parts.")
-    dry_run: bool = _output("--dry-run", default=False, help="Print the plan and stop.")
-    adapt: bool = _model(
-        "--adapt", default=False, help="Fine-tune on this scene (OUT.model.safetensors)."
-    )
-    adapt_minutes: float = _model(default=9.0, metavar="N", min=0.01, help="Time for --adapt.")
+    dry_run: bool = _output(default=False, help="Print the plan and stop.")
+    adapt: bool = _model(default=False, help="Fine-tune on this scene (OUT.model.safetensors).")
+    adapt_minutes: float = _model(default=9.0, min=0.01, help="Time for --adapt.")
 
 
 @expand
@@ -66,10 +68,7 @@ def sharpen_command(
     )
     check_needless(job)
     if run.adapt:
-        from ssdiff_cli.jobs.adapt.run import adapted_for
-
-        with console.tile_progress("adapting") as progress:
-            job = adapted_for(job, progress, seconds=60 * run.adapt_minutes)
+        job = _adapted(job, run.adapt_minutes)
     if run.dry_run:
         plan = jobs.plan(job).record()
         lines = [f"{name}: {value}" for name, value in plan.items()]
@@ -78,3 +77,10 @@ def sharpen_command(
     with console.collected_warnings() as warnings, console.tile_progress("sharpening") as progress:
         report = jobs.sharpen(job, progress)
     console.answer(asdict(report) | {"warnings": warnings}, [report.output], as_json=json)
+
+
+def _adapted(job: "SharpenJob", minutes: float) -> "SharpenJob":
+    from ssdiff_cli.jobs.adapt.run import adapted_for
+
+    with console.tile_progress("adapting") as progress:
+        return adapted_for(job, progress, seconds=60 * minutes)

@@ -2,12 +2,12 @@
 
 import logging
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ssdiff_cli import console
-from ssdiff_cli.options.expand import expand
+from ssdiff_cli.options.expand import expand, group_values
 from ssdiff_cli.options.flags import Json
 from ssdiff_cli.options.groups import DeviceFlags
 from ssdiff_cli.options.training import (
@@ -22,6 +22,7 @@ from ssdiff_cli.options.training import (
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.train.job import TrainingJob
     from ssdiff_cli.jobs.train.run import ValidationReport
+    from ssdiff_models.training.scene_cache import SceneSet
 
 __all__ = ["train_command"]
 
@@ -54,20 +55,13 @@ def train_command(
     """
     from ssdiff_cli.jobs.train.setup import TrainingRequest, prepared
 
+    flags = list(chosen(data=data, training=training, network=network, run=run))
+    if sources:
+        flags.append(("data", "sources", sources))
     request = TrainingRequest(
-        output=files.output,
-        flags=(
-            *((("data", "sources", sources),) if sources else ()),
-            *chosen("data", data),
-            *chosen("training", training),
-            *chosen("network", network),
-            *chosen("run", run),
-        ),
+        **group_values(files, "changes"),
+        flags=tuple(flags),
         changes=tuple(files.changes or ()),
-        config=files.config,
-        cache=files.cache,
-        init=files.init,
-        overwrite=files.overwrite,
         device=device.parsed(),
     )
     with prepared(request, os.environ) as (job, scenes):
@@ -79,15 +73,15 @@ def train_command(
     console.answer(record, [str(job.output)], as_json=json)
 
 
-def _run(job: "TrainingJob", scenes: Any) -> "ValidationReport | None":  # noqa: ANN401 - a SceneSet, which costs an import
-    from ssdiff_cli.jobs.train.run import ValidationReport
-    from ssdiff_cli.jobs.train.run import train as steps
+def _run(job: "TrainingJob", scenes: "SceneSet") -> "ValidationReport | None":
+    """Trains, shows the progress, and returns the last validation."""
+    from ssdiff_cli.jobs.train.run import ValidationReport, train
 
     last: ValidationReport | None = None
     training = job.settings.training
-    first: int | None = None
+    pixels = 0
     with console.tile_progress("training") as progress:
-        for report in steps(job, scenes):
+        for report in train(job, scenes):
             if isinstance(report, ValidationReport):
                 last = report
                 _log.info(
@@ -95,12 +89,8 @@ def _run(job: "TrainingJob", scenes: Any) -> "ValidationReport | None":  # noqa:
                     report.step, report.ergas, report.exp_ergas, report.sam, report.q2n,
                 )  # fmt: skip
             elif not job.execution.rank:
-                first = report.step - 1 if first is None else first
-                progress(
-                    report.step,
-                    training.total,
-                    (report.step - first) * training.batch * training.size**2,
-                )
+                pixels += training.batch * training.size**2
+                progress(report.step, training.total, pixels)
     return last
 
 

@@ -19,11 +19,13 @@ _output = section("Output")
 class ScoringFlags:
     """What to score, and how."""
 
-    reduced_res: tuple[str, str] | None = _evaluation(
-        metavar="PAN MS", help="Pair to degrade by its ratio (Wald); its MS is the truth."
+    reduced: tuple[str, str] | None = _evaluation(
+        "--reduced-res",
+        metavar="PAN MS",
+        help="Pair to degrade by its ratio (Wald); its MS is the truth.",
     )
-    full_res: tuple[str, str] | None = _evaluation(
-        metavar="PAN MS", help="Pair to score as it is, without a reference."
+    full: tuple[str, str] | None = _evaluation(
+        "--full-res", metavar="PAN MS", help="Pair to score as it is, without a reference."
     )
     dataset: str | None = _evaluation(
         metavar="FILE", help="PanCollection .h5 or DLPan .mat test set."
@@ -35,15 +37,9 @@ class ScoringFlags:
         help="Methods to fuse with and score; ssdiff-consistent is ssdiff with --consistency. "
         "(default: ssdiff and five classical ones; only exp beside --fused)",
     )
-    crop: int | None = _evaluation(
-        metavar="N", min=0, help="Border cut, pixels. (default: 21 with a reference)"
-    )
-    windows: int | None = _evaluation(
-        metavar="N", min=1, help="Random windows. (default: all, 24 above 64 MP)"
-    )
-    ratio: int | None = _evaluation(
-        metavar="N", min=2, help="PAN pixels per MS pixel. (default: measured)"
-    )
+    crop: int | None = _evaluation(min=0, help="Border cut, pixels. (default: 21 with a reference)")
+    windows: int | None = _evaluation(min=1, help="Random windows. (default: all, 24 above 64 MP)")
+    ratio: int | None = _evaluation(min=2, help="PAN pixels per MS pixel. (default: measured)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

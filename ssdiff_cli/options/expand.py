@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -21,16 +22,16 @@ class _Talk:
     quiet: Quiet = 0
 
 
-def section(title: str, **common: Any) -> Callable[..., Any]:  # noqa: ANN401 (settings)
-    """Returns what declares a group's option in a section of the help page.
+def section(title: str) -> Callable[..., Any]:
+    """Returns what declares the options of a group in a section of the help page.
 
-    Called with names (without any: the field's), a default and the settings of `typer.Option`, it
+    Called with names besides the field's own, a default and the settings of `typer.Option`, it
     returns the default of a dataclass's field.
     """
 
     def option(*names: str, default: object = None, **settings: Any) -> Any:  # noqa: ANN401 (a field)
-        info = typer.Option(*names, rich_help_panel=title, **(common | settings))
-        return field(default=default, metadata={"option": info})
+        settings["rich_help_panel"] = title
+        return field(default=default, metadata={"names": names, "settings": settings})
 
     return option
 
@@ -76,9 +77,25 @@ def _options(group: Any) -> Iterator[inspect.Parameter]:  # noqa: ANN401 (any da
     types = get_type_hints(group, include_extras=True)
     for one in fields(group):
         annotation = types[one.name]
-        if "option" in one.metadata:
-            annotation = Annotated[annotation, one.metadata["option"]]
+        if one.metadata:
+            annotation = Annotated[annotation, _option(one.name, annotation, **one.metadata)]
         default = inspect.Parameter.empty if one.default is MISSING else one.default
         yield inspect.Parameter(
             one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
         )
+
+
+def _option(name: str, kind: Any, names: tuple[str, ...], settings: dict[str, Any]) -> Any:  # noqa: ANN401 (Typer's)
+    long = any(one.startswith("--") for one in names)
+    own = () if long else (f"--{name.replace('_', '-')}",)
+    return typer.Option(*own, *names, **({"metavar": _metavar(kind)} | settings))
+
+
+def _metavar(kind: Any) -> str | None:  # noqa: ANN401 (any type)
+    """Returns what stands for a value: the choices, or N for a number."""
+    kinds = [one for one in get_args(kind) or (kind,) if one is not NoneType]
+    if all(isinstance(one, str) for one in kinds):
+        return "|".join(kinds)
+    if get_origin(kinds[0]) is Literal:
+        return _metavar(kinds[0])
+    return "N" if kinds[0] in {int, float} else None

@@ -44,7 +44,7 @@ _counted = partial(typer.Option, count=True, is_eager=True, show_default=False)
 Verbose = Annotated[int, _counted("--verbose", "-v", callback=_louder, help="Say more (-vv: all).")]
 Quiet = Annotated[int, _counted("--quiet", "-q", callback=_quieter, help="Say less; no bar.")]
 
-Pan = Annotated[str, typer.Argument(metavar="PAN", help="Panchromatic raster; GDAL opens it.")]
+Pan = Annotated[str, typer.Argument(metavar="PAN", help="Panchromatic raster, in any GDAL format.")]
 Ms = Annotated[str, typer.Argument(metavar="MS", help="Multispectral raster of the same place.")]
 
 Output = Annotated[str, _output("--output", "-o", metavar="FILE", help="File to write.")]

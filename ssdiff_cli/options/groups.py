@@ -40,20 +40,14 @@ _device = section("Device")
 class PairFlags:
     """How to read a pair."""
 
-    bidx: str | None = _pair(
-        "--bidx", "-b", metavar="N[,N…]", help="MS bands, from 1. (default: all)"
-    )
-    pan_bidx: int | None = _pair(metavar="N", min=1, help="PAN band, from 1.")
-    assume_same_crs: bool = _pair(
-        "--assume-same-crs", default=False, help="A missing CRS is the other image's."
-    )
+    bidx: str | None = _pair("-b", metavar="N[,N…]", help="MS bands, from 1. (default: all)")
+    pan_bidx: int | None = _pair(min=1, help="PAN band, from 1.")
+    assume_same_crs: bool = _pair(default=False, help="A missing CRS is the other image's.")
     src_nodata: str | None = _pair(metavar="PAN[,MS]", help="Nodata, instead of the files' own.")
     rpc_dem: str | None = _pair(metavar="FILE", help="Elevation model for images with RPCs only.")
-    register: bool = _pair(
-        "--register", default=False, help="Find the shift between PAN and MS; correct it."
-    )
+    register: bool = _pair(default=False, help="Find the shift between PAN and MS; correct it.")
     register_local: bool = _pair(
-        "--register-local", default=False, help="The same for a shift that changes in the scene."
+        default=False, help="The same for a shift that changes in the scene."
     )
 
     @property
@@ -96,7 +90,7 @@ class SceneFlags(PartFlags):
     """How to read a part of a pair, and where there is output."""
 
     extent: Literal["intersection", "pan"] = _pair(
-        default="intersection", metavar="intersection|pan", help="Where there is output."
+        default="intersection", help="Where there is output."
     )
 
 
@@ -108,12 +102,8 @@ class SinkFlags:
     nodata: str = _output(
         default="inherit", metavar="N|nan|none|inherit", help="Nodata of the output."
     )
-    dtype: str | None = _output(
-        "--dtype", "-t", metavar="TYPE", help="Data type. (default: the MS's)"
-    )
-    format: Literal["GTiff", "COG"] = _output(
-        "--format", "-f", default="GTiff", metavar="GTiff|COG", help="Format of the output."
-    )
+    dtype: str | None = _output("-t", metavar="TYPE", help="Data type. (default: the MS's)")
+    format: Literal["GTiff", "COG"] = _output("-f", default="GTiff", help="Format of the output.")
     co: list[str] | None = _output(metavar="NAME=VALUE", help="GDAL creation option; repeatable.")
 
     def parsed(self, *, threads: int | None, shard: str | None = None) -> "SinkOptions":
@@ -141,6 +131,7 @@ class MethodFlags:
     model: Model = None
     sensor: Sensor = None
     consistency: bool = _model(
+        "--consistency/--no-consistency",
         default=False,
         show_default=False,
         help="Make the result give the MS back through the MTF: for measurements; "
@@ -153,17 +144,11 @@ class FusionFlags:
     """How the network samples."""
 
     steps: Steps = None
-    sampler: Literal["ddim", "dpmpp"] = _model(
-        default="ddim", metavar="ddim|dpmpp", help="Sampler."
-    )
+    sampler: Literal["ddim", "dpmpp"] = _model(default="ddim", help="Sampler.")
     seed: Seed = 0
-    samples: int = _model(default=1, metavar="N", min=1, help="Samples to average.")
-    tile: int | None = _model(
-        metavar="N", min=16, help="Step of tiles, PAN pixels. (default: the model's)"
-    )
-    overlap: int | None = _model(
-        metavar="N", min=0, help="Overlap, PAN pixels. (default: the model's)"
-    )
+    samples: int = _model(default=1, min=1, help="Samples to average.")
+    tile: int | None = _model(min=16, help="Step of tiles, PAN pixels. (default: the model's)")
+    overlap: int | None = _model(min=0, help="Overlap, PAN pixels. (default: the model's)")
 
     def parsed(self) -> "FusionOptions":
         """Returns the options of sampling."""
@@ -191,13 +176,11 @@ class InferenceFlags(DeviceFlags):
     """Where and how a network runs over tiles."""
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = _device(
-        default="auto", metavar="auto|fp32|bf16|fp16", help="Arithmetic of the network."
+        default="auto", help="Arithmetic of the network."
     )
-    batch: int | None = _device(
-        "--batch-size", metavar="N", min=1, help="Tiles at a time. (default: by memory)"
-    )
+    batch: int | None = _device("--batch-size", min=1, help="Tiles at a time. (default: by memory)")
     compile: bool = _device(
-        "--compile", default=False, help="Compile the network (CUDA): slow start, faster run."
+        default=False, help="Compile the network (CUDA): slow start, faster run."
     )
 
 

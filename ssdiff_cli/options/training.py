@@ -12,8 +12,8 @@ __all__ = ["DataFlags", "FileFlags", "NetworkFlags", "RunFlags", "TrainingFlags"
 
 _output = section("Output")
 _data = section("Data")
-_training = section("Training", metavar="N")
-_network = section("Network", metavar="N")
+_training = section("Training")
+_network = section("Network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,8 @@ class DataFlags:
         metavar="SOURCE[@SENSOR]", help="Source for validation; repeatable."
     )
     bands: str | None = _data(metavar="NAME,…", help="Bands by name. (default: the data's)")
-    ratio: int | None = _data(metavar="N", help="PAN pixels per MS pixel. (default: the data's)")
-    prior: Literal["lms", "bt-h"] | None = _data(
-        metavar="lms|bt-h", help="What the network corrects. (default: bt-h)"
-    )
+    ratio: int | None = _data(help="PAN pixels per MS pixel. (default: the data's)")
+    prior: Literal["lms", "bt-h"] | None = _data(help="What the network corrects. (default: bt-h)")
     without: list[str] | None = _data(metavar="SENSOR", help="Leave a sensor out; repeatable.")
 
 
@@ -59,9 +57,9 @@ class RunFlags:
 
     validate_every: int | None = _training(help="Steps between validations. (default: 1000)")
     precision: Literal["auto", "fp32", "bf16"] | None = _training(
-        metavar="auto|fp32|bf16", help="Arithmetic. (default: bf16 on CUDA, else fp32)"
+        help="Arithmetic. (default: bf16 on CUDA, else fp32)"
     )
-    compile: bool | None = _training(help="Compile the network on CUDA.")
+    compile: bool | None = _training("--compile/--no-compile", help="Compile the network on CUDA.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ class FileFlags:
     """The files of a run, and settings that have no option of their own."""
 
     output: Path = _output(
-        "--output", "-o", default=MISSING, metavar="FILE", help="Model to write (.safetensors)."
+        "-o", default=MISSING, metavar="FILE", help="Model to write (.safetensors)."
     )
     overwrite: Overwrite = False
     cache: str | None = _output(
@@ -82,8 +80,9 @@ class FileFlags:
     init: Path | None = _network(metavar="NAME|FILE", help="Model whose weights to start from.")
 
 
-def chosen(part: str, flags: Any) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 (a group)
-    """Yields section (`part`), name and value of each setting that an option names."""
-    for name, value in group_values(flags).items():
-        if value is not None:
-            yield part, name, value
+def chosen(**groups: object) -> Iterator[tuple[str, str, Any]]:
+    """Yields section, name and value of each setting that an option of the sections names."""
+    for title, group in groups.items():
+        for name, value in group_values(group).items():
+            if value is not None:
+                yield title, name, value
