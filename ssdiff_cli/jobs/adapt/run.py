@@ -14,7 +14,7 @@ from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.adapt.job import AdaptJob, AdaptResult
 from ssdiff_cli.jobs.adapt.quality import FullResolutionJudge, furthest, unseen_scores
 from ssdiff_cli.jobs.adapt.windows import AdaptSample, base_model, samples
-from ssdiff_cli.jobs.sharpen.band_names import mtf_gains
+from ssdiff_cli.jobs.sharpen.band_names import scene_sensor
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.progress import Progress
@@ -126,7 +126,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
 def _read(job: SharpenJob, base: Checkpoint) -> tuple[list[AdaptSample], tuple[float, ...]]:
     """Returns the samples of the scene, and the MTF gain of each band."""
     with raster_env(num_threads=1), open_scene(job, lambda _job, _files: base) as scene:
-        gains = mtf_gains(job.sensor, scene.pair)
+        gains = scene_sensor(job.sensor, scene.pair).ms_gains
         return list(samples(scene.pair, gains, base)), gains
 
 

@@ -1,9 +1,11 @@
 """What the MS calls its bands, and the MTF gains that follow from it."""
 
+from dataclasses import replace
+
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.scene import sensors
 
-__all__ = ["band_names", "mtf_gains"]
+__all__ = ["band_names", "scene_sensor"]
 
 COLOURS = {"blue", "green", "red"}
 
@@ -20,6 +22,8 @@ def band_names(pair: ScenePair) -> tuple[str | None, ...]:
     return tuple(names)
 
 
-def mtf_gains(sensor: str | None, pair: ScenePair) -> tuple[float, ...]:
-    """Returns the MTF gain of each MS band: the sensor's by the bands' names, or generic ones."""
-    return sensors.get(sensor or "generic").gains(pair.bands, band_names(pair))
+def scene_sensor(name: str | None, pair: ScenePair) -> sensors.Sensor:
+    """Returns a sensor, or the generic one, with the gain of each MS band by the bands' names."""
+    sensor = sensors.get(name or "generic")
+    gains = sensor.gains(pair.bands, band_names(pair))
+    return replace(sensor, bands=("",) * pair.bands, ms_gains=gains)

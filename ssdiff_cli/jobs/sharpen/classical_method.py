@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from ssdiff_cli.device import choose
-from ssdiff_cli.jobs.sharpen.band_names import mtf_gains
+from ssdiff_cli.jobs.sharpen.band_names import scene_sensor
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models import classical
 from ssdiff_models.classical.stream import ClassicalFuser
 from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks
-from ssdiff_models.scene import sensors
 from ssdiff_models.scene.source import Source
 from ssdiff_models.scene.windows import TileGrid
 
@@ -36,12 +35,7 @@ class ClassicalMethod(SceneMethod):
         """Gathers the statistics of the scene in one pass over its pixels."""
         grid = TileGrid(rows=pair.rows, cols=pair.cols, step=BLOCK, overlap=0, multiple=pair.ratio)
         device = choose(job.device, tile_pixels=1)
-        # A product with a part of the sensor's bands takes its gains by name.
-        sensor = replace(
-            sensors.get(job.sensor or "generic"),
-            bands=("",) * pair.bands,
-            ms_gains=mtf_gains(job.sensor, pair),
-        )
+        sensor = scene_sensor(job.sensor, pair)
         fuser = classical.stream(job.method, pair.without_region(), sensor, workers=device.threads)
         return cls(name=job.method, pair=pair, device=device, grid=grid, fuser=fuser)
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from ssdiff_cli.device import BYTES_PER_PIXEL, choose
-from ssdiff_cli.jobs.sharpen.band_names import band_names, mtf_gains
+from ssdiff_cli.jobs.sharpen.band_names import band_names, scene_sensor
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, MethodReport, MethodSummary, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
@@ -204,7 +204,7 @@ def _settings(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusio
         **asdict(job.fusion),
         limits=default_limits(pair.ms.dtype),
         consistency=ITERATIONS if job.consistency else 0,
-        gains=mtf_gains(job.sensor, pair),
+        gains=scene_sensor(job.sensor, pair).ms_gains,
         order=spectral_order(band_names(pair)),
         partners=_partners(checkpoint, pair),
     )
