@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from ssdiff_models.fusion.runners import Runner
+    from ssdiff_models.nets.network import Network
 
 __all__ = ["BYTES_PER_PIXEL", "DeviceChoice", "DeviceOptions", "choose", "processor_threads"]
 
@@ -56,11 +57,9 @@ class DeviceChoice:
             return ThreadRunner(workers=self.threads)
         return BatchRunner(device=self.device, batch=self.batch)
 
-    def place(self, network: "torch.nn.Module") -> "torch.nn.Module":
-        """Moves a network to the device, in the memory order in which convolutions are fastest."""
-        import torch
-
-        network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def place(self, network: "Network") -> "Network":
+        """Returns the network on the device; one that is elsewhere is copied."""
+        network = network.placed(self.device)
         if self.compile and self.device.type == "cuda":
             network.compile()
         return network

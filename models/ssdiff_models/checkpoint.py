@@ -10,13 +10,13 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from ssdiff_models._version import __version__
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.files import atomic
 from ssdiff_models.nets.ablated import build
+from ssdiff_models.nets.network import Network, NetworkConfig
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from ssdiff_models.nets.ssdiff import SSDiffConfig
 
@@ -35,7 +35,7 @@ PriorName = Literal["lms", "bt-h"]
 SCHEMA = 1
 KEY = "ssdiff"
 Normalisation = Literal["scene-mean", "full-scale"]
-_NETWORKS: dict[str, tuple[type[Any], Callable[..., nn.Module]]] = {
+_NETWORKS: dict[str, tuple[type[Any], Callable[..., Network]]] = {
     "ssdiff": (SSDiffConfig, build),
     "released": (ReleasedConfig, ReleasedSSDiff),
 }
@@ -45,7 +45,7 @@ _NETWORKS: dict[str, tuple[type[Any], Callable[..., nn.Module]]] = {
 class Checkpoint:
     """A model ready to fuse: the network and what it was trained for."""
 
-    network: nn.Module
+    network: Network
     """In evaluation mode, float32; called as ``network(lms=, pan=, ms=, x_t=, t=)``."""
     bands: tuple[str, ...] | None
     """Band names in order, or None where unknown."""
@@ -87,14 +87,14 @@ class Checkpoint:
             )
 
     @property
-    def config(self) -> Any:  # noqa: ANN401 - each network has its own
+    def config(self) -> NetworkConfig:
         """The network's frozen config."""
         return self.network.config
 
     @property
     def band_count(self) -> int:
         """Number of MS bands."""
-        return int(self.config.bands)
+        return self.config.bands
 
     @property
     def name(self) -> str:
@@ -247,7 +247,7 @@ def _weights(path: str | Path, digest: str | None) -> dict[str, torch.Tensor]:
     return weights
 
 
-def _assemble(network: nn.Module, header: Mapping[str, Any]) -> Checkpoint:
+def _assemble(network: Network, header: Mapping[str, Any]) -> Checkpoint:
     return Checkpoint(
         network=network.requires_grad_(requires_grad=False).eval(),
         bands=tuple(header["bands"]) if header["bands"] else None,

@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from ssdiff_models import load_checkpoint
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
+from ssdiff_models.nets.network import NetworkConfig
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
-from tests.models.tiny import images, model
+from tests.models.tiny import Slots, images, model
 
 METADATA = {
     "name": "tiny",
@@ -226,9 +226,9 @@ def test_a_stored_model_is_plain_safetensors(stored: Path) -> None:
 
 
 def test_an_unknown_network_is_not_stored(tmp_path: Path) -> None:
-    strange = nn.Linear(2, 2)
-    strange.config = object()  # type: ignore[assignment]
-    with pytest.raises(ModelError, match="Linear"):
+    strange = Slots()
+    strange.config = NetworkConfig(bands=4)
+    with pytest.raises(ModelError, match="Slots"):
         save_checkpoint(
             tmp_path / "x.safetensors", Checkpoint(network=strange, bands=None, ratio=4)
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.nets.network import Network
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.source import Patch
@@ -20,6 +21,7 @@ from ssdiff_models.scene.windows import Window
 __all__ = [
     "ArraySource",
     "PartSource",
+    "Slots",
     "fuser_of",
     "images",
     "model",
@@ -40,6 +42,31 @@ def randomised(net: Net, seed: int = 0) -> Net:
         for parameter in net.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.05)
     return net
+
+
+class Slots(Network):
+    """Adds the number of its place to each band."""
+
+    def __init__(self, bands: int = 4) -> None:
+        super().__init__(SSDiffConfig(bands=bands, window=8))
+
+    @property
+    def multiple(self) -> int:
+        return 8
+
+    @property
+    def receptive_radius(self) -> int:
+        return 0
+
+    @property
+    def last_layer(self) -> nn.Conv2d:
+        raise NotImplementedError
+
+    def branch_of(self, name: str) -> None:
+        return None
+
+    def forward(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        return torch.arange(lms.shape[1]).float()[None, :, None, None].expand_as(lms)
 
 
 @cache

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ssdiff_models.errors import UsageError
 
-__all__ = ["Denoiser", "Network", "ResidualDenoiser"]
+__all__ = ["Denoiser", "ResidualDenoiser", "ResidualPredictor"]
 
 
 class Denoiser(Protocol):
@@ -28,7 +28,7 @@ class Denoiser(Protocol):
         ...
 
 
-class Network(Protocol):
+class ResidualPredictor(Protocol):
     """A network of `ssdiff_models.nets`: predicts the scaled residual."""
 
     def __call__(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class Network(Protocol):
 class ResidualDenoiser:
     """A `Denoiser` in residual space around a network; the network call alone runs in `precision`, all else in float32."""
 
-    network: Network
+    network: ResidualPredictor
     """The network, in evaluation mode."""
     lms: Tensor
     """Up-sampled MS in the network's range, ``(batch, bands, rows, cols)``, float32."""

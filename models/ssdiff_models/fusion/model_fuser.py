@@ -106,7 +106,7 @@ class ModelFuser:
     @property
     def multiple(self) -> int:
         """What tile sizes must be multiples of, in PAN pixels."""
-        return int(getattr(self.checkpoint.network, "multiple", 4 * self.checkpoint.ratio))
+        return self.checkpoint.network.multiple
 
     @property
     def bands(self) -> int:

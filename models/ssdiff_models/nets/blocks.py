@@ -1,6 +1,9 @@
-"""Building blocks of SSDiff: windows, APFM, FMIM, residual, down and up. Feature maps are ``(B, C, H, W)``, tokens ``(B, N, C)``."""
+"""Building blocks of SSDiff: feature maps are ``(B, C, H, W)``, tokens ``(B, N, C)``."""
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -9,147 +12,180 @@ from torch.nn.functional import leaky_relu, scaled_dot_product_attention, silu, 
 __all__ = [
     "APFM",
     "FMIM",
-    "Down",
     "Pointwise",
-    "ResidualBlock",
-    "Stem",
-    "TimeEmbedding",
-    "Up",
+    "Stream",
+    "TokenFusion",
     "from_windows",
     "to_windows",
+    "zeroed",
 ]
 
 HEAD_DIM = 16
 """Channels of one attention head: S' of the paper."""
 NEGLIGIBLE = 1e-30
-"""Weights of a softmax below this are taken for 0: no sum notices them, but products of denormal numbers take up to 20 times as long."""
+"""Softmax weights below this become 0: products of denormal numbers take 20 times as long."""
+
+
+def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
+    """Returns the layer with weights and bias 0."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
 
 
 def to_windows(features: Tensor, window: int) -> Tensor:
-    """Cuts ``(B, C, H, W)`` into ``(B*windows, window, window, C)``; H and W are multiples of `window`."""
+    """Cuts ``(B, C, H, W)`` into ``(B*windows, window, window, C)``."""
     batch, channels, height, width = features.shape
-    grid = features.permute(0, 2, 3, 1).reshape(
-        batch, height // window, window, width // window, window, channels
-    )
+    rows, cols = height // window, width // window
+    pixels = features.permute(0, 2, 3, 1)
+    grid = pixels.reshape(batch, rows, window, cols, window, channels)
     return grid.transpose(2, 3).reshape(-1, window, window, channels)
 
 
 def from_windows(windows: Tensor, height: int, width: int) -> Tensor:
-    """Puts ``(B*windows, window, window, C)`` back together as ``(B, C, H, W)``, in channels-last memory."""
+    """Joins ``(B*windows, window, window, C)`` to ``(B, C, H, W)``, in channels-last memory."""
     window, channels = windows.shape[1], windows.shape[-1]
     grid = windows.reshape(-1, height // window, width // window, window, window, channels)
     return grid.transpose(2, 3).reshape(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
-class TimeEmbedding(nn.Module):
-    """Sinusoidal embedding of the diffusion step, then a two-layer perceptron: ``(B,)`` to ``(B, width)``."""
+class _TimeEmbedding(nn.Module):
+    """Sinusoids of the diffusion step, then two linear layers: ``(B,)`` to ``(B, width)``."""
 
     frequencies: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        self.register_buffer(
-            "frequencies",
-            torch.exp(-math.log(10000.0) * torch.arange(half) / half),
-            persistent=False,
-        )
+        frequencies = torch.exp(-math.log(10000.0) * torch.arange(half) / half)
+        self.register_buffer("frequencies", frequencies, persistent=False)
         self.layers = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
-        """Embeds integer steps ``(B,)``."""
         angles = t[:, None].float() * self.frequencies
-        embedded: Tensor = self.layers(
-            torch.cat([angles.cos(), angles.sin()], dim=1).to(self.frequencies.dtype)
-        )
+        features = torch.cat([angles.cos(), angles.sin()], dim=1)
+        embedded: Tensor = self.layers(features.to(self.frequencies.dtype))
         return embedded
 
 
-class ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each pixel: no statistics over space, so a tile's content stays local."""
+class _TimeShift(nn.Linear):
+    """A constant of each channel from the time embedding: ``(B, width)`` to ``(B, C, 1, 1)``."""
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        return super().forward(embedding)[:, :, None, None]
+
+
+class _ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each pixel: it takes no statistics over space."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalises ``(B, C, H, W)``."""
         return super().forward(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-class ResidualBlock(nn.Module):
-    """Two convolutions, the time step, normalisation and a zero-initialised convolution around a shortcut."""
+class _ResidualBlock(nn.Module):
+    """Convolutions around a shortcut; the last one is zero at first."""
 
     def __init__(self, channels: int, time_width: int) -> None:
         super().__init__()
         self.squeeze = nn.Conv2d(channels, channels // 2, 3, padding=1)
         self.widen = nn.Conv2d(channels // 2, channels, 3, padding=1)
-        self.time = nn.Linear(time_width, channels)
-        self.norm = ChannelNorm(channels)
-        self.out = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        self.time = _TimeShift(time_width, channels)
+        self.norm = _ChannelNorm(channels)
+        self.out = zeroed(nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
-        """Maps ``(B, C, H, W)`` and ``(B, time_width)`` to ``(B, C, H, W)``."""
         hidden = self.widen(leaky_relu(self.squeeze(features)))
-        hidden = hidden + self.time(embedding)[:, :, None, None]
+        hidden = hidden + self.time(embedding)
         shifted: Tensor = features + self.out(silu(self.norm(hidden)))
         return shifted
 
 
-class Stem(nn.Module):
-    """First features of a branch: a convolution of its inputs, the time step, and a second convolution around a shortcut."""
+class _Stem(nn.Module):
+    """First features of a branch: a convolution, then a second one around a shortcut."""
 
     def __init__(self, inputs: int, channels: int, time_width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(inputs, channels, 3, padding=1)
-        self.time = nn.Linear(time_width, channels)
-        self.norm = ChannelNorm(channels)
+        self.time = _TimeShift(time_width, channels)
+        self.norm = _ChannelNorm(channels)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, inputs: Tensor, embedding: Tensor) -> Tensor:
-        """Maps ``(B, inputs, H, W)`` and ``(B, time_width)`` to ``(B, C, H, W)``."""
         features = self.first(inputs)
-        hidden = silu(self.norm(features + self.time(embedding)[:, :, None, None]))
+        hidden = silu(self.norm(features + self.time(embedding)))
         mixed: Tensor = features + self.second(hidden)
         return mixed
 
 
-class Down(nn.Module):
-    """Halves the resolution and widens: 2 x 2 convolution of stride 2, then a depthwise-separable one, with the time step."""
+class _Down(nn.Module):
+    """Halves the resolution and widens, by a strided and a depthwise-separable convolution."""
 
     def __init__(self, channels: int, wider: int, time_width: int) -> None:
         super().__init__()
         self.halve = nn.Conv2d(channels, channels, 2, stride=2)
         self.widen = nn.Conv2d(channels, wider, 1)
-        self.time = nn.Linear(time_width, wider)
+        self.time = _TimeShift(time_width, wider)
         self.depthwise = nn.Conv2d(wider, wider, 3, padding=1, groups=wider)
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
-        """Maps ``(B, channels, H, W)`` to ``(B, wider, H/2, W/2)``."""
-        hidden = (
-            self.widen(leaky_relu(self.halve(features))) + self.time(embedding)[:, :, None, None]
-        )
-        return leaky_relu(self.depthwise(hidden))
+        hidden = self.widen(leaky_relu(self.halve(features)))
+        return leaky_relu(self.depthwise(hidden + self.time(embedding)))
 
 
-class Up(nn.Module):
-    """Doubles the resolution: transposed 2 x 2 convolution, added skip, 3 x 3 convolution."""
+class _Up(nn.Module):
+    """Doubles the resolution and adds the skip, ``(B, narrower, 2H, 2W)``."""
 
     def __init__(self, channels: int, narrower: int, time_width: int) -> None:
         super().__init__()
         self.enlarge = nn.ConvTranspose2d(channels, narrower, 2, stride=2)
-        self.time = nn.Linear(time_width, narrower)
+        self.time = _TimeShift(time_width, narrower)
         self.mix = nn.Conv2d(narrower, narrower, 3, padding=1)
 
     def forward(self, features: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
-        """Maps ``(B, channels, H, W)`` and its skip ``(B, narrower, 2H, 2W)`` to ``(B, narrower, 2H, 2W)``."""
-        hidden = leaky_relu(self.enlarge(features)) + skip + self.time(embedding)[:, :, None, None]
+        hidden = leaky_relu(self.enlarge(features)) + skip + self.time(embedding)
         return leaky_relu(self.mix(hidden))
 
 
-class FMIM(nn.Module):
-    """Frequency modulation (Eq. 11-12): damps the low frequencies of the spatial features, window by window.
+class Stream(nn.Module):
+    """The layers of one branch of a U-Net, level by level; the spectral branch has no blocks."""
 
-    ``ifft2(fft2(x) * alpha)`` with alpha = `scale` on the bins -`bins` .. `bins` of both axes and 1 elsewhere. The bins come with their
-    negatives, so the result is real; a projection on so few bins is cheaper as two small matrix products than as a transform.
+    def __init__(
+        self, inputs: int, widths: Sequence[int], time_width: int, *, blocks: bool
+    ) -> None:
+        super().__init__()
+        steps = list(pairwise(widths))
+        deepest = len(steps) // 2
+        self.time = _TimeEmbedding(time_width)
+        self.stem = _Stem(inputs, widths[0], time_width)
+        self.blocks = nn.ModuleList(
+            _ResidualBlock(width, time_width) for width in widths[:-1] if blocks
+        )
+        self.downs = nn.ModuleList(_Down(*step, time_width) for step in steps[:deepest])
+        self.ups = nn.ModuleList(_Up(*step, time_width) for step in steps[deepest:])
+
+    def start(self, images: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the first features ``(B, C, H, W)`` and the time embedding."""
+        embedding: Tensor = self.time(t)
+        return self.stem(images, embedding), embedding
+
+    def step(self, level: int, features: Tensor, embedding: Tensor, skips: list[Tensor]) -> Tensor:
+        """Returns the features of the next level; `skips` holds those that are still to be added."""
+        if self.blocks:
+            features = self.blocks[level](features, embedding)
+        if level < len(self.downs):
+            skips.append(features)
+            down: Tensor = self.downs[level](features, embedding)
+            return down
+        up: Tensor = self.ups[level - len(self.downs)](features, skips.pop(), embedding)
+        return up
+
+
+class FMIM(nn.Module):
+    """Frequency modulation (Eq. 11-12): damps low frequencies of the spatial features.
+
+    ``ifft2(fft2(x) * alpha)`` on each window: alpha is `scale` on the bins -`bins` .. `bins` of
+    both axes and 1 elsewhere. The mask is symmetric, so the result is real. A projection on so
+    few bins is cheaper as two small matrix products than as a transform.
     """
 
     projection: Tensor
@@ -168,26 +204,21 @@ class FMIM(nn.Module):
         """Filters ``(B*windows, window, window, C)``."""
         batch, side, _, channels = windows.shape
         low = self.projection.to(windows.dtype)
-        smooth = (low @ windows.reshape(batch, side, side * channels)).reshape(
-            batch * side, side, channels
-        )
-        return windows - (1 - self.scale) * (low @ smooth).reshape(windows.shape)
+        rows = low @ windows.reshape(batch, side, side * channels)
+        smooth = low @ rows.reshape(batch * side, side, channels)
+        return windows - (1 - self.scale) * smooth.reshape(windows.shape)
 
 
-class APFM(nn.Module):
-    """Alternating projection fusion (Eq. 8-10) of the spectral and spatial tokens of a window, then a perceptron.
+class TokenFusion(nn.Module, ABC):
+    """Fuses the spectral and spatial tokens of a window, then refines them by a perceptron."""
 
-    T_spa = Softmax(T_a T_b^T / sqrt(S')) T_c^T and T_spe = Softmax(T_c T_d^T sqrt(S'^3) / HW) T_a^T, with T_a, T_b from the spatial and
-    T_c, T_d from the spectral features; both softmaxes run over the axis that the product sums over. T_fus = T_spa (.) T_spe.
-    """
-
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, maps: int) -> None:
+        """Takes the channels of the tokens and of the maps that are combined."""
         super().__init__()
-        self.heads = channels // HEAD_DIM
         self.norm_spa = nn.LayerNorm(channels)
         self.norm_spe = nn.LayerNorm(channels)
-        self.spatial_maps = nn.Linear(channels, 2 * channels, bias=False)
-        self.spectral_maps = nn.Linear(channels, 2 * channels, bias=False)
+        self.spatial_maps = nn.Linear(channels, maps, bias=False)
+        self.spectral_maps = nn.Linear(channels, maps, bias=False)
         self.merge = nn.Linear(channels, channels)
         self.mlp = nn.Sequential(
             nn.LayerNorm(channels),
@@ -195,6 +226,31 @@ class APFM(nn.Module):
             nn.LeakyReLU(),
             nn.Linear(channels, channels),
         )
+
+    @abstractmethod
+    def combine(self, spectral: Tensor, spatial: Tensor) -> Tensor:
+        """Maps two ``(B, N, maps)`` to ``(B, N, C)``."""
+
+    def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
+        """Maps two ``(B, N, C)`` to ``(B, N, C)``."""
+        spatial_maps = self.spatial_maps(self.norm_spa(spatial))
+        spectral_maps = self.spectral_maps(self.norm_spe(spectral))
+        hidden = spectral + self.merge(self.combine(spectral_maps, spatial_maps))
+        refined: Tensor = hidden + self.mlp(hidden)
+        return refined
+
+
+class APFM(TokenFusion):
+    """Alternating projection fusion (Eq. 8-10).
+
+    T_spa = Softmax(T_a T_b^T / sqrt(S')) T_c^T and T_spe = Softmax(T_c T_d^T sqrt(S'^3) / HW) T_a^T
+    with T_a, T_b from the spatial and T_c, T_d from the spectral features. Both softmaxes run over
+    the axis that the product sums over. T_fus = T_spa (.) T_spe.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, 2 * channels)
+        self.heads = channels // HEAD_DIM
 
     def _split(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Splits ``(B, N, 2C)`` into two ``(B, heads, N, S')``."""
@@ -202,45 +258,25 @@ class APFM(nn.Module):
         first, second = maps.view(batch, tokens, 2, self.heads, HEAD_DIM).permute(2, 0, 3, 1, 4)
         return first, second
 
-    def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
-        """Maps two ``(B, N, C)`` to ``(B, N, C)``."""
-        batch, tokens, channels = spectral.shape
-        t_a, t_b = self._split(self.spatial_maps(self.norm_spa(spatial)))
-        t_c, t_d = self._split(self.spectral_maps(self.norm_spe(spectral)))
+    def combine(self, spectral: Tensor, spatial: Tensor) -> Tensor:
+        """Maps two ``(B, N, 2C)`` to ``(B, N, C)``."""
+        batch, tokens, maps = spectral.shape
+        t_a, t_b = self._split(spatial)
+        t_c, t_d = self._split(spectral)
         t_spa = scaled_dot_product_attention(t_a, t_b, t_c)
         scale = math.sqrt(HEAD_DIM**3) / tokens
-        spectral_weights = threshold((t_c.mT @ t_d * scale).softmax(dim=-1), NEGLIGIBLE, 0.0)
-        t_spe = t_a @ spectral_weights.mT
-        fused = (t_spa * t_spe).transpose(1, 2).reshape(batch, tokens, channels)
-        hidden = spectral + self.merge(fused)
-        refined: Tensor = hidden + self.mlp(hidden)
-        return refined
+        weights = threshold((t_c.mT @ t_d * scale).softmax(dim=-1), NEGLIGIBLE, 0.0)
+        t_spe = t_a @ weights.mT
+        return (t_spa * t_spe).transpose(1, 2).reshape(batch, tokens, maps // 2)
 
 
-class Pointwise(nn.Module):
-    """What stands in APFM's place in the ablations V4 and V5 (Table 2): tokens of the branches added, or multiplied, one by one."""
+class Pointwise(TokenFusion):
+    """Adds or multiplies the tokens of the branches: the ablations V4 and V5 (Table 2)."""
 
     def __init__(self, channels: int, *, product: bool) -> None:
-        super().__init__()
+        super().__init__(channels, channels)
         self.product = product
-        self.norm_spa = nn.LayerNorm(channels)
-        self.norm_spe = nn.LayerNorm(channels)
-        self.spatial_maps = nn.Linear(channels, channels, bias=False)
-        self.spectral_maps = nn.Linear(channels, channels, bias=False)
-        self.merge = nn.Linear(channels, channels)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(channels),
-            nn.Linear(channels, channels),
-            nn.LeakyReLU(),
-            nn.Linear(channels, channels),
-        )
 
-    def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
+    def combine(self, spectral: Tensor, spatial: Tensor) -> Tensor:
         """Maps two ``(B, N, C)`` to ``(B, N, C)``."""
-        first, second = (
-            self.spatial_maps(self.norm_spa(spatial)),
-            self.spectral_maps(self.norm_spe(spectral)),
-        )
-        hidden = spectral + self.merge(first * second if self.product else first + second)
-        refined: Tensor = hidden + self.mlp(hidden)
-        return refined
+        return spatial * spectral if self.product else spatial + spectral

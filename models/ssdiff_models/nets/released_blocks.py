@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, scaled_dot_product_attention
 
+from ssdiff_models.nets.blocks import HEAD_DIM, zeroed
+
 __all__ = [
+    "Attention",
     "Fusformer",
     "MsSkip",
     "ReleasedDown",
@@ -22,12 +25,11 @@ __all__ = [
 ]
 
 GROUPS = 32
-HEAD_WIDTH = 16
 TIME_WIDTH = 512
 
 
 def in_windows(function: Callable[..., Tensor], window: tuple[int, int], *images: Tensor) -> Tensor:
-    """Applies `function` to each window of `images` by itself and puts the results together again.
+    """Applies `function` to each window of `images` by itself and joins the results.
 
     Args:
         function: Maps images ``(B, C, h, w)`` to one of the same shape.
@@ -39,18 +41,20 @@ def in_windows(function: Callable[..., Tensor], window: tuple[int, int], *images
     if (rows, cols) == (height, width):
         return function(*images)
     grid = (batch, channels, height // rows, rows, width // cols, cols)
-    cut = [
-        image.reshape(grid).permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, rows, cols)
-        for image in images
-    ]
-    result = function(*cut).reshape(batch, height // rows, width // cols, channels, rows, cols)
-    return result.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height, width)
+    windows = []
+    for image in images:
+        cells = image.reshape(grid).permute(0, 2, 4, 1, 3, 5)
+        windows.append(cells.reshape(-1, channels, rows, cols))
+    result = function(*windows)
+    cells = result.reshape(batch, height // rows, width // cols, channels, rows, cols)
+    return cells.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height, width)
 
 
 def scale_low_bins(image: Tensor, gain: float) -> Tensor:
-    """Multiplies the bins {-1, 0} x {-1, 0} of the 2-D spectrum by `gain` and returns the real part (FMIM, as released).
+    """Multiplies the bins {-1, 0} x {-1, 0} of the 2-D spectrum by `gain` (FMIM, as released).
 
-    Without the bins +1 the masked spectrum is not that of a real image; the released code drops the imaginary part alike.
+    Without the bins +1 the masked spectrum is not that of a real image. The imaginary part is
+    dropped, as in the released code.
     """
     gains = torch.ones(image.shape[-2:], device=image.device)
     gains[-1:, -1:] = gains[-1:, :1] = gains[:1, -1:] = gains[:1, :1] = gain
@@ -72,87 +76,62 @@ class Attention(nn.Module):
     def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
         """Fuses two streams of tokens ``(B, N, C)`` into one."""
         batch, tokens, width = spectral.shape
-        a, b, c, d = (
-            layer(stream).reshape(batch, tokens, width // HEAD_WIDTH, HEAD_WIDTH).transpose(1, 2)
-            for layer, stream in (
-                (self.sa1, spatial),
-                (self.sa2, spatial),
-                (self.se1, spectral),
-                (self.se2, spectral),
-            )
-        )
-        from_space = scaled_dot_product_attention(a, b, c)
-        # The released code normalises over the index that the product keeps, not the one it sums over.
-        spectral_map = (c.transpose(-2, -1) @ d * (math.sqrt(HEAD_WIDTH) / tokens)).softmax(dim=-1)
-        fused: Tensor = self.to_out(
-            (from_space * (a @ spectral_map.to(a.dtype)))
-            .transpose(1, 2)
-            .reshape(batch, tokens, width)
-        )
+
+        def heads(maps: Tensor) -> Tensor:
+            return maps.reshape(batch, tokens, width // HEAD_DIM, HEAD_DIM).transpose(1, 2)
+
+        t_a = heads(self.sa1(spatial))
+        t_b = heads(self.sa2(spatial))
+        t_c = heads(self.se1(spectral))
+        t_d = heads(self.se2(spectral))
+        t_spa = scaled_dot_product_attention(t_a, t_b, t_c)
+        # The released softmax runs over the index that the product keeps.
+        weights = (t_c.transpose(-2, -1) @ t_d * (math.sqrt(HEAD_DIM) / tokens)).softmax(dim=-1)
+        product = t_spa * (t_a @ weights.to(t_a.dtype))
+        fused: Tensor = self.to_out(product.transpose(1, 2).reshape(batch, tokens, width))
         return fused
 
 
-class FeedForward(nn.Module):
+class _FeedForward(nn.Module):
     """Two linear layers through half the width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        half = width // 2
-        self.net = nn.Sequential(
-            nn.Linear(width, half),
-            nn.LeakyReLU(),
-            nn.Dropout(0.0),
-            nn.Linear(half, width),
-            nn.Dropout(0.0),
-        )
+        squeeze = nn.Linear(width, width // 2)
+        widen = nn.Linear(width // 2, width)
+        self.net = nn.Sequential(squeeze, nn.LeakyReLU(), nn.Dropout(0.0), widen, nn.Dropout(0.0))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Maps ``(B, N, C)`` to the same shape."""
         out: Tensor = self.net(tokens)
         return out
 
 
-class PreNorm(nn.Module):
-    """One LayerNorm for every stream that enters, then `fn`."""
+class _Residual(nn.Module):
+    """One LayerNorm for every stream of tokens, then `function`, around a shortcut."""
 
-    def __init__(self, width: int, fn: nn.Module) -> None:
+    def __init__(self, width: int, function: nn.Module) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.fn = fn
+        self.fn = nn.ModuleDict({"norm": nn.LayerNorm(width), "fn": function})
 
     def forward(self, *streams: Tensor) -> Tensor:
-        """Maps streams ``(B, N, C)`` to one."""
-        out: Tensor = self.fn(*(self.norm(stream) for stream in streams))
-        return out
-
-
-class Shortcut(nn.Module):
-    """Adds the first stream to what `fn` makes of all of them."""
-
-    def __init__(self, fn: nn.Module) -> None:
-        super().__init__()
-        self.fn = fn
-
-    def forward(self, *streams: Tensor) -> Tensor:
-        """Maps streams ``(B, N, C)`` to one."""
-        out: Tensor = streams[0] + self.fn(*streams)
+        normed = [self.fn["norm"](stream) for stream in streams]
+        out: Tensor = streams[0] + self.fn["fn"](*normed)
         return out
 
 
 class Fusformer(nn.Module):
-    """The APFM of one level: attention of the spectral on the spatial stream, then a feed-forward layer."""
+    """The APFM of one level: attention between the streams, then a feed-forward layer."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        attention, feed_forward = (
-            Shortcut(PreNorm(width, Attention(width))),
-            Shortcut(PreNorm(width, FeedForward(width))),
-        )
+        attention = _Residual(width, Attention(width))
+        feed_forward = _Residual(width, _FeedForward(width))
         self.layers = nn.ModuleList([nn.ModuleList([attention, feed_forward])])
 
     def forward(self, spectral: Tensor, spatial: Tensor) -> Tensor:
         """Injects the spatial stream ``(B, C, H, W)`` into the spectral one."""
-        tokens, injected = (stream.flatten(2).transpose(1, 2) for stream in (spectral, spatial))
+        tokens = spectral.flatten(2).transpose(1, 2)
+        injected = spatial.flatten(2).transpose(1, 2)
         for layer in self.layers:
             attention, feed_forward = layer.children()
             tokens = feed_forward(attention(tokens, injected))
@@ -160,10 +139,8 @@ class Fusformer(nn.Module):
 
 
 def normalised_out(norm: nn.Module, width: int) -> nn.Sequential:
-    """Builds a norm and a zero-initialised convolution, as the released code ends its stems and residual blocks."""
-    last = nn.Conv2d(width, width, 3, padding=1)
-    for parameter in last.parameters():
-        nn.init.zeros_(parameter)
+    """Builds the end of stems and residual blocks: a norm and a convolution that is zero at first."""
+    last = zeroed(nn.Conv2d(width, width, 3, padding=1))
     return nn.Sequential(norm, nn.SiLU(), nn.Dropout(0.0), last)
 
 
@@ -179,10 +156,10 @@ class ResBlock(nn.Module):
 
     def forward(self, image: Tensor, embedding: Tensor, window: tuple[int, int]) -> Tensor:
         """Maps ``(B, C, H, W)`` and ``(B, 512)`` to the first's shape."""
-        inner = (
-            self.conv1(leaky_relu(self.conv0(image))) + self.emb_layers(embedding)[..., None, None]
-        )
-        out: Tensor = image + self.out_layers[1:](in_windows(self.out_layers[0], window, inner))
+        inner = self.conv1(leaky_relu(self.conv0(image)))
+        inner = inner + self.emb_layers(embedding)[..., None, None]
+        normed = in_windows(self.out_layers[0], window, inner)
+        out: Tensor = image + self.out_layers[1:](normed)
         return out
 
 
@@ -196,9 +173,8 @@ class ReleasedDown(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), *_widen(width, 2 * width))  # never used
-        self.conv = nn.Sequential(
-            nn.Conv2d(width, width, 2, stride=2), nn.LeakyReLU(), *_widen(width, 2 * width)
-        )
+        halve = nn.Conv2d(width, width, 2, stride=2)
+        self.conv = nn.Sequential(halve, nn.LeakyReLU(), *_widen(width, 2 * width))
 
     def forward(self, image: Tensor) -> Tensor:
         """Maps ``(B, C, H, W)`` to ``(B, 2C, H/2, W/2)``."""
@@ -212,9 +188,8 @@ class ReleasedUp(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        self.up0 = nn.Sequential(
-            nn.ConvTranspose2d(width, width, 2, stride=2), nn.LeakyReLU(), *_widen(width, half)
-        )  # never used
+        double = nn.ConvTranspose2d(width, width, 2, stride=2)
+        self.up0 = nn.Sequential(double, nn.LeakyReLU(), *_widen(width, half))  # never used
         self.up1 = nn.Sequential(nn.ConvTranspose2d(width, half, 2, stride=2), nn.LeakyReLU())
         self.conv = nn.Conv2d(half, half, 3, padding=1)
 
@@ -228,10 +203,9 @@ class MsSkip(nn.Module):
 
     def __init__(self, bands: int, ratio: int) -> None:
         super().__init__()
+        learnt = nn.Conv2d(bands, bands * ratio**2, 3, padding=1, bias=False)
         # The released code spells it so.
-        self.upsamle = nn.Sequential(
-            nn.Conv2d(bands, bands * ratio**2, 3, padding=1, bias=False), nn.PixelShuffle(ratio)
-        )
+        self.upsamle = nn.Sequential(learnt, nn.PixelShuffle(ratio))
 
     def forward(self, ms: Tensor) -> Tensor:
         """Maps ``(B, bands, H, W)`` to ``(B, bands, ratio H, ratio W)``."""

@@ -11,9 +11,9 @@ from statistics import fmean
 from typing import Literal
 
 import torch
-from torch import nn
 
 from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.nets.network import Network
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.config import TrainingConfig
 from ssdiff_models.training.consistency_term import ConsistencyTerm, FullScene
@@ -202,7 +202,7 @@ def _frozen(model: Checkpoint) -> Checkpoint:
     return replace(model, network=network)
 
 
-def mixed(first: nn.Module, second: nn.Module, share: float) -> nn.Module:
+def mixed(first: Network, second: Network, share: float) -> Network:
     """Returns a network whose weights lie at `share` of the way from the first's to the second's."""
     network = copy.deepcopy(second)
     with torch.no_grad():

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Interval
 
 from ssdiff_models.diffusion.schedule import Schedule
-from ssdiff_models.nets.ssdiff import Branch
+from ssdiff_models.nets.network import Branch
 
 __all__ = ["TrainingConfig"]
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.project import project
 from ssdiff_models.consistency.target import GridTarget
 from ssdiff_models.fusion.prior import measure_images
+from ssdiff_models.nets.network import Network
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray
@@ -80,7 +81,7 @@ class ConsistencyTerm:
     model: Checkpoint
     """Whose schedule and residual scale count."""
 
-    def __call__(self, network: nn.Module, step: int) -> Tensor:
+    def __call__(self, network: Network, step: int) -> Tensor:
         """Returns the weighted term of one step."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step + 1)
         scene = self.scenes[int(torch.randint(0, len(self.scenes), (1,), generator=generator))]

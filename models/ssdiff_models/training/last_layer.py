@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad, unfold
 
 from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.nets.network import Network
 from ssdiff_models.training.validation import fuse_scene
 from ssdiff_models.training.wald_scene import WaldScene
 
@@ -38,11 +39,11 @@ def fit_last_layer(
     the colours of dark ground.
 
     Args:
-        model: With a 3 x 3 convolution `readout` at the end of its network.
+        model: The model, which is not changed.
         scenes: What to fit to.
         penalties: In units of the features' mean square.
     """
-    layer = _layer(model.network)
+    layer = model.network.last_layer
     inputs = layer.in_channels * 9 + 1
     gram = torch.zeros(inputs, inputs, dtype=torch.float64)
     moments = torch.zeros(inputs, layer.out_channels, dtype=torch.float64)
@@ -56,12 +57,6 @@ def fit_last_layer(
     for penalty in penalties:
         change = torch.linalg.solve(gram + penalty * unit, moments).T
         yield replace(model, network=_changed(model.network, change))
-
-
-def _layer(network: nn.Module) -> nn.Conv2d:
-    layer = network.readout
-    assert isinstance(layer, nn.Conv2d)
-    return layer
 
 
 def _equations(
@@ -90,7 +85,7 @@ def _equations(
 def _features(model: Checkpoint, scene: WaldScene, seed: int) -> tuple[Tensor, Tensor]:
     """Returns the last layer's input ``(channels, rows + 2, cols + 2)`` and the fused scene."""
     seen: list[Tensor] = []
-    layer = _layer(model.network)
+    layer = model.network.last_layer
     hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
         fused = fuse_scene(model, scene, seed=seed)
@@ -102,9 +97,9 @@ def _features(model: Checkpoint, scene: WaldScene, seed: int) -> tuple[Tensor, T
 
 
 @torch.no_grad()
-def _changed(network: nn.Module, change: Tensor) -> nn.Module:
+def _changed(network: Network, change: Tensor) -> Network:
     new = copy.deepcopy(network)
-    layer = _layer(new)
+    layer = new.last_layer
     assert layer.bias is not None
     layer.weight.add_(change[:, :-1].reshape(layer.weight.shape).to(layer.weight))
     layer.bias.add_(change[:, -1].to(layer.bias))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.files import atomic
-from ssdiff_models.nets.ssdiff import Branch
+from ssdiff_models.nets.network import Branch, Network
 from ssdiff_models.parallel.threads import prefetch
 from ssdiff_models.training.batches import Batch, BatchSampler
 from ssdiff_models.training.config import TrainingConfig
@@ -36,7 +36,7 @@ class StepReport:
     """Norm of the gradient before clipping."""
 
 
-ExtraLoss = Callable[[nn.Module, int], Tensor]
+ExtraLoss = Callable[[Network, int], Tensor]
 """``extra(network, step)``: a term of the loss beside that of the batch."""
 _NO_STATE = (
     *(OSError, EOFError, RuntimeError, UnpicklingError),
@@ -50,7 +50,7 @@ class Trainer:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         config: TrainingConfig,
         extra: ExtraLoss | None = None,
         *,
@@ -67,7 +67,7 @@ class Trainer:
         self.config = config
         self._extra = extra
         self._execution = execution
-        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.channels_last()
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -115,7 +115,7 @@ class Trainer:
     def _freeze(self, trained: Branch | None) -> None:
         """Leaves gradients to one branch; a network of one branch keeps all."""
         for name, parameter in self.network.named_parameters():
-            branch = self.network.branch_of(name)  # type: ignore[operator]
+            branch = self.network.branch_of(name)
             parameter.requires_grad_(trained is None or branch in {trained, None})
 
     def _loss(self, batch: Batch) -> Tensor:

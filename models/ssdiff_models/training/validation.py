@@ -40,7 +40,7 @@ def fuse_scene(
 ) -> Tensor:
     """Returns the fused scene ``(bands, rows, cols)``, normalised, made without tiles."""
     network = model.network
-    multiple = int(getattr(network, "multiple", 1))
+    multiple = network.multiple
     device = next(network.parameters()).device
     rows, cols = scene.gt.shape[-2:]
     down = -rows % multiple

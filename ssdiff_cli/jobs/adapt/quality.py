@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 import torch
-from torch import nn
 
 from ssdiff_cli.jobs.adapt.windows import SIDE, AdaptSample
 from ssdiff_models import classical
@@ -16,6 +15,7 @@ from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.runners import ThreadRunner
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.metrics import hqnr
+from ssdiff_models.nets.network import Network
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.sensors import Sensor, get
@@ -102,12 +102,12 @@ class MaskedSource(ArraySource):
 
 
 def furthest(
-    base: Checkpoint, trained: nn.Module, full: FullResolutionJudge, fall: float
+    base: Checkpoint, trained: Network, full: FullResolutionJudge, fall: float
 ) -> tuple[Checkpoint, float, dict[str, float]]:
     """Returns the model on the way from the first weights to the trained ones, as far as HQNR allows, its share of it, and HQNR."""
     before = full.hqnr(base)
     for share in SHARES:
-        adapted = replace(base, network=mixed(base.network, trained, share))
+        adapted = replace(base, network=mixed(base.network, trained, share).channels_last())
         after = full.hqnr(adapted)
         if after >= before - fall:
             return adapted, share, {"before": before, "after": after}

@@ -1,5 +1,6 @@
 """Adapting a model to one scene: its windows at reduced resolution, training, and a report on a quarter that was never seen."""
 
+import copy
 import logging
 import os
 import time
@@ -95,16 +96,16 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     base = base_model(job.sharpen)
     found, gains = _read(job.sharpen, base)
     parts = _divided(found)
-    base.network.to(choice.device)
+    start = replace(base, network=copy.deepcopy(base.network).to(choice.device))
     scenes = AdaptScenes(
         train=[part.train for part in parts],
         validation=[part.validation for part in parts],
         full=[sample.full for sample in found],
     )
-    reports = adapt_model(base, _fitting(job.config, parts, base), scenes)
+    reports = adapt_model(start, _fitting(job.config, parts, base), scenes)
     kept = _train(reports, job, progress, started)
-    base.network.cpu()
     kept.model.network.cpu()
+    base = replace(base, network=base.network.placed(torch.device("cpu")))
     full = FullResolutionJudge.of(found[0], job.sharpen.sensor, gains)
     adapted, share, quality = furthest(base, kept.model.network, full, job.hqnr_fall)
     result = AdaptResult(
@@ -149,7 +150,7 @@ def _divided(found: list[AdaptSample]) -> list[SceneParts]:
 
 def _fitting(config: AdaptConfig, parts: list[SceneParts], base: Checkpoint) -> AdaptConfig:
     """Returns the config with patches that fit: smaller ones where the scene is small or has gaps, or no training but the last layer's."""
-    multiple = int(getattr(base.network, "multiple", 4 * base.ratio))
+    multiple = base.network.multiple
     for size in (config.size, multiple):
         if all(len(patch_origins(part.train, size)) >= PLACES for part in parts):
             return replace(config, size=size)

@@ -13,6 +13,7 @@ from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
+from ssdiff_models.nets.released import ReleasedSSDiff
 from ssdiff_models.nets.transplant import transplant
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.band_matching import closest_bands
@@ -69,7 +70,7 @@ def base_model(job: SharpenJob) -> Checkpoint:
         if job.model
         else zoo.nearest(bands=bands, ratio=ratio, sensor=job.sensor).path
     )
-    if not hasattr(checkpoint.network, "branch_of"):
+    if isinstance(checkpoint.network, ReleasedSSDiff):
         raise ModelError(
             f"model {checkpoint.name}: weights of the authors' release cannot be adapted: choose another --model"
         )

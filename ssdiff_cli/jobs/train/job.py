@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from ssdiff_cli.jobs.train.record import changed_settings
 from ssdiff_cli.jobs.train.settings import TrainSettings
@@ -14,6 +13,7 @@ from ssdiff_models import zoo
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.nets.ablated import build
+from ssdiff_models.nets.network import Network
 from ssdiff_models.nets.transplant import transplant
 from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.training.execution import ALONE, Execution
@@ -101,7 +101,7 @@ def _resume(job: TrainingJob, trainer: Trainer) -> None:
     _log.info("%s: continues at step %d", job.state, trainer.step)
 
 
-def _start_from(init: Path, job: TrainingJob, network: nn.Module) -> None:
+def _start_from(init: Path, job: TrainingJob, network: Network) -> None:
     """Takes the weights of a model; layers that depend on the bands begin anew for other bands."""
     model = load_checkpoint(zoo.locate(str(init)))
     data = job.settings.data

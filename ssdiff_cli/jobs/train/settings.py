@@ -15,7 +15,8 @@ from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import InputError, ModelError, UsageError
 from ssdiff_models.files import atomic
-from ssdiff_models.nets.ssdiff import Branch, SSDiffConfig
+from ssdiff_models.nets.network import Branch
+from ssdiff_models.nets.ssdiff import SSDiffConfig
 from ssdiff_models.training.config import TrainingConfig
 
 __all__ = [

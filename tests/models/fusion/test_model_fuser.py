@@ -11,7 +11,7 @@ from ssdiff_models.fusion.model_fuser import FusionSettings, InputTile, ModelFus
 from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.resampling.upsample import upsample
-from tests.models.tiny import ArraySource, fuser_of, model, scene_source
+from tests.models.tiny import ArraySource, Slots, fuser_of, model, scene_source
 
 
 @given(st.integers(1, 40), st.integers(1, 9))
@@ -128,18 +128,8 @@ def test_settings_are_the_models_unless_told_otherwise() -> None:
     assert (settings.steps, settings.tile, settings.overlap, settings.sampler) == (3, 48, 8, "ddim")
 
 
-class _Slots(torch.nn.Module):
-    """Adds the number of its place to each band."""
-
-    config = SSDiffConfig(bands=4, window=8)
-    multiple = 8
-
-    def forward(self, *, lms: torch.Tensor, **_: torch.Tensor) -> torch.Tensor:
-        return torch.arange(lms.shape[1]).float()[None, :, None, None].expand_as(lms)
-
-
 def test_bands_reach_the_network_by_wavelength() -> None:
-    checkpoint = model(bands=("blue", "green", "red", "nir"), network=_Slots())
+    checkpoint = model(bands=("blue", "green", "red", "nir"), network=Slots())
     pixels = scene_source(48, 48)
     turned = ArraySource(pan=pixels.pan, ms=pixels.ms[[2, 1, 0, 3]], ratio=4)
     straight = fused(pixels, fuser_of(pixels, checkpoint))
@@ -149,7 +139,7 @@ def test_bands_reach_the_network_by_wavelength() -> None:
 
 
 def test_a_scene_of_fewer_bands_takes_the_places_of_its_likes() -> None:
-    checkpoint, source = model(network=_Slots()), scene_source(32, 32, bands=2)
+    checkpoint, source = model(network=Slots()), scene_source(32, 32, bands=2)
     fuser = fuser_of(source, checkpoint, partners=(1, 1, 0, 0))
     assert fuser.groups == ((1, 1, 0, 0),)
     swapped = ArraySource(pan=source.pan, ms=source.ms[::-1].copy(), ratio=4)

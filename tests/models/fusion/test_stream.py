@@ -48,7 +48,7 @@ def test_every_pixel_comes_once() -> None:
 def test_a_whole_image_run_equals_the_tiled_run_in_the_cores() -> None:
     source = scene_source(264, 264)
     fuser = fuser_of(source, tile=128, overlap=8)
-    radius = int(fuser.checkpoint.network.receptive_radius)  # type: ignore[arg-type]
+    radius = fuser.checkpoint.network.receptive_radius
     tiled = assembled(fuse_tiles(source, fuser, ONE), 4, source.area)
     whole = assembled(
         fuse_tiles(source, fuser_of(source, tile=264, overlap=0), ONE), 4, source.area

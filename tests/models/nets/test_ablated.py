@@ -5,18 +5,18 @@ from typing import get_args
 
 import pytest
 import torch
-from torch import nn
 
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ssdiff_models.errors import ModelError
 from ssdiff_models.nets.ablated import SeparateSSDiff, build
+from ssdiff_models.nets.network import Network
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig, Variant
 from tests.models.tiny import images
 
 SMALL = {"bands": 4, "dim": 16, "window": 8, "time_width": 32}
 
 
-def network(**changes: object) -> nn.Module:
+def network(**changes: object) -> Network:
     torch.manual_seed(0)
     net = build(SSDiffConfig(**(SMALL | changes)))  # type: ignore[arg-type]
     for parameter in net.parameters():

@@ -179,7 +179,7 @@ def test_windows_are_treated_one_by_one() -> None:
 def test_large_tiles_are_cut_into_windows(cols: int, windows: int, side: int) -> None:
     network, inputs = random_network(1), random_inputs(1, 32, cols)
     seen: list[tuple[int, ...]] = []
-    hook = network.fusformer2.register_forward_hook(
+    hook = network.get_submodule("fusformer2").register_forward_hook(
         lambda _module, args, _output: seen.append(tuple(args[0].shape))
     )
     with torch.inference_mode():

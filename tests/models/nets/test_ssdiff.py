@@ -65,10 +65,8 @@ def test_branches_share_no_parameter_and_cover_all() -> None:
     # A branch of its own: what the spectral layers make never enters the spatial ones.
     net.zero_grad()
     inputs = images(3, 16, 16)
-    stem = net.spatial["stem"](
-        torch.cat([inputs["pan"], inputs["x_t"]], 1), net.spatial["time"](inputs["t"])
-    )
-    stem.sum().backward()
+    features, _ = net.spatial.start(torch.cat([inputs["pan"], inputs["x_t"]], 1), inputs["t"])
+    features.sum().backward()  # type: ignore[no-untyped-call]
     assert all(
         weight.grad is None
         for name, weight in net.named_parameters()

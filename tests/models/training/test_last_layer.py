@@ -16,7 +16,7 @@ from tests.models.training.pieces import wald_scene
 
 
 def layer(net: nn.Module) -> nn.Conv2d:
-    found = net.readout
+    found = net.last_layer
     assert isinstance(found, nn.Conv2d)
     return found
 

@@ -53,7 +53,7 @@ def denoising(gallery: Gallery, model: Model) -> list[Moment]:
 
 
 def _middle(part: tuple[slice, slice], model: Model) -> Window:
-    multiple = int(getattr(model.checkpoint.network, "multiple", 4 * model.checkpoint.ratio))
+    multiple = model.checkpoint.network.multiple
     row, col = (
         max(span.start + (span.stop - span.start - SIDE) // 2, 0) // multiple * multiple
         for span in part
