@@ -1,1 +1,1 @@
-"""One thin file a command: options -> config -> job -> report. Cheap to import; what is heavy is imported inside functions."""
+"""One thin file a command: options to a job, its report to stdout; imports that take time wait."""

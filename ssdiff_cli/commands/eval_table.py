@@ -9,28 +9,27 @@ from ssdiff_cli.jobs.evaluate.scores import METRICS
 
 __all__ = ["render_table"]
 
-WIDE = 160
+_WIDTH = 160
 """Columns of a table that goes to a file or a pipe."""
 
 
 def render_table(evaluation: Evaluation) -> str:
-    """Returns the table, best figures marked, with the protocol below it; coloured where stdout is a terminal."""
+    """Returns the table, best figures marked, and the protocol; coloured for a terminal."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     table = Table("method", header_style="bold", title_justify="left")
     for name in evaluation.metrics:
-        arrow = "↓" if METRICS[name].best == "low" else "↑"
-        table.add_column(escape(f"{METRICS[name].title} {arrow}"), justify="right")
+        metric = METRICS[name]
+        arrow = "↓" if metric.best == "low" else "↑"
+        table.add_column(escape(f"{metric.title} {arrow}"), justify="right")
     for method, cells in evaluation.table().items():
-        table.add_row(
-            escape(method),
-            *(f"[bold green]{cell.text}*[/]" if cell.best else f"{cell.text} " for cell in cells),
-        )
+        texts = [f"[bold green]{one.text}*[/]" if one.best else f"{one.text} " for one in cells]
+        table.add_row(escape(method), *texts)
     terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _WIDTH
     text = io.StringIO()
-    width = shutil.get_terminal_size().columns if terminal else WIDE
     console = Console(file=text, force_terminal=terminal, width=width, highlight=False)
     console.print(table)
     for name, value in evaluation.settings.described(evaluation.count):

@@ -1,4 +1,4 @@
-"""The options of ``ssdiff train``: a group for each section of its settings, and the files of a run."""
+"""The options of ``ssdiff train``: the sections of its settings, and the files of a run."""
 
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass

@@ -1,4 +1,4 @@
-"""Every `--help` at 80 columns: nothing cut, nothing wrapped in the middle, an example that parses."""
+"""Every `--help` at 80 columns: whole names in sections, and an example that parses."""
 
 import re
 import shlex

@@ -87,7 +87,7 @@ def averaging(centres: Matrix) -> Matrix:
 
 
 def test_honouring_both_transforms_registers_the_pair(folder: Path) -> None:
-    """Averages the truth over the ground of each MS pixel: the correlation is near one and falls when the MS is moved by a pixel."""
+    """The truth's mean on the ground of each MS pixel fits the MS, less so a pixel beside it."""
     with rasterio.open(folder / "truth.tif") as truth, rasterio.open(folder / "ms.tif") as ms:
         fine, coarse = truth.read().astype(float), ms.read().astype(float)
         scores = {}
