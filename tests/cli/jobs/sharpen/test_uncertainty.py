@@ -10,7 +10,7 @@ import rasterio
 from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.writing import sink
-from ssdiff_cli.rasters.writing.finish import place_output
+from ssdiff_cli.rasters.writing.finish import name_output
 from ssdiff_models.errors import UsageError
 from tests.cli.calls import refusal, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -42,10 +42,10 @@ def broken_off(made: SharpenJob, monkeypatch: pytest.MonkeyPatch) -> None:
     def place(part: Path, output: str, **options: Any) -> None:
         if output == made.output:
             raise KeyboardInterrupt
-        place_output(part, output, **options)
+        name_output(part, output, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sink, "place_output", place)
+        patch.setattr(sink, "name_output", place)
         with pytest.raises(KeyboardInterrupt):
             sharpen(made, quiet)
 
