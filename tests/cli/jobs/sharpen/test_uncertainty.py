@@ -39,10 +39,10 @@ def quiet(done: int, total: int, pixels: int) -> None:
 def broken_off(made: SharpenJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs until the uncertainty has its name and the output is about to get its own."""
 
-    def place(part: Path, output: str, **options: Any) -> None:
+    def place(part: Path, output: str, *options: Any) -> None:
         if output == made.output:
             raise KeyboardInterrupt
-        name_output(part, output, **options)
+        name_output(part, output, *options)
 
     with monkeypatch.context() as patch:
         patch.setattr(sink, "name_output", place)
