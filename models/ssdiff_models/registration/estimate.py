@@ -1,4 +1,4 @@
-"""Sub-pixel shift between a PAN and an MS image, by least squares on what the MS bands explain of the low-passed PAN."""
+"""Sub-pixel shift between a PAN and an MS image, by least squares."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,23 @@ from ssdiff_models.resampling.degrade import reduce_pan
 
 __all__ = ["Shift", "estimate_shift"]
 
+ITERATIONS = 12
+BORDER = 3
+"""MS pixels at the border that do not count."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """How far the PAN content lies from where the MS content says, in PAN pixels."""
+    """Position of the PAN content minus that of the MS content, in PAN pixels."""
 
     rows: float
     """Towards larger row numbers."""
     cols: float
     """Towards larger column numbers."""
     correlation: float
-    """Multiple correlation of the reduced PAN with the MS bands, after the shift; 0..1."""
+    """Multiple correlation of the reduced, shifted PAN with the MS bands, 0..1."""
     error: float = 0.0
-    """Standard error of `rows` and `cols` (the larger one), as if what the bands leave of the PAN were white noise."""
+    """Standard error, the larger of rows and columns, as if residuals were white noise."""
 
 
 def estimate_shift(
@@ -31,12 +35,11 @@ def estimate_shift(
     *,
     first: tuple[float, float],
     valid: Tensor | None = None,
-    rounds: int = 12,
 ) -> Shift:
-    """Estimates the shift that must be added to `first` so that the PAN matches the MS.
+    """Estimates the shift to add to `first` so that the PAN matches the MS.
 
-    The reduced PAN is regressed on the MS bands; the derivative of the fitted image along rows and columns, regressed on what is left,
-    gives the step of a Gauss-Newton iteration.
+    The reduced PAN is regressed on the MS bands. The residual, regressed on the derivatives of the
+    reduced PAN along rows and columns, is the step of a Gauss-Newton iteration.
 
     Args:
         pan: ``(rows, cols)``.
@@ -44,28 +47,44 @@ def estimate_shift(
         ratio: PAN pixels per MS pixel; 1 where `ms` is on a grid like the PAN's.
         first: PAN index of the centre of MS pixel (0, 0) by the georeferencing.
         valid: ``(rows, cols)`` of the MS grid, False where pixels must not count.
-        rounds: Iterations.
     """
+    pan = pan.double()
     bands = ms.double()
-    inside = torch.ones(bands.shape[1:], dtype=torch.bool) if valid is None else valid.clone()
-    for edge in (slice(0, 3), slice(-3, None)):
-        inside[edge, :] = False
-        inside[:, edge] = False
+    shape = (bands.shape[1], bands.shape[2])
+    inside = _inside(shape, valid)
     design = torch.stack([*bands[:, inside], torch.ones_like(bands[0][inside])], 1)
-    shift, correlation, error = torch.zeros(2, dtype=torch.float64), 0.0, 0.0
-    for _ in range(rounds):
-        at = (first[0] + float(shift[0]), first[1] + float(shift[1]))
-        reduced = reduce_pan(pan.double(), ratio, first=at, shape=(bands.shape[1], bands.shape[2]))
-        target = reduced[inside]
-        weights = torch.linalg.lstsq(design, target[:, None]).solution[:, 0]
-        left = target - design @ weights
-        correlation = float((1 - left.var() / target.var()).clamp(min=0).sqrt())
+    rows = cols = correlation = error = 0.0
+    for _ in range(ITERATIONS):
+        at = (first[0] + rows, first[1] + cols)
+        reduced = reduce_pan(pan, ratio, first=at, shape=shape)
         slope = torch.stack([gradient[inside] for gradient in torch.gradient(reduced)], 1) / ratio
-        # The bands may explain part of the slope itself; only what they cannot explain tells a shift.
-        slope = slope - design @ torch.linalg.lstsq(design, slope).solution
-        step = -torch.linalg.lstsq(slope, left[:, None]).solution[:, 0]
-        error = float((left.var() / slope.square().sum(0).min().clamp(min=1e-30)).sqrt())
-        shift += step.clamp(-ratio, ratio)
+        step, correlation, error = _step(reduced[inside], slope, design)
+        down, right = step.clamp(-ratio, ratio).tolist()
+        rows += down
+        cols += right
         if float(step.abs().max()) < 1e-3:
             break
-    return Shift(rows=float(shift[0]), cols=float(shift[1]), correlation=correlation, error=error)
+    return Shift(rows=rows, cols=cols, correlation=correlation, error=error)
+
+
+def _step(pan: Tensor, slope: Tensor, design: Tensor) -> tuple[Tensor, float, float]:
+    """Returns a step ``(2,)``, the multiple correlation and the standard error."""
+    residual = pan - _fitted(design, pan[:, None])[:, 0]
+    # The bands may explain part of the slope itself; only the rest depends on the shift.
+    slope = slope - _fitted(design, slope)
+    step = -torch.linalg.lstsq(slope, residual[:, None]).solution[:, 0]
+    correlation = float((1 - residual.var() / pan.var()).clamp(min=0).sqrt())
+    energy = slope.square().sum(0).min().clamp(min=1e-30)
+    return step, correlation, float((residual.var() / energy).sqrt())
+
+
+def _inside(shape: tuple[int, int], valid: Tensor | None) -> Tensor:
+    inside = torch.zeros(shape, dtype=torch.bool)
+    inner = slice(BORDER, -BORDER)
+    inside[inner, inner] = True if valid is None else valid[inner, inner]
+    return inside
+
+
+def _fitted(design: Tensor, values: Tensor) -> Tensor:
+    solution: Tensor = torch.linalg.lstsq(design, values).solution
+    return design @ solution

@@ -1,4 +1,4 @@
-"""Shift between PAN and MS over a whole scene: estimates of several windows, and what most of them agree on."""
+"""Shift between PAN and MS over a whole scene, from the shifts of several windows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from ssdiff_models.registration.window_shift import WindowShift
 __all__ = ["NoShift", "SceneShift", "agree"]
 
 LEAST_CORRELATION = 0.6
-"""Multiple correlation of PAN and MS below which a window tells nothing."""
+"""Multiple correlation of PAN and MS below which a window is ignored."""
 CONTRADICTION = 1.5
-"""PAN pixels of spread beyond which windows contradict each other."""
+"""Spread in PAN pixels above which windows contradict each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneShift:
-    """How far the MS must be moved to fit the PAN, in PAN pixels: the mean of the windows that agree, weighted by their errors."""
+    """How far the MS must be moved to fit the PAN, in PAN pixels: a weighted mean of windows."""
 
     rows: float
     """Down."""
@@ -33,9 +33,9 @@ class SceneShift:
     windows: int
     """Windows that agree."""
     drift: Drift | None = None
-    """How the shift changes over the scene, where that was asked for and the windows tell it."""
+    """The linear change of the shift over the scene, if fitted."""
     surface: Surface | None = None
-    """What a shift that is linear over the scene leaves, where that is worth following."""
+    """The change that is not linear, if any."""
 
     @property
     def size(self) -> float:
@@ -45,14 +45,14 @@ class SceneShift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoShift:
-    """Why windows do not tell a shift."""
+    """Why windows do not agree on a shift."""
 
     windows: int
-    """Windows that told one of their own."""
+    """Windows with a shift."""
     spread: float = 0.0
-    """Robust standard deviation of what they told, in PAN pixels."""
+    """Robust standard deviation of their shifts, in PAN pixels."""
     correlation: float | None = None
-    """Median over the windows of the multiple correlation of PAN and MS; None where none could be looked at."""
+    """Median over the windows of the multiple correlation of PAN and MS; None without windows."""
 
     @property
     def strangers(self) -> bool:
@@ -61,48 +61,53 @@ class NoShift:
 
     @property
     def reason(self) -> str:
-        """What to say of it."""
+        """The reason in words."""
         if not self.windows:
             return "too little that PAN and MS share"
         return f"{self.windows} windows contradict each other (spread {self.spread:.1f} PAN pixels)"
 
 
-def agree(found: Iterable[WindowShift | None], *, local: bool = False) -> SceneShift | NoShift:
-    """Returns what most windows say, or why there is no such thing.
+def agree(windows: Iterable[WindowShift | None], *, local: bool = False) -> SceneShift | NoShift:
+    """Returns the shift that most windows have, or why there is none.
 
     Args:
-        found: The windows' estimates.
-        local: Whether the shift may change over the scene, as far as there are windows enough to tell how.
+        windows: The windows' estimates.
+        local: Whether the shift may change over the scene, if there are enough windows.
     """
-    looked = [window for window in found if window is not None]
-    correlation = (
-        float(np.median([window.shift.correlation for window in looked])) if looked else None
-    )
-    windows = [window for window in looked if window.shift.correlation > LEAST_CORRELATION]
-    if not windows:
+    estimates = [window for window in windows if window is not None]
+    usable = [window for window in estimates if window.shift.correlation > LEAST_CORRELATION]
+    correlation = _median_correlation(estimates) if estimates else None
+    if not usable:
         return NoShift(windows=0, correlation=correlation)
-    seen = _sightings(windows)
-    fit = fit_smooth(seen) if local else fit_constant(seen)
-    spread = _spread(fit.left[fit.kept])
-    if spread > CONTRADICTION or fit.kept.sum() < len(windows) / 2:
-        return NoShift(windows=len(windows), spread=_spread(fit.left), correlation=correlation)
+    samples = _samples(usable)
+    fit = fit_smooth(samples) if local else fit_constant(samples)
+    spread = _spread(fit.residuals[fit.inliers])
+    agreeing = int(fit.inliers.sum())
+    if spread > CONTRADICTION or agreeing < len(usable) / 2:
+        whole = _spread(fit.residuals)
+        return NoShift(windows=len(usable), spread=whole, correlation=correlation)
+    rows, cols = fit.shift
     return SceneShift(
-        rows=fit.shift[0],
-        cols=fit.shift[1],
+        rows=rows,
+        cols=cols,
         spread=spread,
-        correlation=float(np.median([window.shift.correlation for window in windows])),
-        windows=int(fit.kept.sum()),
+        correlation=_median_correlation(usable),
+        windows=agreeing,
         drift=fit.drift if local else None,
         surface=fit.surface,
     )
 
 
-def _spread(left: npt.NDArray[np.float64]) -> float:
-    """Robust standard deviation, the larger of rows and columns."""
-    return 1.4826 * float(np.median(np.abs(left), axis=0).max())
+def _median_correlation(windows: list[WindowShift]) -> float:
+    return float(np.median([window.shift.correlation for window in windows]))
 
 
-def _sightings(windows: list[WindowShift]) -> ShiftSamples:
+def _spread(residuals: npt.NDArray[np.float64]) -> float:
+    """Returns the robust standard deviation, the larger of rows and columns."""
+    return 1.4826 * float(np.median(np.abs(residuals), axis=0).max())
+
+
+def _samples(windows: list[WindowShift]) -> ShiftSamples:
     return ShiftSamples(
         places=np.array([(window.row, window.col) for window in windows]),
         shifts=np.array([(window.shift.rows, window.shift.cols) for window in windows]),

@@ -1,9 +1,10 @@
-"""Smooth surfaces over a scene: uniform cubic B-splines on a lattice of control points, held smooth by their bending energy.
+"""Smooth surfaces over a scene: uniform bicubic B-splines on a lattice of control points.
 
-The smoothing is that of P-splines (Eilers and Marx, 1996), with the two-dimensional bending energy of thin plates as the penalty:
-planes cost nothing, so a stiff surface is one.
+Their smoothing is that of P-splines (Eilers and Marx, 1996) with the bending energy of thin plates
+as the penalty: planes cost nothing, so a stiff surface is one.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 __all__ = ["Lattice", "Surface"]
 
 Vector = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 Points = npt.NDArray[np.floating]
 
 
@@ -20,115 +22,100 @@ class Lattice:
     """Control points of bicubic splines, as far apart along rows as along columns."""
 
     row: float
-    """PAN row at which the surface begins; there is one control point before it."""
+    """PAN row at which the surface begins, one control point after the first."""
     col: float
     """PAN column at which the surface begins."""
     spacing: float
     """PAN pixels between control points."""
     rows: int
-    """Control points along rows: three more than there are cells."""
+    """Control points along rows: three more than cells."""
     cols: int
     """Control points along columns."""
 
     @classmethod
-    def over(cls, low: tuple[float, float], high: tuple[float, float], *, cells: int) -> "Lattice":
+    def over(cls, low: tuple[float, float], high: tuple[float, float], cells: int) -> "Lattice":
         """Returns the lattice with `cells` cells on the longer side of a box of PAN (row, column)."""
-        down, right = high[0] - low[0], high[1] - low[1]
-        spacing = max(down, right, 1.0) / cells
-        rows, cols = (max(int(np.ceil(side / spacing - 1e-9)), 1) + 3 for side in (down, right))
+        sides = (high[0] - low[0], high[1] - low[1])
+        spacing = max(*sides, 1.0) / cells
+        rows, cols = (max(int(np.ceil(side / spacing - 1e-9)), 1) + 3 for side in sides)
         return cls(row=low[0], col=low[1], spacing=spacing, rows=rows, cols=cols)
 
-    def taps(
-        self, rows: Points, cols: Points
-    ) -> tuple[npt.NDArray[np.int64], Vector, npt.NDArray[np.int64], Vector]:
-        """Returns the first control point and the four weights of each position, for rows and for columns."""
-        return (
-            *_axis_taps((rows - self.row) / self.spacing, self.rows - 3),
-            *_axis_taps((cols - self.col) / self.spacing, self.cols - 3),
-        )
-
-    def basis(self, rows: Vector, cols: Vector) -> Vector:
-        """Returns ``(n, rows * cols)``: the weight of every control point at n positions."""
-        first_row, down, first_col, right = self.taps(rows, cols)
-        found = np.zeros((rows.size, self.rows, self.cols))
-        places = np.arange(rows.size)
+    def taps(self, rows: Points, cols: Points) -> Iterator[tuple[Indices, Indices, Vector, Vector]]:
+        """Yields the row, column and two weights of the 16 control points of each position."""
+        first_row, down = _axis_taps((rows - self.row) / self.spacing, self.rows - 3)
+        first_col, right = _axis_taps((cols - self.col) / self.spacing, self.cols - 3)
         for i in range(4):
             for j in range(4):
-                found[places, first_row + i, first_col + j] = down[i] * right[j]
-        return found.reshape(rows.size, -1)
+                yield first_row + i, first_col + j, down[i], right[j]
+
+    def basis(self, places: Vector) -> Vector:
+        """Returns the weight of every control point at ``(n, 2)`` places, ``(n, rows * cols)``."""
+        weights = np.zeros((len(places), self.rows, self.cols))
+        index = np.arange(len(places))
+        for row, col, down, right in self.taps(*places.T):
+            weights[index, row, col] = down * right
+        return weights.reshape(len(places), -1)
 
     def samples(self) -> Vector:
-        """Returns ``(n, 2)``: positions, enough in every cell to tell all control points."""
-        steps = [
-            np.linspace(0, count - 3, 3 * (count - 3) + 4) * self.spacing
-            for count in (self.rows, self.cols)
-        ]
+        """Returns ``(n, 2)`` places, enough of them in every cell to fit all control points."""
+        cells = (self.rows - 3, self.cols - 3)
+        steps = [np.linspace(0, count, 3 * count + 4) * self.spacing for count in cells]
         rows, cols = np.meshgrid(self.row + steps[0], self.col + steps[1], indexing="ij")
         return np.column_stack([rows.ravel(), cols.ravel()])
 
     def bending(self) -> Vector:
-        """Returns the quadratic form ``(rows * cols, rows * cols)`` of the control points that is the energy of bending."""
-        steps = [
-            np.kron(np.diff(np.eye(self.rows), 2, axis=0), np.eye(self.cols)),
-            np.kron(np.eye(self.rows), np.diff(np.eye(self.cols), 2, axis=0)),
-            np.sqrt(2)
-            * np.kron(np.diff(np.eye(self.rows), axis=0), np.diff(np.eye(self.cols), axis=0)),
-        ]
-        return np.asarray(sum(step.T @ step for step in steps))
+        """Returns the quadratic form of the control points that is the energy of bending."""
+        rows = np.eye(self.rows)
+        cols = np.eye(self.cols)
+        down = np.kron(np.diff(rows, 2, axis=0), cols)
+        right = np.kron(rows, np.diff(cols, 2, axis=0))
+        twist = np.sqrt(2) * np.kron(np.diff(rows, axis=0), np.diff(cols, axis=0))
+        return np.asarray(down.T @ down + right.T @ right + twist.T @ twist)
 
 
-def _axis_taps(position: Points, cells: int) -> tuple[npt.NDArray[np.int64], Vector]:
-    """Positions beyond the lattice count as on its edge."""
+def _axis_taps(position: Points, cells: int) -> tuple[Indices, Vector]:
+    """Returns the first control point and the four weights; positions beyond count as the edge."""
     inside = np.clip(np.nan_to_num(position, nan=0.0), 0, cells)
     cell = np.minimum(np.floor(inside), cells - 1)
     t = inside - cell
-    weights = (
-        np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3])
-        / 6
-    )
-    return cell.astype(np.int64), weights
+    weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    return cell.astype(np.int64), np.stack(weights) / 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """Rows and columns of a shift at every PAN position: what is added to a shift that is linear over the scene."""
+    """Rows and columns to add to a linear shift, at every PAN position."""
 
     lattice: Lattice
     down: tuple[tuple[float, ...], ...]
-    """Control points of the rows, in PAN pixels: ``lattice.rows`` times ``lattice.cols``."""
+    """Control points of the rows in PAN pixels, ``(lattice.rows, lattice.cols)``."""
     right: tuple[tuple[float, ...], ...]
     """Control points of the columns."""
 
     @classmethod
     def of(cls, lattice: Lattice, controls: Vector) -> "Surface":
-        """Makes a surface of ``(rows * cols, 2)`` control points, in thousandths of a pixel so that every machine has the same."""
-        down, right = (
-            tuple(
-                tuple(round(float(value), 3) + 0.0 for value in line)
-                for line in part.reshape(lattice.rows, lattice.cols)
-            )
-            for part in controls.T
-        )
+        """Makes a surface of ``(rows * cols, 2)`` control points, rounded to 0.001 pixels.
+
+        So every machine has the same.
+        """
+        shape = (lattice.rows, lattice.cols)
+        down, right = (_rounded(part.reshape(shape)) for part in controls.T)
         return cls(lattice=lattice, down=down, right=right)
 
     def at(self, rows: Points, cols: Points) -> tuple[Vector, Vector]:
-        """Returns the PAN rows and columns to add at PAN positions, arrays of one shape; beyond the lattice those of its edge."""
-        first_row, down, first_col, right = self.lattice.taps(rows, cols)
-        return tuple(
-            _mixed(np.array(part), first_row, down, first_col, right)
-            for part in (self.down, self.right)
-        )  # type: ignore[return-value]
+        """Returns the PAN rows and columns to add at PAN positions, arrays of one shape.
+
+        Beyond the lattice they are those of its edge.
+        """
+        row_controls = np.array(self.down)
+        col_controls = np.array(self.right)
+        to_rows = np.zeros(rows.shape)
+        to_cols = np.zeros(rows.shape)
+        for row, col, down, right in self.lattice.taps(rows, cols):
+            to_rows += row_controls[row, col] * down * right
+            to_cols += col_controls[row, col] * down * right
+        return to_rows, to_cols
 
 
-def _mixed(
-    controls: Vector,
-    first_row: npt.NDArray[np.int64],
-    down: Vector,
-    first_col: npt.NDArray[np.int64],
-    right: Vector,
-) -> Vector:
-    total = np.zeros(first_row.shape)
-    for i in range(4):
-        for j in range(4):
-            total += controls[first_row + i, first_col + j] * down[i] * right[j]
-    return total
+def _rounded(values: Vector) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(float(value), 3) + 0.0 for value in line) for line in values)

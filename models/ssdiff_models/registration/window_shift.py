@@ -12,13 +12,16 @@ from torch.nn.functional import conv2d, max_pool2d
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["LEAST_VALID", "WindowShift", "shift_windows", "window_shift"]
 
 REACH = 8
-"""MS pixels that the search of the first guess looks to every side."""
+"""MS pixels that the first guess searches to every side."""
+LEAST_SIDE = 12
+"""MS pixels that a window's sides must have."""
 LEAST_VALID = 0.3
 """Share of a window's MS pixels that must be valid."""
 
@@ -39,7 +42,8 @@ class WindowShift:
 def shift_windows(region: Window, *, count: int, size: int, ratio: int) -> Iterator[Window]:
     """Yields up to ``count * count`` windows of `size` MS pixels a side, from edge to edge.
 
-    Their corners are multiples of `ratio`. On small regions they are fewer, and overlap by up to a half.
+    Their corners are multiples of `ratio`. On small regions they are fewer, and overlap by up to a
+    half.
     """
     inner = region.shrunk_to(ratio)
     if inner is None:
@@ -57,67 +61,77 @@ def _spans(start: int, length: int, count: int, size: int, ratio: int) -> list[t
     return [(place, size) for place in sorted({round(place / ratio) * ratio for place in places})]
 
 
-def window_shift(patch: Patch, window: Window, *, ratio: int, phase: float) -> WindowShift | None:
-    """Estimates the shift of one window, or None where it is empty or too little of it is valid.
+def window_shift(patch: Patch, window: Window, *, grid: ModelGrid) -> WindowShift | None:
+    """Estimates the shift of one window; None where it is empty or too little of it is valid.
 
     Args:
         patch: The window's pixels.
         window: Its place; a multiple of the ratio.
-        ratio: PAN pixels per MS pixel.
-        phase: PAN index, from the window's corner, of the centre of its first MS pixel.
+        grid: How the MS grid lies on the PAN grid.
     """
-    rows, cols = window.rows // ratio, window.cols // ratio
-    valid = _whole_pixels(torch.from_numpy(patch.valid), ratio)
-    if min(rows, cols) < 12 or float(valid.float().mean()) < LEAST_VALID:
+    ratio = grid.ratio
+    first = (grid.phase, grid.phase)
+    rows = window.rows // ratio
+    cols = window.cols // ratio
+    valid = _valid_around(torch.from_numpy(patch.valid), ratio)
+    if min(rows, cols) < LEAST_SIDE or float(valid.float().mean()) < LEAST_VALID:
         return None
-    pan, ms = torch.from_numpy(patch.pan).double(), torch.from_numpy(patch.ms).double()
-    down, right = _first_guess(
-        reduce_pan(pan, ratio, first=(phase, phase), shape=(rows, cols)), ms, valid
-    )
-    part = ms[:, MS_HALO + down : MS_HALO + down + rows, MS_HALO + right : MS_HALO + right + cols]
-    found = estimate_shift(pan, part, ratio, first=(phase, phase), valid=valid)
-    # MS pixel (i + down) was handed over as pixel i: its content lies that much less far down.
-    shift = Shift(
-        rows=found.rows - ratio * down,
-        cols=found.cols - ratio * right,
-        correlation=found.correlation,
-        error=found.error,
-    )
+    pan = torch.from_numpy(patch.pan).double()
+    ms = torch.from_numpy(patch.ms).double()
+    reduced = reduce_pan(pan, ratio, first=first, shape=(rows, cols))
+    down, right = _first_guess(reduced, ms, valid)
+    row = MS_HALO + down
+    col = MS_HALO + right
+    guessed = ms[:, row : row + rows, col : col + cols]
+    shift = estimate_shift(pan, guessed, ratio, first=first, valid=valid)
     if math.isnan(shift.correlation):  # without any content
         return None
-    reach = max(window.rows, window.cols) / 2
     return WindowShift(
-        row=window.row + window.rows / 2, col=window.col + window.cols / 2, shift=shift, reach=reach
+        row=window.row + window.rows / 2,
+        col=window.col + window.cols / 2,
+        # MS pixel (i + down) was passed as pixel i, so its content seems that much higher up.
+        shift=Shift(
+            rows=shift.rows - ratio * down,
+            cols=shift.cols - ratio * right,
+            correlation=shift.correlation,
+            error=shift.error,
+        ),
+        reach=max(window.shape) / 2,
     )
 
 
-def _whole_pixels(valid: Tensor, ratio: int) -> Tensor:
-    """MS pixels around which two more on every side are valid all over."""
+def _valid_around(valid: Tensor, ratio: int) -> Tensor:
+    """Returns the MS pixels that are valid with all pixels up to two MS pixels around them."""
     holes = max_pool2d((~valid).float()[None, None], ratio)
     return max_pool2d(holes, 5, stride=1, padding=2)[0, 0] == 0
 
 
 def _first_guess(reduced: Tensor, ms: Tensor, valid: Tensor) -> tuple[int, int]:
-    """Returns the offset in MS pixels at which the edges of the MS fit those of the reduced PAN best.
+    """Returns the offset in MS pixels at which the edges of MS and reduced PAN match best.
 
     Edges, because bands may be darker where the PAN is brighter.
     """
+    count = valid.sum()
     template = _edges(reduced[None]) * valid
-    template = (template - template.sum() / valid.sum()) * valid
+    template = (template - template.sum() / count) * valid
+    field = _edges(ms)
     inner = MS_HALO - REACH
-    field = _edges(ms)[inner : ms.shape[-2] - inner, inner : ms.shape[-1] - inner]
-    product = conv2d(field[None, None], template[None, None])[0, 0]
-    count, mask = valid.sum(), valid.to(field)[None, None]
-    mean, square = (
-        conv2d(image[None, None], mask)[0, 0] / count for image in (field, field.square())
-    )
+    field = field[inner : len(field) - inner, inner : field.shape[1] - inner]
+    mask = valid.to(field)
+    product = _correlated(field, template)
+    mean = _correlated(field, mask) / count
+    square = _correlated(field.square(), mask) / count
     score = product / (square - mean.square()).clamp(min=1e-12).sqrt()
-    best = int(score.argmax())
-    return best // score.shape[1] - REACH, best % score.shape[1] - REACH
+    row, col = divmod(int(score.argmax()), score.shape[1])
+    return row - REACH, col - REACH
+
+
+def _correlated(image: Tensor, kernel: Tensor) -> Tensor:
+    return conv2d(image[None, None], kernel[None, None])[0, 0]
 
 
 def _edges(image: Tensor) -> Tensor:
-    """Sum over the bands of gradient magnitudes, each band counting alike."""
+    """Returns the sum over the bands of gradient magnitudes, each band with equal weight."""
     normal = image / image.std((1, 2), keepdim=True).clamp(min=1e-12)
     down, right = torch.gradient(normal, dim=(1, 2))
     return (down.square() + right.square()).sqrt().sum(0)

@@ -100,7 +100,7 @@ def _windows(pair: ScenePair, *, count: int, size: int) -> Iterator[WindowShift 
 
     def shift(item: tuple[Window, Patch]) -> WindowShift | None:
         window, patch = item
-        return window_shift(patch, window, ratio=pair.ratio, phase=pair.ms_phase)
+        return window_shift(patch, window, grid=pair.grid)
 
     # One thread a window: its small matrix products gain nothing from more.
     return ordered_map(shift, patches, workers=processor_threads(), initializer=single_threaded)

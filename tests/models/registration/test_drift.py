@@ -43,7 +43,7 @@ def lattice(count: int, *, low: float = 0, high: float = 1) -> Points:
     return np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
 
 
-def sightings(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -> ShiftSamples:
+def samples(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -> ShiftSamples:
     """Windows in `count` rows and columns, some of which tell anything up to six pixels off."""
     rng = np.random.default_rng(seed)
     places = lattice(count, low=WINDOW / 2 / SIDE, high=1 - WINDOW / 2 / SIDE)
@@ -54,7 +54,7 @@ def sightings(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -
     return ShiftSamples(places=places * SIDE, shifts=shifts, errors=errors, reach=WINDOW / 2)
 
 
-def told(found: ShiftFit, at: Points) -> Points:
+def shift_at(found: ShiftFit, at: Points) -> Points:
     """The shift at places."""
     rows, cols = (at * SIDE).T
     total = (
@@ -67,7 +67,9 @@ def told(found: ShiftFit, at: Points) -> Points:
 def missed(found: ShiftFit, field: Field) -> float:
     """Root mean square of what is left all over the scene, in PAN pixels."""
     everywhere = lattice(30)
-    return float(np.sqrt((np.hypot(*(told(found, everywhere) - field(everywhere)).T) ** 2).mean()))
+    return float(
+        np.sqrt((np.hypot(*(shift_at(found, everywhere) - field(everywhere)).T) ** 2).mean())
+    )
 
 
 def linear_misses(field: Field) -> float:
@@ -84,7 +86,7 @@ def linear_misses(field: Field) -> float:
     [(quadratic, 8, 0.1), (wave, 8, 0.2), (quadratic, 12, 0.1), (waves, 12, 0.2)],
 )
 def test_a_bent_drift_is_followed(field: Field, count: int, share: float, outliers: float) -> None:
-    found = fit_smooth(sightings(field, count, outliers=outliers))
+    found = fit_smooth(samples(field, count, outliers=outliers))
     assert found.surface is not None
     assert missed(found, field) < share * linear_misses(field)
 
@@ -93,8 +95,7 @@ def test_a_bent_drift_is_followed(field: Field, count: int, share: float, outlie
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_simple_stays_simple(outliers: float, seed: int) -> None:
     one, plane = (
-        fit_smooth(sightings(field, 8, outliers=outliers, seed=seed))
-        for field in (constant, linear)
+        fit_smooth(samples(field, 8, outliers=outliers, seed=seed)) for field in (constant, linear)
     )
     assert one.surface is None
     assert (one.drift.rows_per_row, one.drift.cols_per_row) == (0, 0)
@@ -104,24 +105,24 @@ def test_what_is_simple_stays_simple(outliers: float, seed: int) -> None:
 
 
 def test_few_windows_tell_a_polynomial_of_low_degree() -> None:
-    assert missed(fit_smooth(sightings(quadratic, 4)), quadratic) < 0.3 * linear_misses(quadratic)
-    few = fit_smooth(sightings(linear, 2))
+    assert missed(fit_smooth(samples(quadratic, 4)), quadratic) < 0.3 * linear_misses(quadratic)
+    few = fit_smooth(samples(linear, 2))
     assert few.surface is None
     assert few.drift.rows_per_row == 0
 
 
 def test_waves_that_windows_are_too_few_for_are_not_made_up() -> None:
     """Between no two windows is the wave shorter than they can tell; all that may happen is that it is taken for noise."""
-    found = fit_smooth(sightings(lambda at: waves(3 * at), 6))
+    found = fit_smooth(samples(lambda at: waves(3 * at), 6))
     assert missed(found, lambda at: waves(3 * at)) < 1.5 * linear_misses(lambda at: waves(3 * at))
 
 
 def test_outliers_do_not_count() -> None:
-    seen = sightings(wave, 12)
+    seen = samples(wave, 12)
     seen.shifts[[5, 40, 77]] += 1.0
     found = fit_smooth(seen)
-    assert not found.kept[[5, 40, 77]].any()
-    assert found.kept.sum() > 130
+    assert not found.inliers[[5, 40, 77]].any()
+    assert found.inliers.sum() > 130
 
 
 def test_windows_that_overlap_do_not_vouch_for_each_other() -> None:
@@ -148,13 +149,13 @@ def test_a_single_column_of_windows() -> None:
     found = fit_smooth(
         ShiftSamples(places=places, shifts=shifts, errors=np.full(14, 0.05), reach=64)
     )
-    assert found.left == pytest.approx(0, abs=1e-3)
+    assert found.residuals == pytest.approx(0, abs=1e-3)
     assert found.drift.rows_per_row == pytest.approx(1e-3, rel=1e-3)
     assert found.drift.rows_per_col == pytest.approx(0, abs=1e-6)
 
 
 def test_one_shift_for_the_whole_scene() -> None:
-    seen = sightings(constant, 5, outliers=0.2)
+    seen = samples(constant, 5, outliers=0.2)
     found = fit_constant(seen)
     assert found.shift == pytest.approx((1.2, -0.7), abs=0.03)
-    assert found.kept.sum() < 25
+    assert found.inliers.sum() < 25

@@ -13,6 +13,7 @@ from ssdiff_models.registration.window_shift import WindowShift, shift_windows, 
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 
@@ -39,7 +40,7 @@ def whole(scene: ArraySource) -> tuple[Patch, Window]:
 
 @pytest.mark.parametrize(("down", "right"), [(0.0, 0.0), (0.4, -1.7), (13.2, -9.6), (-30.0, 22.5)])
 def test_a_window_tells_its_shift(down: float, right: float) -> None:
-    found = window_shift(*whole(source(down, right)), ratio=4, phase=1.5)
+    found = window_shift(*whole(source(down, right)), grid=ModelGrid.aligned(4))
     assert found is not None
     assert abs(found.shift.rows - down) < ACCURACY
     assert abs(found.shift.cols - right) < ACCURACY
@@ -51,7 +52,7 @@ def test_invalid_pixels_do_not_count() -> None:
     patch, window = whole(source(0.8, -0.5))
     patch.valid[:80] = False
     patch.pan[:80] = 9000
-    found = window_shift(patch, window, ratio=4, phase=1.5)
+    found = window_shift(patch, window, grid=ModelGrid.aligned(4))
     assert found is not None
     assert abs(found.shift.rows - 0.8) < 2 * ACCURACY
 
@@ -61,7 +62,7 @@ def test_windows_without_content_tell_nothing() -> None:
     flat = Patch(pan=np.full_like(patch.pan, 7), ms=np.full_like(patch.ms, 5), valid=patch.valid)
     hidden = Patch(pan=patch.pan, ms=patch.ms, valid=np.zeros_like(patch.valid))
     for nothing in (flat, hidden):
-        assert window_shift(nothing, window, ratio=4, phase=1.5) is None
+        assert window_shift(nothing, window, grid=ModelGrid.aligned(4)) is None
     assert agree([None]) == NoShift(windows=0)
 
 
@@ -72,7 +73,7 @@ def test_images_of_two_places_tell_how_little_they_share() -> None:
         ms=patch.ms,
         valid=patch.valid,
     )
-    found = agree([window_shift(noise, window, ratio=4, phase=1.5)])
+    found = agree([window_shift(noise, window, grid=ModelGrid.aligned(4))])
     assert isinstance(found, NoShift)
     assert found.correlation is not None
     assert 0 < found.correlation < 0.5

@@ -6,7 +6,7 @@ from scipy.interpolate import BSpline
 
 from ssdiff_models.registration.surface import Lattice, Surface
 
-LATTICE = Lattice.over((10.0, -20.0), (310.0, 130.0), cells=6)
+LATTICE = Lattice.over((10.0, -20.0), (310.0, 130.0), 6)
 
 
 def positions(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +34,7 @@ def test_a_surface_is_scipys_spline() -> None:
 def test_the_basis_makes_the_surface() -> None:
     controls = np.random.default_rng(2).normal(size=(54, 2)).round(3)
     rows, cols = positions(50)
-    assert LATTICE.basis(rows, cols) @ controls == pytest.approx(
+    assert LATTICE.basis(np.column_stack([rows, cols])) @ controls == pytest.approx(
         np.column_stack(Surface.of(LATTICE, controls).at(rows, cols))
     )
 
@@ -57,7 +57,7 @@ def test_positions_beyond_the_lattice_count_as_on_its_edge() -> None:
 
 
 def test_a_line_of_windows_has_a_lattice_too() -> None:
-    lattice = Lattice.over((5.0, 64.0), (900.0, 64.0), cells=10)
+    lattice = Lattice.over((5.0, 64.0), (900.0, 64.0), 10)
     assert (lattice.rows, lattice.cols) == (13, 4)
     surface = Surface.of(lattice, np.ones((52, 2)))
     assert np.concatenate(surface.at(np.array([70.0]), np.array([64.0]))) == pytest.approx(1)
