@@ -91,6 +91,23 @@ def test_every_public_name_is_found_where_it_is_said_to_be(package: ModuleType) 
         getattr(package, "nothing")  # noqa: B009 - mypy knows that it is not there
 
 
+DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_of_a_document_leads_to_a_file(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8"))
+    files = [link for link in links if "://" not in link]
+    assert [link for link in files if not (document.parent / link).exists()] == []
+
+
+def test_the_architecture_names_files_by_the_names_they_have() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    links = re.findall(r"\[([^\]]+\.py)\]\(([^)]+)\)", text)
+    assert len(links) > 30
+    assert [shown for shown, path in links if not path.endswith(shown)] == []
+
+
 def test_models_is_a_source_root_with_one_package() -> None:
     names = {path.name for path in (ROOT / "models").iterdir()} - {"__pycache__"}
     assert names == {"ssdiff_models"}
