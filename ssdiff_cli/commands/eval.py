@@ -38,7 +38,7 @@ def eval_command(
     """
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.jobs.evaluate.method_names import parse_methods
-    from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, ModelChoice
+    from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
     from ssdiff_cli.jobs.evaluate.run import evaluate
 
     request = EvaluationRequest(
@@ -46,7 +46,10 @@ def eval_command(
         fused=(*(scoring.fused or ()), *(more or ())),
         methods=None if scoring.methods is None else parse_methods(scoring.methods),
         sensor=sensor,
-        choice=ModelChoice(model=model, steps=steps, seed=seed, device=device.parsed()),
+        model=model,
+        steps=steps,
+        seed=seed,
+        device=device.parsed(),
         pair=pair.parsed(),
         register=pair.registration,
         outputs=outputs.parsed(),

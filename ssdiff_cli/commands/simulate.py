@@ -32,12 +32,12 @@ def simulate_command(
     pixel, as real ones are, and the truth that a perfect fusion would give. The same options always
     give the same scene.
     """
-    from ssdiff_cli.jobs.simulate import SimulationJob, simulate_scene
+    from ssdiff_cli.jobs.simulate import simulate_scene
     from ssdiff_models.scene.sensors import get
     from ssdiff_models.simulation import SceneSpec
 
     spec = SceneSpec(sensor=get(sensor), size=size, seed=seed)
-    files = simulate_scene(SimulationJob(folder=Path(folder), spec=spec, overwrite=overwrite))
+    files = simulate_scene(spec, Path(folder), overwrite=overwrite)
     record = {
         "pan": files.pan,
         "ms": files.ms,

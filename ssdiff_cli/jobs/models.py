@@ -1,11 +1,11 @@
-"""The models at hand: which are shipped, what one is, and how one of the released code becomes one."""
+"""The shipped models, what a model is, and the import of models of the released code."""
 
 import hashlib
 import logging
-import pickle
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -20,64 +20,70 @@ from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["ModelSummary", "describe", "import_released", "list_shipped"]
 
-# The released code divides every sensor's DN by this, takes its MS from rows and columns 4i + 2, and samples 64-pixel patches.
 RELEASED_FULL_SCALE = 2047.0
+"""What the released code divides every sensor's DN by."""
 RELEASED_PHASE = 2.0
-RELEASED_STEP = 32
-RELEASED_OVERLAP = 32
-
+"""The released code takes its MS from rows and columns 4i + 2."""
+RELEASED_PATCH = 64
+"""Side of the patches that the released code samples."""
 LICENCE = "The weights are those of the imported file: its licence applies."
+_BAD = (UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError)
+"""What torch raises on foreign or damaged bytes, depending on where it stumbles."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSummary:
-    """What a list of models tells of one."""
+    """What a list of models says of one."""
 
     name: str
     bands: int
     """Number of MS bands."""
     band_names: tuple[str, ...] | None
-    """Their names in order, or None where unknown."""
+    """Names of the bands in order; None where unknown."""
     ratio: int
     """PAN pixels per MS pixel."""
     sensors: tuple[str, ...]
-    """The sensors it was trained on, empty where unknown."""
+    """The sensors it was trained on; empty where unknown."""
     parameters: int
-    """Number of trained numbers."""
+    """Number of trained values."""
     size_bytes: int
-    """Size of its file."""
     path: Path
 
+    @classmethod
+    def of(cls, path: Path) -> "ModelSummary":
+        """Loads a model and describes it.
 
-def _summarise(path: Path) -> ModelSummary:
-    checkpoint = load_checkpoint(path)
-    return ModelSummary(
-        name=str(checkpoint.metadata.get("name", path.stem)),
-        bands=checkpoint.band_count,
-        band_names=checkpoint.bands,
-        ratio=checkpoint.ratio,
-        sensors=tuple(checkpoint.metadata.get("sensors", ())),
-        parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
-        size_bytes=path.stat().st_size,
-        path=path,
-    )
+        Raises:
+            ModelError: When the file cannot be used.
+        """
+        checkpoint = load_checkpoint(path)
+        return cls(
+            name=str(checkpoint.metadata.get("name", path.stem)),
+            bands=checkpoint.band_count,
+            band_names=checkpoint.bands,
+            ratio=checkpoint.ratio,
+            sensors=tuple(checkpoint.metadata.get("sensors", ())),
+            parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
+            size_bytes=path.stat().st_size,
+            path=path,
+        )
 
 
 def list_shipped() -> tuple[ModelSummary, ...]:
     """Returns the models that come with ssdiff."""
-    return tuple(_summarise(entry.path) for entry in zoo.shipped())
+    return tuple(ModelSummary.of(entry.path) for entry in zoo.shipped())
 
 
 def describe(model: str) -> tuple[ModelSummary, dict[str, Any]]:
-    """Returns the summary and the whole header of a shipped model or a file; the weights are checked as well.
+    """Returns the summary and the header of a shipped model or a file.
 
     Raises:
         ModelError: When there is no such model, or its file cannot be used.
     """
     path = zoo.locate(model)
-    return _summarise(path), read_header(path)
+    return ModelSummary.of(path), read_header(path)
 
 
 def import_released(
@@ -88,17 +94,18 @@ def import_released(
     full_scale: float | None = None,
     overwrite: bool = False,
 ) -> ModelSummary:
-    """Turns a state dict that the released code saved into a checkpoint; nothing but tensors is ever unpickled.
+    """Turns a state dict of the released code into a checkpoint; only tensors are unpickled.
 
     Args:
         source: File that ``torch.save`` wrote.
         output: The safetensors file to write.
-        sensor: The sensor it was trained on: names its bands, and gives the full-scale value unless that is given.
-        full_scale: The DN that the training data were divided by; the released code's 2047 when nothing tells.
+        sensor: The sensor it was trained on; names the bands and gives the full scale.
+        full_scale: What the training DN were divided by; None is the sensor's full scale, or 2047.
         overwrite: Whether an existing output may be replaced.
 
     Raises:
-        UsageError: When the output exists, the full-scale value is not positive, or the sensor has another number of bands.
+        UsageError: When the output exists, the full scale is not positive, or the sensor has
+            another number of bands.
         ModelError: When the file holds no state dict of the released network.
         ResourceError: When the output cannot be written.
     """
@@ -107,14 +114,41 @@ def import_released(
         full_scale = RELEASED_FULL_SCALE if sensor is None else float(sensor.full_scale)
     if not full_scale > 0:
         raise UsageError(
-            f"the full-scale value must be positive, got {full_scale:g}: give the largest DN with --full-scale"
+            f"the full-scale value must be positive, got {full_scale:g}: give the largest DN with "
+            "--full-scale"
         )
     network = _load_network(source)
-    save_checkpoint(
-        output, _checkpoint(network, source, name=output.stem, sensor=sensor, full_scale=full_scale)
+    count = network.config.bands
+    if sensor is not None and len(sensor.bands) != count:
+        raise UsageError(
+            f"{source}: its network has {count} bands, {sensor.title} has {len(sensor.bands)}: "
+            "choose another --sensor"
+        )
+    checkpoint = Checkpoint(
+        network=network,
+        bands=None if sensor is None else sensor.bands,
+        ratio=RATIO,
+        normalisation="full-scale",
+        full_scale=full_scale,
+        residual_scale=1.0,
+        ms_phase=RELEASED_PHASE,
+        tile=RELEASED_PATCH // 2,
+        overlap=RELEASED_PATCH // 2,
+        metadata=_metadata(source, output.stem, sensor),
     )
+    save_checkpoint(output, checkpoint)
     _log.info("%s: imported from %s", output, source)
-    return _summarise(output)
+    return ModelSummary.of(output)
+
+
+def _metadata(source: Path, name: str, sensor: Sensor | None) -> dict[str, Any]:
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    return {
+        "name": name,
+        "sensors": [] if sensor is None else [sensor.name],
+        "training": {"imported_from": source.name, "sha256": digest},
+        "licence": LICENCE,
+    }
 
 
 def _load_network(source: Path) -> ReleasedSSDiff:
@@ -128,7 +162,8 @@ def _load_network(source: Path) -> ReleasedSSDiff:
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
         raise ModelError(
-            f"{source}: weights that are no numbers in {broken[0]}: give a checkpoint from before its training diverged"
+            f"{source}: weights that are no numbers in {broken[0]}: give a checkpoint from before "
+            "its training diverged"
         )
     network.load_state_dict(state, strict=True)
     return network.eval()
@@ -137,59 +172,20 @@ def _load_network(source: Path) -> ReleasedSSDiff:
 def _load_state(source: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's talk of its own formats helps nobody here
+            warnings.simplefilter("ignore")  # They are about torch's own file formats.
             state = torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(
             f"{source}: cannot be read ({error.strerror or error}): check the path"
         ) from error
-    # What torch raises on foreign or damaged bytes depends on where it stumbles.
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        IndexError,
-        TypeError,
-    ) as error:
+    except _BAD as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise ModelError(
             f"{source}: not a file of plain PyTorch weights ({reason}): nothing else is unpickled"
         ) from error
     if not isinstance(state, dict):
         raise ModelError(
-            f"{source}: holds a {type(state).__name__}, not a state dict: give the file with the network's weights"
+            f"{source}: holds a {type(state).__name__}, not a state dict: give the file with the "
+            "network's weights"
         )
     return state
-
-
-def _checkpoint(
-    network: ReleasedSSDiff, source: Path, *, name: str, sensor: Sensor | None, full_scale: float
-) -> Checkpoint:
-    bands = network.config.bands
-    if sensor is not None and len(sensor.bands) != bands:
-        raise UsageError(
-            f"{source}: its network has {bands} bands, {sensor.title} has {len(sensor.bands)}: choose another --sensor"
-        )
-    return Checkpoint(
-        network=network,
-        bands=None if sensor is None else sensor.bands,
-        ratio=RATIO,
-        normalisation="full-scale",
-        full_scale=full_scale,
-        residual_scale=1.0,
-        ms_phase=RELEASED_PHASE,
-        tile=RELEASED_STEP,
-        overlap=RELEASED_OVERLAP,
-        metadata={
-            "name": name,
-            "sensors": [] if sensor is None else [sensor.name],
-            "training": {
-                "imported_from": source.name,
-                "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-            },
-            "licence": LICENCE,
-        },
-    )

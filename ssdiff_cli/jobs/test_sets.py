@@ -1,8 +1,9 @@
-"""Test sets of the field: PanCollection's HDF5 files and DLPan's (or PanCollection's) Matlab files."""
+"""Test sets of the field: PanCollection's HDF5 files, DLPan's and PanCollection's Matlab files."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +18,7 @@ from ssdiff_models.scene.sensors import Sensor
 __all__ = ["Dataset", "Pixels", "guess_sensor", "open_dataset"]
 
 Pixels = npt.NDArray[np.floating[Any]]
-"""Images in DN: float32, or float64 where a test set is stored so (a rounded half is another integer for Q2n)."""
-
+"""Images in DN: float32, or float64 where a test set has it (Q2n rounds halves to integers)."""
 
 _NAMES = {
     "ms": ("ms", "I_MS_LR"),
@@ -26,10 +26,7 @@ _NAMES = {
     "pan": ("pan", "I_PAN"),
     "gt": ("gt", "I_GT"),
 }
-"""What each array is called by PanCollection and by the DLPan toolbox."""
-
-Read = Callable[[int], Pixels]
-"""Reads one image ``(bands, rows, cols)``."""
+"""Names of each array in PanCollection and in the DLPan toolbox."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +34,65 @@ class Dataset:
     """An open test set; images are read one at a time."""
 
     path: str
-    count: int
-    """Number of images."""
-    bands: int
-    ratio: int
-    peak: float | None
-    """What the file says about its largest value."""
-    sensor: str | None
-    """What the file says about its sensor."""
-    read: Mapping[str, Read]
-    """Readers of ``ms``, ``lms``, ``pan`` and, where there is one, the reference ``gt``."""
+    arrays: Mapping[str, Any]
+    """``ms``, ``lms``, ``pan`` and perhaps the reference ``gt``: ``(images, bands, rows, cols)``."""
+    peak: float | None = None
+    """Largest value, where the file says it."""
+    sensor: str | None = None
+    """Name of the sensor, where the file says it."""
+
+    def __post_init__(self) -> None:
+        ms_shape = tuple(self.arrays["ms"].shape)
+        count, bands, rows, cols = ms_shape
+        ratio = self.ratio
+        fused = (count, bands, ratio * rows, ratio * cols)
+        expected = {"ms": ms_shape, "lms": fused, "pan": (count, 1, *fused[2:]), "gt": fused}
+        for name, array in self.arrays.items():
+            shape = tuple(array.shape)
+            if shape != expected[name]:
+                raise InputError(
+                    f"{self.path}: {name} has shape {shape}, with ms {ms_shape} it must be "
+                    f"{expected[name]}"
+                )
+        if not count or ratio < 2:
+            raise InputError(f"{self.path}: holds {count} images at ratio {ratio}: nothing to fuse")
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return int(self.arrays["ms"].shape[0])
+
+    @property
+    def bands(self) -> int:
+        """Number of MS bands."""
+        return int(self.arrays["ms"].shape[1])
+
+    @property
+    def ratio(self) -> int:
+        """PAN pixels per MS pixel."""
+        rows = int(self.arrays["ms"].shape[2])
+        return round(int(self.arrays["pan"].shape[2]) / max(rows, 1))
 
     @property
     def has_reference(self) -> bool:
         """Whether this is a reduced-resolution set."""
-        return "gt" in self.read
+        return "gt" in self.arrays
+
+    def read(self, name: str, index: int) -> Pixels:
+        """Reads ``(bands, rows, cols)`` of one array.
+
+        Raises:
+            InputError: When the image is damaged or not finite.
+        """
+        try:
+            image = np.ascontiguousarray(self.arrays[name][index], dtype=np.float64)
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{self.path}: {name} of image {index} cannot be read ({error})"
+            ) from error
+        if not np.isfinite(image).all():
+            raise InputError(f"{self.path}: {name} of image {index} has non-finite values")
+        return image
 
 
 @contextmanager
@@ -59,28 +100,25 @@ def open_dataset(path: str) -> Iterator[Dataset]:
     """Opens a test set.
 
     Raises:
-        InputError: When the file is missing, of another layout, or its arrays do not fit each other.
-        UsageError: When what reads it is not installed.
+        InputError: When the file is missing, of another layout, or its arrays do not fit.
+        UsageError: When the library that reads it is not installed.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    with ExitStack() as stack:
-        matlab = Path(path).suffix.lower() == ".mat"
-        h5py = _library("h5py", path)
-        if h5py.is_hdf5(path):
-            arrays = stack.enter_context(h5py.File(path, "r"))
-            yield _hdf5_matlab(path, arrays) if matlab else _hdf5(path, arrays)
-        elif matlab:
-            yield _matlab(path, _load_matlab(path))
-        else:
-            raise InputError(
-                f"{path}: neither HDF5 nor a .mat file: give a PanCollection or DLPan test set"
-            )
+    matlab = Path(path).suffix.lower() == ".mat"
+    h5py = _library("h5py", path)
+    if h5py.is_hdf5(path):
+        with h5py.File(path, "r") as file:
+            yield _hdf5_matlab(path, file) if matlab else _hdf5(path, file)
+    elif matlab:
+        yield _matlab(path, _load_matlab(path))
+    else:
+        raise InputError(
+            f"{path}: neither HDF5 nor a .mat file: give a PanCollection or DLPan test set"
+        )
 
 
 def _library(name: str, path: str) -> ModuleType:
-    from importlib import import_module
-
     try:
         return import_module(name)
     except ImportError as error:
@@ -98,66 +136,53 @@ def _load_matlab(path: str) -> Mapping[str, Any]:
     return loaded
 
 
-def _find(path: str, keys: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the key of each array.
+def _arrays(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arrays under PanCollection's names.
 
     Raises:
-        InputError: When one that is needed is missing.
+        InputError: When a required one is missing.
     """
-    found = {
-        name: next((key for key in names if key in keys), None) for name, names in _NAMES.items()
-    }
-    missing = [name for name, key in found.items() if key is None and name != "gt"]
-    if missing:
-        there = ", ".join(sorted(key for key in keys if not key.startswith("_"))) or "nothing"
-        raise InputError(
-            f"{path}: has no {' or '.join(_NAMES[missing[0]])} (it holds {there}): not a test set of a known layout"
-        )
-    return {name: key for name, key in found.items() if key is not None}
+    arrays = {}
+    for name, aliases in _NAMES.items():
+        key = next((alias for alias in aliases if alias in values), None)
+        if key is not None:
+            arrays[name] = values[key]
+        elif name != "gt":
+            keys = ", ".join(sorted(key for key in values if not key.startswith("_"))) or "nothing"
+            raise InputError(
+                f"{path}: has no {' or '.join(aliases)} (it holds {keys}): not a test set of a "
+                "known layout"
+            )
+    return arrays
 
 
 def _hdf5(path: str, file: Mapping[str, Any]) -> Dataset:
-    """PanCollection: ``(images, bands, rows, cols)``."""
-    keys = _find(path, file)
-    arrays = {name: file[key] for name, key in keys.items()}
-    wrong = next((name for name, array in arrays.items() if array.ndim != 4), None)
-    if wrong:
-        raise InputError(
-            f"{path}: {wrong} has shape {arrays[wrong].shape}, not (images, bands, rows, cols)"
-        )
-    reads = {name: _reader(path, name, array) for name, array in arrays.items()}
-    return _dataset(path, {name: array.shape for name, array in arrays.items()}, reads, {})
+    arrays = _arrays(path, file)
+    _check_axes(path, arrays, arrays, "(images, bands, rows, cols)")
+    return Dataset(path=path, arrays=arrays)
 
 
 def _hdf5_matlab(path: str, file: Mapping[str, Any]) -> Dataset:
-    """Matlab 7.3 keeps arrays in HDF5 with their axes reversed."""
-    keys = _find(path, file)
-    arrays = {name: np.asarray(file[key]).T for name, key in keys.items()}
-    extra = {key: np.asarray(file[key]) for key in ("ratio", "L") if key in file}
-    return _matlab_dataset(path, arrays, extra)
+    # Matlab 7.3 keeps arrays in HDF5 with their axes reversed, and texts as numbers.
+    values = {name: np.asarray(array).T for name, array in _arrays(path, file).items()}
+    return _matlab(path, values | {key: np.asarray(file[key]) for key in ("L",) if key in file})
 
 
 def _matlab(path: str, values: Mapping[str, Any]) -> Dataset:
-    keys = _find(path, values)
-    extra = {key: values[key] for key in ("ratio", "L", "sensor") if key in values}
-    return _matlab_dataset(
-        path, {name: np.asarray(values[key]) for name, key in keys.items()}, extra
-    )
+    """Takes arrays ``([images,] rows, cols, bands)``; a PAN has no bands."""
+    stored = {name: np.asarray(array) for name, array in _arrays(path, values).items()}
+    many = stored["ms"].ndim == 4
+    arrays = {name: _channels_first(array, many=many) for name, array in stored.items()}
+    _check_axes(path, arrays, stored, "(rows, cols, bands)")
+    peak = 2.0 ** float(np.ravel(values["L"])[0]) - 1 if "L" in values else None
+    sensor = str(np.ravel(values["sensor"])[0]) if "sensor" in values else None
+    return Dataset(path=path, arrays=arrays, peak=peak, sensor=sensor)
 
 
-def _matlab_dataset(
-    path: str, arrays: Mapping[str, npt.NDArray[Any]], extra: Mapping[str, Any]
-) -> Dataset:
-    """Matlab: ``(rows, cols, bands)``, or ``(images, rows, cols, bands)``; a PAN has no bands."""
-    many = arrays["ms"].ndim == 4
-    first = {name: _channels_first(array, many=many) for name, array in arrays.items()}
-    wrong = next((name for name, array in first.items() if array.ndim != 4), None)
-    if wrong:
-        raise InputError(
-            f"{path}: {wrong} has shape {arrays[wrong].shape}, not (rows, cols, bands)"
-        )
-    reads = {name: _reader(path, name, array) for name, array in first.items()}
-    return _dataset(path, {name: array.shape for name, array in first.items()}, reads, extra)
+def _check_axes(path: str, arrays: Mapping[str, Any], stored: Mapping[str, Any], axes: str) -> None:
+    for name, array in arrays.items():
+        if array.ndim != 4:
+            raise InputError(f"{path}: {name} has shape {stored[name].shape}, not {axes}")
 
 
 def _channels_first(array: npt.NDArray[Any], *, many: bool) -> npt.NDArray[Any]:
@@ -167,58 +192,12 @@ def _channels_first(array: npt.NDArray[Any], *, many: bool) -> npt.NDArray[Any]:
     return np.moveaxis(images, -1, 1)
 
 
-def _reader(path: str, name: str, array: Any) -> Read:  # noqa: ANN401 (a NumPy array or an HDF5 dataset)
-    def read(index: int) -> Pixels:
-        try:
-            image = np.ascontiguousarray(array[index], dtype=np.float64)
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{path}: {name} of image {index} cannot be read ({error})") from error
-        if not np.isfinite(image).all():
-            raise InputError(f"{path}: {name} of image {index} has non-finite values")
-        return image
-
-    return read
-
-
-def _dataset(
-    path: str,
-    shapes: Mapping[str, tuple[int, ...]],
-    reads: Mapping[str, Read],
-    extra: Mapping[str, Any],
-) -> Dataset:
-    count, bands, rows, cols = shapes["ms"]
-    ratio = round(shapes["pan"][2] / max(rows, 1))
-    grid = (ratio * rows, ratio * cols)
-    expected = {"lms": (count, bands, *grid), "pan": (count, 1, *grid), "gt": (count, bands, *grid)}
-    for name, shape in shapes.items():
-        if name in expected and tuple(shape) != expected[name]:
-            raise InputError(
-                f"{path}: {name} has shape {tuple(shape)}, with ms {shapes['ms']} it must be {expected[name]}"
-            )
-    if not count or ratio < 2:
-        raise InputError(f"{path}: holds {count} images at ratio {ratio}: nothing to fuse")
-    bits = extra.get("L")
-    return Dataset(
-        path=path,
-        count=count,
-        bands=bands,
-        ratio=ratio,
-        peak=2.0 ** float(np.ravel(bits)[0]) - 1 if bits is not None else None,
-        sensor=str(np.ravel(extra["sensor"])[0]) if "sensor" in extra else None,
-        read=reads,
-    )
-
-
 def guess_sensor(dataset: Dataset) -> Sensor | None:
-    """Returns the sensor that the file, or else its name (``test_wv3_multiExm1.h5``), tells."""
-    words = [
-        dataset.sensor or "",
-        *Path(dataset.path).stem.lower().replace("-", "_").replace("(", "_").split("_"),
-    ]
-    for word in words:
+    """Returns the sensor that the file names, or else its name (``test_wv3_multiExm1.h5``)."""
+    stem = Path(dataset.path).stem.lower().replace("-", "_").replace("(", "_")
+    for word in (dataset.sensor or "", *stem.split("_")):
         try:
-            found = sensors.get(word)
+            return sensors.get(word)
         except UsageError:
             continue
-        return found
     return None

@@ -13,21 +13,21 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
-from ssdiff_cli.jobs.evaluate.methods.on_arrays import array_source
-from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, ModelChoice
+from ssdiff_cli.jobs.evaluate.methods import array_source
+from ssdiff_cli.jobs.evaluate.plan import Sample
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
 from ssdiff_cli.jobs.evaluate.run import evaluate, open_plan
 from ssdiff_cli.jobs.evaluate.samples import pair
 from ssdiff_cli.jobs.evaluate.samples.products import product_names
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample, crop_slices
 from ssdiff_cli.jobs.evaluate.samples.windows import (
     LARGE,
     WINDOWS,
     aligned,
+    crop_slices,
     has_block,
     pieces,
     random_windows,
     window_count,
-    window_side,
 )
 from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, summarise, t_quantile
 from ssdiff_cli.jobs.evaluate.scoring import Fused, score
@@ -61,7 +61,7 @@ def test_windows_are_disjoint_aligned_and_inside(
         0,
         0,
     )
-    windows = list(random_windows(area, ratio * ratio, window_side(area, asked)))
+    windows = list(random_windows(area, ratio * ratio, asked))
     assert windows
     assert len({(w.row, w.col) for w in windows}) == len(windows)
     for window in windows:
@@ -72,7 +72,7 @@ def test_windows_are_disjoint_aligned_and_inside(
             windows[0].shape,
         )
         assert (window.row - windows[0].row) % window.rows == 0, "a lattice"
-    assert windows == list(random_windows(area, ratio * ratio, window_side(area, asked)))
+    assert windows == list(random_windows(area, ratio * ratio, asked))
 
 
 @given(row=st.integers(0, 9), rows=st.integers(1, 700), cols=st.integers(1, 700))
@@ -107,9 +107,9 @@ def test_large_scenes_are_sampled() -> None:
 def test_blocks_are_anchored_at_the_first_pixel() -> None:
     valid = np.zeros((70, 70), dtype=np.bool_)
     valid[32:64, 32:64] = True
-    assert has_block(valid, 32)
-    assert not has_block(valid[1:], 32)
-    assert not has_block(valid[:20], 32)
+    assert has_block(valid)
+    assert not has_block(valid[1:])
+    assert not has_block(valid[:20])
 
 
 def test_a_border_cut_is_the_toolboxs() -> None:
@@ -200,9 +200,12 @@ def test_a_row_is_what_sharpen_writes(
         app, ["sharpen", *pair, "-o", str(output), "--method", method, "--sensor", "qb", *named]
     )
     assert made.exit_code == 0, made.output
-    choice = ModelChoice(model=str(model) if named else None)
     request = EvaluationRequest(
-        full=pair, fused=(str(output),), methods=(method, "exp"), sensor="qb", choice=choice
+        full=pair,
+        fused=(str(output),),
+        methods=(method, "exp"),
+        sensor="qb",
+        model=str(model) if named else None,
     )
     with raster_env(), open_plan(request) as plan:
         images = {event.method: event.image for event in score(plan) if isinstance(event, Fused)}

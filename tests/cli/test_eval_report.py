@@ -13,11 +13,9 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 from ssdiff_cli.app import app
-from ssdiff_cli.jobs.evaluate.report import plots
-from ssdiff_cli.jobs.evaluate.report.error_maps import band_figures, error_map
+from ssdiff_cli.jobs.evaluate.plan import Sample, Settings
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample
-from ssdiff_cli.jobs.evaluate.settings import Settings
+from ssdiff_cli.jobs.evaluate.report.pictures import round_up
 from ssdiff_models.checkpoint import save_checkpoint
 from ssdiff_models.scene.sensors import get
 from tests.models import tiny
@@ -186,10 +184,10 @@ def test_errors_are_relative_to_the_mean_of_each_band() -> None:
     fused = truth.copy()
     fused[:, 10:14, 20:24] += np.array([30, 400], np.float32)[:, None, None]
     shown = gallery(truth, has_reference=True)
-    error = error_map(fused, shown)
+    error = shown.error_map(fused)
     assert error[12, 22] == pytest.approx(100 * np.sqrt((0.3**2 + 0.4**2) / 2), rel=1e-5)
     assert error.sum() == pytest.approx(16 * error[12, 22], rel=1e-5)
-    figures = band_figures(fused, shown)
+    figures = shown.band_figures(fused)
     share = np.sqrt(16 / 2000)
     assert figures.rmse == pytest.approx([30 * share, 40 * share], rel=1e-5)
     assert all(0.5 < value < 1 for value in figures.correlation)
@@ -197,7 +195,7 @@ def test_errors_are_relative_to_the_mean_of_each_band() -> None:
 
 def test_the_border_of_the_part_shown_has_no_error_without_a_reference() -> None:
     lms = np.random.default_rng(0).uniform(100, 200, (4, 64, 80)).astype(np.float32)
-    error = error_map(lms, gallery(lms, has_reference=False))
+    error = gallery(lms, has_reference=False).error_map(lms)
     inside = np.zeros(error.shape, np.bool_)
     inside[20:-20, 20:-20] = True
     assert (error > 0)[inside].all()
@@ -205,5 +203,5 @@ def test_the_border_of_the_part_shown_has_no_error_without_a_reference() -> None
 
 
 def test_scales_end_at_round_numbers() -> None:
-    ends = [plots.round_up(value) for value in (0, 0.13, 1, 3, 7.1, 20, 52)]
+    ends = [round_up(value) for value in (0, 0.13, 1, 3, 7.1, 20, 52)]
     assert ends == pytest.approx([1, 0.15, 1, 3, 8, 20, 60])

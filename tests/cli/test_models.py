@@ -187,7 +187,7 @@ def test_impossible_options_are_refused(released: Path, tmp_path: Path) -> None:
     assert not output.exists()
 
 
-def test_an_unwritable_folder_is_refused(released: Path, tmp_path: Path) -> None:
+def test_an_missing_folder_is_refused(released: Path, tmp_path: Path) -> None:
     output = tmp_path / "absent" / "x.safetensors"
     assert str(output) in refused(ssdiff("import", released, "-o", output), 2)
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ssdiff_cli.jobs.evaluate.settings import Note
+from ssdiff_cli.jobs.evaluate.plan import Note
 from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models import classical
 from ssdiff_models.consistency.project import ITERATIONS
@@ -14,7 +14,6 @@ from ssdiff_models.fusion.model_fuser import FusionSettings
 __all__ = [
     "DEFAULT_METHODS",
     "MODEL_METHODS",
-    "known_methods",
     "method_notes",
     "method_settings",
     "needs_model",
@@ -54,22 +53,16 @@ def method_notes(methods: Iterable[str]) -> tuple[Note, ...]:
     return (Note(text=text),)
 
 
-def known_methods() -> tuple[str, ...]:
-    """Returns the names that ``--methods`` takes."""
-    return *MODEL_METHODS, *classical.METHODS
-
-
 def parse_methods(text: str) -> tuple[str, ...]:
     """Reads a comma-separated list of methods, in the user's order and without repetitions.
 
     Raises:
         UsageError: When a name is unknown, or there is none.
     """
-    known = known_methods()
+    known = (*MODEL_METHODS, *classical.METHODS)
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UsageError(f"unknown method {unknown[0]!r}: known are {', '.join(known)}")
-    if not names:
-        raise UsageError(f"--methods names no method: known are {', '.join(known)}")
+    if unknown or not names:
+        problem = f"unknown method {unknown[0]!r}" if unknown else "--methods names no method"
+        raise UsageError(f"{problem}: known are {', '.join(known)}")
     return names

@@ -1,6 +1,7 @@
 """What an evaluation is asked for."""
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
@@ -14,22 +15,10 @@ from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
-__all__ = ["EvaluationRequest", "ModelChoice", "Outputs", "full_scale"]
+__all__ = ["EvaluationRequest", "Outputs", "full_scale"]
 
 CROP = 21
 """Border cut of the DLPan toolbox where there is a reference."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelChoice:
-    """What decides the pixels of the methods that need a model."""
-
-    model: str | None = None
-    """Name or file; None is the shipped one that fits."""
-    steps: int | None = None
-    """Sampling steps; None is the model's own number."""
-    seed: int = 0
-    device: DeviceOptions = field(default_factory=DeviceOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +37,19 @@ class Outputs:
     """Conditions, as the user wrote them."""
 
     def check(self) -> None:
-        """Makes sure, before any work, that the files can be written.
+        """Makes sure, before any work, that the files can be made.
 
         Raises:
-            UsageError: When one exists, or its folder does not.
+            UsageError: When one exists, its folder does not, or what draws it is not installed.
         """
         for path in (self.csv, self.report, self.quicklook):
             if path is not None:
                 check_output(path, overwrite=self.overwrite)
+        drawn = self.report or self.quicklook
+        if drawn and not all(map(find_spec, ("jinja2", "matplotlib"))):
+            raise UsageError(
+                f"{drawn}: needs jinja2 and matplotlib: pip install 'ssdiff-cli[report]'"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +70,12 @@ class EvaluationRequest:
     """Methods to fuse with; None is the default ones."""
     sensor: str | None = None
     """Sensor whose MTF and full scale count; None is the test set's, else the generic one."""
-    choice: ModelChoice = field(default_factory=ModelChoice)
+    model: str | None = None
+    """Name or file; None is the shipped model that fits."""
+    steps: int | None = None
+    """Sampling steps; None is the model's own number."""
+    seed: int = 0
+    device: DeviceOptions = field(default_factory=DeviceOptions)
     pair: PairOptions = field(default_factory=PairOptions)
     """How `reduced` or `full` is read."""
     register: Literal["no", "global", "local"] = "no"
@@ -103,8 +102,7 @@ class EvaluationRequest:
             raise UsageError("--windows is for scenes: a test set's images are scored whole")
         if self.full is not None and self.crop:
             raise UsageError("full resolution has no border cut: leave out --crop")
-        if self.sensor is not None:
-            sensors.get(self.sensor)
+        sensors.get(self.sensor or "generic")
 
     def _check_products(self) -> None:
         if self.reference is not None and not self.fused:
@@ -117,7 +115,7 @@ class EvaluationRequest:
             raise UsageError(
                 "--methods needs a PAN and an MS: with --reference only given products are scored"
             )
-        named = self.choice.model is not None or self.choice.steps is not None
+        named = self.model is not None or self.steps is not None
         if named and not needs_model(self.fusing_methods):
             raise UsageError(
                 f"--model and --steps are for the method {NETWORK}, which is not asked for: "
@@ -134,12 +132,19 @@ class EvaluationRequest:
     @property
     def model_is_optional(self) -> bool:
         """Whether methods that need a model are left out when there is none."""
-        return self.methods is None and self.choice.model is None
+        return self.methods is None and self.model is None
 
     @property
-    def known_sensor(self) -> Sensor | None:
-        """The sensor that the user named."""
-        return None if self.sensor is None else sensors.get(self.sensor)
+    def known_sensor(self) -> Sensor:
+        """The sensor that the user named, or the generic one."""
+        return sensors.get(self.sensor or "generic")
+
+    @property
+    def pair_paths(self) -> tuple[str, str]:
+        """PAN and MS of `reduced` or `full`."""
+        paths = self.reduced or self.full
+        assert paths is not None
+        return paths
 
     @property
     def border(self) -> int:
@@ -147,16 +152,13 @@ class EvaluationRequest:
         return CROP if self.crop is None else self.crop
 
 
-def full_scale(
-    sensor: Sensor | None, largest: float, dtype: np.dtype[np.generic] | None = None
-) -> float:
+def full_scale(sensor: Sensor, largest: float, dtype: np.dtype[np.generic] | None = None) -> float:
     """Returns the peak for PSNR and SSIM.
 
     It is the sensor's full scale, or all bits of `largest` where the data are not its DN.
     """
-    if sensor is not None and sensor.name != "generic" and largest <= sensor.full_scale:
-        eight_bits = dtype is not None and dtype.itemsize == 1
-        if not eight_bits:
-            return sensor.full_scale
+    eight_bits = dtype is not None and dtype.itemsize == 1
+    if sensor.name != "generic" and largest <= sensor.full_scale and not eight_bits:
+        return sensor.full_scale
     bits = int(np.ceil(np.log2(max(largest, 1) + 1)))
     return float(2 ** max(bits, 8) - 1)

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ssdiff_cli.jobs.evaluate.plan import Settings
 from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, Summary, metric_names, summarise
 from ssdiff_cli.jobs.evaluate.scoring import Scored
-from ssdiff_cli.jobs.evaluate.settings import Settings
-from ssdiff_cli.jobs.evaluate.thresholds import Condition, check_conditions
+from ssdiff_cli.jobs.evaluate.thresholds import Condition
 from ssdiff_cli.jobs.sharpen.job import NETWORK
+from ssdiff_models.errors import ThresholdError
 
 __all__ = ["Cell", "Evaluation"]
 
@@ -75,7 +76,13 @@ class Evaluation:
         """
         means = self.means()
         network = (NETWORK,) if NETWORK in means else tuple(means)
-        check_conditions(self.conditions, means, self.products or network)
+        judged = self.products or network
+        failures = [
+            line for condition in self.conditions for line in condition.failures(means, judged)
+        ]
+        if failures:
+            more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+            raise ThresholdError(f"threshold missed: {failures[0]}{more}")
 
     def table(self) -> dict[str, list[Cell]]:
         """Returns a cell for each metric of each method: the mean, and its spread if there is one.
@@ -104,7 +111,13 @@ class Evaluation:
     def as_json(self) -> dict[str, object]:
         """Returns the object that ``--json`` prints."""
         settings = self.settings
-        summaries = self.summaries()
+        means = {}
+        deviations = {}
+        intervals = {}
+        for method, summary in self.summaries().items():
+            means[method] = summary.mean
+            deviations[method] = summary.std
+            intervals[method] = summary.ci95
         return {
             "protocol": settings.protocol,
             "sensor": settings.sensor.name,
@@ -114,9 +127,9 @@ class Evaluation:
             "inputs": list(settings.inputs),
             "unit": settings.unit,
             "count": self.count,
-            "methods": {method: summary.mean for method, summary in summaries.items()},
-            "std": {method: summary.std for method, summary in summaries.items()},
-            "ci95": {method: summary.ci95 for method, summary in summaries.items()},
+            "methods": means,
+            "std": deviations,
+            "ci95": intervals,
             "notes": [note.text for note in settings.notes],
         }
 

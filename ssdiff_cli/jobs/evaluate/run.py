@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from ssdiff_cli.jobs.evaluate.plan import Plan
 from ssdiff_cli.jobs.evaluate.plans.pair import pair_plan
-from ssdiff_cli.jobs.evaluate.plans.plan import Plan
 from ssdiff_cli.jobs.evaluate.plans.reference import reference_plan
 from ssdiff_cli.jobs.evaluate.plans.test_set import dataset_plan
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
@@ -97,22 +97,21 @@ def _run(
 
 
 def _write(outputs: Outputs, evaluation: Evaluation, gallery: Gallery | None) -> None:
-    if outputs.csv is not None:
-        _write_text(outputs.csv, evaluation.as_csv())
-    if outputs.report is not None and gallery is not None:
-        _write_text(outputs.report, render_report(evaluation, gallery))
-
-
-def _write_text(path: str, text: str) -> None:
-    """Writes a file.
+    """Writes the files of text.
 
     Raises:
-        UsageError: When the folder cannot be written to.
+        UsageError: When a folder cannot be written to.
     """
-    try:
-        with atomic(path) as part:
-            part.write_text(text, encoding="utf-8")
-    except PermissionError as error:
-        raise UsageError(
-            f"{path}: cannot be written ({error.strerror}): choose another folder"
-        ) from error
+    texts = {}
+    if outputs.csv is not None:
+        texts[outputs.csv] = evaluation.as_csv()
+    if outputs.report is not None and gallery is not None:
+        texts[outputs.report] = render_report(evaluation, gallery)
+    for path, text in texts.items():
+        try:
+            with atomic(path) as part:
+                part.write_text(text, encoding="utf-8")
+        except PermissionError as error:
+            raise UsageError(
+                f"{path}: cannot be written ({error.strerror}): choose another folder"
+            ) from error

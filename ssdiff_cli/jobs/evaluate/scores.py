@@ -91,8 +91,7 @@ class Summary:
     std: Scores
     """N-1 standard deviation over images; NaN for a single one."""
     ci95: Scores
-    """Half the width of the 95 % confidence interval of the mean (Student's t); NaN for a single
-    image."""
+    """Half the width of the mean's 95 % confidence interval (Student's t); NaN like `std`."""
 
 
 def summarise(scores: Sequence[Scores]) -> Summary:
@@ -116,10 +115,9 @@ def _std(values: npt.NDArray[np.float64]) -> float:
 
 
 def t_quantile(freedom: int) -> float:
-    """Returns the 97.5 % quantile of Student's t.
+    """Returns the 97.5 % quantile of Student's t: exact up to 2, else good to 0.5 %.
 
-    It is exact for 1 and 2 degrees of freedom. Above, Cornish and Fisher's expansion in 1/n is
-    good to 0.5 %.
+    Source: Cornish and Fisher's expansion in 1/n.
 
     Raises:
         UsageError: When there is no degree of freedom.

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
-from ssdiff_cli.jobs.evaluate.plans.plan import Plan
-from ssdiff_cli.jobs.evaluate.samples.products import Product
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample
+from ssdiff_cli.jobs.evaluate.plan import Plan, Sample, Settings, Validity
 from ssdiff_cli.jobs.evaluate.scores import Scores, reference_metrics
-from ssdiff_cli.jobs.evaluate.settings import Settings
 from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import FullResolution, full_resolution_scores
 
-__all__ = ["Event", "Fused", "Scored", "score"]
+__all__ = ["Fused", "Scored", "score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +34,7 @@ class Scored:
     scores: Scores
 
 
-Event = Fused | Scored
-
-
-def score(plan: Plan) -> Iterator[Event]:
+def score(plan: Plan) -> Iterator[Fused | Scored]:
     """Fuses the samples of a plan and scores each unit once its samples are complete.
 
     Raises:
@@ -71,35 +65,24 @@ def _naming(place: str, method: str) -> Iterator[None]:
         raise InputError(f"{place}: {method}: {error}") from error
 
 
-class UnitScores(Protocol):
-    """Scores of one method on one unit, sample by sample."""
+class _UnitScores(Protocol):
+    """Scores of one method on one unit, whose fused samples arrive one by one."""
 
-    def update(self, sample: Sample, image: Pixels) -> None:
-        """Takes the fused image ``(bands, rows, cols)`` of one sample.
+    def update(self, sample: Sample, image: Pixels) -> None: ...
 
-        Raises:
-            InputError: When it cannot be scored.
-        """
-        ...
-
-    def result(self) -> Scores:
-        """Returns the scores of the unit.
-
-        Raises:
-            InputError: When no pixel counts.
-        """
-        ...
+    def result(self) -> Scores: ...
 
 
-def _unit_scores(plan: Plan, method: str) -> UnitScores:
-    if plan.settings.protocol == "reference":
-        return StripScores(plan.settings, plan.products[method])
-    if plan.settings.protocol == "reduced-resolution" or plan.settings.unit == "image":
-        return ImageScores(plan.settings)
-    return PieceScores(plan.settings)
+def _unit_scores(plan: Plan, method: str) -> _UnitScores:
+    settings = plan.settings
+    if settings.protocol == "reference":
+        return _StripScores(settings, plan.products[method])
+    if settings.protocol == "reduced-resolution" or settings.unit == "image":
+        return _ImageScores(settings)
+    return _PieceScores(settings)
 
 
-class ImageScores:
+class _ImageScores:
     """Scores of a unit that is one image, as the DLPan toolbox computes them."""
 
     def __init__(self, settings: Settings) -> None:
@@ -107,7 +90,6 @@ class ImageScores:
         self._scores: Scores = {}
 
     def update(self, sample: Sample, image: Pixels) -> None:
-        """Scores the image."""
         rows, cols = sample.inner
         ratio = self._settings.ratio
         valid = sample.valid[rows, cols]
@@ -128,18 +110,16 @@ class ImageScores:
         self._scores = {name: metric.of(fused, truth, mask) for name, metric in metrics.items()}
 
     def result(self) -> Scores:
-        """Returns the scores of the image."""
         return self._scores
 
 
-class PieceScores:
+class _PieceScores:
     """Scores at full resolution of a unit that comes in pieces."""
 
     def __init__(self, settings: Settings) -> None:
         self._total = FullResolution(sensor=settings.sensor, ratio=settings.ratio)
 
     def update(self, sample: Sample, image: Pixels) -> None:
-        """Adds a piece."""
         assert sample.pan_low is not None
         self._total.update(
             image,
@@ -151,30 +131,27 @@ class PieceScores:
         )
 
     def result(self) -> Scores:
-        """Returns the scores of all pieces."""
         return self._total.result()
 
 
-class StripScores:
+class _StripScores:
     """Scores of a product against a reference, both read in strips of rows."""
 
-    def __init__(self, settings: Settings, product: Product) -> None:
-        self._product = product
+    def __init__(self, settings: Settings, validity: Validity) -> None:
+        self._validity = validity
         self._metrics = reference_metrics(ratio=settings.ratio, peak=settings.peak)
         self._empty = True
 
     def update(self, sample: Sample, image: Pixels) -> None:
-        """Adds a strip."""
         assert sample.reference is not None
         assert sample.window is not None
-        valid = sample.valid & self._product.valid(sample.window)
+        valid = sample.valid & self._validity(sample.window)
         self._empty = self._empty and not valid.any()
         mask = None if valid.all() else valid
         for metric in self._metrics.values():
             metric.update(image, sample.reference, mask)
 
     def result(self) -> Scores:
-        """Returns the scores of all strips."""
         if self._empty:
-            raise InputError(f"{self._product.bands.path} has no valid pixel in common with it")
+            raise InputError("has no valid pixel in common with it")
         return {name: metric.result() for name, metric in self._metrics.items()}

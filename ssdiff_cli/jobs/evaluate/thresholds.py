@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ssdiff_cli.jobs.evaluate.scores import Scores
-from ssdiff_models.errors import ThresholdError, UsageError
+from ssdiff_models.errors import UsageError
 
-__all__ = ["Condition", "check_conditions", "parse_condition"]
+__all__ = ["Condition", "parse_condition"]
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -18,7 +18,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 _FORM = re.compile(
-    r"\s*(?:(?P<method>[^<>=]+):)?\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\S+)\s*"
+    r"\s*(?:(?P<method>[^<>=]+):)?\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)"
+    r"\s*(?P<limit>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
 )
 
 
@@ -51,8 +52,7 @@ def parse_condition(text: str, metrics: Sequence[str], methods: Sequence[str]) -
         UsageError: When it has another form, or names no row of `methods` or none of `metrics`.
     """
     match = _FORM.fullmatch(text)
-    limit = _number(match["limit"]) if match else math.nan
-    if match is None or not math.isfinite(limit):
+    if match is None:
         raise UsageError(
             f"--fail-if {text!r} is not a condition: write it like 'hqnr<0.9' or 'gsa:sam>4'"
         )
@@ -67,31 +67,9 @@ def parse_condition(text: str, metrics: Sequence[str], methods: Sequence[str]) -
             f"--fail-if {text!r}: no row is called {method!r}; there are {', '.join(methods)}"
         )
     return Condition(
-        text=text, method=method or None, metric=metric, sign=match["sign"], limit=limit
+        text=text,
+        method=method or None,
+        metric=metric,
+        sign=match["sign"],
+        limit=float(match["limit"]),
     )
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def check_conditions(
-    conditions: Sequence[Condition], scores: Mapping[str, Scores], judged: Sequence[str]
-) -> None:
-    """Compares scores with all conditions.
-
-    Args:
-        conditions: The conditions.
-        scores: Mean scores of each row.
-        judged: The rows that conditions without a row are about.
-
-    Raises:
-        ThresholdError: When one fails; the message is the first failure and how many follow.
-    """
-    failures = [line for condition in conditions for line in condition.failures(scores, judged)]
-    if failures:
-        more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
-        raise ThresholdError(f"threshold missed: {failures[0]}{more}")

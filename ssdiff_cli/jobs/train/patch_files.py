@@ -95,7 +95,7 @@ def read_patches(
         factor = _factor(dataset, file)
 
         def images(array: str, indexes: Sequence[int], bands: Sequence[int]) -> Tensor:
-            read = [dataset.read[array](index)[list(bands)] for index in indexes]
+            read = [dataset.read(array, index)[list(bands)] for index in indexes]
             return torch.stack([torch.from_numpy(one.astype(np.float32)) for one in read]) * factor
 
         patches = PatchSet(
@@ -122,7 +122,7 @@ def _factor(dataset: Dataset, file: PatchFile) -> float:
     """Returns 1 for DN, or the full-scale value where the file's values are from 0 to 1."""
     full_scale = sensors.get(file.sensor).full_scale
     sample = sample_patches(dataset.count, 16)
-    largest = max(float(dataset.read["gt"](index).max()) for index in sample)
+    largest = max(float(dataset.read("gt", index).max()) for index in sample)
     if largest > 1.5 * full_scale:
         raise InputError(
             f"{dataset.path}: has values up to {largest:g}, {file.sensor} has at most "

@@ -1,4 +1,4 @@
-"""Errors for creation options that GDAL only logs about."""
+"""GDAL only logs what it does not understand in creation options; here it becomes an error."""
 
 import logging
 import warnings
@@ -7,24 +7,24 @@ from contextlib import contextmanager
 
 from rasterio.errors import NotGeoreferencedWarning
 
-from ssdiff_cli.rasters.gdal import GDAL_ERRORS, reason
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS
 from ssdiff_models.errors import UsageError
 
 __all__ = ["refused_options"]
 
 
 class _Listener(logging.Handler):
-    """Collects GDAL's messages about creation options."""
+    """Keeps the complaints about creation options."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.messages: list[str] = []
+        self.complaints: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if "creation option" in message:
             # rasterio puts GDAL's error class in front: "CPLE_NotSupported in ...".
-            self.messages.append(message.partition(" in ")[2] or message)
+            self.complaints.append(message.partition(" in ")[2] or message)
 
 
 @contextmanager
@@ -34,9 +34,8 @@ def refused_options() -> Iterator[None]:
     Raises:
         UsageError: With GDAL's own words.
     """
-    logger = logging.getLogger("rasterio._env")
+    logger, listener = logging.getLogger("rasterio._env"), _Listener()
     level, propagate = logger.level, logger.propagate
-    listener = _Listener()
     logger.addHandler(listener)
     logger.setLevel(logging.WARNING)
     logger.propagate = False
@@ -45,10 +44,11 @@ def refused_options() -> Iterator[None]:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             yield
     except (*GDAL_ERRORS, ValueError, TypeError) as error:
-        raise UsageError(f"--co: GDAL cannot write such a file: {reason(error)}") from error
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UsageError(f"--co: GDAL cannot write such a file: {reason}") from error
     finally:
         logger.removeHandler(listener)
         logger.setLevel(level)
         logger.propagate = propagate
-    if listener.messages:
-        raise UsageError(f"--co: {listener.messages[0]}")
+    if listener.complaints:
+        raise UsageError(f"--co: {listener.complaints[0]}")

@@ -4,31 +4,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ssdiff_cli.jobs.evaluate.method_names import method_notes, needs_model, without_model
-from ssdiff_cli.jobs.evaluate.methods.model import Model
-from ssdiff_cli.jobs.evaluate.methods.on_arrays import array_fusers
-from ssdiff_cli.jobs.evaluate.methods.on_scenes import scene_fusers
-from ssdiff_cli.jobs.evaluate.plans.plan import Plan
+from ssdiff_cli.jobs.evaluate.methods import array_fusers, scene_fusers
+from ssdiff_cli.jobs.evaluate.plan import Model, Note, Plan, Settings
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
-from ssdiff_cli.jobs.evaluate.samples.pair import (
-    PairSamples,
-    Validity,
-    full_samples,
-    pair_sensor,
-    reduced_samples,
-)
+from ssdiff_cli.jobs.evaluate.samples.pair import PairSamples, pair_samples
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_products
-from ssdiff_cli.jobs.evaluate.settings import Note, Settings
+from ssdiff_cli.jobs.sharpen.band_names import band_names, scene_sensor
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
 from ssdiff_cli.jobs.sharpen.model_choice import find_model
 from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError, ModelError
-from ssdiff_models.scene import sensors
-from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["pair_plan"]
@@ -54,31 +42,28 @@ def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
     pair = opened.pair
     grid = Grid(bands=pair.pan, transform=pair.transform, spectral=pair.ms)
     found = open_products(request.fused, grid, stack)
-    scene = PairSamples.of(
-        pair,
-        _common_area(pair, found),
-        windows=request.windows,
-        reduced=request.reduced is not None,
-    )
+    area = _common_area(pair, found)
+    reduced = request.reduced is not None
+    scene = PairSamples.of(pair, area, windows=request.windows, reduced=reduced)
     black = scene.signal.zeros[:-1]
     products = {
         name: replace(product, scale=scene.scale, black=black) for name, product in found.items()
     }
+    validity = {name: product.valid for name, product in products.items()}
     settings = _settings(request, opened, scene)
-    sensor = settings.sensor
-    if request.reduced:
-        samples = reduced_samples(scene, sensor, settings.crop)
-        fusers = array_fusers(opened.methods, sensor=sensor, ratio=pair.ratio, model=opened.model)
+    if reduced:
+        fusers = array_fusers(
+            opened.methods, sensor=settings.sensor, ratio=pair.ratio, model=opened.model
+        )
     else:
-        samples = full_samples(scene, _validity(products))
         job = _job(request, "exp")
         fusers = scene_fusers(opened.methods, pair, job, model=opened.model, scale=scene.scale)
     return Plan(
         settings=settings,
-        samples=samples,
+        samples=pair_samples(scene, settings, validity.values()),
         count=scene.count,
         fusers=products | fusers,
-        products=products,
+        products=validity,
         model=opened.model,
     )
 
@@ -99,20 +84,18 @@ def _open(request: EvaluationRequest, stack: ExitStack) -> _Opened:
 
 def _job(request: EvaluationRequest, method: str) -> SharpenJob:
     """Returns the sharpening that makes the image of a method."""
-    names = request.reduced or request.full
-    assert names is not None
-    choice = request.choice
+    pan, ms = request.pair_paths
     return SharpenJob(
-        pan=names[0],
-        ms=names[1],
+        pan=pan,
+        ms=ms,
         output="",
         pair=replace(request.pair, ratio=request.ratio),
         method=method,
-        model=choice.model,
+        model=request.model,
         sensor=request.sensor,
         register=request.register,
-        fusion=FusionOptions(steps=choice.steps, seed=choice.seed),
-        device=choice.device,
+        fusion=FusionOptions(steps=request.steps, seed=request.seed),
+        device=request.device,
     )
 
 
@@ -131,17 +114,17 @@ def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _
 
 def _settings(request: EvaluationRequest, opened: _Opened, scene: PairSamples) -> Settings:
     pair = opened.pair
-    names = request.reduced or request.full
-    assert names is not None
+    bands = tuple(name or f"band {k}" for k, name in enumerate(band_names(pair), 1))
+    sensor = replace(scene_sensor(request.sensor, pair), bands=bands)
     largest = max(band.maximum for band in scene.statistics().ms)
     notes = (*opened.notes, *_scene_notes(scene, request), *method_notes(opened.methods))
     return Settings(
         protocol="reduced-resolution" if request.reduced else "full-resolution",
-        inputs=names,
-        sensor=pair_sensor(pair, request.known_sensor or sensors.get("generic")),
+        inputs=request.pair_paths,
+        sensor=sensor,
         ratio=pair.ratio,
         crop=request.border if request.reduced else 0,
-        peak=full_scale(request.known_sensor, largest, pair.ms.dtype),
+        peak=full_scale(sensor, largest, pair.ms.dtype),
         unit="scene" if scene.asked is None else "window",
         notes=notes,
     )
@@ -158,15 +141,6 @@ def _common_area(pair: ScenePair, products: dict[str, Product]) -> Window:
             )
         area = part
     return area
-
-
-def _validity(products: dict[str, Product]) -> Validity | None:
-    def valid(window: Window) -> BoolArray:
-        masks = [product.valid(window) for product in products.values()]
-        common: BoolArray = np.logical_and.reduce(masks)
-        return common
-
-    return valid if products else None
 
 
 def _scene_notes(scene: PairSamples, request: EvaluationRequest) -> Iterator[Note]:

@@ -7,20 +7,19 @@ from itertools import islice
 
 import numpy as np
 
-from ssdiff_cli.jobs.evaluate.plans.plan import Plan
+from ssdiff_cli.jobs.evaluate.plan import Note, Plan, Sample, Settings
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_bands, open_products
-from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Sample, crop_slices
 from ssdiff_cli.jobs.evaluate.samples.windows import (
+    BLOCK,
+    centred,
+    crop_slices,
     has_block,
     random_windows,
     window_count,
-    window_side,
 )
-from ssdiff_cli.jobs.evaluate.settings import Note, Settings
 from ssdiff_cli.rasters.reading.statistics import sample_statistics
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene import sensors
 from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.windows import Window
 
@@ -39,24 +38,24 @@ def reference_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> P
         SsdiffError: When they cannot be compared.
     """
     bands = open_bands(path, stack)
-    reference = Product(bands=bands, row=0, col=0, black=bands.black)
+    scene = Window(row=0, col=0, rows=bands.rows, cols=bands.cols)
+    reference = Product(bands=bands, window=scene, black=bands.black)
     grid = Grid(bands=bands, transform=bands.dataset.transform, spectral=bands)
     opened = open_products(request.fused, grid, stack)
     products = {name: replace(product, black=bands.black) for name, product in opened.items()}
     for product in products.values():
-        if product.window != reference.window:
+        if product.window != scene:
             raise InputError(
                 f"{product.bands.path}: covers another part of the ground than {path}: "
                 "cut both to one grid"
             )
-    asked = window_count(reference.window, request.windows)
+    asked = window_count(scene, request.windows)
     settings = _settings(request, reference, sampled=asked is not None)
     if asked is None:
         windows = [_scored(reference, settings.crop)]
         usable = iter(windows)
     else:
-        side = window_side(reference.window, asked)
-        windows = list(random_windows(reference.window, 1, side))
+        windows = list(random_windows(scene, 1, asked))
         usable = islice(_usable([reference, *products.values()], windows), asked)
     strips = sum(1 for _ in _strips(windows[0], reference))
     return Plan(
@@ -64,12 +63,12 @@ def reference_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> P
         samples=_samples(reference, usable),
         count=len(windows[:asked]) * (1 + strips),
         fusers=products,
-        products=products,
+        products={name: product.valid for name, product in products.items()},
     )
 
 
 def _settings(request: EvaluationRequest, reference: Product, *, sampled: bool) -> Settings:
-    sensor = request.known_sensor or sensors.get("generic")
+    sensor = request.known_sensor
     ratio = request.ratio or sensor.ratio
     statistics = sample_statistics(reference.bands, reference.window)
     largest = max(band.maximum for band in statistics)
@@ -80,7 +79,7 @@ def _settings(request: EvaluationRequest, reference: Product, *, sampled: bool) 
         sensor=sensor,
         ratio=ratio,
         crop=0 if sampled else request.border,
-        peak=full_scale(request.known_sensor, largest, reference.bands.dtype),
+        peak=full_scale(sensor, largest, reference.bands.dtype),
         unit="window" if sampled else "scene",
         notes=() if request.ratio else (note,),
     )
@@ -98,7 +97,7 @@ def _usable(rasters: list[Product], windows: list[Window]) -> Iterator[Window]:
     """Yields the windows in which all rasters share a block of valid pixels."""
     for window in windows:
         valid = np.logical_and.reduce([raster.valid(window) for raster in rasters])
-        if has_block(valid, BLOCK):
+        if has_block(valid):
             yield window
 
 
@@ -112,21 +111,13 @@ def _samples(reference: Product, windows: Iterator[Window]) -> Iterator[Sample]:
     for window in windows:
         empty = False
         unit = f"rows {window.row} to {window.row_stop}, columns {window.col} to {window.col_stop}"
-        yield _sample(reference, _middle(window), unit, scored=False)
+        yield _sample(reference, centred(window, PICTURE), unit, scored=False)
         for strip in _strips(window, reference):
             yield _sample(reference, strip, unit, scored=True)
     if empty:
         raise InputError(
             f"{reference.bands.path}: no window has a block of pixels that are valid in all rasters"
         )
-
-
-def _middle(window: Window) -> Window:
-    rows = min(window.rows, PICTURE)
-    cols = min(window.cols, PICTURE)
-    row = window.row + (window.rows - rows) // 2
-    col = window.col + (window.cols - cols) // 2
-    return Window(row=row, col=col, rows=rows, cols=cols)
 
 
 def _strips(window: Window, reference: Product) -> Iterator[Window]:

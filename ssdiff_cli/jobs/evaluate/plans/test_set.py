@@ -6,16 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.evaluate.method_names import method_notes, needs_model, without_model
-from ssdiff_cli.jobs.evaluate.methods.model import Model, load_model
-from ssdiff_cli.jobs.evaluate.methods.on_arrays import array_fusers
-from ssdiff_cli.jobs.evaluate.plans.plan import Plan
+from ssdiff_cli.jobs.evaluate.methods import array_fusers
+from ssdiff_cli.jobs.evaluate.plan import Model, Note, Plan, Sample, Settings
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample, crop_slices
-from ssdiff_cli.jobs.evaluate.settings import Note, Settings
+from ssdiff_cli.jobs.evaluate.samples.windows import crop_slices
 from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
+from ssdiff_models import zoo
+from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.scene import sensors
+from ssdiff_models.fusion.model_fuser import FusionSettings
+from ssdiff_models.scene.band_matching import spectral_order
 from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["dataset_plan"]
@@ -36,10 +38,13 @@ def dataset_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> Pla
         raise UsageError(
             f"{path}: its ratio is {dataset.ratio}, not {request.ratio}: leave out --ratio"
         )
-    known = request.known_sensor or guess_sensor(dataset)
-    sensor = _with_bands(known or sensors.get("generic"), dataset.bands)
+    known = request.known_sensor if request.sensor else guess_sensor(dataset)
+    sensor = _with_bands(known or request.known_sensor, dataset.bands)
     methods, model, notes = _models(request, dataset, sensor if known else None)
-    if known is None:
+    if known is not None:
+        peak = known.full_scale
+    else:
+        peak = full_scale(sensor, float(dataset.read("ms", 0).max()))
         notes = (*notes, NO_SENSOR)
     settings = Settings(
         protocol="reduced-resolution" if dataset.has_reference else "full-resolution",
@@ -47,7 +52,7 @@ def dataset_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> Pla
         sensor=sensor,
         ratio=dataset.ratio,
         crop=request.border if dataset.has_reference else 0,
-        peak=_peak(dataset, known),
+        peak=dataset.peak or peak,
         unit="image",
         notes=(*notes, *method_notes(methods)),
     )
@@ -75,7 +80,7 @@ def _models(
     if not needs_model(methods):
         return methods, None, ()
     try:
-        model = load_model(request.choice, bands=dataset.bands, ratio=dataset.ratio, sensor=sensor)
+        model = _load_model(request, dataset, sensor)
     except ModelError as error:
         if not request.model_is_optional:
             raise
@@ -84,18 +89,38 @@ def _models(
     return methods, model, ()
 
 
-def _peak(dataset: Dataset, sensor: Sensor | None) -> float:
-    if dataset.peak:
-        return dataset.peak
+def _load_model(request: EvaluationRequest, dataset: Dataset, sensor: Sensor | None) -> Model:
+    """Loads the requested model, or the shipped one that fits, onto its device.
+
+    Raises:
+        ModelError: When there is none, it cannot be loaded, or it is for another ratio.
+    """
+    ratio = dataset.ratio
+    if request.model:
+        path = zoo.locate(request.model)
+    else:
+        name = sensor.name if sensor else None
+        path = zoo.find_model(bands=dataset.bands, ratio=ratio, sensor=name).path
+    checkpoint = load_checkpoint(path)
+    if checkpoint.ratio != ratio:
+        raise ModelError(
+            f"model {checkpoint.name} was trained for ratio {checkpoint.ratio}, the data have "
+            f"{ratio}: choose another --model"
+        )
+    settings = FusionSettings.of(checkpoint, steps=request.steps, seed=request.seed)
     if sensor is not None:
-        return sensor.full_scale
-    return full_scale(None, float(dataset.read["ms"](0).max()))
+        # As `ssdiff sharpen` does where the sensor is known.
+        order = spectral_order(sensor.bands)
+        settings = replace(settings, gains=sensor.ms_gains, order=order)
+    device = choose(request.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
+    placed = replace(checkpoint, network=device.place(checkpoint.network))
+    return Model(checkpoint=placed, settings=settings, device=device)
 
 
 def _samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
     """Yields the images; MS pixel i lies at PAN index ``ratio*i + ratio/2``, as in PanCollection."""
     for index in range(dataset.count):
-        image = {name: read(index) for name, read in dataset.read.items()}
+        image = {name: dataset.read(name, index) for name in dataset.arrays}
         rows, cols = image["pan"].shape[1:]
         name = f"{dataset.path}: image {index}"
         yield Sample(

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssdiff_cli.jobs.evaluate.methods.model import Model
-from ssdiff_cli.jobs.evaluate.methods.on_arrays import array_source
+from ssdiff_cli.jobs.evaluate.methods import array_source
+from ssdiff_cli.jobs.evaluate.plan import Model, Sample
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample
 from ssdiff_models.diffusion.denoiser import ResidualDenoiser
 from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import SAMPLERS

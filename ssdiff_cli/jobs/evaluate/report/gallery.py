@@ -1,20 +1,36 @@
-"""What a report shows: a part of one sample, as every method made it."""
+"""What a report shows: a part of one sample as every method made it, and how wrong it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
-from ssdiff_cli.jobs.evaluate.methods.model import Model
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample
+from ssdiff_cli.jobs.evaluate.plan import Model, Sample, Settings
 from ssdiff_cli.jobs.evaluate.scoring import Fused
-from ssdiff_cli.jobs.evaluate.settings import Settings
+from ssdiff_models.metrics.full_resolution import REACH
+from ssdiff_models.resampling.degrade import mtf_filter
 from ssdiff_models.scene.source import BoolArray, FloatArray
 
-__all__ = ["Gallery"]
+__all__ = ["BandFigures", "Gallery", "Spot"]
 
 LARGEST = 448
 """Side of the part that is shown, in pixels of the scored grid."""
+SMALLEST_MEAN = 1e-6
+"""Mean of a band below which errors are not divided by it."""
+
+Spot = tuple[slice, slice]
+"""Rows and columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandFigures:
+    """The error of one method in each band."""
+
+    rmse: tuple[float, ...]
+    """Root mean squared error over the band's mean, in percent."""
+    correlation: tuple[float, ...]
+    """With the truth; NaN for a constant band."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +39,7 @@ class Gallery:
 
     settings: Settings
     sample: Sample
-    part: tuple[slice, slice]
+    part: Spot
     """Rows and columns of the sample that are shown."""
     model: Model | None = None
     fused: Mapping[str, FloatArray] = field(default_factory=dict)
@@ -32,10 +48,8 @@ class Gallery:
     @classmethod
     def of(cls, sample: Sample, settings: Settings, model: Model | None) -> "Gallery":
         """Returns the middle of a sample, without fused images."""
-        rows, cols = (
-            _middle(inner, size)
-            for inner, size in zip(sample.inner, sample.valid.shape, strict=True)
-        )
+        rows = _middle(sample.inner[0], sample.valid.shape[0])
+        cols = _middle(sample.inner[1], sample.valid.shape[1])
         return cls(settings=settings, sample=sample, part=(rows, cols), model=model)
 
     def with_image(self, fused: Fused) -> "Gallery":
@@ -77,6 +91,50 @@ class Gallery:
         count = len(self.truth)
         names = self.settings.sensor.bands
         return names if len(names) == count else tuple(str(k) for k in range(1, count + 1))
+
+    def error_map(self, fused: FloatArray) -> FloatArray:
+        """Returns ``(rows, cols)``: the root mean square over bands of the relative error.
+
+        It is in percent of the bands' means, and 0 where it means nothing.
+        """
+        truth = self.truth
+        means = np.abs(truth[:, self.valid].mean(axis=1)).clip(SMALLEST_MEAN)
+        error = (self._comparable(fused) - truth) / means[:, None, None]
+        percent = 100 * np.sqrt((error**2).mean(axis=0))
+        result: FloatArray = np.where(self._trusted(), percent, 0).astype(np.float32)
+        return result
+
+    def band_figures(self, fused: FloatArray) -> BandFigures:
+        """Returns the error and the correlation of each band over the valid pixels."""
+        mask = self._trusted()
+        rmse = []
+        correlation = []
+        for band, truth in zip(self._comparable(fused), self.truth, strict=True):
+            a = band[mask]
+            b = truth[mask]
+            mean = max(abs(float(b.mean())), SMALLEST_MEAN)
+            error = np.sqrt(np.mean((a - b) ** 2))
+            rmse.append(100 * float(error / mean))
+            constant = a.std() == 0 or b.std() == 0
+            correlation.append(np.nan if constant else float(np.corrcoef(a, b)[0, 1]))
+        return BandFigures(rmse=tuple(rmse), correlation=tuple(correlation))
+
+    def _comparable(self, fused: FloatArray) -> FloatArray:
+        """Returns the image, or without a reference what the sensor's MTF leaves of it."""
+        if self.reference is not None:
+            return fused
+        gains = self.settings.sensor.ms_gains
+        seen: FloatArray = mtf_filter(torch.from_numpy(fused), gains, self.settings.ratio).numpy()
+        return seen
+
+    def _trusted(self) -> BoolArray:
+        """Returns the pixels whose error means something: not those that the MTF's border spoils."""
+        if self.reference is not None:
+            return self.valid
+        inside = np.zeros_like(self.valid)
+        inside[REACH:-REACH, REACH:-REACH] = True
+        trusted: BoolArray = self.valid & inside
+        return trusted if trusted.any() else self.valid
 
 
 def _middle(inner: slice, size: int) -> slice:

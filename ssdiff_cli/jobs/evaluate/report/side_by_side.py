@@ -1,7 +1,9 @@
 """A picture of PAN, MS and result side by side."""
 
+from contextlib import ExitStack
+from pathlib import Path
+
 import numpy as np
-from affine import Affine
 
 from ssdiff_cli.jobs.evaluate.report.pictures import (
     Picture,
@@ -9,15 +11,16 @@ from ssdiff_cli.jobs.evaluate.report.pictures import (
     colour_bands,
     stretch_of,
 )
-from ssdiff_cli.rasters.gdal import open_raster, raster_env
-from ssdiff_cli.rasters.reading.bands import select_bands
-from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
+from ssdiff_cli.jobs.evaluate.samples.products import Grid, open_products
+from ssdiff_cli.jobs.evaluate.samples.windows import centred
+from ssdiff_cli.jobs.sharpen.band_names import band_names
+from ssdiff_cli.rasters.gdal import raster_env
+from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_models.errors import InputError, ResourceError, UsageError
+from ssdiff_models.errors import ResourceError
 from ssdiff_models.files import atomic
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.source import FloatArray
-from ssdiff_models.scene.windows import Window
 
 __all__ = ["draw_quicklook"]
 
@@ -27,35 +30,18 @@ _ZOOM = 160
 """Side of the enlarged part in PAN pixels."""
 
 
-def _place(pair: ScenePair, transform: Affine, shape: tuple[int, ...]) -> Window:
-    """Returns where an image lies on the PAN's grid."""
-    col, row = ~pair.transform @ (transform.c, transform.f)
-    return Window(row=round(row), col=round(col), rows=shape[0], cols=shape[1])
-
-
-def draw_quicklook(pan: str, ms: str, fused: str, png: str, *, options: PairOptions) -> None:
+def draw_quicklook(pan: str, ms: str, fused: str, png: str | Path, *, options: PairOptions) -> None:
     """Writes a picture of PAN, MS and result, and of their busiest place enlarged.
 
-    At most 1024 x 1024 PAN pixels in the middle of the scene are read.
-
-    Args:
-        pan: PAN raster.
-        ms: MS raster.
-        fused: Their fusion, on the PAN's grid or a part of it.
-        png: File to write.
-        options: How the pair is read.
+    At most 1024 x 1024 PAN pixels in the middle of the scene are read. The result lies on the
+    PAN's grid or a part of it.
 
     Raises:
         InputError: When a raster cannot be used.
         ResourceError: When the picture cannot be written.
-        UsageError: When matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError(
-            f"{png}: drawing it needs matplotlib: pip install 'ssdiff-cli[report]'"
-        ) from error
+    from matplotlib.figure import Figure
+
     pictures = _pictures(pan, ms, fused, options)
     spot = busiest_window(_changes(pictures["MS"]), _ZOOM)
     figure = Figure(figsize=(14.4, 9.8), layout="constrained")
@@ -77,19 +63,23 @@ def draw_quicklook(pan: str, ms: str, fused: str, png: str, *, options: PairOpti
 
 
 def _pictures(pan: str, ms: str, fused: str, options: PairOptions) -> dict[str, Picture]:
-    """Returns the middle of the scene; all multispectral images have the stretch of the MS."""
-    with raster_env(), open_pair(pan, ms, options=options) as pair:
-        window = _middle(pair.area, pair.ratio)
+    """Returns the middle of the scene; MS and result have the stretch of the MS."""
+    with raster_env(), open_pair(pan, ms, options=options) as pair, ExitStack() as stack:
+        grid = Grid(bands=pair.pan, transform=pair.transform, spectral=pair.ms)
+        (product,) = open_products((fused,), grid, stack).values()
+        side = min(_CONTEXT, *pair.area.shape)
+        window = centred(pair.area, side).grown_to(pair.ratio)
         patch = pair.read(window)
-        colours = list(colour_bands(pair.ms.dataset.descriptions, pair.bands))
-        result = _read_fused(fused, pair, window)[colours]
+        bands = list(colour_bands(band_names(pair), pair.bands))
+        result = product.read(window)[0][bands]
         ratio = pair.ratio
-    small = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO][colours]
+    small = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO][bands]
     stretch = stretch_of(small)
+    coarse = small.repeat(ratio, 1).repeat(ratio, 2)
     sharp = patch.pan[None]
     return {
         "PAN": stretch_of(sharp).picture(sharp),
-        "MS": stretch.picture(small.repeat(ratio, 1).repeat(ratio, 2)),
+        "MS": stretch.picture(coarse),
         "result": stretch.picture(result),
     }
 
@@ -102,34 +92,3 @@ def _changes(picture: Picture) -> FloatArray:
     changes[:, :-1] += np.abs(np.diff(image, axis=2)).sum(0)
     # One glaring roof must not win over a town.
     return np.minimum(changes, np.percentile(changes, 98))
-
-
-def _middle(area: Window, ratio: int) -> Window:
-    """Returns a square in the middle of an area, grown to MS model pixels."""
-    side = min(_CONTEXT, area.rows, area.cols)
-    row = area.row + (area.rows - side) // 2
-    col = area.col + (area.cols - side) // 2
-    return Window(row=row, col=col, rows=side, cols=side).grown_to(ratio)
-
-
-def _read_fused(path: str, pair: ScenePair, window: Window) -> FloatArray:
-    """Reads ``(bands, rows, cols)`` of a fusion in a window of the PAN's grid.
-
-    Raises:
-        InputError: When it has other bands than the MS, or lies elsewhere.
-    """
-    with open_raster(path) as file:
-        bands = select_bands(file, path, fill_scales=1)
-        place = _place(pair, file.transform, (file.height, file.width))
-        if len(bands.indexes) != pair.bands or place.intersection(window) is None:
-            raise InputError(
-                f"{path}: is no fusion of {pair.pan.path} and {pair.ms.path}: compare files of "
-                "the same scene"
-            )
-        own = Window(
-            row=window.row - place.row,
-            col=window.col - place.col,
-            rows=window.rows,
-            cols=window.cols,
-        )
-        return bands.read_filled(own, lambda: np.zeros(pair.bands, np.float32)).values

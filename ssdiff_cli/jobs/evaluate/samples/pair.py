@@ -1,37 +1,33 @@
 """Samples of a PAN/MS pair of rasters: degraded by Wald's protocol, or as they are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import numpy as np
 import torch
 from torch.nn.functional import max_pool2d
 
-from ssdiff_cli.jobs.evaluate.samples.sample import BLOCK, Sample, crop_slices
+from ssdiff_cli.jobs.evaluate.plan import Sample, Settings, Validity
 from ssdiff_cli.jobs.evaluate.samples.windows import (
+    BLOCK,
     aligned,
+    crop_slices,
     has_block,
     pieces,
     random_windows,
     window_count,
-    window_side,
 )
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import MS_HALO, upsample, upsample_image
-from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.scene.zero_signal import AboveZero, black_levels
 
-__all__ = ["PairSamples", "Validity", "full_samples", "pair_sensor", "reduced_samples"]
-
-Validity = Callable[[Window], BoolArray]
-"""Returns which pixels of a window are valid in all products."""
+__all__ = ["PairSamples", "pair_samples"]
 
 SCENE = "the scene"
 MARGIN = 64
@@ -40,14 +36,6 @@ REFLECTANCE = 10
 """Largest value of floating-point reflectances; above, the data are DN."""
 DN_SCALE = 10_000
 """DN of a reflectance of 1; Q2n rounds to integers."""
-
-
-def pair_sensor(pair: ScenePair, sensor: Sensor) -> Sensor:
-    """Returns the sensor with the names of the pair's bands and their gains."""
-    descriptions = pair.ms.dataset.descriptions
-    names = tuple(descriptions[index - 1] for index in pair.ms.indexes)
-    bands = tuple(name or f"band {k}" for k, name in enumerate(names, 1))
-    return replace(sensor, bands=bands, ms_gains=sensor.gains(pair.bands, names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,56 +49,49 @@ class Place:
     shown: bool = True
     """Whether a report may show it."""
 
-    @property
-    def inner(self) -> tuple[slice, slice]:
-        """Rows and columns of what is read that are scored."""
-        return self.scored.within(self.read)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSamples:
-    """What of a pair is scored: the scene, its pieces, or some windows."""
+    """What of a pair is scored: the scene, in pieces at full resolution, or some windows."""
 
     pair: ScenePair
     area: Window
     """What is scored, or sampled; on model pixels."""
-    multiple: int
-    """Sides of samples are multiples of it."""
     asked: int | None
     """Number of windows; None is the whole scene."""
-    in_pieces: bool
-    """Whether a whole scene comes in pieces."""
-    scale: int
-    """Factor from values above black to DN."""
-    signal: AboveZero
-    """The pair without its black."""
+    reduced: bool
+    """Whether the pair is degraded."""
 
     @classmethod
     def of(
         cls, pair: ScenePair, area: Window, *, windows: int | None, reduced: bool
     ) -> "PairSamples":
-        """Decides where to score.
-
-        Args:
-            pair: The scene.
-            area: The part of it that can be scored.
-            windows: Number of windows; None is the whole scene unless it is large.
-            reduced: Whether the pair is degraded.
+        """Scores `area`: in windows if asked to, or if it is large.
 
         Raises:
             InputError: When the area is too small.
         """
-        multiple = pair.ratio**2 if reduced else pair.ratio
-        area = aligned(area, pair.ratio, multiple)
-        return cls(
-            pair=pair,
-            area=area,
-            multiple=multiple,
-            asked=window_count(area, windows),
-            in_pieces=not reduced,
-            scale=_dn_scale(pair),
-            signal=AboveZero(source=pair, zeros=black_levels(pair.statistics())),
-        )
+        whole = cls(pair=pair, area=area, asked=windows, reduced=reduced)
+        area = aligned(area, pair.ratio, whole.multiple)
+        return replace(whole, area=area, asked=window_count(area, windows))
+
+    @property
+    def multiple(self) -> int:
+        """Sides of samples are multiples of it."""
+        ratio = self.pair.ratio
+        return ratio**2 if self.reduced else ratio
+
+    @property
+    def scale(self) -> int:
+        """Factor from values above black to DN."""
+        pair = self.pair
+        largest = max(band.maximum for band in pair.statistics().ms)
+        return DN_SCALE if pair.ms.dtype.kind == "f" and largest <= REFLECTANCE else 1
+
+    @property
+    def signal(self) -> AboveZero:
+        """The pair above its black."""
+        return AboveZero(source=self.pair, zeros=black_levels(self.pair.statistics()))
 
     @property
     def count(self) -> int:
@@ -121,17 +102,16 @@ class PairSamples:
     def places(self) -> Iterator[Place]:
         """Yields where to read and score; all windows of a lattice, as some may be empty."""
         if self.asked is not None:
-            side = window_side(self.area, self.asked)
-            for window in random_windows(self.area, self.multiple, side):
+            for window in random_windows(self.area, self.multiple, self.asked):
                 name = f"window at row {window.row}, column {window.col}"
                 yield Place(name=name, read=self._with_margin(window), scored=window)
-        elif self.in_pieces:
+        elif self.reduced:
+            yield Place(name=SCENE, read=self.area, scored=self.area)
+        else:
             parts = list(pieces(self.area))
             for k, part in enumerate(parts):
                 shown = k == len(parts) // 2
                 yield Place(name=SCENE, read=self._with_margin(part), scored=part, shown=shown)
-        else:
-            yield Place(name=SCENE, read=self.area, scored=self.area)
 
     def _with_margin(self, window: Window) -> Window:
         grown = window.expand(MARGIN).intersection(self.area)
@@ -153,13 +133,6 @@ class PairSamples:
         )
 
 
-def _dn_scale(pair: ScenePair) -> int:
-    if pair.ms.dtype.kind != "f":
-        return 1
-    largest = max(band.maximum for band in pair.statistics().ms)
-    return DN_SCALE if largest <= REFLECTANCE else 1
-
-
 def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
     return replace(
         band,
@@ -171,26 +144,20 @@ def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
     )
 
 
-def full_samples(scene: PairSamples, validity: Validity | None = None) -> Iterator[Sample]:
-    """Yields the pair's own pixels; `validity` is that of given products.
+def pair_samples(
+    scene: PairSamples, settings: Settings, validity: Collection[Validity]
+) -> Iterator[Sample]:
+    """Yields the pair's own pixels, or the pair degraded by its ratio (Wald).
 
-    Raises:
-        InputError: When no sample has a block of valid pixels.
-    """
-    return _samples(scene, partial(_full_sample, scene, validity))
-
-
-def reduced_samples(scene: PairSamples, sensor: Sensor, crop: int) -> Iterator[Sample]:
-    """Yields the pair degraded by its ratio (Wald): the MS is the reference.
+    At full resolution, pixels count that are valid in all products.
 
     Raises:
         InputError: When no sample has a block of valid pixels, or it is too small.
     """
-    return _samples(scene, partial(_reduced_sample, scene, sensor, crop))
-
-
-def _samples(scene: PairSamples, make: Callable[[Place], Sample | None]) -> Iterator[Sample]:
-    samples = (make(place) for place in scene.places())
+    if scene.reduced:
+        samples = (_reduced_sample(scene, place, settings) for place in scene.places())
+    else:
+        samples = (_full_sample(scene, place, validity) for place in scene.places())
     usable = (sample for sample in samples if sample is not None)
     empty = True
     for sample in islice(usable, scene.asked):
@@ -203,13 +170,16 @@ def _samples(scene: PairSamples, make: Callable[[Place], Sample | None]) -> Iter
         )
 
 
-def _full_sample(scene: PairSamples, validity: Validity | None, place: Place) -> Sample | None:
+def _full_sample(scene: PairSamples, place: Place, validity: Collection[Validity]) -> Sample | None:
     pair = scene.pair
     patch = scene.patch(place.read)
-    valid = patch.valid if validity is None else patch.valid & validity(place.read)
-    scored = valid[place.inner]
+    valid = patch.valid
+    for valid_in_product in validity:
+        valid = valid & valid_in_product(place.read)
+    inner = place.scored.within(place.read)
+    scored = valid[inner]
     # A window needs a block; a piece may hold a part of the last, mirrored one only.
-    if not (scored.any() if scene.asked is None else has_block(scored, BLOCK)):
+    if not (scored.any() if scene.asked is None else has_block(scored)):
         return None
     lms = upsample(torch.from_numpy(patch.ms), pair.ratio, pair.ms_phase)
     low = _reduced_pan(patch.pan, pair)[None]
@@ -219,7 +189,7 @@ def _full_sample(scene: PairSamples, validity: Validity | None, place: Place) ->
         ms=_without_halo(patch.ms),
         lms=lms.numpy(),
         valid=valid,
-        inner=place.inner,
+        inner=inner,
         phase=pair.ms_phase,
         pan_low=_interpolated(low, pair)[0],
         window=place.read,
@@ -228,7 +198,7 @@ def _full_sample(scene: PairSamples, validity: Validity | None, place: Place) ->
     )
 
 
-def _reduced_sample(scene: PairSamples, sensor: Sensor, crop: int, place: Place) -> Sample | None:
+def _reduced_sample(scene: PairSamples, place: Place, settings: Settings) -> Sample | None:
     pair = scene.pair
     ratio = pair.ratio
     patch = scene.patch(place.read)
@@ -237,11 +207,11 @@ def _reduced_sample(scene: PairSamples, sensor: Sensor, crop: int, place: Place)
     under: BoolArray = np.all(patch.valid.reshape(rows, ratio, cols, ratio), axis=(1, 3))
     # Filled holes reach through the MTF and the interpolator: four reduced MS pixels.
     valid = _eroded(under, 4 * ratio)
-    inner = crop_slices(pair.ms.path, rows, cols, crop)
-    if not has_block(valid[inner], BLOCK):
+    inner = crop_slices(pair.ms.path, rows, cols, settings.crop)
+    if not has_block(valid[inner]):
         return None
     exact = torch.from_numpy(reference).double()
-    ms = reduce_ms(exact, sensor.ms_gains, ratio, pair.ms_phase).float().numpy()
+    ms = reduce_ms(exact, settings.sensor.ms_gains, ratio, pair.ms_phase).float().numpy()
     return Sample(
         name=place.name,
         pan=_reduced_pan(patch.pan, pair),

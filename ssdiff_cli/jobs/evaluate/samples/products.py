@@ -7,7 +7,7 @@ from pathlib import PurePath
 import numpy as np
 from affine import Affine
 
-from ssdiff_cli.jobs.evaluate.samples.sample import Sample
+from ssdiff_cli.jobs.evaluate.plan import Sample
 from ssdiff_cli.rasters.gdal import open_raster
 from ssdiff_cli.rasters.reading.bands import Bands, select_bands
 from ssdiff_models.errors import InputError, UsageError
@@ -36,19 +36,12 @@ class Product:
     """A fused raster and its place on the grid."""
 
     bands: Bands
-    row: int
-    """Grid row of its first row."""
-    col: int
-    """Grid column of its first column."""
+    window: Window
+    """The part of the grid that it covers."""
     scale: float = 1.0
     """Factor from its values above black to DN."""
     black: tuple[float, ...] = ()
     """Value of no signal in each band of the compared data, as many tools lose it; empty is 0."""
-
-    @property
-    def window(self) -> Window:
-        """The part of the grid that it covers."""
-        return Window(row=self.row, col=self.col, rows=self.bands.rows, cols=self.bands.cols)
 
     def __call__(self, sample: Sample) -> FloatArray:
         """Returns its pixels ``(bands, rows, cols)`` in the window of a sample."""
@@ -67,9 +60,9 @@ class Product:
         if part is None:
             return fused, valid
         rows, cols = part.within(window)
-        own = Window(
-            row=part.row - self.row, col=part.col - self.col, rows=part.rows, cols=part.cols
-        )
+        row = part.row - self.window.row
+        col = part.col - self.window.col
+        own = Window(row=row, col=col, rows=part.rows, cols=part.cols)
         values, valid[rows, cols] = self.bands.read(own)
         if any(self.black):
             values = values - np.array(self.black, np.float32)[:, None, None]
@@ -120,19 +113,20 @@ def _product(bands: Bands, grid: Grid) -> Product:
             f"{bands.path}: has {len(bands.indexes)} bands, {grid.spectral.path} {count}: "
             "both must have the same bands"
         )
+    window = Window(row=0, col=0, rows=bands.rows, cols=bands.cols)
     transform = bands.dataset.transform
     if transform == Affine.identity() or grid.transform == Affine.identity():
         _check_size(bands, grid)
-        return Product(bands=bands, row=0, col=0)
+        return Product(bands=bands, window=window)
     _check_crs(bands, grid)
-    product = _at_corners(bands, grid, ~grid.transform @ transform)
+    window = _window(bands, grid, ~grid.transform @ transform)
     scene = Window(row=0, col=0, rows=grid.bands.rows, cols=grid.bands.cols)
-    if product.window.intersection(scene) is None:
+    if window.intersection(scene) is None:
         raise InputError(f"{bands.path}: does not overlap {grid.bands.path}")
-    return product
+    return Product(bands=bands, window=window)
 
 
-def _at_corners(bands: Bands, grid: Grid, to_grid: Affine) -> Product:
+def _window(bands: Bands, grid: Grid, to_grid: Affine) -> Window:
     left, top = to_grid @ (0.0, 0.0)
     right, bottom = to_grid @ (float(bands.cols), float(bands.rows))
     row = round(top)
@@ -144,7 +138,7 @@ def _at_corners(bands: Bands, grid: Grid, to_grid: Affine) -> Product:
             f"{left:.2f} to {right:.2f}, rows {top:.2f} to {bottom:.2f} of it): "
             "resample it to that grid"
         )
-    return Product(bands=bands, row=row, col=col)
+    return Window(row=row, col=col, rows=bands.rows, cols=bands.cols)
 
 
 def _check_size(bands: Bands, grid: Grid) -> None:

@@ -1,4 +1,4 @@
-"""Where a scene is scored: everywhere, or in some windows when it is large."""
+"""Where an image is scored: inside its border, everywhere or in some windows."""
 
 import math
 from collections.abc import Iterator
@@ -11,16 +11,17 @@ from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 
 __all__ = [
-    "LARGE",
-    "WINDOWS",
     "aligned",
+    "centred",
+    "crop_slices",
     "has_block",
     "pieces",
     "random_windows",
     "window_count",
-    "window_side",
 ]
 
+BLOCK = 32
+"""Side of the metrics' blocks in pixels."""
 LARGE = 64_000_000
 """PAN pixels above which a scene is scored by windows unless the user says otherwise."""
 WINDOWS = 24
@@ -38,19 +39,8 @@ def window_count(area: Window, asked: int | None) -> int | None:
     return WINDOWS if area.rows * area.cols > LARGE else None
 
 
-def window_side(area: Window, asked: int) -> int:
-    """Returns the largest side in `SIDES` with about twice as many windows as asked for."""
-    side = math.isqrt(area.rows * area.cols // (2 * asked))
-    return max(SIDES[0], min(SIDES[1], side))
-
-
 def aligned(area: Window, start: int, size: int) -> Window:
-    """Returns the largest part of `area` that begins and ends on model pixels.
-
-    Args:
-        area: In PAN pixels.
-        start: The first row and column are multiples of it.
-        size: Height and width are multiples of it.
+    """Returns the largest part whose first pixel is a multiple of `start`, its sides of `size`.
 
     Raises:
         InputError: When there is none.
@@ -66,17 +56,15 @@ def aligned(area: Window, start: int, size: int) -> Window:
     return Window(row=row, col=col, rows=rows, cols=cols)
 
 
-def random_windows(area: Window, multiple: int, side: int) -> Iterator[Window]:
+def random_windows(area: Window, multiple: int, asked: int) -> Iterator[Window]:
     """Yields the disjoint windows of a lattice centred in `area`, in one random order.
 
     Any first N of them are a simple random sample without replacement, so their mean estimates
-    the scene's.
-
-    Args:
-        area: What is sampled.
-        multiple: Sides, and distances to the area's first pixel, are multiples of it.
-        side: Side of a window in PAN pixels; smaller where the area is.
+    the scene's. Sides, and distances to the area's first pixel, are multiples of `multiple`. The
+    lattice has about twice as many windows as asked for, with sides in `SIDES`.
     """
+    side = math.isqrt(area.rows * area.cols // (2 * asked))
+    side = max(SIDES[0], min(SIDES[1], side))
     height, width = (min(side, size) // multiple * multiple for size in area.shape)
     rows = area.rows // height
     cols = area.cols // width
@@ -86,6 +74,15 @@ def random_windows(area: Window, multiple: int, side: int) -> Iterator[Window]:
     for index in np.random.default_rng(0).permutation(len(cells)):
         i, j = cells[index]
         yield Window(row=row + i * height, col=col + j * width, rows=height, cols=width)
+
+
+def centred(area: Window, side: int) -> Window:
+    """Returns the middle of an area, at most `side` pixels high and wide."""
+    rows = min(area.rows, side)
+    cols = min(area.cols, side)
+    row = area.row + (area.rows - rows) // 2
+    col = area.col + (area.cols - cols) // 2
+    return Window(row=row, col=col, rows=rows, cols=cols)
 
 
 def pieces(area: Window, side: int = PIECE) -> Iterator[Window]:
@@ -103,8 +100,23 @@ def pieces(area: Window, side: int = PIECE) -> Iterator[Window]:
         yield Window(row=row, col=col, rows=height, cols=width)
 
 
-def has_block(valid: BoolArray, block: int) -> bool:
-    """Whether one block of the lattice that starts at the first pixel is entirely valid."""
-    rows, cols = (size // block * block for size in valid.shape)
-    blocks = valid[:rows, :cols].reshape(rows // block, block, cols // block, block)
-    return bool(blocks.all(axis=(1, 3)).any())
+def has_block(valid: BoolArray) -> bool:
+    """Whether one of the metrics' blocks, counted from the first pixel, is entirely valid."""
+    rows, cols = (size // BLOCK for size in valid.shape)
+    inside = valid[: rows * BLOCK, : cols * BLOCK]
+    return bool(inside.reshape(rows, BLOCK, cols, BLOCK).all(axis=(1, 3)).any())
+
+
+def crop_slices(name: str, rows: int, cols: int, crop: int) -> tuple[slice, slice]:
+    """Returns the rows and columns that the DLPan toolbox scores (its ``crop:end-crop``).
+
+    Raises:
+        InputError: When the remaining part of image `name` is smaller than a metric's block.
+    """
+    first = max(crop - 1, 0)
+    if min(rows, cols) - first - crop < BLOCK:
+        raise InputError(
+            f"{name}: {rows} x {cols} pixels to score, less a border of {crop} are smaller than "
+            f"the metrics' {BLOCK} x {BLOCK} block: give a larger image or a smaller --crop"
+        )
+    return slice(first, rows - crop), slice(first, cols - crop)

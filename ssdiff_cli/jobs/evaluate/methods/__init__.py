@@ -1,1 +1,0 @@
-"""Methods under evaluation, on arrays and on whole scenes."""
