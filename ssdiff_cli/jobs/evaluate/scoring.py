@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 from ssdiff_cli.jobs.evaluate.plan import Plan, Sample, Settings, Validity
 from ssdiff_cli.jobs.evaluate.scores import Scores, reference_metrics
@@ -63,23 +62,6 @@ def _naming(place: str, method: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{place}: {method}: {error}") from error
-
-
-class _UnitScores(Protocol):
-    """Scores of one method on one unit, whose fused samples arrive one by one."""
-
-    def update(self, sample: Sample, image: Pixels) -> None: ...
-
-    def result(self) -> Scores: ...
-
-
-def _unit_scores(plan: Plan, method: str) -> _UnitScores:
-    settings = plan.settings
-    if settings.protocol == "reference":
-        return _StripScores(settings, plan.products[method])
-    if settings.protocol == "reduced-resolution" or settings.unit == "image":
-        return _ImageScores(settings)
-    return _PieceScores(settings)
 
 
 class _ImageScores:
@@ -155,3 +137,12 @@ class _StripScores:
         if self._empty:
             raise InputError("has no valid pixel in common with it")
         return {name: metric.result() for name, metric in self._metrics.items()}
+
+
+def _unit_scores(plan: Plan, method: str) -> _ImageScores | _PieceScores | _StripScores:
+    settings = plan.settings
+    if settings.protocol == "reference":
+        return _StripScores(settings, plan.products[method])
+    if settings.protocol == "reduced-resolution" or settings.unit == "image":
+        return _ImageScores(settings)
+    return _PieceScores(settings)

@@ -3,7 +3,7 @@
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ssdiff_cli.jobs.evaluate.scores import Scores
@@ -11,12 +11,7 @@ from ssdiff_models.errors import UsageError
 
 __all__ = ["Condition", "parse_condition"]
 
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+_COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _FORM = re.compile(
     r"\s*(?:(?P<method>[^<>=]+):)?\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)"
     r"\s*(?P<limit>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"

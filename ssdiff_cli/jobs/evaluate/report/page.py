@@ -21,6 +21,7 @@ ZOOM = 64
 """Side of the enlarged part in pixels."""
 TAIL = 99
 """Percentile of an image that its scale ends at."""
+TITLES = {"exp": "exp (MS, interpolated)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ def _images(gallery: Gallery, view: ReportView, spot: Spot) -> list[Tile]:
         images["MS, interpolated"] = gallery.lms
     if gallery.reference is not None:
         images["reference"] = gallery.reference
-    images |= {_title(name): image for name, image in gallery.fused.items()}
+    images |= {TITLES.get(name, name): image for name, image in gallery.fused.items()}
     tiles = [Tile(title=name, url=view.picture(image[:, *spot])) for name, image in images.items()]
     if not gallery.pan.size:
         return tiles
@@ -144,10 +145,6 @@ def _error_tile(name: str, error: FloatArray, largest: float) -> Tile:
         url=pictures.embed(pictures.heat(error, largest)),
         caption=f"mean {error.mean():.1f} %",
     )
-
-
-def _title(method: str) -> str:
-    return "exp (MS, interpolated)" if method == "exp" else method
 
 
 def _sequence(gallery: Gallery, model: Model, view: ReportView) -> Mapping[str, list[Tile]]:
