@@ -31,7 +31,7 @@ def merge_command(
     from ssdiff_cli.rasters.gdal import raster_env
     from ssdiff_cli.rasters.writing.merge import merge_shards
 
-    with raster_env(num_threads=1), console.tile_progress("merging") as progress:
+    with raster_env(), console.tile_progress("merging") as progress:
         merge_shards(
             shards,
             output,

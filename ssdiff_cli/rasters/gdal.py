@@ -21,19 +21,10 @@ CACHE_MEGABYTES = 64
 
 
 @contextmanager
-def raster_env(
-    *, cache_megabytes: int = CACHE_MEGABYTES, num_threads: int | str = 1
-) -> Iterator[None]:
-    """Scopes the GDAL settings of a run.
-
-    Args:
-        cache_megabytes: Size of GDAL's block cache.
-        num_threads: Threads in which GDAL decodes and encodes blocks, or ``"ALL_CPUS"``.
-    """
+def raster_env() -> Iterator[None]:
+    """Scopes the GDAL settings of a run."""
     with rasterio.Env(
-        GDAL_CACHEMAX=cache_megabytes,
-        GDAL_NUM_THREADS=str(num_threads),
-        GDAL_TIFF_INTERNAL_MASK=True,
+        GDAL_CACHEMAX=CACHE_MEGABYTES, GDAL_NUM_THREADS="1", GDAL_TIFF_INTERNAL_MASK=True
     ):
         yield
 

@@ -45,7 +45,11 @@ class Accumulator(ABC):
 
     @abstractmethod
     def result(self) -> float:
-        """Returns the metric of all rows so far."""
+        """Returns the metric of all rows so far.
+
+        Raises:
+            InputError: When no pixel, window or block of the image can be scored.
+        """
 
     def of(self, fused: Array, reference: Array, valid: Mask | None) -> float:
         """Returns the metric of whole images.

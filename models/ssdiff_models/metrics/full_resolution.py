@@ -229,14 +229,7 @@ def d_lambda(fused: Array, lms: Array, *, block: int = 32, valid: Mask | None = 
 
     It is the mean over pairs of bands of ``|Q(fused_i, fused_j) - Q(LMS_i, LMS_j)|``.
 
-    Args:
-        fused: ``(bands, rows, cols)``.
-        lms: The up-sampled MS, the same shape.
-        block: Side of the disjoint blocks over which Q is averaged.
-        valid: ``(rows, cols)``, True where a pixel counts.
-
-    Raises:
-        InputError: When the images cannot be compared or no block is wholly valid.
+    Args and errors are those of `d_s`; no PAN is needed.
     """
     high = BlockIndex(block=block)
     low = BlockIndex(block=block)

@@ -28,13 +28,11 @@ def q2n(fused: Array, reference: Array, *, block: int = 32, valid: Mask | None =
     Args:
         fused: ``(bands, rows, cols)`` in DN.
         reference: The same shape.
-        block: Side of the square blocks, in pixels; they do not overlap.
+        block: Side of the square blocks, in pixels, at least 2; they do not overlap.
         valid: ``(rows, cols)``, True where a pixel counts; blocks with another one are left out.
 
     Raises:
-        InputError: When the images cannot be compared, are smaller than a block, or no block is
-            wholly valid.
-        UsageError: When `block` is smaller than 2.
+        InputError: When the images cannot be compared, or no block lies in them wholly valid.
     """
     return Q2nAccumulator(block=block).of(fused, reference, valid)
 
@@ -52,7 +50,6 @@ class Q2nAccumulator(Accumulator):
         self._count = 0
 
     def add(self, rows: Strip) -> None:
-        """Takes the next rows."""
         rows = _integers(rows).below(self._rest)
         stop = rows.rows - rows.rows % self._block
         for start in range(0, stop, self._block):
@@ -64,11 +61,6 @@ class Q2nAccumulator(Accumulator):
         self._rest = rows[stop:]
 
     def result(self) -> float:
-        """Returns the mean over all blocks, the incomplete ones filled up with their mirror image.
-
-        Raises:
-            InputError: When there is no wholly valid block.
-        """
         total, count = self.totals()
         if not count:
             side = self._block

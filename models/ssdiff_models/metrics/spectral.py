@@ -33,14 +33,10 @@ def ergas(fused: Array, reference: Array, *, ratio: float, valid: Mask | None = 
     It is ``100/ratio * sqrt(mean_k(MSE_k / mean(reference_k)^2))``.
 
     Args:
-        fused: ``(bands, rows, cols)``.
-        reference: The same shape; its band means are the yardstick.
-        ratio: PAN pixels per MS pixel (4 for most sensors).
-        valid: ``(rows, cols)``, True where a pixel counts.
-
-    Raises:
-        InputError: When the images cannot be compared.
-        UsageError: When `ratio` is not positive.
+        fused: As in `sam`.
+        reference: Its band means are the yardstick.
+        ratio: PAN pixels per MS pixel (4 for most sensors), positive.
+        valid: As in `sam`.
     """
     return ErgasAccumulator(ratio=ratio).of(fused, reference, valid)
 
@@ -53,14 +49,10 @@ def psnr(
     The literature also averages the PSNR of each band, which reads about 1.5 dB higher.
 
     Args:
-        fused: ``(bands, rows, cols)``.
-        reference: The same shape.
+        fused: As in `sam`.
+        reference: As in `sam`.
         peak: The largest value the data can have (2047 for 11 bits); None: that of `reference`.
-        valid: ``(rows, cols)``, True where a pixel counts.
-
-    Raises:
-        InputError: When the images cannot be compared.
-        UsageError: When `peak` is not positive.
+        valid: As in `sam`.
     """
     return PsnrAccumulator(peak=peak).of(fused, reference, valid)
 
@@ -73,7 +65,6 @@ class SamAccumulator(Accumulator):
         self._count = 0
 
     def add(self, rows: Strip) -> None:
-        """Takes the next rows."""
         a = rows.fused[:, rows.valid]
         b = rows.reference[:, rows.valid]
         norm_a = _norm(a)
@@ -85,7 +76,6 @@ class SamAccumulator(Accumulator):
         self._count += int(has_angle.sum())
 
     def result(self) -> float:
-        """Returns the mean angle in degrees."""
         return math.degrees(self._sum / self._count) if self._count else math.nan
 
 
@@ -135,7 +125,6 @@ class ErgasAccumulator(Accumulator):
         self._error = _SquaredError()
 
     def add(self, rows: Strip) -> None:
-        """Takes the next rows."""
         self._error.add(rows)
 
     def result(self) -> float:
@@ -156,7 +145,6 @@ class PsnrAccumulator(Accumulator):
         self._error = _SquaredError()
 
     def add(self, rows: Strip) -> None:
-        """Takes the next rows."""
         self._error.add(rows)
 
     def result(self) -> float:

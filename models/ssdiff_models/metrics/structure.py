@@ -34,13 +34,11 @@ def uqi(fused: Array, reference: Array, *, block: int = 32, valid: Mask | None =
     Args:
         fused: ``(bands, rows, cols)``.
         reference: The same shape.
-        block: Side of the square window, which slides pixel by pixel.
+        block: Side of the square window, at least 2, which slides pixel by pixel.
         valid: ``(rows, cols)``, True where a pixel counts; windows with another one are left out.
 
     Raises:
-        InputError: When the images cannot be compared, are smaller than a window, or no window is
-            wholly valid.
-        UsageError: When `block` is smaller than 2.
+        InputError: When the images cannot be compared, or no window lies in them wholly valid.
     """
     return UqiAccumulator(block=block).of(fused, reference, valid)
 
@@ -52,10 +50,9 @@ def scc(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
     frame of one pixel is dropped first and the gradients then see zeros around the image.
 
     Args:
-        fused: ``(bands, rows, cols)``.
-        reference: The same shape.
-        valid: ``(rows, cols)``, True where a pixel counts; gradients that touch another one are
-            left out.
+        fused: As in `uqi`.
+        reference: As in `uqi`.
+        valid: ``(rows, cols)``; gradients that touch a pixel which does not count are left out.
 
     Raises:
         InputError: When the images cannot be compared or have fewer than 3 rows or columns.
@@ -71,15 +68,13 @@ def ssim(
     Gaussian window of 11 pixels (sigma 1.5), K 0.01 and 0.03, population moments.
 
     Args:
-        fused: ``(bands, rows, cols)``.
-        reference: The same shape.
+        fused: As in `uqi`.
+        reference: As in `uqi`.
         peak: The largest value the data can have (2047 for 11 bits); None: that of `reference`.
-        valid: ``(rows, cols)``, True where a pixel counts; windows with another one are left out.
+        valid: As in `uqi`.
 
     Raises:
-        InputError: When the images cannot be compared, are smaller than 11 pixels, or no window is
-            wholly valid.
-        UsageError: When `peak` is not positive.
+        InputError: When the images cannot be compared, or no window lies in them wholly valid.
     """
     if peak is None:
         rows = strip(fused, reference, valid)
@@ -98,7 +93,6 @@ class _Sliding(Accumulator):
         self._count = 0
 
     def add(self, rows: Strip) -> None:
-        """Takes the next rows."""
         side = self._side
         rows = rows.below(self._rest)
         if rows.cols < side:
@@ -114,11 +108,6 @@ class _Sliding(Accumulator):
         self._rest = rows[max(rows.rows - side + 1, 0) :]
 
     def result(self) -> float:
-        """Returns the mean over all windows and bands.
-
-        Raises:
-            InputError: When there is no wholly valid window.
-        """
         if not self._count:
             side = self._side
             raise InputError(
@@ -248,7 +237,6 @@ class SccAccumulator(Accumulator):
         self._sums = np.zeros(3)
 
     def add(self, rows: Strip) -> None:
-        """Takes the next rows."""
         if rows.cols < 3:
             raise InputError(f"the image is {rows.cols} columns wide: SCC needs 3 or more")
         if self._rest is None:
@@ -260,11 +248,6 @@ class SccAccumulator(Accumulator):
         self._rest = rows[max(rows.rows - 3, 0) :]
 
     def result(self) -> float:
-        """Returns the cosine.
-
-        Raises:
-            InputError: When there were fewer than 3 rows.
-        """
         if self._rest is None or self._rest.rows < 3:
             raise InputError("SCC needs 3 rows or more: score a larger window")
         last = _gradient_products(_zeroed(self._rest, 2))

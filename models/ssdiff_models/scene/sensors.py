@@ -1,17 +1,15 @@
-"""What is known of each sensor: bands, MTF gains at Nyquist, ratio, full-scale value, ground sampling distance.
+"""What is known of each sensor: bands, MTF gains, ratio, full scale, GSD; `sensors.toml` has the table."""
 
-MTF gains are those of the field's reference toolbox (genMTF, MTF_PAN); sensors it does not list have its defaults, 0.30 and 0.15.
-"""
-
+import tomllib
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
 from ssdiff_models.errors import UsageError
 
-__all__ = ["BGRN", "SENSORS", "WORLDVIEW", "Sensor", "get"]
+__all__ = ["BGRN", "SENSORS", "Sensor", "get"]
 
 BGRN = ("blue", "green", "red", "nir")
-WORLDVIEW = ("coastal", "blue", "green", "yellow", "red", "red_edge", "nir1", "nir2")
-LANDSAT = ("coastal", "blue", "green", "red", "nir", "swir1", "swir2")
 
 _NAMES_ALIKE = {"nir": "nir1", "nir1": "nir"}
 
@@ -57,129 +55,17 @@ class Sensor:
         return (sum(self.ms_gains) / len(self.ms_gains),) * count
 
 
-SENSORS: tuple[Sensor, ...] = (
-    Sensor(
-        name="qb",
-        title="QuickBird",
-        bands=BGRN,
-        ms_gains=(0.34, 0.32, 0.30, 0.22),
-        pan_gain=0.15,
-        ratio=4,
-        full_scale=2047,
-        pan_gsd=0.6,
-        aliases=("quickbird", "quickbird-2", "qb2"),
-    ),
-    Sensor(
-        name="ikonos",
-        title="IKONOS",
-        bands=BGRN,
-        ms_gains=(0.26, 0.28, 0.29, 0.28),
-        pan_gain=0.17,
-        ratio=4,
-        full_scale=2047,
-        pan_gsd=1.0,
-        aliases=("ik",),
-    ),
-    Sensor(
-        name="ge1",
-        title="GeoEye-1",
-        bands=BGRN,
-        ms_gains=(0.23,) * 4,
-        pan_gain=0.16,
-        ratio=4,
-        full_scale=2047,
-        pan_gsd=0.5,
-        aliases=("geoeye1", "geoeye-1", "geoeye"),
-    ),
-    Sensor(
-        name="wv2",
-        title="WorldView-2",
-        bands=WORLDVIEW,
-        ms_gains=(0.35,) * 7 + (0.27,),
-        pan_gain=0.11,
-        ratio=4,
-        full_scale=2047,
-        pan_gsd=0.5,
-        aliases=("worldview2", "worldview-2"),
-    ),
-    Sensor(
-        name="wv3",
-        title="WorldView-3",
-        bands=WORLDVIEW,
-        ms_gains=(0.325, 0.355, 0.360, 0.350, 0.365, 0.360, 0.335, 0.315),
-        pan_gain=0.14,
-        ratio=4,
-        full_scale=2047,
-        pan_gsd=0.31,
-        aliases=("worldview3", "worldview-3"),
-    ),
-    Sensor(
-        name="wv4",
-        title="WorldView-4",
-        bands=BGRN,
-        ms_gains=(0.23,) * 4,
-        pan_gain=0.16,
-        ratio=4,
-        full_scale=2047,
-        pan_gsd=0.31,
-        aliases=("worldview4", "worldview-4"),
-    ),
-    Sensor(
-        name="gf2",
-        title="GaoFen-2",
-        bands=BGRN,
-        ms_gains=(0.30,) * 4,
-        pan_gain=0.15,
-        ratio=4,
-        full_scale=1023,
-        pan_gsd=0.8,
-        aliases=("gaofen2", "gaofen-2"),
-    ),
-    Sensor(
-        name="pleiades",
-        title="Pleiades",
-        bands=BGRN,
-        ms_gains=(0.30,) * 4,
-        pan_gain=0.15,
-        ratio=4,
-        full_scale=4095,
-        pan_gsd=0.5,
-        aliases=("phr", "pleiades-1"),
-    ),
-    Sensor(
-        name="spot6",
-        title="SPOT-6",
-        bands=BGRN,
-        ms_gains=(0.30,) * 4,
-        pan_gain=0.15,
-        ratio=4,
-        full_scale=4095,
-        pan_gsd=1.5,
-        aliases=("spot7", "spot-6", "spot-7", "spot-6/7", "spot67"),
-    ),
-    Sensor(
-        name="landsat8",
-        title="Landsat-8",
-        bands=LANDSAT,
-        ms_gains=(0.30,) * 7,
-        pan_gain=0.15,
-        ratio=2,
-        full_scale=65535,
-        pan_gsd=15.0,
-        aliases=("l8", "landsat-8", "landsat9", "landsat-9", "l9", "landsat"),
-    ),
-    Sensor(
-        name="generic",
-        title="generic",
-        bands=BGRN,
-        ms_gains=(0.30,) * 4,
-        pan_gain=0.15,
-        ratio=4,
-        full_scale=2047,
-        pan_gsd=0.5,
-        aliases=("unknown", "none"),
-    ),
-)
+def _read() -> tuple[Sensor, ...]:
+    text = resources.files(__package__).joinpath("sensors.toml").read_text(encoding="utf-8")
+    entries = tomllib.loads(text)["sensors"]
+    return tuple(Sensor(**{key: _frozen(value) for key, value in one.items()}) for one in entries)
+
+
+def _frozen(value: object) -> Any:  # noqa: ANN401 - what TOML holds
+    return tuple(value) if isinstance(value, list) else value
+
+
+SENSORS = _read()
 
 
 def get(name: str) -> Sensor:

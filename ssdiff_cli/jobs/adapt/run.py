@@ -126,7 +126,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
 
 def _read(job: SharpenJob, base: Checkpoint) -> tuple[list[AdaptSample], tuple[float, ...]]:
     """Returns the samples of the scene, and the MTF gain of each band."""
-    with raster_env(num_threads=1), open_scene(job, lambda _job, _files: base) as scene:
+    with raster_env(), open_scene(job, lambda _job, _files: base) as scene:
         gains = scene_sensor(job.sensor, scene.pair).ms_gains
         return list(samples(scene.pair, gains, base)), gains
 

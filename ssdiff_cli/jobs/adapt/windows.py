@@ -63,7 +63,7 @@ def base_model(job: SharpenJob) -> Checkpoint:
     Raises:
         ModelError: When it is none of ours, or there is none.
     """
-    with raster_env(num_threads=1), open_pair(job.pan, job.ms, options=job.pair) as pair:
+    with raster_env(), open_pair(job.pan, job.ms, options=job.pair) as pair:
         bands, ratio, names = pair.bands, pair.ratio, band_names(pair)
     checkpoint = load_checkpoint(
         zoo.locate(job.model)

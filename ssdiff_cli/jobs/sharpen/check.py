@@ -128,7 +128,7 @@ def check(job: SharpenJob) -> CheckReport:
     check_needless(job)
     _check_names(job)
     try:
-        with raster_env(num_threads=1), open_scene(job, find_model) as scene:
+        with raster_env(), open_scene(job, find_model) as scene:
             return _report(job, scene)
     except SsdiffError as error:
         raise InputError(str(error)) from error

@@ -52,7 +52,7 @@ def sharpen(
     # Only a file that is still to be made is opened.
     uncertainty = None if uncertainty_is_finished(job) else job.uncertainty
     check_outputs(job, uncertainty)
-    with raster_env(num_threads=1), ExitStack() as stack:
+    with raster_env(), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, partial(find_model, load=load)))
         pair = scene.pair
         method = scene.bind(job)
@@ -145,7 +145,7 @@ def plan(job: SharpenJob) -> SharpenPlan:
     """
     check_arguments(job)
     check_outputs(job, None if uncertainty_is_finished(job) else job.uncertainty)
-    with raster_env(num_threads=1), open_scene(job, find_model) as scene:
+    with raster_env(), open_scene(job, find_model) as scene:
         pair = scene.pair
         method = scene.bind(job)
         summary = method.summary()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.rasters.reading.pair import ScenePair
-from ssdiff_cli.rasters.writing.journal import Journal
+from ssdiff_cli.rasters.writing.journal import journal_path
 from ssdiff_cli.rasters.writing.metadata import read_provenance
 from ssdiff_cli.rasters.writing.output_path import refuse_existing
 from ssdiff_cli.rasters.writing.shards import own_path
@@ -45,7 +45,7 @@ def uncertainty_is_finished(job: SharpenJob) -> bool:
         return False
     output = own_path(job.output, job.sink.shard)
     uncertainty = own_path(job.uncertainty, job.sink.shard)
-    resumable = Path(f"{output}.part").exists() and Journal(output).path.exists()
+    resumable = Path(f"{output}.part").exists() and journal_path(output).exists()
     finished = Path(uncertainty).exists() and not Path(f"{uncertainty}.part").exists()
     return resumable and not Path(output).exists() and finished
 

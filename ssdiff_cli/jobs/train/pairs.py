@@ -11,7 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssdiff_cli.rasters.whole_raster import Outline, WholeRaster, read_outline, read_whole
+from ssdiff_cli.rasters.whole_raster import (
+    RasterHeader,
+    WholeRaster,
+    read_raster_header,
+    read_whole,
+)
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.registration.estimate import Shift, estimate_shift
@@ -104,8 +109,8 @@ def pair_record(pan: str, ms: str, *, sensor: str | None, split: str) -> PairRec
     Raises:
         InputError: When they cannot be read, or their grids do not fit.
     """
-    fine = read_outline(pan)
-    coarse = read_outline(ms)
+    fine = read_raster_header(pan)
+    coarse = read_raster_header(ms)
     if fine.shape[0] != 1:
         raise InputError(
             f"{pan}: has {fine.shape[0]} bands, a PAN has one: "
@@ -129,7 +134,7 @@ def pair_record(pan: str, ms: str, *, sensor: str | None, split: str) -> PairRec
     )
 
 
-def _ratio(pan: Outline, ms: Outline, path: str) -> int:
+def _ratio(pan: RasterHeader, ms: RasterHeader, path: str) -> int:
     if pan.georeferenced != ms.georeferenced:
         raise InputError(f"{path}: PAN and MS must both be georeferenced, or neither")
     exact = (pan.shape[2] / ms.shape[2], pan.shape[1] / ms.shape[1])

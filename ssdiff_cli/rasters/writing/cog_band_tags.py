@@ -1,6 +1,6 @@
-"""Band tags of COGs: GDAL drops those of the default domain when it copies all domains of a dataset.
+"""Band tags of COGs: GDAL drops those of the default domain when it copies all domains.
 
-They are put back into the file's XML in the place of a tag that was made long enough for them, so that nothing in the COG moves.
+They replace a padding tag of the same length in the file's XML, so that nothing in the COG moves.
 """
 
 import mmap
@@ -13,29 +13,26 @@ from rasterio.io import DatasetReader, DatasetWriter
 __all__ = ["PADDING", "padding_for", "restore_band_tags"]
 
 PADDING = "PADDING"
-"""Tag of the ``SSDIFF`` domain that keeps the place."""
+"""Name of the padding tag in the ``SSDIFF`` domain."""
 
-_HEAD, _TAIL = f'<Item name="{PADDING}" domain="SSDIFF">'.encode(), b"</Item>"
+_HEAD = f'<Item name="{PADDING}" domain="SSDIFF">'.encode()
+_TAIL = b"</Item>"
 
 
 def padding_for(dataset: DatasetReader | DatasetWriter) -> str:
-    """Returns the text that makes room for a dataset's band tags; empty where there are none."""
+    """Returns a padding as long as a dataset's band tags; empty where there are none."""
     items = _items(dataset)
     return "x" * max(1, len(items) - len(_HEAD) - len(_TAIL)) if items else ""
 
 
 def _items(dataset: DatasetReader | DatasetWriter) -> bytes:
-    """Band tags as GDAL stores them: bands count from 0, and values are escaped once more than XML asks for."""
-    tags = [
-        (band - 1, key, value)
-        for band in dataset.indexes
-        for key, value in sorted(dataset.tags(band).items())
-    ]
-    lines = [
-        f'<Item name={quoteattr(key)} sample="{sample}">{escape(escape(value))}</Item>'
-        for sample, key, value in tags
-    ]
-    return "".join(lines).encode()
+    """Returns band tags as GDAL stores them: bands from 0, values escaped once more than XML."""
+    items = []
+    for band in dataset.indexes:
+        for key, value in sorted(dataset.tags(band).items()):
+            text = escape(escape(value))
+            items.append(f'<Item name={quoteattr(key)} sample="{band - 1}">{text}</Item>')
+    return "".join(items).encode()
 
 
 def restore_band_tags(source: Path, cog: Path) -> None:

@@ -1,4 +1,4 @@
-"""The last step of an output: its final name, as a cloud-optimised GeoTIFF where it is to be one."""
+"""The last step of an output: its final name, as a cloud-optimised GeoTIFF on request."""
 
 import os
 from glob import escape
@@ -9,22 +9,19 @@ import rasterio
 import rasterio.shutil
 from rasterio.io import MemoryFile
 
-from ssdiff_cli.rasters.gdal import GDAL_ERRORS
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, reason
 from ssdiff_cli.rasters.writing.cog_band_tags import restore_band_tags
 from ssdiff_cli.rasters.writing.option_errors import refused_options
 from ssdiff_cli.rasters.writing.profile import OutputProfile
 from ssdiff_models.errors import ResourceError
 
-__all__ = ["check_cog_options", "place_output"]
+__all__ = ["check_cog_options", "name_output"]
+
+Creation = tuple[tuple[str, str], ...]
 
 
-def place_output(
-    part: Path,
-    output: str,
-    *,
-    file_format: str,
-    creation: tuple[tuple[str, str], ...],
-    num_threads: int,
+def name_output(
+    part: Path, output: str, file_format: str, creation: Creation, num_threads: int
 ) -> None:
     """Gives a finished GeoTIFF its name, or writes it as a COG under that name.
 
@@ -32,60 +29,57 @@ def place_output(
         ResourceError: When GDAL cannot write the COG.
     """
     if file_format == "GTiff":
-        _keep(part)
+        _sync(part)
         part.replace(output)
         return
-    target = Path(f"{output}.cog.part")
+    cog = Path(f"{output}.cog.part")
     try:
-        _write_cog(part, target, creation, num_threads)
-        restore_band_tags(part, target)
-        _keep(target)
-        target.replace(output)
+        _write_cog(part, cog, creation, num_threads)
+        restore_band_tags(part, cog)
+        _sync(cog)
+        cog.replace(output)
     except GDAL_ERRORS as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise ResourceError(f"{output}: GDAL could not write the COG: {reason}") from error
+        raise ResourceError(f"{output}: GDAL could not write the COG: {reason(error)}") from error
     finally:
-        # GDAL keeps overviews and masks beside the file while it writes, and puts some metadata there once more.
-        for pattern in (f"{escape(target.name)}*", f"{escape(target.stem)}.IMD"):
-            for rest in target.parent.glob(pattern):
+        # GDAL writes overviews and masks beside the file, and some metadata once more.
+        for pattern in (f"{escape(cog.name)}*", f"{escape(cog.stem)}.IMD"):
+            for rest in cog.parent.glob(pattern):
                 rest.unlink()
     part.unlink()
 
 
-def _keep(path: Path) -> None:
-    """Sees to it that the bytes are on the disk before the name is, whatever happens to the machine."""
+def _sync(path: Path) -> None:
+    """Puts the bytes on the disk before the name."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
-def check_cog_options(creation: tuple[tuple[str, str], ...], profile: OutputProfile) -> None:
+def check_cog_options(creation: Creation, profile: OutputProfile) -> None:
     """Tries the options on a COG of a few pixels, before any work.
 
     Raises:
         UsageError: When GDAL does not take one of them.
     """
-    keywords = {
-        "driver": "GTiff",
-        "width": 16,
-        "height": 16,
-        "count": profile.bands,
-        "dtype": profile.dtype.name,
-    }
+    size = 16
     with refused_options(), MemoryFile() as memory, MemoryFile() as target:
-        with memory.open(**keywords, **profile.creation) as tiny:
-            tiny.write(np.ones((profile.bands, 16, 16), profile.dtype))
+        with memory.open(
+            driver="GTiff",
+            width=size,
+            height=size,
+            count=profile.bands,
+            dtype=profile.dtype.name,
+            **profile.creation,
+        ) as tiny:
+            tiny.write(np.ones((profile.bands, size, size), profile.dtype))
         _write_cog(Path(memory.name), Path(target.name), creation, 1)
 
 
-def _write_cog(
-    source: Path, target: Path, creation: tuple[tuple[str, str], ...], num_threads: int
-) -> None:
+def _write_cog(source: Path, target: Path, creation: Creation, num_threads: int) -> None:
     with rasterio.open(source) as dataset:
-        packed = "NBITS" in dataset.tags(1, ns="IMAGE_STRUCTURE")
-    # Predictors work on whole bytes.
+        has_nbits = "NBITS" in dataset.tags(1, ns="IMAGE_STRUCTURE")
     options = {
         "COMPRESS": "DEFLATE",
-        "PREDICTOR": "NO" if packed else "YES",
+        "PREDICTOR": "NO" if has_nbits else "YES",  # predictors work on whole bytes
         "BIGTIFF": "IF_SAFER",
         "COPY_SRC_MDD": "YES",
     }

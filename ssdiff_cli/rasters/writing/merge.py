@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ssdiff_cli.rasters.writing.finish import place_output
+from ssdiff_cli.rasters.writing.finish import name_output
 from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_cli.rasters.writing.shards import ShardNote, read_note
 from ssdiff_cli.rasters.writing.tiff_tiles import encoded_tile_at, read_pages
@@ -23,20 +23,21 @@ __all__ = ["merge_shards"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shard:
+class _ShardFile:
     """An open shard."""
 
+    path: str
     file: BinaryIO
     note: ShardNote
-    head: bytes
+    directories: bytes
 
     def tiles(self, row: int) -> Iterator[TilePlanes]:
         """Yields the encoded tiles of a tile row."""
-        pages = read_pages(self.head)
+        pages = read_pages(self.directories)
         for col in range(pages[0].tiles_across):
             yield tuple(
                 tuple(
-                    encoded_tile_at(self.file, self.head, page, index)
+                    encoded_tile_at(self.file, self.directories, page, index)
                     for index in page.indexes(row, col)
                 )
                 for page in pages
@@ -55,7 +56,7 @@ def merge_shards(
 
     Raises:
         InputError: When a file is no shard, or they are not all the shards of one run.
-        UsageError: When the output cannot be used as given.
+        UsageError: When the output cannot be used.
         ResourceError: When the disk is full.
     """
     if not paths:
@@ -64,33 +65,30 @@ def merge_shards(
     part = Path(f"{output}.part")
     with ExitStack() as stack:
         shards = [_open(path, stack) for path in paths]
-        _check_complete([shard.note for shard in shards], paths)
+        _check_complete(shards)
         file = stack.enter_context(lock_part(part, output))
-        # Quickly made again, so nothing is kept when it fails.
+        # A merge is quick, so nothing is kept when it fails.
         stack.callback(part.unlink, missing_ok=True)
         note = shards[0].note
         with disk_errors(output):
             _join(shards, file, progress)
-            place_output(
-                part,
-                output,
-                file_format=note.format,
-                creation=note.creation,
-                num_threads=num_threads,
-            )
+            name_output(part, output, note.format, note.creation, num_threads)
 
 
-def _join(shards: Sequence[_Shard], file: BinaryIO, progress: Callable[[int, int], None]) -> None:
-    owner = {row: shard for shard in shards for row in shard.note.tile_rows}
-    merged = TileFile(file, blank_template(shards[0].head), sorted(owner))
+def _join(
+    shards: Sequence[_ShardFile], file: BinaryIO, progress: Callable[[int, int], None]
+) -> None:
+    owners = {row: shard for shard in shards for row in shard.note.tile_rows}
+    rows = sorted(owners)
+    merged = TileFile(file, blank_template(shards[0].directories), rows)
     merged.start()
-    for row in sorted(owner):
-        for col, planes in enumerate(owner[row].tiles(row)):
-            for done in merged.put(row, col, planes):
-                progress(done, len(owner))
+    for row in rows:
+        for col, planes in enumerate(owners[row].tiles(row)):
+            for _ in merged.put(row, col, planes):
+                progress(merged.rows_done, len(rows))
 
 
-def _open(path: str, stack: ExitStack) -> _Shard:
+def _open(path: str, stack: ExitStack) -> _ShardFile:
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - the stack closes it
     except OSError as error:
@@ -98,25 +96,30 @@ def _open(path: str, stack: ExitStack) -> _Shard:
     stack.callback(file.close)
     note = read_note(file, path)
     file.seek(0)
-    return _Shard(file=file, note=note, head=file.read(note.head))
+    return _ShardFile(path=path, file=file, note=note, directories=file.read(note.head))
 
 
-def _check_complete(notes: Sequence[ShardNote], paths: Sequence[str]) -> None:
-    first = notes[0]
-    seen: dict[int, str] = {}
-    for note, path in zip(notes, paths, strict=True):
-        if (note.digest, note.count) != (first.digest, first.count):
+def _check_complete(shards: Sequence[_ShardFile]) -> None:
+    first = shards[0]
+    found: dict[int, str] = {}
+    for shard in shards:
+        path, note = shard.path, shard.note
+        if (note.digest, note.count) != (first.note.digest, first.note.count):
             raise InputError(
-                f"{path}: comes from another run than {paths[0]}: make both with the same inputs and settings"
+                f"{path}: comes from another run than {first.path}: "
+                "make both with the same inputs and settings"
             )
-        if note.index in seen:
+        if note.index in found:
             raise InputError(
-                f"{path}: is shard {note.index} of {note.count}, as is {seen[note.index]}: give each once"
+                f"{path}: is shard {note.index} of {note.count}, as is {found[note.index]}: "
+                "give each once"
             )
-        seen[note.index] = path
-    missing = [str(index) for index in range(1, first.count + 1) if index not in seen]
+        found[note.index] = path
+    count = first.note.count
+    missing = [str(index) for index in range(1, count + 1) if index not in found]
     if missing:
-        numbers = f"shards {', '.join(missing)}" if len(missing) > 1 else f"shard {missing[0]}"
+        shard_names = f"shard{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
         raise InputError(
-            f"of {first.count} parts {numbers} is not there: make it with --shard {missing[0]}/{first.count}, then merge all"
+            f"of {count} parts {shard_names} is not there: "
+            f"make it with --shard {missing[0]}/{count}, then merge all"
         )

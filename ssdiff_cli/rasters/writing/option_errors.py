@@ -1,4 +1,4 @@
-"""GDAL only logs what it does not understand in creation options; here it becomes an error."""
+"""Errors for creation options that GDAL only logs about."""
 
 import logging
 import warnings
@@ -7,24 +7,24 @@ from contextlib import contextmanager
 
 from rasterio.errors import NotGeoreferencedWarning
 
-from ssdiff_cli.rasters.gdal import GDAL_ERRORS
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, reason
 from ssdiff_models.errors import UsageError
 
 __all__ = ["refused_options"]
 
 
 class _Listener(logging.Handler):
-    """Keeps the complaints about creation options."""
+    """Collects GDAL's messages about creation options."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.complaints: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if "creation option" in message:
             # rasterio puts GDAL's error class in front: "CPLE_NotSupported in ...".
-            self.complaints.append(message.partition(" in ")[2] or message)
+            self.messages.append(message.partition(" in ")[2] or message)
 
 
 @contextmanager
@@ -34,8 +34,9 @@ def refused_options() -> Iterator[None]:
     Raises:
         UsageError: With GDAL's own words.
     """
-    logger, listener = logging.getLogger("rasterio._env"), _Listener()
+    logger = logging.getLogger("rasterio._env")
     level, propagate = logger.level, logger.propagate
+    listener = _Listener()
     logger.addHandler(listener)
     logger.setLevel(logging.WARNING)
     logger.propagate = False
@@ -44,11 +45,10 @@ def refused_options() -> Iterator[None]:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             yield
     except (*GDAL_ERRORS, ValueError, TypeError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise UsageError(f"--co: GDAL cannot write such a file: {reason}") from error
+        raise UsageError(f"--co: GDAL cannot write such a file: {reason(error)}") from error
     finally:
         logger.removeHandler(listener)
         logger.setLevel(level)
         logger.propagate = propagate
-    if listener.complaints:
-        raise UsageError(f"--co: {listener.complaints[0]}")
+    if listener.messages:
+        raise UsageError(f"--co: {listener.messages[0]}")

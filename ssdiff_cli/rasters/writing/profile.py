@@ -1,4 +1,4 @@
-"""What an output file looks like: data type, nodata, mask, tiling, creation options."""
+"""The form of an output file: data type, nodata, mask, tiling, creation options."""
 
 import math
 from collections.abc import Mapping
@@ -18,19 +18,22 @@ __all__ = ["OutputProfile", "SinkOptions", "output_profile"]
 BLOCK = 256
 """Height and width of TIFF tiles."""
 
-HELD_BYTES = 32 * 2**20
-"""What may be held back of a row of tiles until the blocks that finish it have come."""
+WAITING_BYTES = 32 * 2**20
+"""Most bytes of a row of unfinished tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkOptions:
-    """How an output is to be written."""
+    """How an output is written."""
 
     format: Literal["GTiff", "COG"] = "GTiff"
     dtype: str | None = None
     """NumPy name; None is the MS's."""
     nodata: float | Literal["inherit", "none"] = "inherit"
-    """Value of invalid pixels; ``inherit`` is the MS's, the PAN's, or NaN for floats and an internal mask for integers."""
+    """Value of invalid pixels.
+
+    ``inherit`` is the MS's, the PAN's, or NaN for floats and an internal mask for integers.
+    """
     creation: tuple[tuple[str, str], ...] = ()
     """GDAL creation options that override the defaults."""
     overwrite: bool = False
@@ -38,9 +41,9 @@ class SinkOptions:
     provenance: Mapping[str, str] = field(default_factory=dict)
     """Tags of the ``SSDIFF`` domain; the same for the same run, so no dates."""
     key: Mapping[str, str] = field(default_factory=dict)
-    """What the pixels depend on besides the pair, by name: an unfinished run is continued only where all of it is the same."""
+    """Settings that the pixels depend on; a run with other ones does not continue this one."""
     shard: Shard | None = None
-    """Which part of the output this run makes; None makes all of it."""
+    """The part of the output that this run makes; None makes all of it."""
     num_threads: int = 1
     """Threads that encode tiles."""
     deviations: bool = False
@@ -49,7 +52,7 @@ class SinkOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputProfile:
-    """A settled `SinkOptions`."""
+    """`SinkOptions` with every default decided for a pair."""
 
     area: Window
     """The output's place on the PAN grid."""
@@ -79,12 +82,24 @@ class OutputProfile:
         """Largest value that `nbits` can hold."""
         return 2**self.nbits - 1 if self.nbits else None
 
+    def keywords(self) -> dict[str, Any]:
+        """Returns the arguments of `rasterio.open` that do not depend on size and place."""
+        return {
+            "driver": "GTiff",
+            "count": self.bands,
+            "dtype": self.dtype.name,
+            "blockxsize": self.block_cols,
+            "blockysize": self.block_rows,
+            "nodata": self.nodata,
+            **self.creation,
+        }
+
 
 def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
-    """Settles the options for a pair.
+    """Decides the form of a pair's output.
 
     Raises:
-        UsageError: When an option cannot be used as given.
+        UsageError: When an option cannot be used.
     """
     dtype = _dtype(pair, options)
     asked = {key.upper(): value for key, value in options.creation}
@@ -94,6 +109,7 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
     creation = asked if options.format == "GTiff" else {}
     if nbits:
         creation["NBITS"] = str(nbits)
+    height = _tile_height(pair, dtype)
     return OutputProfile(
         area=pair.area,
         bands=pair.bands,
@@ -102,40 +118,37 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
         cog=options.format == "COG",
         masked=nodata is None and pair.may_be_invalid,
         nbits=nbits,
-        block_rows=_block(
-            creation.pop("BLOCKYSIZE", None), pair.area.rows, _tile_height(pair, dtype)
-        ),
+        block_rows=_block(creation.pop("BLOCKYSIZE", None), pair.area.rows, height),
         block_cols=_block(creation.pop("BLOCKXSIZE", None), pair.area.cols, BLOCK),
         creation=_with_defaults(creation, dtype),
         deviations=options.deviations,
     )
 
 
-_ON, _OFF = frozenset({"YES", "TRUE", "ON", "1"}), frozenset({"NO", "FALSE", "OFF", "0"})
+_ON = frozenset({"YES", "TRUE", "ON", "1"})
+_OFF = frozenset({"NO", "FALSE", "OFF", "0"})
 
 _ONE_FILE = (_OFF, "the output is one file: make others from it when it is finished")
 _PAN_GRID = "the output's grid is the PAN's: warp the finished output"
-_ONLY: Mapping[str, tuple[frozenset[str], str]] = {
+_NO_STATISTICS = "GDAL would drop tags: gdalinfo -stats computes them when the output is finished"
+_ALLOWED: Mapping[str, tuple[frozenset[str], str]] = {
     "TILED": (_ON, "the output is always tiled, so that it can be written block by block"),
     "PROFILE": (frozenset({"GDALGEOTIFF"}), "the output would lose its CRS, nodata or tags"),
-    "STATISTICS": (
-        _OFF,
-        "GDAL would drop tags: gdalinfo -stats computes them when the output is finished",
-    ),
+    "STATISTICS": (_OFF, _NO_STATISTICS),
     "TILING_SCHEME": (frozenset({"CUSTOM"}), _PAN_GRID),
     "TARGET_SRS": (frozenset(), _PAN_GRID),
     "TFW": _ONE_FILE,
     "RPB": _ONE_FILE,
     "RPCTXT": _ONE_FILE,
 }
-"""Creation options of which only some values can be had, and why."""
+"""Creation options of which only some values are allowed, and why."""
 
 
 def _check_creation(creation: Mapping[str, str]) -> None:
     for name, value in creation.items():
-        values, reason = _ONLY.get(name, (None, ""))
+        values, why = _ALLOWED.get(name, (None, ""))
         if values is not None and value.upper() not in values:
-            raise UsageError(f"--co {name}={value}: {reason}")
+            raise UsageError(f"--co {name}={value}: {why}")
 
 
 def _asked_nbits(creation: Mapping[str, str]) -> int | None:
@@ -150,13 +163,14 @@ def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[Any]:
         return pair.ms.dtype
     if options.dtype not in rasterio.dtypes.dtype_rev or options.dtype.startswith("complex"):
         raise UsageError(
-            f"--dtype {options.dtype}: choose among uint8, int8, uint16, int16, uint32, int32, float32, float64"
+            f"--dtype {options.dtype}: choose among "
+            "uint8, int8, uint16, int16, uint32, int32, float32, float64"
         )
     return np.dtype(options.dtype)
 
 
 def _nbits(pair: ScenePair, dtype: np.dtype[Any]) -> int | None:
-    """The MS's significant bits, where the output has its type."""
+    """Returns the MS's significant bits, where the output has its type."""
     if dtype != pair.ms.dtype or dtype.kind != "u":
         return None
     bits = pair.ms.dataset.tags(pair.ms.indexes[0], ns="IMAGE_STRUCTURE").get("NBITS")
@@ -171,7 +185,8 @@ def _nodata(
     if options.nodata != "inherit":
         if not _fits(options.nodata, dtype, nbits):
             raise UsageError(
-                f"--nodata {options.nodata:g} does not fit into {dtype}: choose another value or --dtype, or --nodata none"
+                f"--nodata {options.nodata:g} does not fit into {dtype}: "
+                "choose another value or --dtype, or --nodata none"
             )
         return float(options.nodata)
     for value in (*pair.ms.nodata, *pair.pan.nodata):
@@ -184,15 +199,17 @@ def _fits(value: float, dtype: np.dtype[Any], nbits: int | None) -> bool:
     if dtype.kind == "f":
         return math.isnan(value) or abs(value) <= float(np.finfo(dtype).max)
     info = np.iinfo(dtype)
-    return float(value).is_integer() and info.min <= value <= (2**nbits - 1 if nbits else info.max)
+    maximum = 2**nbits - 1 if nbits else info.max
+    return float(value).is_integer() and info.min <= value <= maximum
 
 
 def _tile_height(pair: ScenePair, dtype: np.dtype[Any]) -> int:
-    """Height of TIFF tiles: less where the scene is so wide that a row of them would take more than `HELD_BYTES`."""
-    row = pair.area.cols * pair.bands * dtype.itemsize
-    return next(
-        (height for height in (BLOCK, BLOCK // 2) if height * row <= HELD_BYTES), BLOCK // 4
-    )
+    """Returns the height of TIFF tiles: less where a row of them would take too much memory."""
+    row_bytes = pair.area.cols * pair.bands * dtype.itemsize
+    for height in (BLOCK, BLOCK // 2):
+        if height * row_bytes <= WAITING_BYTES:
+            return height
+    return BLOCK // 4
 
 
 def _block(asked: str | None, size: int, usual: int) -> int:
@@ -204,16 +221,18 @@ def _block(asked: str | None, size: int, usual: int) -> int:
     return int(asked)
 
 
-def _with_defaults(creation: dict[str, str], dtype: np.dtype[Any]) -> dict[str, str]:
-    settled = {
+def _with_defaults(creation: Mapping[str, str], dtype: np.dtype[Any]) -> dict[str, str]:
+    options = {
         "COMPRESS": "DEFLATE",
         "BIGTIFF": "IF_SAFER",
         "PHOTOMETRIC": "MINISBLACK",
         "ALPHA": "NO",
-    } | creation
-    if settled["COMPRESS"].upper() in {"DEFLATE", "LZW", "ZSTD"} and "NBITS" not in settled:
-        settled.setdefault("PREDICTOR", "3" if dtype.kind == "f" else "2")
-    if settled["COMPRESS"].upper() == "DEFLATE":
-        # Four times as fast as GDAL's level 6, and the files are 2 % larger.
-        settled.setdefault("ZLEVEL", "1")
-    return settled | {"TILED": "YES"}
+        **creation,
+    }
+    compression = options["COMPRESS"].upper()
+    if compression in {"DEFLATE", "LZW", "ZSTD"} and "NBITS" not in options:
+        options.setdefault("PREDICTOR", "3" if dtype.kind == "f" else "2")
+    if compression == "DEFLATE":
+        # Four times as fast as GDAL's level 6, for files that are 2 % larger.
+        options.setdefault("ZLEVEL", "1")
+    return options | {"TILED": "YES"}

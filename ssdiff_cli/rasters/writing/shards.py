@@ -1,7 +1,7 @@
-"""One output made by several runs: which rows are whose, and what a shard's file says of itself."""
+"""Shards of an output: the tile rows of each, and the note at the end of its file."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,14 +10,17 @@ from ssdiff_models.errors import InputError, UsageError
 __all__ = ["Shard", "ShardNote", "own_path", "read_note", "shard_path"]
 
 BAND_ROWS = 1024
-"""Rows of a band where the scene has enough of them: several rows of tiles, so that little is computed twice."""
+"""PAN rows that a shard makes at a time: several tile rows, so that little is computed twice."""
 
 MARK = b"SSDIFF-SHARD"
+"""Last bytes of a shard's file, after the note and its length."""
+
+LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """Part `index` of `count`; it makes every `count`-th band."""
+    """Part `index` of `count`: every `count`-th band of tile rows."""
 
     index: int
     """1-based."""
@@ -31,17 +34,13 @@ class Shard:
 
     def tile_rows(self, tiles_down: int, block_rows: int) -> list[int]:
         """Returns the tile rows of this shard."""
-        band = self.band(tiles_down, block_rows)
+        band = max(1, min(BAND_ROWS // block_rows, tiles_down // self.count))
         return [row for row in range(tiles_down) if row // band % self.count == self.index - 1]
-
-    def band(self, tiles_down: int, block_rows: int) -> int:
-        """Returns the tile rows in a band."""
-        return max(1, min(BAND_ROWS // block_rows, tiles_down // self.count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardNote:
-    """What a shard's file says of itself, behind its last tile."""
+    """The note in a shard's file, behind its last tile."""
 
     index: int
     count: int
@@ -57,7 +56,7 @@ class ShardNote:
     def packed(self) -> bytes:
         """Returns the note as the end of a file."""
         text = json.dumps(asdict(self)).encode()
-        return text + len(text).to_bytes(8, "little") + MARK
+        return text + len(text).to_bytes(LENGTH_BYTES, "little") + MARK
 
 
 def shard_path(output: str, shard: Shard) -> str:
@@ -75,16 +74,19 @@ def read_note(file: BinaryIO, path: str) -> ShardNote:
     """Reads the note at the end of a shard's file.
 
     Raises:
-        InputError: When the file is no finished shard.
+        InputError: When the file is no finished shard, or one of another version.
     """
-    tail = len(MARK) + 8
-    end = file.seek(0, 2)
-    file.seek(max(0, end - tail))
-    trailer = file.read(tail)
-    length = int.from_bytes(trailer[:8], "little")
-    if trailer[8:] != MARK or length > end - tail:
+    trailer_bytes = LENGTH_BYTES + len(MARK)
+    trailer_start = max(0, file.seek(0, 2) - trailer_bytes)
+    file.seek(trailer_start)
+    trailer = file.read(trailer_bytes)
+    length = int.from_bytes(trailer[:LENGTH_BYTES], "little")
+    if trailer[LENGTH_BYTES:] != MARK or length > trailer_start:
         raise InputError(f"{path}: is no finished shard: make it with --shard")
-    file.seek(end - tail - length)
-    fields: dict[str, Any] = json.loads(file.read(length))
-    creation = tuple((key, value) for key, value in fields.pop("creation"))
-    return ShardNote(creation=creation, tile_rows=tuple(fields.pop("tile_rows")), **fields)
+    file.seek(trailer_start - length)
+    note: dict[str, Any] = json.loads(file.read(length))
+    if note.keys() != {field.name for field in fields(ShardNote)}:
+        raise InputError(f"{path}: is a shard of another version of ssdiff: make it again")
+    note["tile_rows"] = tuple(note["tile_rows"])
+    note["creation"] = tuple((key, value) for key, value in note["creation"])
+    return ShardNote(**note)

@@ -1,45 +1,31 @@
 """Tiles of a TIFF file as bytes: taken out of one file, appended to another.
 
-GDAL writes a file's directories (all metadata, no pixels) and encodes runs of tiles into small files in memory; this module
-moves the encoded tiles. So the layout of an output is the order in which its tiles were appended and nothing else, and a run
-that was killed continues where the last complete append ended.
+GDAL writes a file's directories (all metadata, no pixels) and encodes runs of tiles into small
+files in memory; this module moves the encoded tiles. So the layout of an output is the order in
+which its tiles were appended, and a killed run continues after the last complete append.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import BinaryIO
 
 __all__ = ["ArrayTag", "Page", "encoded_tile", "encoded_tile_at", "read_pages"]
 
-_WIDTH, _HEIGHT, _SAMPLES, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS = (
-    256,
-    257,
-    277,
-    284,
-    322,
-    323,
-    324,
-    325,
-)
-_FORMATS = {3: "H", 4: "I", 16: "Q"}
-_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+NUMBER_FORMATS = {3: "H", 4: "I", 16: "Q"}
+"""TIFF field types that hold unsigned numbers, as `struct` codes."""
+
+
+class _Tag(IntEnum):
+    WIDTH = 256
+    HEIGHT = 257
+    SAMPLES = 277
+    PLANAR = 284
+    TILE_WIDTH = 322
+    TILE_HEIGHT = 323
+    OFFSETS = 324
+    COUNTS = 325
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +38,13 @@ class ArrayTag:
     code: str
     """`struct` code of one number, with its byte order."""
 
-    def read(self, data: bytes, index: int) -> int:
-        """Returns one number out of the file's bytes."""
-        return int(
-            struct.unpack_from(self.code, data, self.position + index * struct.calcsize(self.code))[
-                0
-            ]
-        )
-
     def place(self, index: int) -> int:
         """Returns the byte position of one number."""
         return self.position + index * struct.calcsize(self.code)
+
+    def read(self, data: bytes, index: int) -> int:
+        """Returns one number out of the file's bytes."""
+        return _number(data, self.code, self.place(index))
 
     def pack(self, value: int) -> bytes:
         """Returns one number as stored.
@@ -73,9 +55,8 @@ class ArrayTag:
         try:
             return struct.pack(self.code, value)
         except struct.error as error:
-            raise OverflowError(
-                f"{value} does not fit into a TIFF field of {8 * struct.calcsize(self.code)} bits"
-            ) from error
+            bits = 8 * struct.calcsize(self.code)
+            raise OverflowError(f"{value} does not fit into a TIFF field of {bits} bits") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,54 +82,57 @@ def encoded_tile(data: bytes, page: Page, index: int) -> bytes:
     return data[start : start + page.counts.read(data, index)]
 
 
-def encoded_tile_at(file: BinaryIO, head: bytes, page: Page, index: int) -> bytes:
-    """Returns a tile as it is stored in an open file of which `head` holds the directories."""
-    file.seek(page.offsets.read(head, index))
-    return file.read(page.counts.read(head, index))
+def encoded_tile_at(file: BinaryIO, directories: bytes, page: Page, index: int) -> bytes:
+    """Returns a tile as it is stored in an open file whose directories are known."""
+    file.seek(page.offsets.read(directories, index))
+    return file.read(page.counts.read(directories, index))
 
 
 def read_pages(data: bytes) -> list[Page]:
-    """Returns the images of a TIFF file, in file order, from its bytes (of the directories at least)."""
+    """Returns the images of a TIFF file, in file order, from the bytes of its directories."""
     order = "<" if data[:2] == b"II" else ">"
-    big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    pages, position = (
-        [],
-        struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0],
-    )
+    is_big = _number(data, order + "H", 2) == 43
+    position = _number(data, order + "Q", 8) if is_big else _number(data, order + "I", 4)
+    pages = []
     while position:
-        tags, position = _directory(data, order, position, big=big)
+        tags, position = _directory(data, order, position, is_big=is_big)
         pages.append(_page(data, tags))
     return pages
 
 
+def _number(data: bytes, code: str, position: int) -> int:
+    return int(struct.unpack_from(code, data, position)[0])
+
+
 def _directory(
-    data: bytes, order: str, position: int, *, big: bool
+    data: bytes, order: str, position: int, *, is_big: bool
 ) -> tuple[dict[int, ArrayTag], int]:
     """Returns the numeric tags of a directory and the position of the next one."""
-    head, entry, word = ("Q", 20, "Q") if big else ("H", 12, "I")
-    count = struct.unpack_from(order + head, data, position)[0]
-    position += struct.calcsize(head)
+    count_code = order + ("Q" if is_big else "H")
+    word = order + ("Q" if is_big else "I")
+    entry_bytes = 4 + 2 * struct.calcsize(word)
+    first = position + struct.calcsize(count_code)
+    stop = first + _number(data, count_code, position) * entry_bytes
     tags = {}
-    for start in range(position, position + count * entry, entry):
-        tag, kind, number = struct.unpack_from(f"{order}HH{word}", data, start)
-        value = start + 4 + struct.calcsize(word)
-        inline = _SIZES[kind] * number <= struct.calcsize(word)
-        if kind in _FORMATS:
-            place = value if inline else struct.unpack_from(order + word, data, value)[0]
-            tags[tag] = ArrayTag(position=place, count=number, code=order + _FORMATS[kind])
-    return tags, struct.unpack_from(order + word, data, position + count * entry)[0]
+    for start in range(first, stop, entry_bytes):
+        tag, kind, count = struct.unpack_from(order + "HH" + word[1], data, start)
+        if kind in NUMBER_FORMATS:
+            code = order + NUMBER_FORMATS[kind]
+            value = start + 4 + struct.calcsize(word)
+            is_inline = count * struct.calcsize(code) <= struct.calcsize(word)
+            place = value if is_inline else _number(data, word, value)
+            tags[tag] = ArrayTag(position=place, count=count, code=code)
+    return tags, _number(data, word, stop)
 
 
 def _page(data: bytes, tags: dict[int, ArrayTag]) -> Page:
-    width, height, across, down = (
-        tags[tag].read(data, 0) for tag in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
-    )
-    samples = tags[_SAMPLES].read(data, 0) if _SAMPLES in tags else 1
-    separate = _PLANAR in tags and tags[_PLANAR].read(data, 0) == 2
+    def value(tag: _Tag) -> int:
+        return tags[tag].read(data, 0) if tag in tags else 1
+
     return Page(
-        tiles_across=-(-width // across),
-        tiles_down=-(-height // down),
-        planes=samples if separate else 1,
-        offsets=tags[_OFFSETS],
-        counts=tags[_COUNTS],
+        tiles_across=-(-value(_Tag.WIDTH) // value(_Tag.TILE_WIDTH)),
+        tiles_down=-(-value(_Tag.HEIGHT) // value(_Tag.TILE_HEIGHT)),
+        planes=value(_Tag.SAMPLES) if value(_Tag.PLANAR) == 2 else 1,
+        offsets=tags[_Tag.OFFSETS],
+        counts=tags[_Tag.COUNTS],
     )

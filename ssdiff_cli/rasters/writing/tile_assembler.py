@@ -1,18 +1,16 @@
-"""Blocks of any shape in, whole TIFF tiles out: no tile is encoded twice, and only unfinished ones are held."""
+"""Blocks of any shape in, whole TIFF tiles out; only unfinished tiles are kept."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ssdiff_cli.rasters.writing.rounding import Pixels
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["Assembler", "Pixels", "TileRun"]
-
-Pixels = npt.NDArray[np.generic]
+__all__ = ["Assembler", "TileRun"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,89 +27,108 @@ class TileRun:
     """``(tile height, n * tile width)``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    window: Window
+    pixels: Pixels
+    valid: BoolArray
+
+
 @dataclass(slots=True)
 class _Tile:
+    window: Window
     pixels: Pixels
     valid: BoolArray
     missing: int
     """Pixels of the raster that have not come yet."""
 
+    def put(self, block: _Block) -> None:
+        common = self.window.intersection(block.window)
+        assert common is not None
+        rows, cols = common.within(self.window)
+        from_rows, from_cols = common.within(block.window)
+        self.pixels[:, rows, cols] = block.pixels[:, from_rows, from_cols]
+        self.valid[rows, cols] = block.valid[from_rows, from_cols]
+        self.missing -= common.rows * common.cols
+
 
 class Assembler:
-    """Collects the blocks of one raster of `area`."""
+    """Collects the blocks of one raster."""
 
     def __init__(
         self, *, area: Window, bands: int, dtype: np.dtype[Any], tile_rows: int, tile_cols: int
     ) -> None:
         """Takes the raster's place on the PAN grid and the size of its tiles."""
-        self._area, self._bands, self._dtype = area, bands, dtype
-        self._tile_rows, self._tile_cols = tile_rows, tile_cols
-        self._open: dict[tuple[int, int], _Tile] = {}
+        self._area = area
+        self._bands = bands
+        self._dtype = dtype
+        self._tile_rows = tile_rows
+        self._tile_cols = tile_cols
+        self._tiles: dict[tuple[int, int], _Tile] = {}
 
     @property
     def unfinished(self) -> int:
         """Number of tiles that have begun but not ended."""
-        return len(self._open)
+        return len(self._tiles)
 
-    def add(self, block: Window, pixels: Pixels, valid: BoolArray) -> Iterator[TileRun]:
-        """Takes a block inside the area, ``(bands, rows, cols)``, and yields the tiles it finishes, row by row."""
-        row, col = block.row - self._area.row, block.col - self._area.col
-        for i in range(row // self._tile_rows, (row + block.rows - 1) // self._tile_rows + 1):
-            if (whole := self._whole(i, col // self._tile_cols, block, pixels, valid)) is not None:
-                yield whole
-                continue
-            finished: list[tuple[int, _Tile]] = []
-            for j in range(col // self._tile_cols, (col + block.cols - 1) // self._tile_cols + 1):
-                tile = self._put(i, j, block, pixels, valid)
-                if not tile.missing:
-                    finished.append((j, self._open.pop((i, j))))
-            if finished:
-                yield _run(i, finished)
+    def add(self, window: Window, pixels: Pixels, valid: BoolArray) -> Iterator[TileRun]:
+        """Takes a block inside the area and yields the tiles that it finishes, row by row.
 
-    def _whole(
-        self, i: int, j: int, block: Window, pixels: Pixels, valid: BoolArray
-    ) -> TileRun | None:
-        """Returns the row of tiles as a part of the block's own arrays, where the block is nothing but whole tiles there."""
-        place = self._place(i, j)
-        stops = place.row >= block.row and place.row_stop <= block.row_stop
-        if not stops or place.col != block.col or block.cols % self._tile_cols:
+        Args:
+            window: The block's place on the PAN grid.
+            pixels: ``(bands, rows, cols)``.
+            valid: ``(rows, cols)``.
+        """
+        block = _Block(window=window, pixels=pixels, valid=valid)
+        top = window.row - self._area.row
+        left = window.col - self._area.col
+        cols = range(left // self._tile_cols, -(-(left + window.cols) // self._tile_cols))
+        for i in range(top // self._tile_rows, -(-(top + window.rows) // self._tile_rows)):
+            run = self._uncopied(i, cols, block) or self._copied(i, cols, block)
+            if run is not None:
+                yield run
+
+    def _uncopied(self, i: int, cols: range, block: _Block) -> TileRun | None:
+        """Returns a row of tiles as a view of the block, where it holds whole tiles only."""
+        first = self._window(i, cols.start)
+        window = block.window
+        holds_rows = first.row >= window.row and first.row_stop <= window.row_stop
+        if not holds_rows or first.col != window.col or window.cols % self._tile_cols:
             return None
-        rows = slice(place.row - block.row, place.row_stop - block.row)
-        return TileRun(row=i, col=j, pixels=pixels[:, rows], valid=valid[rows])
+        rows = slice(first.row - window.row, first.row_stop - window.row)
+        return TileRun(row=i, col=cols.start, pixels=block.pixels[:, rows], valid=block.valid[rows])
 
-    def _put(self, i: int, j: int, block: Window, pixels: Pixels, valid: BoolArray) -> _Tile:
-        place = self._place(i, j)
-        tile = self._open.get((i, j)) or self._begin(i, j, place)
-        common = place.intersection(block)
-        assert common is not None
-        to_rows, to_cols = common.within(place)
-        from_rows, from_cols = common.within(block)
-        tile.pixels[:, to_rows, to_cols] = pixels[:, from_rows, from_cols]
-        tile.valid[to_rows, to_cols] = valid[from_rows, from_cols]
-        tile.missing -= common.rows * common.cols
-        return tile
+    def _copied(self, i: int, cols: range, block: _Block) -> TileRun | None:
+        """Puts a block into a row of tiles and returns those that it finishes: neighbours."""
+        finished: dict[int, _Tile] = {}
+        for j in cols:
+            tile = self._tiles.get((i, j)) or self._begun(i, j)
+            tile.put(block)
+            if not tile.missing:
+                finished[j] = self._tiles.pop((i, j))
+        if not finished:
+            return None
+        return TileRun(
+            row=i,
+            col=min(finished),
+            pixels=np.concatenate([tile.pixels for tile in finished.values()], axis=2),
+            valid=np.concatenate([tile.valid for tile in finished.values()], axis=1),
+        )
 
-    def _place(self, i: int, j: int) -> Window:
-        row, col = self._area.row + i * self._tile_rows, self._area.col + j * self._tile_cols
+    def _window(self, i: int, j: int) -> Window:
+        row = self._area.row + i * self._tile_rows
+        col = self._area.col + j * self._tile_cols
         return Window(row=row, col=col, rows=self._tile_rows, cols=self._tile_cols)
 
-    def _begin(self, i: int, j: int, place: Window) -> _Tile:
-        common = place.intersection(self._area)
-        assert common is not None
+    def _begun(self, i: int, j: int) -> _Tile:
+        window = self._window(i, j)
+        inside = window.intersection(self._area)
+        assert inside is not None
         tile = _Tile(
-            pixels=np.zeros((self._bands, *place.shape), self._dtype),
-            valid=np.zeros(place.shape, bool),
-            missing=common.rows * common.cols,
+            window=window,
+            pixels=np.zeros((self._bands, *window.shape), self._dtype),
+            valid=np.zeros(window.shape, bool),
+            missing=inside.rows * inside.cols,
         )
-        self._open[i, j] = tile
+        self._tiles[i, j] = tile
         return tile
-
-
-def _run(row: int, finished: list[tuple[int, _Tile]]) -> TileRun:
-    """Joins tiles; what one block finishes in a row of tiles is contiguous."""
-    return TileRun(
-        row=row,
-        col=finished[0][0],
-        pixels=np.concatenate([tile.pixels for _, tile in finished], axis=2),
-        valid=np.concatenate([tile.valid for _, tile in finished], axis=1),
-    )

@@ -10,7 +10,7 @@ import rasterio
 from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.writing import sink
-from ssdiff_cli.rasters.writing.finish import place_output
+from ssdiff_cli.rasters.writing.finish import name_output
 from ssdiff_models.errors import UsageError
 from tests.cli.calls import refusal, ssdiff
 from tests.scenes import Scene, SceneFactory
@@ -39,13 +39,13 @@ def quiet(done: int, total: int, pixels: int) -> None:
 def broken_off(made: SharpenJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs until the uncertainty has its name and the output is about to get its own."""
 
-    def place(part: Path, output: str, **options: Any) -> None:
+    def place(part: Path, output: str, *options: Any) -> None:
         if output == made.output:
             raise KeyboardInterrupt
-        place_output(part, output, **options)
+        name_output(part, output, *options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sink, "place_output", place)
+        patch.setattr(sink, "name_output", place)
         with pytest.raises(KeyboardInterrupt):
             sharpen(made, quiet)
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import rasterio
 
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.writing import journal, sink
+from ssdiff_cli.rasters.writing import journal
 from ssdiff_cli.rasters.writing.merge import merge_shards
 from ssdiff_cli.rasters.writing.shards import Shard, shard_path
 from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
@@ -108,9 +109,7 @@ def test_changed_inputs_are_refused(rasters: Rasters, tmp_path: Path) -> None:
         run(paths, str(output), TILED)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"version": 99}', '{"version": 1, "template": "x"}']
-)
+@pytest.mark.parametrize("text", ["", "[]", "{", "{}", '{"version": 2, "template": "x"}'])
 def test_a_journal_that_cannot_be_read_means_starting_over(
     text: str, rasters: Rasters, tmp_path: Path
 ) -> None:
@@ -118,6 +117,19 @@ def test_a_journal_that_cannot_be_read_means_starting_over(
     interrupted(paths, output)
     (tmp_path / "out.tif.journal.json").write_text(text)
     assert run(paths, str(output), TILED) == BLOCKS
+
+
+@pytest.mark.parametrize("text", ['{"version": 99}', '{"version": 1, "template": "x"}'])
+def test_an_unfinished_run_of_another_version_is_refused(
+    text: str, rasters: Rasters, tmp_path: Path
+) -> None:
+    paths, output = make_pair(rasters), tmp_path / "out.tif"
+    interrupted(paths, output)
+    (tmp_path / "out.tif.journal.json").write_text(text)
+    with pytest.raises(UsageError, match="of another version of ssdiff is here"):
+        run(paths, str(output), TILED)
+    assert (tmp_path / "out.tif.part").exists()
+    assert run(paths, str(output), replace(TILED, overwrite=True)) == BLOCKS
 
 
 def test_the_journal_tells_what_is_done(rasters: Rasters, tmp_path: Path) -> None:
@@ -147,7 +159,7 @@ def test_after_a_crash_of_the_machine_only_what_was_on_the_disk_counts(
         monkeypatch.setattr(journal, "current_boot", lambda: None)
     interrupted(paths, output)
     assert json.loads((tmp_path / "out.tif.journal.json").read_text())["tile_rows"] == 3
-    monkeypatch.setattr(sink, "current_boot", lambda: boot)
+    monkeypatch.setattr(journal, "current_boot", lambda: boot)
     assert run(paths, str(output), TILED) == BLOCKS - 5 * rows
     assert output.read_bytes() == whole.read_bytes()
 
@@ -240,6 +252,20 @@ def test_shards_that_do_not_belong_together_are_refused(rasters: Rasters, tmp_pa
         merge_shards([], output, overwrite=False, progress=lambda _done, _total: None)
     assert not Path(output).exists()
     assert not Path(f"{output}.part").exists()
+
+
+def test_a_shard_of_another_version_is_refused(rasters: Rasters, tmp_path: Path) -> None:
+    shard = Shard(index=1, count=1)
+    path = Path(shard_path(str(tmp_path / "out.tif"), shard))
+    run(make_pair(rasters), str(tmp_path / "out.tif"), replace(TILED, shard=shard))
+    path.write_bytes(path.read_bytes().replace(b'"digest"', b'"resume"'))
+    with pytest.raises(InputError, match="is a shard of another version of ssdiff"):
+        merge_shards(
+            [str(path)],
+            str(tmp_path / "out.tif"),
+            overwrite=False,
+            progress=lambda _done, _total: None,
+        )
 
 
 @pytest.mark.parametrize(("index", "count"), [(0, 3), (4, 3), (1, 0)])
