@@ -11,10 +11,10 @@ import rasterio.errors
 import shapely
 from rasterio.crs import CRS
 
-from ssdiff_cli.rasters.gdal import open_raster
-from ssdiff_cli.rasters.geometry.crs_link import crs_map
+from ssdiff_cli.rasters.gdal import open_raster, reason
+from ssdiff_cli.rasters.geometry.crs_link import crs_link
 from ssdiff_cli.rasters.geometry.georeference import Georeference, georeference
-from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap
+from ssdiff_cli.rasters.geometry.point_map import Coordinates
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
@@ -22,8 +22,8 @@ from ssdiff_models.scene.windows import Window
 __all__ = [
     "PixelRegion",
     "centres_window",
+    "pan_pixels",
     "parse_crs",
-    "pixel_map",
     "raster_window",
     "read_region",
     "ring",
@@ -102,10 +102,11 @@ def parse_crs(text: str) -> CRS:
         ) from error
 
 
-def pixel_map(pan: Georeference, crs: CRS | None, what: str) -> PointMap:
-    """Returns the map from world coordinates in `crs` to PAN pixels."""
-    to_pan_crs = crs_map(crs, pan.crs, what)
-    return lambda x, y: pan.to_pixel(*to_pan_crs(x, y))
+def pan_pixels(
+    pan: Georeference, crs: CRS | None, points: tuple[Coordinates, Coordinates], what: str
+) -> tuple[Coordinates, Coordinates]:
+    """Returns world points in `crs` as PAN (column, row)."""
+    return pan.to_pixel(*crs_link(crs, pan.crs, what, points).forward(*points))
 
 
 def raster_window(pan: Georeference, path: str) -> Window | None:
@@ -115,7 +116,7 @@ def raster_window(pan: Georeference, path: str) -> Window | None:
         if other.kind == "none":
             raise InputError(f"{path}: has no georeferencing, so it names no place")
         extent = other.to_world(*ring(0, 0, dataset.width, dataset.height))
-        return centres_window(*pixel_map(pan, other.crs, path)(*extent))
+        return centres_window(*pan_pixels(pan, other.crs, extent, path))
 
 
 def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelRegion:
@@ -129,30 +130,15 @@ def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelR
     Raises:
         InputError: When the file cannot be read or holds no polygon.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot read the area of interest: {reason}") from error
-    try:
-        geometry, crs = _parse_geojson(text) if text.startswith("{") else _parse_text(text)
-    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: neither GeoJSON nor WKT nor hexadecimal WKB: {reason}"
-        ) from error
+    geometry, crs = _read_geometry(path)
     if geometry.is_empty or geometry.area == 0:
         raise InputError(
             f"{path}: holds no polygon: give the area of interest as Polygon or MultiPolygon"
         )
-    to_pan = pixel_map(pan, crs or default_crs or pan.crs, path)
-    return PixelRegion(_mapped(geometry, to_pan, path))
-
-
-def _mapped(geometry: shapely.Geometry, to_pan: PointMap, path: str) -> shapely.Geometry:
     left, bottom, right, top = geometry.bounds
     dense = shapely.segmentize(geometry, max(right - left, top - bottom) / EDGE_POINTS)
-    points = np.stack(to_pan(*shapely.get_coordinates(dense).T), axis=1)
+    x, y = shapely.get_coordinates(dense).T
+    points = np.stack(pan_pixels(pan, crs or default_crs or pan.crs, (x, y), path), axis=1)
     if not np.isfinite(points).all():
         raise InputError(
             f"{path}: lies outside of where the PAN's coordinates are defined: "
@@ -160,7 +146,21 @@ def _mapped(geometry: shapely.Geometry, to_pan: PointMap, path: str) -> shapely.
         )
     polygons = shapely.make_valid(shapely.transform(dense, lambda _: points))
     shapely.prepare(polygons)
-    return polygons
+    return PixelRegion(polygons)
+
+
+def _read_geometry(path: str) -> tuple[shapely.Geometry, CRS | None]:
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot read the area of interest: {problem}") from error
+    try:
+        return _parse_geojson(text) if text.startswith("{") else _parse_text(text)
+    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise InputError(
+            f"{path}: neither GeoJSON nor WKT nor hexadecimal WKB: {reason(error)}"
+        ) from error
 
 
 def _parse_geojson(text: str) -> tuple[shapely.Geometry, CRS | None]:

@@ -12,10 +12,11 @@ from pyproj.enums import TransformDirection
 from pyproj.transformer import TransformerGroup
 from rasterio.crs import CRS
 
+from ssdiff_cli.rasters.gdal import reason
 from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap, identity
 from ssdiff_models.errors import InputError
 
-__all__ = ["CrsLink", "crs_link", "crs_map"]
+__all__ = ["CrsLink", "crs_link"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,17 +30,17 @@ class CrsLink:
 
 
 def crs_link(
-    source: CRS | None, target: CRS | None, path: str, around: tuple[Coordinates, Coordinates]
+    source: CRS | None, target: CRS | None, what: str, around: tuple[Coordinates, Coordinates]
 ) -> CrsLink:
     """Returns the maps between two CRSs: the identity when they are the same or unknown.
 
     PROJ would choose an operation for each point, which could tear a scene; this link has one.
 
     Args:
-        source: CRS of the PAN.
-        target: CRS of the MS.
-        path: The MS file, for messages.
-        around: Points in `source` that enclose the scene.
+        source: One CRS.
+        target: The other one.
+        what: The file or option whose CRS is not the PAN's, for messages.
+        around: Points in `source` that enclose the place.
 
     Raises:
         InputError: When there is no transformation between them.
@@ -50,31 +51,14 @@ def crs_link(
         group = _operations(source.to_wkt(), target.to_wkt(), around)
         best = group.transformers[0]
     except (pyproj.exceptions.ProjError, IndexError, ValueError) as error:
-        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: no transformation from its CRS to the PAN's: {reason}"
+            f"{what}: no transformation from its CRS to the PAN's: {reason(error)}"
         ) from error
     return CrsLink(
         forward=_point_map(best),
         inverse=_point_map(best, TransformDirection.INVERSE),
-        note=None if group.best_available else _note(path, best, group),
+        note=None if group.best_available else _note(what, best, group),
     )
-
-
-def crs_map(source: CRS | None, target: CRS | None, what: str) -> PointMap:
-    """Returns the map between two CRSs: the identity when they are the same or unknown.
-
-    Raises:
-        InputError: When there is no transformation between them.
-    """
-    if source is None or target is None or source == target:
-        return identity
-    try:
-        transformer = pyproj.Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
-    except (pyproj.exceptions.ProjError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{what}: no transformation from its CRS: {reason}") from error
-    return _point_map(transformer)
 
 
 def _operations(
@@ -83,20 +67,19 @@ def _operations(
     """Returns the operations between two CRSs, best for the place first."""
     to_degrees = pyproj.Transformer.from_crs(source, "OGC:CRS84", always_xy=True)
     lon, lat = to_degrees.transform(*around)
-    finite = np.isfinite(lon) & np.isfinite(lat)
+    on_earth = np.isfinite(lon) & (np.abs(lat) <= 90)
     # Any: pyproj's annotations name a private copy of the class.
     place: Any = None
-    if finite.any():
-        lon, lat = lon[finite], lat[finite]
-        sides = lon.min(), lat.min(), lon.max(), lat.max()
-        place = AreaOfInterest(*map(float, sides))
+    if on_earth.any():
+        lon, lat = lon[on_earth], lat[on_earth]
+        place = AreaOfInterest(*map(float, (lon.min(), lat.min(), lon.max(), lat.max())))
     with warnings.catch_warnings():
         # A missing grid becomes a note.
         warnings.simplefilter("ignore", UserWarning)
         return TransformerGroup(source, target, always_xy=True, area_of_interest=place)
 
 
-def _note(path: str, best: pyproj.Transformer, group: TransformerGroup) -> str:
+def _note(what: str, best: pyproj.Transformer, group: TransformerGroup) -> str:
     grids = {
         grid.short_name
         for operation in group.unavailable_operations[:1]
@@ -106,7 +89,7 @@ def _note(path: str, best: pyproj.Transformer, group: TransformerGroup) -> str:
     needs = f" (needs {', '.join(sorted(grids))})" if grids else ""
     off = f"about {best.accuracy:g} m" if best.accuracy >= 0 else "an unknown distance"
     return (
-        f"{path}: the best transformation from its CRS to the PAN's is not installed{needs}: "
+        f"{what}: the best transformation from its CRS to the PAN's is not installed{needs}: "
         f"places may be off by {off}"
     )
 

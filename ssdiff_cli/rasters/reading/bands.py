@@ -24,6 +24,7 @@ __all__ = ["Bands", "FilledWindow", "select_bands", "zero_signal"]
 class FilledWindow:
     """Pixels of a window that may overhang its raster."""
 
+    window: Window
     values: FloatArray
     """``(bands, rows, cols)``: finite, holes filled, mirrored beyond the raster."""
     valid: BoolArray
@@ -136,12 +137,14 @@ class Bands:
         if not valid.all():
             values = self._fill(span, means())
         if span == window:
-            return FilledWindow(values=values, valid=valid)
+            return FilledWindow(window=window, values=values, valid=valid)
         row_index = (read_rows - span.row)[:, None]
         col_index = read_cols - span.col
         inside = (rows == read_rows)[:, None] & (cols == read_cols)
         return FilledWindow(
-            values=values[:, row_index, col_index], valid=valid[row_index, col_index] & inside
+            window=window,
+            values=values[:, row_index, col_index],
+            valid=valid[row_index, col_index] & inside,
         )
 
     def _fill(self, span: Window, means: FloatArray) -> FloatArray:

@@ -8,24 +8,17 @@ import numpy.typing as npt
 
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, GeneralMap, SeparableMap
 from ssdiff_cli.rasters.geometry.point_map import Coordinates
-from ssdiff_cli.rasters.reading.bands import Bands, FilledWindow
-from ssdiff_cli.rasters.reading.native_ms import MsWindow
+from ssdiff_cli.rasters.reading import resample
+from ssdiff_cli.rasters.reading.bands import FilledWindow
+from ssdiff_cli.rasters.reading.native_ms import gridded_ms, scattered_ms
 from ssdiff_cli.rasters.reading.pair_geometry import RESAMPLED_RATIO, PairGeometry
-from ssdiff_cli.rasters.reading.resample import (
-    FINER,
-    Taps,
-    interpolate_points,
-    resample_axis,
-    taps_at,
-    unit_taps,
-)
 from ssdiff_models.scene.source import BoolArray, FloatArray, NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["ModelMs", "ModelMsReader"]
 
 POINT_REACH = 4
-"""MS pixels read around scattered positions: the 6 taps of `interpolate_points` and one to spare."""
+"""MS pixels read around scattered positions: the 6 taps of the interpolation, and one to spare."""
 
 CLAMP = 64.0
 """MS pixels beyond the MS where positions stop to count; only invalid pixels lie there."""
@@ -54,103 +47,78 @@ class ModelMsReader:
     means: Callable[[], FloatArray]
     """Returns the ``(bands,)`` values far from any valid pixel."""
 
-    @property
-    def _ms(self) -> Bands:
-        return self.geometry.files.ms
-
     def read(self, window: Window) -> ModelMs:
         """Reads the MS under a window of PAN pixels, which may overhang the scene."""
+        rows = np.arange(window.row, window.row_stop) + 0.5
+        cols = np.arange(window.col, window.col_stop) + 0.5
+        model = self.geometry.grid.ms_window(window)
         mapping = self.geometry.mapping
         if isinstance(mapping, SeparableMap):
-            return self._separable(mapping, window)
-        return self._general(mapping, window)
+            return self._separable(mapping, model, mapping.rows.at(rows), mapping.cols.at(cols))
+        return self._general(mapping, model, *mapping.at(rows, cols))
 
-    def _separable(self, mapping: SeparableMap, window: Window) -> ModelMs:
-        model = self.geometry.grid.ms_window(window)
+    def _separable(
+        self, mapping: SeparableMap, model: Window, rows: Coordinates, cols: Coordinates
+    ) -> ModelMs:
         row_taps = self._taps(mapping.rows, self._centres(model.row, model.rows))
         col_taps = self._taps(mapping.cols, self._centres(model.col, model.cols))
-        native = Window(
-            row=row_taps.start,
-            col=col_taps.start,
-            rows=row_taps.stop - row_taps.start,
-            cols=col_taps.stop - col_taps.start,
-        )
-        filled = self._ms.read_filled(native, self.means)
-        columns = resample_axis(filled.values, row_taps, native.row, 1)
-        rows = mapping.rows.at(np.arange(window.row, window.row_stop) + 0.5)
-        cols = mapping.cols.at(np.arange(window.col, window.col_stop) + 0.5)
-        valid = np.ones(window.shape, bool)
-        if not filled.valid.all():
-            under = np.ix_(_pixel_index(rows) - native.row, _pixel_index(cols) - native.col)
-            valid = filled.valid[under]
+        around = self._filled(row_taps.start, row_taps.stop, col_taps.start, col_taps.stop)
+        values = resample.resample_axis(around.values, row_taps, around.window.row, 1)
+        values = resample.resample_axis(values, col_taps, around.window.col, 2)
+        rows = np.broadcast_to(rows[:, None], (rows.size, cols.size))
+        cols = np.broadcast_to(cols, rows.shape)
+        valid = np.ones(rows.shape, bool)
+        if not around.valid.all():
+            valid = _under(around, rows, cols)
+        grid = self.geometry.grid
+        native: NativeMs | ScatteredMs | None = None
+        if not (mapping.rows.coincides(grid) and mapping.cols.coincides(grid)):
+            native = gridded_ms(around, mapping, grid, model, self.geometry.files.pan.extent)
+            native = native or self._scattered(around, rows, cols)
+        return ModelMs(values=values, valid=valid, native=native)
+
+    def _general(
+        self, mapping: GeneralMap, model: Window, rows: Coordinates, cols: Coordinates
+    ) -> ModelMs:
+        under = self._clamped(rows, cols)
+        points = self._points(mapping, model)
+        row, row_stop = _span([under[0], *(point_rows for point_rows, _ in points)])
+        col, col_stop = _span([under[1], *(point_cols for _, point_cols in points)])
+        around = self._filled(row, row_stop, col, col_stop)
         return ModelMs(
-            values=resample_axis(columns, col_taps, native.col, 2),
-            valid=valid,
-            native=self._native(
-                mapping, model, MsWindow(values=filled.values, window=native), rows, cols
-            ),
+            values=_averaged(around, points),
+            valid=_under(around, *under),
+            native=self._scattered(around, rows, cols),
         )
 
-    def _native(
-        self,
-        mapping: SeparableMap,
-        model: Window,
-        around: MsWindow,
-        rows: Coordinates,
-        cols: Coordinates,
-    ) -> NativeMs | ScatteredMs | None:
-        grid = self.geometry.grid
-        if mapping.rows.coincides(grid) and mapping.cols.coincides(grid):
-            return None
-        gridded = around.gridded(mapping, grid, model, self.geometry.files.pan.extent.shape)
-        if gridded is not None:
-            return gridded
-        shape = rows.size, cols.size
-        return self._scattered(
-            around, np.broadcast_to(rows[:, None], shape), np.broadcast_to(cols, shape)
-        )
+    def _filled(self, row: int, row_stop: int, col: int, col_stop: int) -> FilledWindow:
+        window = Window(row=row, col=col, rows=row_stop - row, cols=col_stop - col)
+        return self.geometry.files.ms.read_filled(window, self.means)
 
     def _scattered(
-        self, around: MsWindow, rows: Coordinates, cols: Coordinates
+        self, around: FilledWindow, rows: Coordinates, cols: Coordinates
     ) -> ScatteredMs | None:
         height, width = self.geometry.measured_ratio
         if max(height, width) <= RESAMPLED_RATIO:
             return None  # interpolated before, so the sensor saw none of these pixels
-        return around.placed(rows, cols, round(float(np.sqrt(height * width)), 4))
+        return scattered_ms(around, rows, cols, round(float(np.sqrt(height * width)), 4))
 
-    def _taps(self, axis: AxisMap, centres: Coordinates) -> Taps:
+    def _taps(self, axis: AxisMap, centres: Coordinates) -> resample.Taps:
         position = axis.at(centres) - 0.5
         if axis.coincides(self.geometry.grid):
-            return unit_taps(position)
-        return taps_at(position, axis.step * self.geometry.ratio)
+            return resample.unit_taps(position)
+        return resample.taps_at(position, axis.step * self.geometry.ratio)
 
     def _centres(self, first: int, count: int) -> Coordinates:
-        """PAN coordinates of the centres of model pixels along one axis."""
+        """Returns the PAN coordinates of the centres of model pixels along one axis."""
         grid = self.geometry.grid
         return np.arange(first, first + count) * float(grid.ratio) + (grid.phase + 0.5)
 
-    def _general(self, mapping: GeneralMap, window: Window) -> ModelMs:
-        rows, cols = mapping.at(
-            np.arange(window.row, window.row_stop) + 0.5,
-            np.arange(window.col, window.col_stop) + 0.5,
-        )
-        under = self._clamped(rows, cols)
-        model = self.geometry.grid.ms_window(window)
-        places = self._places(mapping, model)
-        native = _spanned([*places, under])
-        filled = self._ms.read_filled(native, self.means)
-        index = _pixel_index(under[0]) - native.row, _pixel_index(under[1]) - native.col
-        around = MsWindow(values=filled.values, window=native)
-        return ModelMs(
-            values=_averaged(filled, native, places),
-            valid=filled.valid[index],
-            native=self._scattered(around, rows, cols),
-        )
-
-    def _places(self, mapping: GeneralMap, model: Window) -> list[tuple[Coordinates, Coordinates]]:
-        """MS positions of points in the model pixels; a finer MS is averaged over several."""
+    def _points(self, mapping: GeneralMap, model: Window) -> list[tuple[Coordinates, Coordinates]]:
+        """Returns MS positions in the model pixels; a finer MS is averaged over several."""
         ratio = self.geometry.ratio
-        count = max(1, int(np.ceil(ratio / min(self.geometry.measured_ratio) / FINER)))
+        smaller = min(self.geometry.measured_ratio)
+        count = max(1, int(np.ceil(ratio / smaller / resample.FINER)))
         offsets = ((np.arange(count) + 0.5) / count - 0.5) * ratio
         rows = self._centres(model.row, model.rows)
         cols = self._centres(model.col, model.cols)
@@ -161,38 +129,32 @@ class ModelMsReader:
         ]
 
     def _clamped(self, rows: Coordinates, cols: Coordinates) -> tuple[Coordinates, Coordinates]:
+        ms = self.geometry.files.ms
         nowhere = ~(np.isfinite(rows) & np.isfinite(cols))
         rows = np.where(nowhere, -CLAMP, rows)
         cols = np.where(nowhere, -CLAMP, cols)
-        return (
-            np.clip(rows, -CLAMP, self._ms.rows + CLAMP),
-            np.clip(cols, -CLAMP, self._ms.cols + CLAMP),
-        )
+        return np.clip(rows, -CLAMP, ms.rows + CLAMP), np.clip(cols, -CLAMP, ms.cols + CLAMP)
 
 
-def _averaged(
-    filled: FilledWindow, native: Window, places: list[tuple[Coordinates, Coordinates]]
-) -> FloatArray:
-    origin = native.row, native.col
-    shape = len(filled.values), *places[0][0].shape
+def _averaged(around: FilledWindow, points: list[tuple[Coordinates, Coordinates]]) -> FloatArray:
+    origin = around.window.row, around.window.col
+    shape = len(around.values), *points[0][0].shape
     total: FloatArray = np.zeros(shape, np.float32)
-    for rows, cols in places:
-        total += interpolate_points(filled.values, rows - 0.5, cols - 0.5, origin)
-    total /= np.float32(len(places))
+    for rows, cols in points:
+        total += resample.interpolate_points(around.values, rows - 0.5, cols - 0.5, origin)
+    total /= np.float32(len(points))
     return total
 
 
-def _pixel_index(coordinates: Coordinates) -> npt.NDArray[np.int64]:
-    """Pixels that hold coordinates; one on an edge, as in Landsat's grids, belongs to the later."""
-    index: npt.NDArray[np.int64] = np.floor(coordinates + EDGE).astype(np.int64)
-    return index
+def _under(around: FilledWindow, rows: Coordinates, cols: Coordinates) -> BoolArray:
+    """Returns the validity of the MS pixels that hold positions; an edge is the later pixel's."""
+    row_index: npt.NDArray[np.int64] = np.floor(rows + EDGE).astype(np.int64)
+    col_index: npt.NDArray[np.int64] = np.floor(cols + EDGE).astype(np.int64)
+    return around.valid[row_index - around.window.row, col_index - around.window.col]
 
 
-def _spanned(places: list[tuple[Coordinates, Coordinates]]) -> Window:
-    """Returns the MS pixels to read for interpolation at `places`."""
-    row = int(np.floor(min(rows.min() for rows, _ in places)))
-    col = int(np.floor(min(cols.min() for _, cols in places)))
-    last_row = int(np.ceil(max(rows.max() for rows, _ in places)))
-    last_col = int(np.ceil(max(cols.max() for _, cols in places)))
-    span = Window(row=row, col=col, rows=last_row - row + 1, cols=last_col - col + 1)
-    return span.expand(POINT_REACH)
+def _span(positions: list[Coordinates]) -> tuple[int, int]:
+    """Returns the MS pixels to read for interpolation: the first and the stop index."""
+    first = int(np.floor(min(position.min() for position in positions)))
+    last = int(np.ceil(max(position.max() for position in positions)))
+    return first - POINT_REACH, last + POINT_REACH + 1

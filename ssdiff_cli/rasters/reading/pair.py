@@ -18,7 +18,6 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.geometry.area_of_interest import PixelRegion
-from ssdiff_cli.rasters.geometry.georeference import Georeference
 from ssdiff_cli.rasters.geometry.grid_map import SeparableMap
 from ssdiff_cli.rasters.geometry.ms_shift import MsShift
 from ssdiff_cli.rasters.reading.bands import Bands
@@ -80,17 +79,12 @@ class ScenePair(PairGeometry):
     @property
     def crs(self) -> CRS | None:
         """The PAN's CRS."""
-        return self.pan_georeference.crs
+        return self.files.pan_georeference.crs
 
     @property
     def transform(self) -> Affine:
         """The PAN's geotransform (identity where it has GCPs or RPCs instead)."""
-        return self.pan_georeference.affine
-
-    @property
-    def pan_georeference(self) -> Georeference:
-        """Where the PAN lies."""
-        return self.files.pan_georeference
+        return self.files.pan_georeference.affine
 
     @property
     def region(self) -> PixelRegion | None:

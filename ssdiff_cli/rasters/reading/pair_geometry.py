@@ -1,16 +1,16 @@
 """The grids of a pair: where the PAN lies on the MS, for one model and one shift."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 from affine import Affine
-from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.geometry.area_of_interest import (
     centres_window,
+    pan_pixels,
     parse_crs,
-    pixel_map,
     raster_window,
     ring,
 )
@@ -218,22 +218,13 @@ def _area(files: PairFiles, overlap: Window) -> Window:
     return area
 
 
-def _limits(files: PairFiles) -> list[tuple[str, Window | None]]:
+def _limits(files: PairFiles) -> Iterator[tuple[str, Window | None]]:
     options = files.options
-    limits: list[tuple[str, Window | None]] = []
-    if options.bbox is not None:
-        crs = parse_crs(options.bbox_crs) if options.bbox_crs else None
-        limits.append(("--bbox", _bbox_window(files, options.bbox, crs)))
-    if options.like is not None:
-        limits.append(("--like", raster_window(files.pan_georeference, options.like)))
-    if files.region is not None:
-        limits.append(("--aoi", files.region.window))
-    return limits
-
-
-def _bbox_window(
-    files: PairFiles, bbox: tuple[float, float, float, float], crs: CRS | None
-) -> Window | None:
     pan = files.pan_georeference
-    to_pan = pixel_map(pan, crs or pan.crs, "--bbox")
-    return centres_window(*to_pan(*ring(*bbox)))
+    if options.bbox is not None:
+        crs = parse_crs(options.bbox_crs) if options.bbox_crs else pan.crs
+        yield "--bbox", centres_window(*pan_pixels(pan, crs, ring(*options.bbox), "--bbox"))
+    if options.like is not None:
+        yield "--like", raster_window(pan, options.like)
+    if files.region is not None:
+        yield "--aoi", files.region.window

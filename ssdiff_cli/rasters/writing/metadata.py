@@ -41,7 +41,7 @@ NOT_COPIED_COLOURS = {
 def place_keywords(pair: ScenePair) -> dict[str, Any]:
     """Returns the arguments of `rasterio.open` with the area's transform, or the PAN's GCPs."""
     area = pair.area
-    kind = pair.pan_georeference.kind
+    kind = pair.files.pan_georeference.kind
     if kind == "affine":
         origin = Affine.translation(area.col, area.row)
         return {"crs": pair.crs, "transform": pair.transform @ origin}
