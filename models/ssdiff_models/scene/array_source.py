@@ -1,7 +1,6 @@
 """A scene that is two arrays in memory."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from ssdiff_models.resampling.borders import mirrored
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.sampling import band_statistics, statistics_windows
 from ssdiff_models.scene.source import FloatArray, Patch
-from ssdiff_models.scene.statistics import SceneStatistics
+from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["ArraySource"]
@@ -29,15 +28,19 @@ class ArraySource:
     def __post_init__(self) -> None:
         if self.pan.ndim != 2 or self.ms.ndim != 3:
             raise InputError(
-                f"PAN must be (rows, cols) and MS (bands, rows, cols), got {self.pan.shape} and {self.ms.shape}"
+                "PAN must be (rows, cols) and MS (bands, rows, cols), "
+                f"got {self.pan.shape} and {self.ms.shape}"
             )
-        if self.pan.shape != (self.ms.shape[1] * self.ratio, self.ms.shape[2] * self.ratio):
+        _, rows, cols = self.ms.shape
+        if self.pan.shape != (rows * self.ratio, cols * self.ratio):
             raise InputError(
-                f"a PAN of {self.pan.shape} pixels is not {self.ratio} times an MS of {self.ms.shape[1:]}"
+                f"a PAN of {self.pan.shape} pixels is not {self.ratio} times an MS of "
+                f"{(rows, cols)}"
             )
         if not (np.isfinite(self.pan).all() and np.isfinite(self.ms).all()):
             raise InputError(
-                "PAN or MS has values that are not finite: fill them first, or use the command, which handles nodata"
+                "PAN or MS has values that are not finite: fill them first, or use the command, "
+                "which handles nodata"
             )
 
     @property
@@ -61,29 +64,29 @@ class ArraySource:
         return Window(row=0, col=0, rows=self.rows, cols=self.cols)
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of the sample that the command takes, too."""
-        return SceneStatistics.of(pan=_sampled(self.pan[None])[0], ms=_sampled(self.ms))
+        """Returns the radiometry of the same sample that the command reads."""
+        return SceneStatistics.of(pan=_statistics(self.pan[None])[0], ms=_statistics(self.ms))
 
     def read(self, window: Window) -> Patch:
         """Reads one window; it may overhang the scene."""
-        rows, cols = np.arange(window.row, window.row_stop), np.arange(window.col, window.col_stop)
-        inside = ((rows >= 0) & (rows < self.rows))[:, None] & ((cols >= 0) & (cols < self.cols))
-        pan = _mirrored(self.pan[None], window)[0]
-        ms = _mirrored(self.ms, window.coarser(self.ratio).expand(MS_HALO))
+        inside = np.zeros(window.shape, np.bool_)
+        part = window.intersection(self.area)
+        if part is not None:
+            inside[part.within(window)] = True
+        pan = _read(self.pan[None], window)[0]
+        ms = _read(self.ms, window.coarser(self.ratio).expand(MS_HALO))
         return Patch(pan=pan, ms=ms, valid=inside)
 
 
-def _sampled(bands: FloatArray) -> Any:  # noqa: ANN401
-    whole = Window(row=0, col=0, rows=bands.shape[1], cols=bands.shape[2])
-    return band_statistics(
-        [
-            bands[(slice(None), *window.within(whole))].reshape(len(bands), -1)
-            for window in statistics_windows(whole)
-        ]
-    )
+def _statistics(image: FloatArray) -> tuple[BandStatistics, ...]:
+    bands, rows, cols = image.shape
+    whole = Window(row=0, col=0, rows=rows, cols=cols)
+    places = [window.within(whole) for window in statistics_windows(whole)]
+    return band_statistics([image[:, down, right].reshape(bands, -1) for down, right in places])
 
 
-def _mirrored(bands: FloatArray, window: Window) -> FloatArray:
-    rows = mirrored(np.arange(window.row, window.row_stop), bands.shape[1])
-    cols = mirrored(np.arange(window.col, window.col_stop), bands.shape[2])
-    return bands[:, rows[:, None], cols]
+def _read(image: FloatArray, window: Window) -> FloatArray:
+    """Reads a window of ``(bands, rows, cols)``, mirrored at the borders."""
+    rows = mirrored(np.arange(window.row, window.row_stop), image.shape[1])
+    cols = mirrored(np.arange(window.col, window.col_stop), image.shape[2])
+    return image[:, rows[:, None], cols]

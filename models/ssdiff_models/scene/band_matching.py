@@ -1,4 +1,4 @@
-"""Where bands lie in the spectrum, by name: files order them blue to red, red to blue, or as they please."""
+"""Bands by name and position in the spectrum; files order them in any direction."""
 
 from collections.abc import Sequence
 
@@ -17,52 +17,54 @@ _ORDER = (
     ("swir2", "swir-2"),
 )
 _RANKS = {name: rank for rank, names in enumerate(_ORDER) for name in names}
+_VISIBLE = {_RANKS["blue"], _RANKS["green"], _RANKS["red"]}
 
 
 def spectral_order(names: Sequence[str | None]) -> tuple[int, ...]:
-    """Returns the indices of bands from short to long wavelengths, or nothing where the names do not tell.
+    """Returns the indices of bands from short to long wavelengths; empty for unclear names.
 
-    A single band without a name among visible ones counts as the near infrared: so four-band images are delivered.
+    A single band without a name beside blue, green and red counts as near infrared.
     """
-    ranks = [_RANKS.get((name or "").strip().lower()) for name in names]
-    if (
-        ranks.count(None) == 1
-        and {_RANKS["blue"], _RANKS["green"], _RANKS["red"]} <= set(ranks)
-        and _RANKS["nir"] not in ranks
-    ):
+    ranks = _ranks(names)
+    if ranks.count(None) == 1 and set(ranks) >= _VISIBLE and _RANKS["nir"] not in ranks:
         ranks[ranks.index(None)] = _RANKS["nir"]
     known = [rank for rank in ranks if rank is not None]
-    if len(known) < len(ranks) or len(set(known)) < len(known):
+    if len(set(known)) < len(ranks):
         return ()
     return tuple(sorted(range(len(known)), key=known.__getitem__))
 
 
 def closest_bands(wanted: Sequence[str | None], available: Sequence[str | None]) -> tuple[int, ...]:
-    """Returns for each wanted band the available one that is most like it: of its name, else the nearest in the spectrum.
+    """Returns for each wanted band the index of the nearest available one in the spectrum.
 
-    Where names do not tell, bands count as spread over the same part of the spectrum, in their order.
+    Bands with unclear names count as spread over the same part of the spectrum, in their order.
     """
-    ranks, others = (_ranks(names) for names in (wanted, available))
-    if ranks and others:
-        return tuple(
-            min(range(len(others)), key=lambda k: (abs(others[k] - rank), others[k]))
-            for rank in ranks
-        )
-    last, places = max(len(wanted) - 1, 1), len(available) - 1
-    return tuple(round(place * places / last) for place in range(len(wanted)))
+    ranks = [rank for rank in _ranks(wanted) if rank is not None]
+    others = [rank for rank in _ranks(available) if rank is not None]
+    named = bool(wanted and available)
+    if named and len(ranks) == len(wanted) and len(others) == len(available):
+        return tuple(_nearest(rank, others) for rank in ranks)
+    last = max(len(wanted) - 1, 1)
+    return tuple(round(place * (len(available) - 1) / last) for place in range(len(wanted)))
 
 
-def _ranks(names: Sequence[str | None]) -> list[int]:
-    """Returns the place of each band in the spectrum, or nothing where a name is unknown."""
-    ranks = [_RANKS.get((name or "").strip().lower()) for name in names]
-    return [rank for rank in ranks if rank is not None] if None not in ranks else []
+def _nearest(rank: int, others: Sequence[int]) -> int:
+    """Returns the index of the nearest rank; of two, the one of the shorter wavelength."""
+    distances = [(abs(other - rank), other) for other in others]
+    return distances.index(min(distances))
+
+
+def _ranks(names: Sequence[str | None]) -> list[int | None]:
+    """Returns the position of each band in the spectrum, None for unknown names."""
+    return [_RANKS.get((name or "").strip().lower()) for name in names]
 
 
 def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
-    """Returns which of the scene's bands, counted by wavelength, go through the network together.
+    """Returns the groups of the scene's bands that go through the network together.
 
-    Every group spans the whole spectrum: eight bands run through a blue, green, red, nir model as 1, 3, 5, 7 and 2, 4, 6, 8. (Groups of
-    neighbours cost 5.5 ERGAS instead of 4.3 on a WorldView-2 scene.) Groups overlap where the counts do not divide; bands that occur
+    Bands count by wavelength. Every group spans the whole spectrum: eight bands run through a
+    four-band model as 1, 3, 5, 7 and 2, 4, 6, 8. (Groups of neighbours cost 5.5 ERGAS instead of
+    4.3 on a WorldView-2 scene.) Groups overlap where the counts do not divide; bands that occur
     several times are averaged. A scene with fewer bands repeats its last.
     """
     if scene <= model:

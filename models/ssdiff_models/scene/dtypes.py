@@ -12,14 +12,14 @@ def cast(values: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[
     if target.kind not in "iu":
         return values.astype(target)
     info = np.iinfo(target)
-    # float32 cannot hold the largest 32-bit integers, nor float64 the largest 64-bit ones, and a cast beyond them wraps.
+    # float32 cannot hold the largest 32-bit integers, nor float64 the largest 64-bit ones.
     wide = values.astype(np.float64) if target.itemsize >= 4 else values
     top = float(info.max) if target.itemsize < 8 else np.nextafter(float(info.max), 0)
     return np.rint(np.clip(wide, info.min, top)).astype(target)
 
 
 def default_limits(dtype: npt.DTypeLike) -> tuple[float, float] | None:
-    """Returns the range of an integer type, None for floats: what fused DN are kept in."""
+    """Returns the range of an integer type, None for floats."""
     kind = np.dtype(dtype)
     if kind.kind not in "iu":
         return None

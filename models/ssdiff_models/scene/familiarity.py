@@ -1,4 +1,4 @@
-"""Whether a scene is like those that a model was trained on; in units of band means, so that DN and reflectance are alike."""
+"""Whether a scene is like those that a model was trained on, in units of band means."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ FULL_SCALE_SHARE = 1 / 16
 
 
 def contrast(band: BandStatistics) -> float:
-    """Returns the standard deviation in units of the mean above black, which is what the network sees."""
+    """Returns the standard deviation in units of the mean above zero, as the network sees it."""
     return band.std / band.scale
 
 
@@ -25,13 +25,13 @@ def unfamiliar(
     *,
     full_scale: float | None = None,
 ) -> Iterator[str]:
-    """Yields a sentence with both numbers for whatever is far from the model's training.
+    """Yields a sentence with both numbers for each property far from the model's training.
 
     Args:
         statistics: Of the scene.
-        correlation: Multiple correlation of the scene's PAN with its MS bands; None where unknown.
-        metadata: Of the model. Its entry ``radiometry`` is what `training.radiometry.training_radiometry` returned; without it
-            nothing is compared with it.
+        correlation: Multiple correlation of PAN and MS bands; None where unknown.
+        metadata: Of the model. ``radiometry`` in it is what `training_radiometry` returned; without
+            it nothing is compared with training.
         full_scale: The DN that 1 stands for, for models that divide by it.
     """
     if full_scale is not None:
@@ -39,27 +39,34 @@ def unfamiliar(
     known = metadata.get("radiometry")
     if not known:
         return
-    yield from _far("PAN's contrast", contrast(statistics.pan), known["pan_contrast"])
-    for number, (band, limits) in enumerate(
-        zip(statistics.ms, _ranges(known["contrast"], len(statistics.ms)), strict=True), 1
-    ):
-        yield from _far(f"contrast of MS band {number}", contrast(band), limits)
+    yield from _contrast("PAN's contrast", statistics.pan, known["pan_contrast"])
+    ranges = _ranges(known["contrast"], len(statistics.ms))
+    for number, (band, limits) in enumerate(zip(statistics.ms, ranges, strict=True), 1):
+        yield from _contrast(f"contrast of MS band {number}", band, limits)
     least = float(known["correlation"][0])
     if correlation is not None and 1 - correlation > TOLERANCE * (1 - least):
-        yield f"the PAN's correlation with the MS bands is {correlation:.2f}, that of its training scenes at least {least:.2f}"
+        yield (
+            f"the PAN's correlation with the MS bands is {correlation:.2f}, "
+            f"that of its training scenes at least {least:.2f}"
+        )
 
 
 def _ranges(known: Sequence[Sequence[float]], bands: int) -> Sequence[Sequence[float]]:
-    """The model's range for each of the scene's bands; the whole of them where the bands are not the model's."""
+    """Returns the model's range for each band of the scene, for others than its own the union."""
     if len(known) == bands:
         return known
-    return [(min(low for low, _ in known), max(high for _, high in known))] * bands
+    lows, highs = zip(*known, strict=True)
+    return [(min(lows), max(highs))] * bands
 
 
-def _far(what: str, value: float, limits: Sequence[float]) -> Iterator[str]:
+def _contrast(name: str, band: BandStatistics, limits: Sequence[float]) -> Iterator[str]:
     low, high = limits
+    value = contrast(band)
     if not low / TOLERANCE <= value <= high * TOLERANCE:
-        yield f"the {what} (standard deviation over mean) is {value:.3g}, that of its training scenes {low:.3g} to {high:.3g}"
+        yield (
+            f"the {name} (standard deviation over mean) is {value:.3g}, "
+            f"that of its training scenes {low:.3g} to {high:.3g}"
+        )
 
 
 def _scale(statistics: SceneStatistics, full_scale: float) -> Iterator[str]:

@@ -10,7 +10,7 @@ __all__ = ["ModelGrid"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelGrid:
-    """MS pixels `ratio` times as large as PAN pixels; pixel (i, j) covers PAN rows ``ratio*i .. ratio*(i+1) - 1``."""
+    """MS pixels that each cover `ratio` x `ratio` PAN pixels, from PAN (0, 0) on."""
 
     ratio: int
     """PAN pixels per MS pixel, on each axis."""
@@ -21,10 +21,6 @@ class ModelGrid:
     def aligned(cls, ratio: int) -> "ModelGrid":
         """Returns the grid whose outer corners are those of the PAN grid."""
         return cls(ratio=ratio, phase=(ratio - 1) / 2)
-
-    def centre(self, index: int) -> float:
-        """Returns the PAN index of the centre of an MS pixel."""
-        return self.ratio * index + self.phase
 
     def whole_pixels(self, reach: int) -> int:
         """Rounds a distance in PAN pixels up to whole MS pixels."""

@@ -1,4 +1,4 @@
-"""What is known of each sensor: bands, MTF gains, ratio, full scale, GSD; `sensors.toml` has the table."""
+"""Sensors: bands, MTF gains, ratio, full scale, GSD; `sensors.toml` has the table."""
 
 import tomllib
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Sensor:
     name: str
     """Short name, as in ``--sensor``."""
     title: str
-    """The name people write."""
+    """Full name."""
     bands: tuple[str, ...]
     """MS band names in the usual order of delivery."""
     ms_gains: tuple[float, ...]
@@ -38,18 +38,15 @@ class Sensor:
     """Other accepted names, lower case."""
 
     def gains(self, count: int, names: tuple[str | None, ...] | None = None) -> tuple[float, ...]:
-        """Returns the MTF gains of `count` bands: by band name where every name is known, by position where the counts agree.
+        """Returns the MTF gains of `count` bands.
 
-        A product with fewer bands than the sensor (blue, green, red, nir of an eight-band one) is matched by name; without usable names
-        the mean of the sensor's gains stands for each band.
+        They are matched by name where every name is known, else by position where the counts
+        agree; else each is the mean of the sensor's gains.
         """
         known = dict(zip(self.bands, self.ms_gains, strict=True))
-        if names is not None and len(names) == count:
-            found = [
-                known.get(name or "", known.get(_NAMES_ALIKE.get(name or "", ""))) for name in names
-            ]
-            if all(gain is not None for gain in found):
-                return tuple(gain for gain in found if gain is not None)
+        known |= {_NAMES_ALIKE[name]: gain for name, gain in known.items() if name in _NAMES_ALIKE}
+        if names is not None and len(names) == count and set(names) <= set(known):
+            return tuple(known[name] for name in names if name)
         if count == len(self.bands):
             return self.ms_gains
         return (sum(self.ms_gains) / len(self.ms_gains),) * count
@@ -78,6 +75,5 @@ def get(name: str) -> Sensor:
     for sensor in SENSORS:
         if wanted in (sensor.name, sensor.title.lower(), *sensor.aliases):
             return sensor
-    raise UsageError(
-        f"unknown sensor {name!r}: known are {', '.join(sensor.name for sensor in SENSORS)}"
-    )
+    known = ", ".join(sensor.name for sensor in SENSORS)
+    raise UsageError(f"unknown sensor {name!r}: known are {known}")

@@ -1,4 +1,4 @@
-"""What the engine needs of a scene: a Source of aligned pixels and a Sink for fused ones. No files here."""
+"""A `Source` of aligned pixels and a `Sink` for fused ones; no files here."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,15 +9,7 @@ import numpy.typing as npt
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = [
-    "BoolArray",
-    "FloatArray",
-    "NativeMs",
-    "Patch",
-    "ScatteredMs",
-    "Sink",
-    "Source",
-]
+__all__ = ["BoolArray", "FloatArray", "NativeMs", "Patch", "ScatteredMs", "Sink", "Source"]
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -25,41 +17,45 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeMs:
-    """MS pixels as they were given, where they are as large as model pixels but lie between them."""
+    """Original MS pixels, as large as the model's but between them."""
 
     pixels: FloatArray
-    """``(bands, rows, cols)``: as many as there are model pixels under the window, without a halo."""
+    """``(bands, rows, cols)``: as many as there are model pixels under the window, no halo."""
     phase: tuple[float, float]
-    """PAN row and column, from the corner of the first model pixel on, of the centre of pixel (0, 0); the same in the whole scene."""
+    """PAN row and column of the centre of pixel (0, 0), from the corner of the window's first model
+    pixel; the same in the whole scene."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScatteredMs:
-    """MS pixels as they were given, where they are turned against the model's or not as large."""
+    """Original MS pixels of another size or direction than the model's."""
 
     pixels: FloatArray
     """``(bands, n, m)``: those under the window, and some around them."""
     rows: npt.NDArray[np.floating]
-    """``(rows, cols)``: row among `pixels` of the centre of each PAN pixel of the window, 0 being the centre of the first; it may lie
-    beyond them where the MS ends, and be infinite or NaN where it has no place."""
+    """``(rows, cols)``: row among `pixels` of the centre of each PAN pixel of the window.
+
+    0 is the centre of the first. Rows may lie beyond the MS, and be infinite or NaN.
+    """
     cols: npt.NDArray[np.floating]
-    """The columns alike."""
+    """The same for columns."""
     pitch: float
     """PAN pixels per MS pixel, the same in the whole scene."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """The pixels of one window, in DN; invalid ones are already filled from valid neighbours, so every value is finite."""
+    """The pixels of one window, in DN; invalid ones are filled from valid neighbours, so finite."""
 
     pan: FloatArray
-    """``(rows, cols)`` of the window; mirrored where the window overhangs the scene."""
+    """``(rows, cols)`` of the window; mirrored where it overhangs the scene."""
     ms: FloatArray
-    """``(bands, rows, cols)`` of `ModelGrid.ms_window`: `MS_HALO` pixels more on every side."""
+    """``(bands, rows, cols)`` of `ModelGrid.ms_window`: with `MS_HALO` pixels on every side."""
     valid: BoolArray
-    """``(rows, cols)``: True where PAN and all MS bands under the pixel are valid; False outside the scene."""
+    """``(rows, cols)``: True where PAN and all MS bands are valid; False outside the scene."""
     native_ms: NativeMs | ScatteredMs | None = None
-    """What `ms` was interpolated from; None where it was not, or from something as fine as the PAN."""
+    """The MS pixels that `ms` was interpolated from; None where `ms` is as in the file, or the file
+    was resampled to PAN pixels before."""
 
 
 class Source(Protocol):
@@ -87,11 +83,11 @@ class Source(Protocol):
 
     @property
     def area(self) -> Window:
-        """The part of the PAN grid that is asked for, inside ``(0, 0, rows, cols)``."""
+        """The part of the PAN grid to fuse, inside ``(0, 0, rows, cols)``."""
         ...
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of the whole scene (not of `area`) from one decimated read that respects the masks."""
+        """Returns the radiometry of the whole scene (not of `area`), from its valid pixels."""
         ...
 
     def read(self, window: Window) -> Patch:
@@ -100,8 +96,14 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Where fused blocks go."""
+    """The destination of fused blocks."""
 
     def write(self, block: Window, fused: FloatArray, valid: BoolArray) -> None:
-        """Takes ``(bands, rows, cols)`` float32 in DN and the validity of its pixels; blocks arrive once each, row-major."""
+        """Takes a block; each comes once, in row-major order.
+
+        Args:
+            block: Its place.
+            fused: ``(bands, rows, cols)`` in DN.
+            valid: ``(rows, cols)``.
+        """
         ...
