@@ -1,4 +1,7 @@
-"""Threads behind generators: read ahead, and map in parallel while keeping the order. Errors and early stops reach both ends."""
+"""Threads behind generators: prefetching, and a parallel map that keeps the order.
+
+Errors and early stops reach both ends.
+"""
 
 import queue
 import threading
@@ -13,7 +16,7 @@ __all__ = ["ordered_map", "prefetch", "single_threaded"]
 
 
 def single_threaded() -> None:
-    """Makes the calling thread run operators alone; its number of threads changes no sum then."""
+    """Makes the calling thread run torch operators alone, so that no sum depends on threads."""
     torch.set_num_threads(1)
 
 
@@ -24,27 +27,28 @@ _END = object()
 
 
 def prefetch(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """Yields the items of an iterable that a thread runs up to `depth` items ahead; its exception is raised here.
+    """Yields the items of an iterable that a thread runs up to `depth` items ahead.
 
-    Whoever starts it closes it: until then the thread reads on, even after an error elsewhere, from files that may be closed by then.
+    Its exception is raised here. Whoever starts it closes it: until then the thread reads on, even
+    after an error elsewhere.
     """
-    waiting: queue.Queue[object] = queue.Queue(maxsize=depth)
+    results: queue.Queue[object] = queue.Queue(maxsize=depth)
     stop = threading.Event()
     failure: list[BaseException] = []
 
     def run() -> None:
         try:
             for item in items:
-                if not _put(waiting, item, stop):
+                if not _put(results, item, stop):
                     return
         except BaseException as error:  # noqa: BLE001 - handed to the consumer, which raises it
             failure.append(error)
-        _put(waiting, _END, stop)
+        _put(results, _END, stop)
 
     thread = threading.Thread(target=run, name="ssdiff-reader", daemon=True)
     thread.start()
     try:
-        while (item := waiting.get()) is not _END:
+        while (item := results.get()) is not _END:
             yield item  # type: ignore[misc]
         if failure:
             raise failure[0]
@@ -53,11 +57,11 @@ def prefetch(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
         thread.join()
 
 
-def _put(waiting: "queue.Queue[object]", item: object, stop: threading.Event) -> bool:
-    """Puts an item as soon as there is room; tells whether the consumer is still there."""
+def _put(results: "queue.Queue[object]", item: object, stop: threading.Event) -> bool:
+    """Puts an item when the queue has space; returns whether the consumer is still there."""
     while not stop.is_set():
         try:
-            waiting.put(item, timeout=_POLL)
+            results.put(item, timeout=_POLL)
         except queue.Full:
             continue
         return True
@@ -72,19 +76,17 @@ def ordered_map(
     initializer: Callable[[], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Result]:
-    """Yields ``function(item)`` in the order of the items, `workers` of them at work at a time and one more waiting each.
+    """Yields ``function(item)`` in the order of the items, on `workers` threads.
 
     Args:
-        function: What to do with each item, on a thread.
-        items: The items.
+        function: Called on a thread.
+        items: Read as far ahead as twice the workers.
         workers: Number of threads.
         initializer: Called by each thread when it starts.
-        stop: Set here as soon as nobody waits for results any more; what is still at work may then give up.
+        stop: Set here once nobody waits for results, so that running calls may give up.
     """
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(
-        workers, thread_name_prefix="ssdiff-worker", initializer=initializer
-    ) as pool:
+    with ThreadPoolExecutor(workers, "ssdiff-worker", initializer) as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))

@@ -43,19 +43,19 @@ def test_other_errors_are_other_errors(error: Exception) -> None:
 
 
 def test_several_that_fail_at_once_halve_once() -> None:
-    room = WorkerLimit(8)
-    assert [room.halve(8), room.halve(8), room.places] == [True, False, 4]
-    assert [room.halve(4), room.halve(2), room.halve(1), room.places] == [True, True, False, 1]
+    limit = WorkerLimit(8)
+    assert [limit.halve(8), limit.halve(8), limit.places] == [True, False, 4]
+    assert [limit.halve(4), limit.halve(2), limit.halve(1), limit.places] == [True, True, False, 1]
 
 
 def test_no_more_than_there_are_places_are_at_work() -> None:
-    room, lock, busy, most = WorkerLimit(6), threading.Lock(), 0, {6: 0, 2: 0}
-    room.halve(5)
+    limit, lock, busy, most = WorkerLimit(6), threading.Lock(), 0, {6: 0, 2: 0}
+    limit.halve(5)
 
     def work() -> None:
         nonlocal busy
         for _ in range(50):
-            with room.slot() as places:
+            with limit.slot() as places:
                 with lock:
                     busy += 1
                     most[places] = max(most[places], busy)
@@ -72,8 +72,8 @@ def test_no_more_than_there_are_places_are_at_work() -> None:
 
 
 def test_a_place_is_free_again_after_an_error() -> None:
-    room = WorkerLimit(1)
-    with pytest.raises(KeyError), room.slot():
+    limit = WorkerLimit(1)
+    with pytest.raises(KeyError), limit.slot():
         raise KeyError
-    with room.slot() as places:
+    with limit.slot() as places:
         assert places == 1
