@@ -1,4 +1,4 @@
-"""What to adapt to, and what came of it."""
+"""What to adapt a model to, and the result."""
 
 from dataclasses import dataclass, field
 
@@ -8,32 +8,32 @@ from ssdiff_models.training.adapt import AdaptConfig, Stage
 __all__ = ["TOLERANCE", "AdaptJob", "AdaptResult"]
 
 TOLERANCE = 0.002
-"""A fall of HQNR that is none: as much as another crop of the scene makes."""
+"""A fall of HQNR that means nothing: another crop of the scene makes as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptJob:
-    """What to adapt to."""
+    """What to adapt a model to."""
 
     sharpen: SharpenJob
-    """The pair, how it is understood, the model to begin with, the sensor, registration and statistics; its output is not used."""
+    """The pair, the model to begin with, the sensor and the registration; its output is unused."""
     output: str
     config: AdaptConfig = field(default_factory=AdaptConfig)
     seconds: float = 600
     """Time after which training ends."""
     hqnr_fall: float = TOLERANCE
-    """Fall of HQNR at full resolution that is accepted for what is gained at reduced resolution."""
+    """Fall of HQNR at full resolution that the gain at reduced resolution may cost."""
     overwrite: bool = False
     """Whether an existing output is replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptResult:
-    """What came of it, as ``--json`` prints it."""
+    """What was made; its fields are the keys of ``--json``."""
 
     output: str
     base: str
-    """The model it began with."""
+    """The model to begin with."""
     bands: int
     ratio: int
     stage: Stage
@@ -41,9 +41,10 @@ class AdaptResult:
     steps: int
     """Training steps up to these weights."""
     share: float
-    """Part of the way from the first weights to them that HQNR allowed."""
+    """Part of the way from the first weights to these that HQNR allowed."""
     seconds: float
     unseen: dict[str, dict[str, float]]
-    """SAM and ERGAS ``before`` and ``after``, and of each classical method, at reduced resolution on a quarter that training never saw."""
+    """SAM and ERGAS at reduced resolution on a quarter of the scene that training never saw:
+    ``before``, ``after``, and of each classical method."""
     hqnr: dict[str, float]
     """At full resolution, ``before`` and ``after``."""

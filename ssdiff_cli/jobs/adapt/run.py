@@ -1,11 +1,11 @@
-"""Adapting a model to one scene: its windows at reduced resolution, training, and a report on a quarter that was never seen."""
+"""Adapting a model to one scene: training at reduced resolution, and a report on unseen pixels."""
 
 import copy
 import logging
-import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.adapt.job import AdaptJob, AdaptResult
-from ssdiff_cli.jobs.adapt.quality import FullResolutionJudge, furthest, unseen_scores
+from ssdiff_cli.jobs.adapt.quality import full_resolution_hqnr, furthest, unseen_scores
 from ssdiff_cli.jobs.adapt.windows import AdaptSample, base_model, samples
 from ssdiff_cli.jobs.sharpen.band_names import scene_sensor
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
@@ -24,6 +24,7 @@ from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.training.adapt import AdaptConfig, AdaptReport, AdaptScenes, adapt_model
 from ssdiff_models.training.batches import patch_origins
 from ssdiff_models.training.fingerprint import scene_fingerprint
@@ -31,46 +32,46 @@ from ssdiff_models.training.scene_parts import SceneParts, split_scene
 
 __all__ = ["adapt", "adapted_for"]
 
-PLACES = 16
-"""Least number of places for training patches; where there are fewer, patches are smaller."""
+LEAST_PATCHES = 16
+"""Number of places for training patches below which patches are smaller."""
 
 _log = logging.getLogger(__name__)
 
 
 def adapted_for(job: SharpenJob, progress: Progress, *, seconds: float) -> SharpenJob:
-    """Returns a sharpening with a model adapted to its pair: ``OUT.model.safetensors``, made now unless an earlier run made the very same.
+    """Returns a sharpening with a model adapted to its pair, ``OUT.model.safetensors``.
+
+    A model that an earlier run made of the same input is used again.
 
     Raises:
-        UsageError: When the output cannot be used, the method is no network, or the model's file is another's.
+        UsageError: When the output cannot be used, the method is no network, or the model's file
+            is not from such a run.
         SsdiffError: When the scene cannot be adapted to.
     """
     if job.method != NETWORK:
         raise UsageError(f"--method {job.method} has nothing to --adapt: leave one of them out")
     check_output(job.output, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
     path = Path(job.output).with_suffix(".model.safetensors")
-    if not (path.exists() and _made_for(path) == _key(job)):
+    if not (path.exists() and _stored_key(path) == _key(job)):
         adapt(AdaptJob(sharpen=job, output=str(path), seconds=seconds, overwrite=True), progress)
     return replace(job, model=str(path))
 
 
-def _made_for(path: Path) -> object:
+def _stored_key(path: Path) -> object:
     adapted = read_header(path)["metadata"].get("adapted")
     if adapted is None:
         raise UsageError(
-            f"{path}: is a model that --adapt did not make: move it, or name it by --model instead of --adapt"
+            f"{path}: is a model that --adapt did not make: move it, or name it by --model "
+            "instead of --adapt"
         )
     return adapted.get("key")
 
 
 def _key(job: SharpenJob) -> dict[str, str]:
-    """Everything that the adapted weights follow from."""
-    files = {
-        name: " ".join(
-            map(str, (path, *((stat.st_size, stat.st_mtime_ns) if (stat := _stat(path)) else ())))
-        )
-        for name, path in (("pan", job.pan), ("ms", job.ms))
-    }
-    return files | {
+    """Returns everything that decides the adapted weights."""
+    return {
+        "pan": _file_key(job.pan),
+        "ms": _file_key(job.ms),
         "version": __version__,
         "model": str(job.model),
         "sensor": str(job.sensor),
@@ -79,8 +80,24 @@ def _key(job: SharpenJob) -> dict[str, str]:
     }
 
 
-def _stat(path: str) -> os.stat_result | None:
-    return Path(path).stat() if Path(path).exists() else None
+def _file_key(path: str) -> str:
+    """Returns the path, and size and time of a local file."""
+    if not Path(path).exists():
+        return path
+    stat = Path(path).stat()
+    return f"{path} {stat.st_size} {stat.st_mtime_ns}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What is read of a pair."""
+
+    base: Checkpoint
+    """The model to adapt."""
+    sensor: Sensor
+    """With the MTF gain of each of the scene's bands."""
+    samples: list[AdaptSample]
+    parts: list[SceneParts]
 
 
 def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
@@ -90,24 +107,25 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
         SsdiffError: When the scene or the model cannot be used; no file is then written.
     """
     started = time.perf_counter()
-    check_output(job.output, overwrite=job.overwrite, inputs=(job.sharpen.pan, job.sharpen.ms))
-    choice = choose(job.sharpen.device, tile_pixels=job.config.size**2)
+    pair = job.sharpen
+    check_output(job.output, overwrite=job.overwrite, inputs=(pair.pan, pair.ms))
+    choice = choose(pair.device, tile_pixels=job.config.size**2)
     torch.set_num_threads(choice.threads)
-    base = base_model(job.sharpen)
-    found, gains = _read(job.sharpen, base)
-    parts = _divided(found)
+    scene = _read(pair)
+    base = scene.base
     start = replace(base, network=copy.deepcopy(base.network).to(choice.device))
-    scenes = AdaptScenes(
-        train=[part.train for part in parts],
-        validation=[part.validation for part in parts],
-        full=[sample.full for sample in found],
+    training = AdaptScenes(
+        train=[part.train for part in scene.parts],
+        validation=[part.validation for part in scene.parts],
+        full=[sample.full for sample in scene.samples],
     )
-    reports = adapt_model(start, _fitting(job.config, parts, base), scenes)
-    kept = _train(reports, job, progress, started)
+    reports = adapt_model(start, _fitting(job.config, scene), training)
+    kept = _best(reports, job, progress, started)
     kept.model.network.cpu()
     base = replace(base, network=base.network.placed(torch.device("cpu")))
-    full = FullResolutionJudge.of(found[0], job.sharpen.sensor, gains)
-    adapted, share, quality = furthest(base, kept.model.network, full, job.hqnr_fall)
+    measure = partial(full_resolution_hqnr, sample=scene.samples[0], sensor=scene.sensor)
+    adapted, share, quality = furthest(base, kept.model.network, measure, job.hqnr_fall)
+    unseen = [part.test for part in scene.parts]
     result = AdaptResult(
         output=job.output,
         base=base.name,
@@ -117,27 +135,30 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
         steps=kept.step,
         share=share,
         seconds=round(time.perf_counter() - started, 1),
-        unseen=unseen_scores({"before": base, "after": adapted}, parts, full.sensor),
+        unseen=unseen_scores({"before": base, "after": adapted}, unseen, scene.sensor),
         hqnr=quality,
     )
-    save_checkpoint(job.output, _described(adapted, job, result, found))
+    save_checkpoint(job.output, _described(adapted, job, result, scene))
     return result
 
 
-def _read(job: SharpenJob, base: Checkpoint) -> tuple[list[AdaptSample], tuple[float, ...]]:
-    """Returns the samples of the scene, and the MTF gain of each band."""
-    with raster_env(), open_scene(job, lambda _job, _files: base) as scene:
-        gains = scene_sensor(job.sensor, scene.pair).ms_gains
-        return list(samples(scene.pair, gains, base)), gains
+def _read(job: SharpenJob) -> _Scene:
+    with raster_env(), open_scene(job, base_model) as scene:
+        base = scene.checkpoint
+        assert base is not None
+        sensor = scene_sensor(job.sensor, scene.pair)
+        found = list(samples(scene.pair, sensor.ms_gains, base))
+    return _Scene(base=base, sensor=sensor, samples=found, parts=_split(found))
 
 
-def _divided(found: list[AdaptSample]) -> list[SceneParts]:
-    """Divides each window, but for those whose gaps leave too little.
+def _split(found: list[AdaptSample]) -> list[SceneParts]:
+    """Splits each window into parts; leaves out those with too few valid pixels.
 
     Raises:
-        InputError: When they all are such.
+        InputError: When all have too few.
     """
-    parts, refusals = [], []
+    parts: list[SceneParts] = []
+    refusals: list[InputError] = []
     for sample in found:
         try:
             parts.append(split_scene(sample.wald))
@@ -148,66 +169,64 @@ def _divided(found: list[AdaptSample]) -> list[SceneParts]:
     return parts
 
 
-def _fitting(config: AdaptConfig, parts: list[SceneParts], base: Checkpoint) -> AdaptConfig:
-    """Returns the config with patches that fit: smaller ones where the scene is small or has gaps, or no training but the last layer's."""
-    multiple = base.network.multiple
-    for size in (config.size, multiple):
-        if all(len(patch_origins(part.train, size)) >= PLACES for part in parts):
+def _fitting(config: AdaptConfig, scene: _Scene) -> AdaptConfig:
+    """Returns the config with patches that fit into the scene.
+
+    Patches of a small scene, or of one with gaps, are smaller; where even these do not fit, only
+    the last layer is fitted.
+    """
+    scenes = [part.train for part in scene.parts]
+    for size in (config.size, scene.base.network.multiple):
+        if all(len(patch_origins(wald, size)) >= LEAST_PATCHES for wald in scenes):
             return replace(config, size=size)
-    rows, cols = parts[0].train.valid.shape
+    rows, cols = scenes[0].valid.shape
     _log.warning(
-        "%s: %d x %d pixels at reduced resolution, with their gaps, have no room for training patches: only the last layer is fitted",
-        parts[0].train.name, rows, cols,
-    )  # fmt: skip
+        "%s: %d x %d pixels at reduced resolution, with their gaps, have no room for training "
+        "patches: only the last layer is fitted",
+        *(scenes[0].name, rows, cols),
+    )
     return replace(config, steps=0)
 
 
-def _train(
+def _best(
     reports: Iterator[AdaptReport], job: AdaptJob, progress: Progress, started: float
 ) -> AdaptReport:
-    """Returns the report of the weights to keep."""
-    kept: AdaptReport | None = None
+    """Trains until the time is over, and returns the best report."""
+    best: AdaptReport | None = None
     for report in reports:
-        kept = report if report.best or kept is None else kept
-        _tell(report)
+        best = report if report.best or best is None else best
+        _log.info(
+            "%s, step %d: ERGAS %.4f, SAM %.4f on the held-out part%s",
+            *(report.stage, report.step, report.ergas, report.sam, ", best" * report.best),
+        )
         progress(report.step, job.config.steps, 0)
         if time.perf_counter() - started > job.seconds:
             _log.info("stopped after %.0f s", job.seconds)
             break
-    assert kept is not None
-    if kept.stage == "start":
+    assert best is not None
+    if best.stage == "start":
         _log.warning(
-            "adapting did not help on the held-out part of the scene: the weights are those that it began with"
+            "adapting did not help on the held-out part of the scene: "
+            "the weights are those that it began with"
         )
-    return kept
-
-
-def _tell(report: AdaptReport) -> None:
-    _log.info(
-        "%s, step %d: ERGAS %.4f, SAM %.4f on the held-out part%s",
-        report.stage, report.step, report.ergas, report.sam, ", best" * report.best,
-    )  # fmt: skip
+    return best
 
 
 def _described(
-    adapted: Checkpoint, job: AdaptJob, result: AdaptResult, found: list[AdaptSample]
+    adapted: Checkpoint, job: AdaptJob, result: AdaptResult, scene: _Scene
 ) -> Checkpoint:
+    """Returns the model with a record of how it was made."""
     record: dict[str, Any] = {
         "pan": Path(job.sharpen.pan).name,
         "ms": Path(job.sharpen.ms).name,
         "config": asdict(job.config),
         "key": _key(job.sharpen),
-        "base": result.base,
-        "stage": result.stage,
-        "steps": result.steps,
-        "share": result.share,
-        "unseen": result.unseen,
-        "hqnr": result.hqnr,
     }
-    scenes = [sample.wald for sample in found]
-    own = {
+    for name in ("base", "stage", "steps", "share", "unseen", "hqnr"):
+        record[name] = getattr(result, name)
+    metadata = dict(adapted.metadata) | {
         "name": Path(job.output).stem,
         "adapted": record,
-        "radiometry": scene_fingerprint(scenes),
+        "radiometry": scene_fingerprint([sample.wald for sample in scene.samples]),
     }
-    return replace(adapted, metadata=dict(adapted.metadata) | own)
+    return replace(adapted, metadata=metadata)

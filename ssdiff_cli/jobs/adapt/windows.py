@@ -1,4 +1,4 @@
-"""The model that adapting begins with, and the windows of the scene that it adapts to, at full and reduced resolution."""
+"""The model to adapt, and the windows of the scene that it is adapted to."""
 
 import logging
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import torch
 
 from ssdiff_cli.jobs.sharpen.band_names import band_names
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
-from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
+from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.reading.pair_files import PairFiles
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
@@ -28,20 +28,20 @@ from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_pair
 __all__ = ["AdaptSample", "base_model", "samples"]
 
 WHOLE = 2048
-"""Side in PAN pixels up to which a scene is used whole."""
+"""Side in PAN pixels up to which a scene is one window."""
 SIDE = 1024
-"""Side of the windows that a larger one is sampled by."""
+"""Side in PAN pixels of the windows of a larger scene."""
 LATTICE = 2
-"""Windows on each axis."""
+"""Windows on each axis of a larger scene."""
 LEAST_VALID = 0.2
-"""Part of a window's pixels that must be valid."""
+"""Share of a window's pixels that must be valid."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptSample:
-    """One window of the scene, in DN above black and degraded."""
+    """One window of the scene, in DN above zero signal, and its degraded versions."""
 
     pan: FloatArray
     """``(rows, cols)``, DN."""
@@ -52,116 +52,123 @@ class AdaptSample:
     statistics: SceneStatistics
     """Of the whole scene."""
     limits: tuple[float, float] | None
-    """Least and greatest value of the MS's data type; None: floats, or values that have a black of their own."""
+    """Range of the MS's data type in DN; None: floats, or zero signal that is not DN 0."""
     wald: WaldScene
     full: FullScene
 
 
-def base_model(job: SharpenJob) -> Checkpoint:
-    """Returns the model to begin with, fitted to the scene's bands and ratio.
+def base_model(job: SharpenJob, files: PairFiles) -> Checkpoint:
+    """Returns the model to begin with; its first and last layers fit the scene's bands and ratio.
 
     Raises:
-        ModelError: When it is none of ours, or there is none.
+        ModelError: When it is the authors' release, or there is none.
     """
-    with raster_env(), open_pair(job.pan, job.ms, options=job.pair) as pair:
-        bands, ratio, names = pair.bands, pair.ratio, band_names(pair)
-    checkpoint = load_checkpoint(
+    pair = ScenePair.of(files)
+    names = band_names(pair)
+    path = (
         zoo.locate(job.model)
         if job.model
-        else zoo.nearest(bands=bands, ratio=ratio, sensor=job.sensor).path
+        else zoo.nearest(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor).path
     )
+    checkpoint = load_checkpoint(path)
     if isinstance(checkpoint.network, ReleasedSSDiff):
         raise ModelError(
-            f"model {checkpoint.name}: weights of the authors' release cannot be adapted: choose another --model"
+            f"model {checkpoint.name}: weights of the authors' release cannot be adapted: "
+            "choose another --model"
         )
-    if (checkpoint.band_count, checkpoint.ratio) == (bands, ratio):
+    if (checkpoint.band_count, checkpoint.ratio) == (pair.bands, pair.ratio):
         return checkpoint
     _log.warning(
-        "model %s has %d bands at ratio %d, the scene %d at ratio %d: its first and last layers begin anew",
-        checkpoint.name, checkpoint.band_count, checkpoint.ratio, bands, ratio,
-    )  # fmt: skip
-    network = transplant(checkpoint.network, closest_bands(names, _known(checkpoint)), ratio)
-    phase = (ratio - 1) / 2
-    known = tuple(name or f"band {number}" for number, name in enumerate(names, start=1))
-    return replace(checkpoint, network=network.eval(), bands=known, ratio=ratio, ms_phase=phase)
-
-
-def _known(checkpoint: Checkpoint) -> tuple[str | None, ...]:
-    return checkpoint.bands or (None,) * checkpoint.band_count
+        "model %s has %d bands at ratio %d, the scene %d at ratio %d: "
+        "its first and last layers begin anew",
+        *(checkpoint.name, checkpoint.band_count, checkpoint.ratio, pair.bands, pair.ratio),
+    )
+    own_names = checkpoint.bands or (None,) * checkpoint.band_count
+    network = transplant(checkpoint.network, closest_bands(names, own_names), pair.ratio)
+    return replace(
+        checkpoint,
+        network=network.eval(),
+        bands=tuple(name or f"band {number}" for number, name in enumerate(names, start=1)),
+        ratio=pair.ratio,
+        ms_phase=(pair.ratio - 1) / 2,
+    )
 
 
 def samples(pair: ScenePair, gains: tuple[float, ...], base: Checkpoint) -> Iterator[AdaptSample]:
-    """Yields the scene in one piece, or those windows of a large one that have valid pixels enough.
+    """Yields the windows with enough valid pixels; `gains` are the MTF's of the MS bands.
 
     Raises:
-        InputError: When none has, or a band has no content.
+        InputError: When no window has enough, or a band is constant.
     """
-    found = False
-    # Whatever counts as zero, the degraded scene is in units of what is above it, as the network will see it.
-    whole = AboveZero(source=pair, zeros=zero_levels(pair.statistics()))
+    empty = True
+    # Networks see pixels in units of what lies above zero signal, also where they are degraded.
+    source = AboveZero(source=pair, zeros=zero_levels(pair.statistics()))
+    limits = None if any(source.zeros) else default_limits(pair.ms.dtype)
     for window in _windows(pair):
-        patch = whole.read(window)
-        if float(patch.valid.mean()) >= LEAST_VALID:
-            found = True
-            yield _sample(pair, whole, patch, gains, base)
-    if not found:
+        patch = source.read(window)
+        if float(patch.valid.mean()) < LEAST_VALID:
+            continue
+        empty = False
+        wald, full = _degraded(pair.ms.path, patch, gains, base)
+        yield AdaptSample(
+            pan=patch.pan,
+            ms=_inner_ms(patch),
+            valid=patch.valid,
+            statistics=source.statistics(),
+            limits=limits,
+            wald=wald,
+            full=full,
+        )
+    if empty:
         raise InputError(
-            f"{pair.ms.path}: less than {LEAST_VALID:.0%} of the pixels that it would be adapted to are valid: use the model as it is"
+            f"{pair.ms.path}: less than {LEAST_VALID:.0%} of the pixels that it would be adapted "
+            "to are valid: use the model as it is"
         )
 
 
 def _windows(pair: ScenePair) -> Iterator[Window]:
-    if max(pair.rows, pair.cols) <= WHOLE:
-        yield _aligned(Window(row=0, col=0, rows=pair.rows, cols=pair.cols), pair.ratio)
-        return
-    side = SIDE // pair.ratio * pair.ratio
-    for i in range(LATTICE):
-        for j in range(LATTICE):
-            row, col = (
-                max((2 * k + 1) * size // (2 * LATTICE) - side // 2, 0) // pair.ratio * pair.ratio
-                for k, size in ((i, pair.rows), (j, pair.cols))
-            )
-            yield _aligned(
-                Window(
-                    row=row,
-                    col=col,
-                    rows=min(side, pair.rows - row),
-                    cols=min(side, pair.cols - col),
-                ),
-                pair.ratio,
-            )
+    """Yields whole MS pixels: the scene, or a lattice of windows of a large one."""
+    scene = Window(row=0, col=0, rows=pair.rows, cols=pair.cols)
+    windows = [scene]
+    if max(pair.rows, pair.cols) > WHOLE:
+        side = SIDE // pair.ratio * pair.ratio
+        starts = [
+            [_start(size, side, k, pair.ratio) for k in range(LATTICE)] for size in scene.shape
+        ]
+        windows = [
+            Window(row=row, col=col, rows=side, cols=side) for row in starts[0] for col in starts[1]
+        ]
+    for window in windows:
+        inside = window.intersection(scene)
+        part = inside and inside.shrunk_to(pair.ratio)
+        if part:
+            yield part
 
 
-def _aligned(window: Window, ratio: int) -> Window:
-    """Cuts a window down to whole MS pixels."""
-    return replace(window, rows=window.rows // ratio * ratio, cols=window.cols // ratio * ratio)
+def _start(size: int, side: int, index: int, ratio: int) -> int:
+    centre = (2 * index + 1) * size // (2 * LATTICE)
+    return max(centre - side // 2, 0) // ratio * ratio
 
 
-def _sample(
-    pair: ScenePair, whole: AboveZero, patch: Patch, gains: tuple[float, ...], base: Checkpoint
-) -> AdaptSample:
-    ratio, phase = base.ratio, base.ms_phase
-    rows, cols = (size // ratio for size in patch.valid.shape)
-    ms = patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO]
+def _inner_ms(patch: Patch) -> FloatArray:
+    return patch.ms[:, MS_HALO:-MS_HALO, MS_HALO:-MS_HALO]
+
+
+def _degraded(
+    name: str, patch: Patch, gains: tuple[float, ...], base: Checkpoint
+) -> tuple[WaldScene, FullScene]:
+    """Returns a patch at reduced resolution, and normalised alike at full resolution."""
+    ratio = base.ratio
+    phase = base.ms_phase
+    pan = torch.from_numpy(patch.pan)
+    ms = torch.from_numpy(_inner_ms(patch).copy())
+    rows, cols = ms.shape[1:]
     valid = patch.valid.reshape(rows, ratio, cols, ratio).all((1, 3))
-    pan, bands, known = (
-        torch.from_numpy(patch.pan),
-        torch.from_numpy(ms.copy()),
-        torch.from_numpy(valid),
-    )
     degradation = Degradation(gains=gains, ratio=ratio, prior=base.prior)
     wald = from_pair(
-        pair.ms.path, degradation, pan=pan, ms=bands, first=(phase, phase), valid=known
+        name, degradation, pan=pan, ms=ms, first=(phase, phase), valid=torch.from_numpy(valid)
     )
     full = FullScene.normalised(
-        pan, bands, wald.means, valid=patch.valid, degradation=degradation, phase=phase
+        pan, ms, wald.means, valid=patch.valid, degradation=degradation, phase=phase
     )
-    return AdaptSample(
-        pan=patch.pan,
-        ms=ms,
-        valid=patch.valid,
-        statistics=whole.statistics(),
-        limits=None if any(whole.zeros) else default_limits(pair.ms.dtype),
-        wald=wald,
-        full=full,
-    )
+    return wald, full
