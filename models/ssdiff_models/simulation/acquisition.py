@@ -10,7 +10,7 @@ from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.simulation.landscape import landscape, metres_per_pixel
 from ssdiff_models.simulation.responses import channel_weights
 from ssdiff_models.simulation.spectra import MATERIALS, WAVELENGTHS, reflectance
-from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.texture import FloatArray, Random
 
 __all__ = ["SceneSpec", "SimulatedPair", "simulate_pair"]
 
@@ -169,9 +169,7 @@ def _sample_rows(image: FloatArray, sigma: float, spec: SceneSpec, first: float)
     return sampled
 
 
-def _noisy(
-    dn: FloatArray, electrons: float, sensor: Sensor, rng: np.random.Generator
-) -> FloatArray:
+def _noisy(dn: FloatArray, electrons: float, sensor: Sensor, rng: Random) -> FloatArray:
     """Adds photon and read noise; `electrons` fill a detector at the sensor's full scale."""
     per_dn = np.float32(electrons / sensor.full_scale)
     variance = np.maximum(dn, 0) * per_dn + np.float32(_READ_NOISE**2)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ssdiff_models.simulation.canvas import Canvas, Frame, Half, Stamp, coverage, stripes
-from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.texture import FloatArray, Random
 
 __all__ = ["flat", "gable", "hall", "hip", "parked_car"]
 
@@ -21,9 +21,7 @@ _CARS = [
 ]
 
 
-def gable(
-    canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator, eaves: float = 3.6
-) -> None:
+def gable(canvas: Canvas, at: Frame, half: Half, rng: Random, eaves: float = 3.6) -> None:
     """Draws a house with a ridge along u.
 
     Args:
@@ -36,15 +34,13 @@ def gable(
     _tiled(canvas, at, half, rng, eaves=eaves, hipped=False)
 
 
-def hip(
-    canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator, eaves: float = 3.6
-) -> None:
+def hip(canvas: Canvas, at: Frame, half: Half, rng: Random, eaves: float = 3.6) -> None:
     """Draws a house whose roof falls to all four sides; the arguments are those of `gable`."""
     _tiled(canvas, at, half, rng, eaves=eaves, hipped=True)
 
 
 def _tiled(
-    canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator, *, eaves: float, hipped: bool
+    canvas: Canvas, at: Frame, half: Half, rng: Random, *, eaves: float, hipped: bool
 ) -> None:
     roof = canvas.box(at, *half)
     material = str(rng.choice(_TILES))
@@ -70,7 +66,7 @@ def _tiled(
         canvas.paint(canvas.box(sunny, half[0] * 0.32, half[1] * 0.4), "solar_panel")
 
 
-def flat(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator, height: float) -> None:
+def flat(canvas: Canvas, at: Frame, half: Half, rng: Random, height: float) -> None:
     """Draws a flat-roofed building with a parapet and machinery on its roof.
 
     Args:
@@ -99,7 +95,7 @@ def flat(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator, height
         _machinery(canvas, at.at(v, u), height, rng)
 
 
-def _machinery(canvas: Canvas, at: Frame, height: float, rng: np.random.Generator) -> None:
+def _machinery(canvas: Canvas, at: Frame, height: float, rng: Random) -> None:
     half_v = rng.uniform(0.7, 1.8)
     half_u = rng.uniform(0.7, 2.2)
     unit = canvas.box(at, half_v, half_u)
@@ -107,9 +103,7 @@ def _machinery(canvas: Canvas, at: Frame, height: float, rng: np.random.Generato
     canvas.build(unit, height + rng.uniform(0.5, 2.4))
 
 
-def hall(
-    canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator, height: float = 7.0
-) -> None:
+def hall(canvas: Canvas, at: Frame, half: Half, rng: Random, height: float = 7.0) -> None:
     """Draws a hall or barn: a low ridge along u under ribbed sheets, with skylights."""
     roof = canvas.box(at, *half)
     material = str(rng.choice(_SHEETS))
@@ -131,7 +125,7 @@ def _skylights(roof: Stamp, half: Half, grain: float) -> FloatArray:
     return roof.cover * across * along
 
 
-def parked_car(canvas: Canvas, at: Frame, rng: np.random.Generator) -> None:
+def parked_car(canvas: Canvas, at: Frame, rng: Random) -> None:
     """Draws a car (now and then a van) along u, with its panes and shadow."""
     colour = str(rng.choice(_CARS))
     if rng.random() < 0.08:

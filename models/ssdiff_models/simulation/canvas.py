@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.simulation.texture import AnyFloats, FloatArray, fractal
+from ssdiff_models.simulation.texture import AnyFloats, FloatArray, Random, fractal
 
 __all__ = ["Canvas", "Frame", "Half", "Index", "Stamp", "coverage", "stripes"]
 
@@ -102,12 +102,7 @@ class Canvas:
     """A landscape in the making. What lies off it is an empty stamp, which draws nothing."""
 
     def __init__(
-        self,
-        *,
-        size: int,
-        grain: float,
-        palette: Mapping[str, FloatArray],
-        rng: np.random.Generator,
+        self, *, size: int, grain: float, palette: Mapping[str, FloatArray], rng: Random
     ) -> None:
         """Makes a bare canvas.
 

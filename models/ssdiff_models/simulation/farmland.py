@@ -7,7 +7,7 @@ import numpy as np
 
 from ssdiff_models.simulation.buildings import gable, hall, parked_car
 from ssdiff_models.simulation.canvas import Canvas, Frame, Half, Stamp, coverage, stripes
-from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.texture import FloatArray, Random
 from ssdiff_models.simulation.vegetation import orchard
 
 __all__ = ["Plot", "farmstead", "fields", "power_line"]
@@ -53,7 +53,7 @@ class Plot:
     """Half its width in metres."""
 
 
-def fields(canvas: Canvas, frame: Frame, region: FloatArray, rng: np.random.Generator) -> None:
+def fields(canvas: Canvas, frame: Frame, region: FloatArray, rng: Random) -> None:
     """Covers a region with fields.
 
     Args:
@@ -74,7 +74,7 @@ def _inside(stamp: Stamp, region: FloatArray) -> Stamp:
     return stamp.masked(region[stamp.index])
 
 
-def _parcels(plot: Plot, rng: np.random.Generator) -> Iterator[Plot]:
+def _parcels(plot: Plot, rng: Random) -> Iterator[Plot]:
     """Cuts a plot again and again, across its longer side; some halves stay large."""
     longer = max(plot.half_u, plot.half_v)
     shorter = min(plot.half_u, plot.half_v)
@@ -99,9 +99,7 @@ def _part(plot: Plot, low: float, high: float) -> Plot:
     return Plot(v=v, u=plot.u, half_v=half * plot.half_v, half_u=plot.half_u)
 
 
-def _field(
-    canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: np.random.Generator
-) -> None:
+def _field(canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: Random) -> None:
     _borders(canvas, at, plot, region, rng)
     margin = rng.choice([1.2, 2.2, 3.4])
     half = (plot.half_v - margin, plot.half_u - margin)
@@ -120,9 +118,7 @@ def _field(
         _bales(canvas, at, half, region, rng)
 
 
-def _borders(
-    canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: np.random.Generator
-) -> None:
+def _borders(canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: Random) -> None:
     """Draws what runs along one long and one short side of a plot."""
     far = at.at(plot.half_v, 0)
     right = at.at(0, plot.half_u, np.pi / 2)
@@ -133,7 +129,7 @@ def _borders(
             _border(canvas, _inside(stamp, region), kind, rng)
 
 
-def _border(canvas: Canvas, stamp: Stamp, kind: str, rng: np.random.Generator) -> None:
+def _border(canvas: Canvas, stamp: Stamp, kind: str, rng: Random) -> None:
     """Draws a track with a grass strip, a ditch, or a hedge."""
     if kind == "track":
         wheel = np.abs(stamp.v) - 0.85
@@ -147,7 +143,7 @@ def _border(canvas: Canvas, stamp: Stamp, kind: str, rng: np.random.Generator) -
         canvas.plant(stamp, float(rng.choice([0.35, 0.9])))
 
 
-def _grow(canvas: Canvas, stamp: Stamp, crop: str, rng: np.random.Generator) -> None:
+def _grow(canvas: Canvas, stamp: Stamp, crop: str, rng: Random) -> None:
     """Paints bare ground, then plants with the ground's vigour in rows along u."""
     vigour = _vigour(canvas, stamp, rng)
     shade = canvas.texture(stamp, fine=0.05, patches=0.07) * np.float32(rng.normal(1, 0.09))
@@ -170,13 +166,13 @@ def _grow(canvas: Canvas, stamp: Stamp, crop: str, rng: np.random.Generator) -> 
         _tramlines(canvas, stamp, rng)
 
 
-def _vigour(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArray:
+def _vigour(canvas: Canvas, stamp: Stamp, rng: Random) -> FloatArray:
     level = rng.uniform(0.62, 0.97)
     share = level + 0.11 * canvas.patches[stamp.index] + 0.03 * canvas.fine[stamp.index]
     return np.asarray(np.clip(share, 0.05, 1), dtype=np.float32)
 
 
-def _rows(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArray:
+def _rows(canvas: Canvas, stamp: Stamp, rng: Random) -> FloatArray:
     """Returns the share of bare ground between rows, 0..1, never finer than pixels can show."""
     spacing = max(float(rng.uniform(1.4, 3.4)), 2.7 * canvas.grain)
     wide = 0.35 * canvas.patches[stamp.index]
@@ -185,7 +181,7 @@ def _rows(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> FloatArray:
     return np.asarray(0.5 + 0.5 * wave, dtype=np.float32)
 
 
-def _tramlines(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
+def _tramlines(canvas: Canvas, stamp: Stamp, rng: Random) -> None:
     """Draws the pairs of wheel tracks that a sprayer leaves at every width of its boom."""
     period = float(rng.choice([18.0, 24.0, 27.0]))
     shifted = np.mod(stamp.v + np.float32(period * rng.random()), period)
@@ -193,7 +189,7 @@ def _tramlines(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
     canvas.paint(stamp.masked(coverage(wheel, 0.22, canvas.grain)), "soil", 0.95, 0.85)
 
 
-def _beds(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
+def _beds(canvas: Canvas, stamp: Stamp, rng: Random) -> None:
     """Paints strips of different vegetables, some under white fleece."""
     width = float(rng.uniform(5, 9))
     number = np.floor(stamp.v / width).astype(np.intp)
@@ -206,9 +202,7 @@ def _beds(canvas: Canvas, stamp: Stamp, rng: np.random.Generator) -> None:
         canvas.paint(stamp, material, shade, inner * (kinds == kind) * dense)
 
 
-def _bales(
-    canvas: Canvas, at: Frame, half: Half, region: FloatArray, rng: np.random.Generator
-) -> None:
+def _bales(canvas: Canvas, at: Frame, half: Half, region: FloatArray, rng: Random) -> None:
     for _ in range(int(half[0] * half[1] / 90)):
         v = rng.uniform(-half[0], half[0]) * 0.9
         u = rng.uniform(-half[1], half[1]) * 0.95
@@ -217,7 +211,7 @@ def _bales(
         canvas.build(bale, 1.4)
 
 
-def farmstead(canvas: Canvas, at: Frame, rng: np.random.Generator) -> None:
+def farmstead(canvas: Canvas, at: Frame, rng: Random) -> None:
     """Draws a farm: a yard, a house, barns, greenhouses and cars."""
     yard = canvas.box(at, 27, 36)
     if yard.empty:

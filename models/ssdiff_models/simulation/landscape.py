@@ -9,7 +9,7 @@ from ssdiff_models.simulation.canvas import Canvas, Frame
 from ssdiff_models.simulation.curves import Course, Curve, Swing, course
 from ssdiff_models.simulation.farmland import farmstead, fields, power_line
 from ssdiff_models.simulation.light import Sun, direct_light
-from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.texture import FloatArray, Random
 from ssdiff_models.simulation.town import blocks, build_block, pave
 from ssdiff_models.simulation.vegetation import Stand, grow
 from ssdiff_models.simulation.waterside import boats, main_road, railway, river
@@ -78,7 +78,7 @@ def landscape(
     return Landscape(reflectance=canvas.reflectance, sunlight=sunlight)
 
 
-def _rng(seed: int, part: int) -> np.random.Generator:
+def _rng(seed: int, part: int) -> Random:
     """Gives every part of a landscape its own numbers, so a change in one leaves others alone."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, part])))
 
@@ -88,7 +88,7 @@ def _side(aside: FloatArray, edge: float) -> FloatArray:
     return np.clip((np.float32(edge) - aside) / 2 + 0.5, 0, 1).astype(np.float32)
 
 
-def _plan(canvas: Canvas, rng: np.random.Generator) -> _Plan:
+def _plan(canvas: Canvas, rng: Random) -> _Plan:
     extent = canvas.extent
     tilt = rng.uniform(-0.5, 0.5)
     base = Frame(angle=tilt + float(rng.choice([0, np.pi / 2, np.pi, -np.pi / 2])))
@@ -110,7 +110,7 @@ def _plan(canvas: Canvas, rng: np.random.Generator) -> _Plan:
     )
 
 
-def _countryside(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
+def _countryside(canvas: Canvas, plan: _Plan, rng: Random) -> None:
     everywhere = canvas.box(Frame(), canvas.extent, canvas.extent)
     canvas.paint(everywhere, "meadow", canvas.texture(everywhere, fine=0.12, patches=0.12))
     canvas.paint(everywhere, "dry_grass", 1.0, np.clip(0.1 + 0.25 * canvas.patches, 0, 0.7))
@@ -125,7 +125,7 @@ def _countryside(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
             farmstead(canvas, place, rng)
 
 
-def _woods(canvas: Canvas, region: FloatArray, rng: np.random.Generator) -> None:
+def _woods(canvas: Canvas, region: FloatArray, rng: Random) -> None:
     """Covers a ragged disc of the farmland with forest, over dark ground."""
     v, u = canvas.positions()
     centre_v, centre_u = rng.uniform(-0.5, 0.5, 2) * canvas.extent
@@ -137,7 +137,7 @@ def _woods(canvas: Canvas, region: FloatArray, rng: np.random.Generator) -> None
     canvas.plant(wood, 0.97)
 
 
-def _open_place(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> Frame | None:
+def _open_place(canvas: Canvas, plan: _Plan, rng: Random) -> Frame | None:
     for _ in range(40):
         v, u = rng.uniform(-0.45, 0.45, 2) * canvas.extent
         at = plan.base.at(v, u, rng.uniform(-0.2, 0.2))
@@ -150,7 +150,7 @@ def _open_place(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> Frame 
     return None
 
 
-def _town(canvas: Canvas, plan: _Plan, rng: np.random.Generator) -> None:
+def _town(canvas: Canvas, plan: _Plan, rng: Random) -> None:
     def zone(v: float, u: float) -> int:
         road = plan.road.curve.distance(v, u)
         rails = plan.rails.curve.distance(v, u)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ssdiff_models.simulation.buildings import hall, parked_car
 from ssdiff_models.simulation.canvas import Canvas, Frame, Half, Stamp, coverage, stripes
+from ssdiff_models.simulation.texture import Random
 
 __all__ = ["park", "parking", "sports"]
 
@@ -14,9 +15,7 @@ _BAY = 2.6
 _COURTS = ["blue_court", "red_court", "green_roof"]
 
 
-def parking(
-    canvas: Canvas, at: Frame, half_u: float, rng: np.random.Generator, *, rows: int
-) -> None:
+def parking(canvas: Canvas, at: Frame, half_u: float, rng: Random, *, rows: int) -> None:
     """Draws a car park along u: one or two rows of marked bays, most of them taken."""
     half_v = 5.6 if rows == 2 else 4.2
     lot = canvas.box(at, half_v + 2.4 * (rows - 1), half_u)
@@ -36,7 +35,7 @@ def parking(
                 parked_car(canvas, at.at(aside, -half_u + bay * _BAY, angle), rng)
 
 
-def sports(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> None:
+def sports(canvas: Canvas, at: Frame, half: Half, rng: Random) -> None:
     """Draws a pitch with mown stripes and lines, two courts beside it, and a club house."""
     pitch_v = min(half[0] - 4, 22)
     pitch_u = min(0.62 * half[1], 34)
@@ -79,7 +78,7 @@ def court(canvas: Canvas, at: Frame, material: str) -> None:
     canvas.paint(canvas.box(at, 5.8, _LINE), "white_paint", 0.9)
 
 
-def park(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> None:
+def park(canvas: Canvas, at: Frame, half: Half, rng: Random) -> None:
     """Draws a park: trees in groups, crossing paths, a pond with a light rim."""
     ground = canvas.box(at, *half)
     if ground.empty:
@@ -96,7 +95,7 @@ def park(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> Non
     _pond(canvas, canvas.disc(at.at(v, u), 11), rng)
 
 
-def _pond(canvas: Canvas, pond: Stamp, rng: np.random.Generator) -> None:
+def _pond(canvas: Canvas, pond: Stamp, rng: Random) -> None:
     if pond.empty:
         return
     turn = 3 * np.arctan2(pond.v, pond.u) + np.float32(rng.uniform(0, 6))

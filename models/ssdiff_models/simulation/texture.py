@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyFloats", "FloatArray", "fractal", "smooth"]
+__all__ = ["AnyFloats", "FloatArray", "Random", "fractal", "smooth"]
 
 AnyFloats = npt.NDArray[np.floating[Any]]
 FloatArray = npt.NDArray[np.float32]
+Random = np.random.Generator
 
 _DEVIATION = np.float32(0.479)
 """Variance of white noise that a cubic B-spline keeps on each axis."""
 
 
-def smooth(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> FloatArray:
+def smooth(rng: Random, shape: tuple[int, int], scale: float) -> FloatArray:
     """Returns a field ``(rows, cols)`` of mean 0 and variance near 1.
 
     Its features are about `scale` pixels wide.
@@ -43,9 +44,7 @@ def _spline(size: int, scale: float) -> tuple[npt.NDArray[np.intp], FloatArray]:
     return first, weights.astype(np.float32)
 
 
-def fractal(
-    rng: np.random.Generator, shape: tuple[int, int], scale: float, octaves: int
-) -> FloatArray:
+def fractal(rng: Random, shape: tuple[int, int], scale: float, octaves: int) -> FloatArray:
     """Returns a field of variance near 1: octaves from `scale` pixels downwards.
 
     Each is half as wide and 0.6 times as strong as the one before.

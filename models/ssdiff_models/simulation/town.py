@@ -8,6 +8,7 @@ import numpy as np
 from ssdiff_models.simulation.buildings import flat, gable, hall, hip, parked_car
 from ssdiff_models.simulation.canvas import Canvas, Frame, Half
 from ssdiff_models.simulation.places import park, parking, sports
+from ssdiff_models.simulation.texture import Random
 
 __all__ = ["STREET", "CityBlock", "blocks", "build_block", "pave"]
 
@@ -38,7 +39,7 @@ class CityBlock:
     """Half its width in metres."""
 
 
-def blocks(frame: Frame, reach: float, zone: Zone, rng: np.random.Generator) -> Iterator[CityBlock]:
+def blocks(frame: Frame, reach: float, zone: Zone, rng: Random) -> Iterator[CityBlock]:
     """Yields the blocks of a grid that lie wholly inside a region.
 
     Args:
@@ -91,7 +92,7 @@ def pave(canvas: Canvas, block: CityBlock) -> None:
         canvas.pave(stamp, material, fine=fine, patches=0.05)
 
 
-def build_block(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def build_block(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     """Fills a block with what its kind has."""
     kind = str(rng.choice(list(_BUILDERS), p=_SHARES))
     ground = canvas.box(block.frame, block.half_v, block.half_u)
@@ -100,7 +101,7 @@ def build_block(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> N
     _kerb_cars(canvas, block, rng)
 
 
-def _kerb_cars(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def _kerb_cars(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     v = block.half_v + _SIDEWALK + 1.2
     for side in (-1, 1):
         u = -block.half_u
@@ -110,7 +111,7 @@ def _kerb_cars(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> No
             u += rng.uniform(6, 9)
 
 
-def _homes(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def _homes(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     """Two rows of lots, back to back, with houses near the street."""
     setback = rng.uniform(9.5, 12)
     for angle in (0.0, np.pi):
@@ -123,7 +124,7 @@ def _homes(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
             u += width
 
 
-def _lot(canvas: Canvas, at: Frame, half: Half, setback: float, rng: np.random.Generator) -> None:
+def _lot(canvas: Canvas, at: Frame, half: Half, setback: float, rng: Random) -> None:
     """Draws a lot whose street lies on the far (larger v) side."""
     lawn = canvas.box(at, *half)
     tone = rng.normal(1, 0.13)
@@ -139,7 +140,7 @@ def _lot(canvas: Canvas, at: Frame, half: Half, setback: float, rng: np.random.G
     _garden(canvas, at.at(-half[0] * 0.45, 0), half, rng)
 
 
-def _fences(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> None:
+def _fences(canvas: Canvas, at: Frame, half: Half, rng: Random) -> None:
     for side, length in ((at.at(0, half[1], np.pi / 2), half[0]), (at.at(-half[0], 0), half[1])):
         if rng.random() < 0.45:
             hedge = canvas.box(side, 0.55, length)
@@ -151,7 +152,7 @@ def _fences(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> 
             canvas.build(fence, 1.2)
 
 
-def _drive(canvas: Canvas, at: Frame, half: Half, house_v: float, rng: np.random.Generator) -> None:
+def _drive(canvas: Canvas, at: Frame, half: Half, house_v: float, rng: Random) -> None:
     u = half[1] - 2.6
     length = (half[0] - house_v) / 2 + 1.5
     drive = canvas.box(at.at(half[0] - length, u), length, 1.6)
@@ -165,7 +166,7 @@ def _drive(canvas: Canvas, at: Frame, half: Half, house_v: float, rng: np.random
         parked_car(canvas, at.at(v, u, np.pi / 2 + rng.normal(0, 0.03)), rng)
 
 
-def _house(canvas: Canvas, at: Frame, widest: float, rng: np.random.Generator) -> None:
+def _house(canvas: Canvas, at: Frame, widest: float, rng: Random) -> None:
     half_v = rng.uniform(3.9, 5.2)
     half_u = min(rng.uniform(4.8, 6.6), widest - 2.4)
     ridge = at.turned() if rng.random() < 0.35 else at
@@ -178,7 +179,7 @@ def _house(canvas: Canvas, at: Frame, widest: float, rng: np.random.Generator) -
         canvas.plant(terrace, 0)
 
 
-def _garden(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> None:
+def _garden(canvas: Canvas, at: Frame, half: Half, rng: Random) -> None:
     if rng.random() < 0.16:
         edge = canvas.box(at, 2.9, 4.7)
         canvas.paint(edge, "concrete", 1.1)
@@ -195,7 +196,7 @@ def _garden(canvas: Canvas, at: Frame, half: Half, rng: np.random.Generator) -> 
         gable(canvas, at.at(-half[0] * 0.35, half[1] - 2.4), (1.3, 1.7), rng, eaves=2.0)
 
 
-def _terraces(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def _terraces(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     """Two long rows of joined houses, each roof its own."""
     for angle in (0.0, np.pi):
         row = block.frame.at(0, 0, angle)
@@ -216,7 +217,7 @@ def _terraces(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> Non
             canvas.build(fence, 1.3)
 
 
-def _apartments(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def _apartments(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     """Slabs across the block, with lawns, paths and a parking strip between them."""
     slabs = int(block.half_u * 2 // 26)
     for slab in range(slabs):
@@ -231,7 +232,7 @@ def _apartments(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> N
             parking(canvas, block.frame.at(0, u + 9.5, np.pi / 2), block.half_v - 2, rng, rows=1)
 
 
-def _commerce(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def _commerce(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     """A paved yard with one or two halls and a car park in front."""
     yard = canvas.box(block.frame, block.half_v, block.half_u)
     canvas.pave(yard, "old_asphalt", fine=0.05, patches=0.08)
@@ -244,15 +245,15 @@ def _commerce(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> Non
     parking(canvas, block.frame.at(0.62 * block.half_v, 0), block.half_u - 3, rng, rows=2)
 
 
-def _sports(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def _sports(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     sports(canvas, block.frame, (block.half_v, block.half_u), rng)
 
 
-def _park(canvas: Canvas, block: CityBlock, rng: np.random.Generator) -> None:
+def _park(canvas: Canvas, block: CityBlock, rng: Random) -> None:
     park(canvas, block.frame, (block.half_v, block.half_u), rng)
 
 
-_BUILDERS: dict[str, Callable[[Canvas, CityBlock, np.random.Generator], None]] = {
+_BUILDERS: dict[str, Callable[[Canvas, CityBlock, Random], None]] = {
     "homes": _homes,
     "terraces": _terraces,
     "apartments": _apartments,

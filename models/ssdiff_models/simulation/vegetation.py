@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_models.simulation.canvas import Canvas, Stamp
-from ssdiff_models.simulation.texture import FloatArray, fractal
+from ssdiff_models.simulation.texture import FloatArray, Random, fractal
 
 __all__ = ["Stand", "grow", "orchard"]
 
@@ -41,7 +41,7 @@ class _Lattice:
     shade: FloatArray
 
 
-def grow(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> None:
+def grow(canvas: Canvas, stand: Stand, rng: Random) -> None:
     """Grows a stand wherever the canvas' tree density lets it.
 
     Crowns are painted and raise the canvas' height.
@@ -66,7 +66,7 @@ def grow(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> None:
     canvas.height[rows, cols] = np.maximum(canvas.height[rows, cols], top)
 
 
-def _lattice(canvas: Canvas, stand: Stand, rng: np.random.Generator) -> _Lattice:
+def _lattice(canvas: Canvas, stand: Stand, rng: Random) -> _Lattice:
     count = int(canvas.extent / stand.spacing) + 4
     shape = (count, count)
     origin = (np.arange(count) - 1.5) * stand.spacing - canvas.extent / 2

@@ -5,7 +5,7 @@ import numpy as np
 from ssdiff_models.simulation.buildings import parked_car
 from ssdiff_models.simulation.canvas import Canvas, Frame, Stamp, coverage
 from ssdiff_models.simulation.curves import Course
-from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.texture import FloatArray, Random
 
 __all__ = ["boats", "main_road", "railway", "river"]
 
@@ -56,7 +56,7 @@ def _promenade(canvas: Canvas, course: Course, half: float) -> None:
     canvas.plant(path, 0)
 
 
-def boats(canvas: Canvas, course: Course, half: float, rng: np.random.Generator) -> None:
+def boats(canvas: Canvas, course: Course, half: float, rng: Random) -> None:
     """Draws moored boats at a jetty, and some under way with wakes."""
     reach = 0.5 * canvas.extent
     for _ in range(max(2, int(canvas.extent / 130))):
@@ -76,7 +76,7 @@ def boats(canvas: Canvas, course: Course, half: float, rng: np.random.Generator)
             _boat(canvas, at, rng, rng.uniform(0.6, 1))
 
 
-def _boat(canvas: Canvas, at: Frame, rng: np.random.Generator, scale: float) -> None:
+def _boat(canvas: Canvas, at: Frame, rng: Random, scale: float) -> None:
     hull = canvas.box(at, 1.3 * scale, 3.6 * scale)
     taper = np.clip(1 - (np.maximum(hull.u, 0) / (3.7 * scale)) ** 2, 0, 1)
     bow = 1.2 * scale * np.sqrt(taper)
@@ -97,7 +97,7 @@ def _wake(canvas: Canvas, at: Frame) -> None:
     canvas.paint(trail, "white_paint", 0.7, np.clip(0.28 * arms + 0.55 * foam, 0, 1))
 
 
-def main_road(canvas: Canvas, course: Course, bridge: Stretch, rng: np.random.Generator) -> None:
+def main_road(canvas: Canvas, course: Course, bridge: Stretch, rng: Random) -> None:
     """Draws a two-lane road with markings, verges, trees, traffic, and a bridge over the river.
 
     Args:
@@ -133,7 +133,7 @@ def _over(canvas: Canvas, stamp: Stamp, bridge: Stretch) -> FloatArray:
     return coverage(stamp.u - np.float32(sum(bridge) / 2), half, canvas.grain)
 
 
-def _traffic(canvas: Canvas, course: Course, rng: np.random.Generator) -> None:
+def _traffic(canvas: Canvas, course: Course, rng: Random) -> None:
     reach = 0.72 * canvas.extent
     for lane in (-2.1, 2.1):
         u = -reach
