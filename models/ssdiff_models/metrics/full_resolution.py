@@ -42,9 +42,9 @@ Total = TypeVar("Total", float, Image)
 class FullResolution:
     """Sums what D_lambda (Khan), D_s, HQNR, D_lambda (QNR) and QNR need over pieces of a scene.
 
-    Pieces give the figures of the whole scene when their rows and columns, counted from the scene's
-    first pixel, start and end at multiples of the block or at the scene's border, and when at least
-    20 pixels around each come with it where there are any.
+    Pieces give the figures of the whole scene when they start and end at multiples of the block,
+    counted from the scene's first pixel, or at its border, and `REACH` pixels around each come
+    with it where there are any.
     """
 
     def __init__(self, *, sensor: Sensor, ratio: int, block: int = 32) -> None:
@@ -77,8 +77,7 @@ class FullResolution:
             valid: ``(rows, cols)``, True where a pixel counts.
 
         Raises:
-            InputError: When the images are not on one grid, not finite where they count, or the
-                piece is smaller than a block.
+            InputError: When the images cannot be compared or are smaller than a block.
         """
         quality = Q2nAccumulator(block=self._block)
         high = BlockIndex(block=self._block)
@@ -104,7 +103,7 @@ class FullResolution:
         """Returns ``d_lambda_khan, d_s, hqnr, d_lambda, qnr``.
 
         Raises:
-            InputError: When no block of any piece is wholly valid.
+            InputError: When no block is wholly valid.
         """
         high = _mean(self._high, self._block)
         low = _mean(self._low, self._block)
@@ -194,9 +193,8 @@ def d_s(
 ) -> float:
     """Returns the spatial distortion: how a band's likeness to the PAN changes with resolution.
 
-    It is the mean over bands of ``|Q(fused_k, PAN) - Q(LMS_k, low-pass PAN)|``, Q being the mean
-    over disjoint blocks: 0 is best. Incomplete blocks at the lower and right border are left out
-    (the toolbox refuses such sizes).
+    It is the mean over bands of ``|Q(fused_k, PAN) - Q(LMS_k, low-pass PAN)|``: 0 is best. Q is the
+    mean over disjoint blocks; incomplete ones are left out (the toolbox refuses such sizes).
 
     Args:
         fused: ``(bands, rows, cols)``.
@@ -210,7 +208,6 @@ def d_s(
     Raises:
         InputError: When the images cannot be compared, their sides are no multiples of `ratio`, or
             no block is wholly valid.
-        UsageError: When the ratio is neither 2 nor 4.
     """
     sharp = _plane(pan, fused, valid)
     soft = pan_lowpass(sharp, ratio) if pan_low is None else _plane(pan_low, fused, valid)
@@ -289,8 +286,7 @@ def full_resolution_scores(
 def pan_lowpass(pan: Image, ratio: int) -> Image:
     """Returns the PAN at MS resolution on its own grid: bicubic reduction, 23-tap interpolation.
 
-    The two disagree by half a PAN pixel about where an MS pixel lies; so does the toolbox, whose
-    figures this reproduces.
+    The two disagree by half a PAN pixel about where an MS pixel lies, as in the toolbox.
 
     Args:
         pan: ``(1, rows, cols)``.
@@ -310,11 +306,7 @@ def pan_lowpass(pan: Image, ratio: int) -> Image:
 
 
 def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
-    """Returns the PAN as ``(1, rows, cols)``, 0 where it does not count.
-
-    Raises:
-        InputError: When it is on another grid than the fused image, or not finite where it counts.
-    """
+    """Returns the PAN as ``(1, rows, cols)``, 0 where it does not count."""
     plane = pan[None] if pan.ndim == 2 else pan
     grid = tuple(fused.shape[1:])
     if tuple(plane.shape) != (1, *grid):
