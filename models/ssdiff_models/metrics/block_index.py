@@ -3,12 +3,37 @@
 from typing import Self
 
 import numpy as np
+import torch
 
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.metrics.base import Image, Mask, cut
 from ssdiff_models.metrics.structure import FLAT, universal_quality
+from ssdiff_models.resampling.degrade import imresize_bicubic
+from ssdiff_models.resampling.upsample import interp23
 
-__all__ = ["BlockIndex", "spatial_distortion", "spectral_distortion"]
+__all__ = ["BlockIndex", "pan_lowpass", "spatial_distortion", "spectral_distortion"]
+
+
+def pan_lowpass(pan: Image, ratio: int) -> Image:
+    """Returns the PAN at MS resolution on its own grid: bicubic reduction, 23-tap interpolation.
+
+    The two disagree by half a PAN pixel about where an MS pixel lies, as in the toolbox.
+
+    Args:
+        pan: ``(1, rows, cols)``.
+        ratio: PAN pixels per MS pixel, 2 or 4.
+
+    Raises:
+        InputError: When a side is no multiple of `ratio`.
+    """
+    rows, cols = pan.shape[-2:]
+    if rows % ratio or cols % ratio:
+        raise InputError(
+            f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: "
+            "crop the images"
+        )
+    reduced = imresize_bicubic(torch.from_numpy(pan[0]), ratio)
+    return interp23(reduced[None], ratio).numpy()
 
 
 def spatial_distortion(high: Image, low: Image) -> float:

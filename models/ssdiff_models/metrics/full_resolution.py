@@ -11,10 +11,14 @@ import torch
 
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics.base import Array, Image, Mask, Strip, strip, strips
-from ssdiff_models.metrics.block_index import BlockIndex, spatial_distortion, spectral_distortion
+from ssdiff_models.metrics.block_index import (
+    BlockIndex,
+    pan_lowpass,
+    spatial_distortion,
+    spectral_distortion,
+)
 from ssdiff_models.metrics.q2n import Q2nAccumulator
-from ssdiff_models.resampling.degrade import imresize_bicubic, mtf_filter
-from ssdiff_models.resampling.upsample import interp23
+from ssdiff_models.resampling.degrade import mtf_filter
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
@@ -27,7 +31,6 @@ __all__ = [
     "d_s",
     "full_resolution_scores",
     "hqnr",
-    "pan_lowpass",
     "qnr",
 ]
 
@@ -281,28 +284,6 @@ def full_resolution_scores(
     khan = d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, valid=valid)
     spatial = d_s(fused, lms, pan, ratio=ratio, valid=valid)
     return _scores(khan, spatial, d_lambda(fused, lms, valid=valid))
-
-
-def pan_lowpass(pan: Image, ratio: int) -> Image:
-    """Returns the PAN at MS resolution on its own grid: bicubic reduction, 23-tap interpolation.
-
-    The two disagree by half a PAN pixel about where an MS pixel lies, as in the toolbox.
-
-    Args:
-        pan: ``(1, rows, cols)``.
-        ratio: PAN pixels per MS pixel, 2 or 4.
-
-    Raises:
-        InputError: When a side is no multiple of `ratio`.
-    """
-    rows, cols = pan.shape[-2:]
-    if rows % ratio or cols % ratio:
-        raise InputError(
-            f"D_s needs sides that are multiples of the ratio {ratio}, got {rows} x {cols}: "
-            "crop the images"
-        )
-    reduced = imresize_bicubic(torch.from_numpy(pan[0]), ratio)
-    return interp23(reduced[None], ratio).numpy()
 
 
 def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
