@@ -113,7 +113,9 @@ def test_sources_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
     )
     assert "there is no folder" in refused(2, train, valid, "-o", tmp_path / "no" / "m.safetensors")
     assert "ends in .safetensors" in refused(2, train, valid, "-o", tmp_path / "m.pt")
-    assert "no such cache" in refused(3, "--cache", tmp_path / "no.cache", *output)
+    assert "not a cache of training scenes (No such file" in refused(
+        3, "--cache", tmp_path / "no.cache", *output
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty"]
 
 

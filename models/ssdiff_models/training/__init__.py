@@ -1,1 +1,1 @@
-"""Training: scenes by Wald's protocol, batches, the loop as a generator of step reports. No rasters here, arrays only."""
+"""Training and adapting networks on arrays: scenes by Wald's protocol, batches and the loop."""

@@ -25,7 +25,6 @@ from ssdiff_models.training.wald_scene import WaldScene
 __all__ = [
     "AdaptConfig",
     "AdaptReport",
-    "AdaptScenes",
     "Stage",
     "adapt_model",
     "mean_errors",
@@ -63,17 +62,6 @@ class AdaptConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptScenes:
-    """What to adapt to: at least one scene each of training and validation."""
-
-    train: Sequence[WaldScene]
-    validation: Sequence[WaldScene]
-    """Where training ends is decided on these."""
-    full: Sequence[FullScene] = ()
-    """Pairs at full resolution, where the consistency term is wanted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptReport:
     """The errors of a model on the validation scenes."""
 
@@ -89,22 +77,34 @@ class AdaptReport:
 
 
 def adapt_model(
-    base: Checkpoint, config: AdaptConfig, scenes: AdaptScenes
+    base: Checkpoint,
+    config: AdaptConfig,
+    *,
+    train: Sequence[WaldScene],
+    validation: Sequence[WaldScene],
+    full: Sequence[FullScene] = (),
 ) -> Iterator[AdaptReport]:
     """Trains a copy of a model until the validation scenes stop improving.
 
     A model is best where the worse of ERGAS and SAM, each relative to its first value, is least:
     neither pays for the other. The caller may stop after any report.
 
+    Args:
+        base: The model to begin with.
+        config: How to adapt.
+        train: What to train on, at least one scene.
+        validation: The scenes that decide where training ends, at least one.
+        full: Pairs at full resolution for the consistency term.
+
     Raises:
         InputError: When no patch fits into the scenes.
         ModelError: When training diverges; the best model so far is still good.
     """
-    judge = _Judge(base, scenes.validation)
+    judge = _Judge(base, validation)
     yield judge.first
     start = judge.first.model
     least = 1.0
-    for model in fit_last_layer(start, scenes.train):
+    for model in fit_last_layer(start, train):
         report = judge.report(model, "last layer", 0)
         mean = report.ergas / judge.first.ergas * report.sam / judge.first.sam
         if mean < least:
@@ -112,28 +112,26 @@ def adapt_model(
             least = mean
         yield report
     if config.steps:
-        yield from _train(start, config, scenes, judge)
+        yield from _trained(_trainer(start, config, full), train, config, judge)
 
 
-def _train(
-    start: Checkpoint, config: AdaptConfig, scenes: AdaptScenes, judge: "_Judge"
+def _trained(
+    trainer: Trainer, train: Sequence[WaldScene], config: AdaptConfig, judge: "_Judge"
 ) -> Iterator[AdaptReport]:
-    training = _training_config(config, start)
-    network = copy.deepcopy(start.network).requires_grad_(requires_grad=True)
-    trainer = Trainer(network, training, _consistency_term(start, config, scenes.full))
     idle = 0
-    for step in trainer.run(BatchSampler(scenes.train, training)):
+    for step in trainer.run(BatchSampler(train, trainer.config)):
         if step.step % config.every:
             continue
-        report = judge.report(replace(start, network=trainer.average), "training", step.step)
+        model = replace(judge.first.model, network=trainer.average)
+        report = judge.report(model, "training", step.step)
         idle = 0 if report.best else idle + 1
         yield report
         if idle >= config.patience:
             return
 
 
-def _training_config(config: AdaptConfig, model: Checkpoint) -> TrainingConfig:
-    return TrainingConfig(
+def _trainer(model: Checkpoint, config: AdaptConfig, full: Sequence[FullScene]) -> Trainer:
+    training = TrainingConfig(
         steps=0,
         lbaf_steps=config.steps,
         lbaf_block=config.block,
@@ -148,20 +146,13 @@ def _training_config(config: AdaptConfig, model: Checkpoint) -> TrainingConfig:
         band_jitter=0.01,
         seed=config.seed,
     )
-
-
-def _consistency_term(
-    model: Checkpoint, config: AdaptConfig, scenes: Sequence[FullScene]
-) -> ConsistencyTerm | None:
-    if not (scenes and config.consistency):
-        return None
-    return ConsistencyTerm(
-        scenes=scenes,
-        weight=config.consistency,
-        side=2 * config.size,
-        seed=config.seed,
-        model=model,
-    )
+    term = None
+    if full and config.consistency:
+        side = 2 * config.size
+        weight = config.consistency
+        term = ConsistencyTerm(scenes=full, weight=weight, side=side, seed=config.seed, model=model)
+    network = copy.deepcopy(model.network).requires_grad_(requires_grad=True)
+    return Trainer(network, training, term)
 
 
 class _Judge:
@@ -203,7 +194,7 @@ def _frozen(model: Checkpoint) -> Checkpoint:
 
 
 def mixed(first: Network, second: Network, share: float) -> Network:
-    """Returns a network whose weights lie at `share` of the way from the first's to the second's."""
+    """Returns the network whose weights lie at `share` of the way from first to second."""
     network = copy.deepcopy(second)
     with torch.no_grad():
         for parameter, start in zip(network.parameters(), first.parameters(), strict=True):

@@ -2,22 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from ssdiff_models.errors import InputError
+from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.config import TrainingConfig
 from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["Batch", "BatchSampler", "patch_origins"]
+__all__ = ["Batch", "BatchSampler", "cut_patch", "patch_origins"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Training patches, normalised; ``(B, bands, size, size)`` unless said otherwise."""
+class Batch(NamedTuple):
+    """Training patches, normalised; ``(B, bands, size, size)`` but for PAN and MS."""
 
     gt: Tensor
     lms: Tensor
@@ -32,28 +33,24 @@ class BatchSampler:
     """Draws the batch of each step from the seed and the step alone: a resumed run repeats it."""
 
     def __init__(self, scenes: Sequence[WaldScene], config: TrainingConfig) -> None:
-        """Finds the patches of the scenes.
-
-        Args:
-            scenes: At least one; all with the same bands and ratio.
-            config: Size and number of patches, gains and seed.
+        """Finds the patches of scenes with the same bands and ratio.
 
         Raises:
-            InputError: When there is no scene, or one without a patch.
+            InputError: When there are none.
         """
-        if not scenes:
-            raise InputError("no scene to train on")
-        self.scenes = tuple(scenes)
+        origins = [patch_origins(scene, config.size) for scene in scenes]
+        usable = [index for index, places in enumerate(origins) if len(places)]
+        if not usable:
+            rows, cols = max((scene.gt.shape[-2:] for scene in scenes), key=prod, default=(0, 0))
+            raise InputError(
+                f"no training scene has room for a patch of {config.size} pixels; the largest "
+                f"has {rows} x {cols} at reduced resolution, gaps included: choose a smaller patch"
+            )
+        self.scenes = tuple(scenes[index] for index in usable)
+        """Those that have a patch."""
         self._config = config
-        self._origins = [patch_origins(scene, config.size) for scene in scenes]
-        self._shares = torch.tensor(_shares(scenes))
-        for scene, origins in zip(scenes, self._origins, strict=True):
-            if not len(origins):
-                raise InputError(
-                    f"{scene.name}: no place for a patch of {config.size} among "
-                    f"{tuple(scene.gt.shape[-2:])} pixels at reduced resolution and their gaps; "
-                    "leave the scene out or use smaller patches"
-                )
+        self._origins = [origins[index] for index in usable]
+        self._shares = torch.tensor(_shares(self.scenes))
 
     def batches(self, first: int, stop: int) -> Iterator[Batch]:
         """Yields the batches of the steps from `first` up to but without `stop`."""
@@ -68,15 +65,16 @@ class BatchSampler:
             self._shares, config.batch, replacement=True, generator=generator
         )
         patches = [self._patch(index, generator) for index in chosen.tolist()]
-        gt, lms, pan, ms = (torch.stack(images) for images in zip(*patches, strict=True))
-        return Batch(gt=gt, lms=lms, pan=pan, ms=ms)
+        return Batch(*(torch.stack(images) for images in zip(*patches, strict=True)))
 
     def _patch(self, index: int, generator: torch.Generator) -> list[Tensor]:
         """Returns reference, prior image, PAN and MS of a patch of one scene."""
         scene = self.scenes[index]
         origins = self._origins[index]
         chosen = int(torch.randint(0, len(origins), (1,), generator=generator))
-        images = _cut(scene, origins[chosen].tolist(), self._config.size)
+        row, col = origins[chosen].tolist()
+        window = Window(row=row, col=col, rows=self._config.size, cols=self._config.size)
+        images = cut_patch([scene.gt, scene.prior, scene.pan], scene.ms, window)
         turns, flip = torch.randint(0, 4, (2,), generator=generator).tolist()
         images = [image.rot90(turns, (1, 2)) for image in images]
         if flip % 2:
@@ -94,28 +92,23 @@ class BatchSampler:
 
 
 def patch_origins(scene: WaldScene, size: int) -> Tensor:
-    """Returns the first pixels ``(n, 2)`` of square patches of valid pixels.
-
-    Args:
-        scene: The scene; each patch begins where an MS pixel does.
-        size: Side of a patch in PAN pixels.
-    """
+    """Returns the first pixels ``(n, 2)`` of valid patches, which begin where an MS pixel does."""
     if min(scene.valid.shape) < size:
         return torch.zeros(0, 2, dtype=torch.int64)
     gaps = max_pool2d((~scene.valid).float()[None, None], size, stride=scene.ratio)[0, 0]
     return (gaps == 0).nonzero() * scene.ratio
 
 
-def _cut(scene: WaldScene, origin: Sequence[int], size: int) -> list[Tensor]:
-    row, col = origin
-    ratio = scene.ratio
-    fine = (slice(None), slice(row, row + size), slice(col, col + size))
-    coarse = (
-        slice(None),
-        slice(row // ratio, (row + size) // ratio),
-        slice(col // ratio, (col + size) // ratio),
-    )
-    return [scene.gt[fine], scene.prior[fine], scene.pan[fine], scene.ms[coarse]]
+def cut_patch(images: Sequence[Tensor], ms: Tensor, window: Window) -> list[Tensor]:
+    """Returns the part of images on the PAN grid in a window of whole MS pixels, then of the MS."""
+    ratio = images[0].shape[-1] // ms.shape[-1]
+    rows = slice(window.row, window.row_stop)
+    cols = slice(window.col, window.col_stop)
+    patches = [image[:, rows, cols] for image in images]
+    small = window.coarser(ratio)
+    rows = slice(small.row, small.row_stop)
+    cols = slice(small.col, small.col_stop)
+    return [*patches, ms[:, rows, cols]]
 
 
 def _shares(scenes: Sequence[WaldScene]) -> list[float]:

@@ -14,6 +14,8 @@ from ssdiff_models.nets.network import Network
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray
+from ssdiff_models.scene.windows import Window
+from ssdiff_models.training.batches import cut_patch
 from ssdiff_models.training.wald_scene import Degradation
 
 __all__ = ["ConsistencyTerm", "FullScene"]
@@ -44,15 +46,10 @@ class FullScene:
         degradation: Degradation,
         phase: float,
     ) -> "FullScene":
-        """Divides a pair in DN by the means of its bands and of its PAN.
+        """Divides a pair in DN by `means`, those of its bands and then of its PAN.
 
-        Args:
-            pan: ``(rows, cols)``.
-            ms: ``(bands, rows/ratio, cols/ratio)``.
-            means: Of each band, then of the PAN.
-            valid: ``(rows, cols)``: the pixels that the prior is measured on.
-            degradation: The sensor's.
-            phase: PAN index of the centre of MS pixel 0.
+        `phase` is the PAN index of the centre of MS pixel 0; the prior is measured on `valid`
+        pixels of the PAN ``(rows, cols)``.
         """
         grid = ModelGrid(ratio=degradation.ratio, phase=phase)
         scale = torch.tensor(means)[:, None, None]
@@ -86,7 +83,9 @@ class ConsistencyTerm:
         generator = torch.Generator().manual_seed((self.seed << 32) + step + 1)
         scene = self.scenes[int(torch.randint(0, len(self.scenes), (1,), generator=generator))]
         device = next(network.parameters()).device
-        prior, pan, ms = (image[None].to(device) for image in self._patch(scene, generator))
+        window = self._window(scene, generator)
+        patches = cut_patch([scene.prior, scene.pan], scene.ms, window)
+        prior, pan, ms = (image[None].to(device) for image in patches)
         t = torch.full((1,), self.model.schedule.steps - 1, device=device)
         noise = torch.randn(prior.shape, generator=generator).to(device)
         residual = network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t)
@@ -101,17 +100,12 @@ class ConsistencyTerm:
         term: Tensor = self.weight * (nearest - fused).abs().mean()
         return term
 
-    def _patch(self, scene: FullScene, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _window(self, scene: FullScene, generator: torch.Generator) -> Window:
+        """Returns whole MS pixels."""
         ratio = scene.grid.ratio
-        rows, cols = (self._span(size, ratio, generator) for size in scene.pan.shape[-2:])
-        fine = (
-            slice(None),
-            *(slice(part.start * ratio, part.stop * ratio) for part in (rows, cols)),
+        row, col = (
+            ratio
+            * int(torch.randint(0, (size - self.side) // ratio + 1, (1,), generator=generator))
+            for size in scene.pan.shape[-2:]
         )
-        return scene.prior[fine], scene.pan[fine], scene.ms[:, rows, cols]
-
-    def _span(self, size: int, ratio: int, generator: torch.Generator) -> slice:
-        """Returns random MS pixels of an axis of `size` PAN pixels."""
-        places = (size - self.side) // ratio + 1
-        first = int(torch.randint(0, places, (1,), generator=generator))
-        return slice(first, first + self.side // ratio)
+        return Window(row=row, col=col, rows=self.side, cols=self.side)

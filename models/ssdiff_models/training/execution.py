@@ -1,6 +1,6 @@
 """How the steps of a training are computed: precision, and several processes on one batch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -20,8 +20,6 @@ class Execution:
     """This process among all, from 0."""
     world: int = 1
     """Number of processes; each takes every `world`-th patch of a batch, a multiple of it."""
-    reduce: Callable[[Tensor], None] | None = None
-    """Replaces a tensor by its mean over all processes."""
 
     def share(self, images: Tensor) -> Tensor:
         """Returns this process's part of a batch."""
@@ -33,20 +31,20 @@ class Execution:
             return nullcontext()
         return torch.autocast(device.type, dtype=self.precision)
 
-    def common(self, value: Tensor) -> float:
-        """Returns the mean of a number over all processes."""
+    def mean(self, value: Tensor) -> Tensor:
+        """Returns the mean of a tensor over all processes."""
         value = value.detach().clone()
-        if self.reduce is not None:
-            self.reduce(value)
-        return float(value)
+        if self.world > 1:
+            torch.distributed.all_reduce(value)
+            value /= self.world
+        return value
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replaces gradients by their means over all processes, in one exchange."""
-        if self.reduce is None:
+        if self.world == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        self.reduce(flat)
+        flat = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
         means = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view_as(gradient))

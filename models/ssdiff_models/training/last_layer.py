@@ -62,12 +62,7 @@ def fit_last_layer(
 def _equations(
     model: Checkpoint, scene: WaldScene, seed: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yields rows of valid pixels.
-
-    Yields:
-        Features and a one ``(inputs, pixels)``, residuals ``(bands, pixels)`` and weights
-        ``(pixels,)``.
-    """
+    """Yields features and a one ``(inputs, pixels)``, residuals ``(bands, pixels)``, weights."""
     features, fused = _features(model, scene, seed)
     residual = (scene.gt - fused) * model.residual_scale
     level = (scene.prior + 1).square().mean(0).clamp(min=DARKEST**2).double()

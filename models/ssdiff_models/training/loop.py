@@ -56,14 +56,7 @@ class Trainer:
         *,
         execution: Execution = ALONE,
     ) -> None:
-        """Begins a training.
-
-        Args:
-            network: It is trained in place.
-            config: How to train.
-            extra: What is added to the loss.
-            execution: How steps are computed.
-        """
+        """Begins to train a network in place; `extra` is added to its loss."""
         self.config = config
         self._extra = extra
         self._execution = execution
@@ -93,7 +86,7 @@ class Trainer:
         loss = self._loss(batch)
         if self._extra is not None:
             loss = loss + self._extra(self.network, self.step)
-        value = self._execution.common(loss)
+        value = float(self._execution.mean(loss))
         self._check_finite("loss", value)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -10,9 +10,9 @@ from torch import Tensor
 from ssdiff_models.fusion.prior import measure_set
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_ms
-from ssdiff_models.resampling.upsample import shift_image, upsample_image
+from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.model_grid import ModelGrid
-from ssdiff_models.training.wald_scene import Degradation, WaldScene, check_means
+from ssdiff_models.training.wald_scene import Degradation, WaldScene, positive
 
 __all__ = ["PatchSet", "sample_patches"]
 
@@ -41,12 +41,9 @@ class PatchSet:
         ]
         if not found:
             return Shift(rows=0.0, cols=0.0, correlation=0.0)
-        return Shift(
-            rows=median(shift.rows for shift in found),
-            cols=median(shift.cols for shift in found),
-            correlation=median(shift.correlation for shift in found),
-            error=median(shift.error for shift in found),
-        )
+        names = ("rows", "cols", "correlation", "error")
+        values = {name: [getattr(shift, name) for shift in found] for name in names}
+        return Shift(**{name: median(values[name]) for name in names})
 
     def registered(self, shift: Shift) -> "PatchSet":
         """Returns the set with a shift of the PAN corrected."""
@@ -54,10 +51,9 @@ class PatchSet:
         return replace(self, pan=torch.stack(pans))
 
     def stray_share(self, ms: Tensor, indexes: Sequence[int]) -> float:
-        """Returns the share of MS patches, 0..1, that are not their degraded reference.
+        """Returns the share, 0..1, of MS patches that are not the reference at phase ``ratio/2``.
 
-        The reference is degraded at phase ``ratio/2`` with the sensor's MTF; 1 % of the mean
-        (root mean square) is the largest difference of the same image.
+        More than 1 % of the mean (root mean square) is a difference.
 
         Args:
             ms: ``(len(indexes), bands, rows, cols)`` in DN, as the file has it.
@@ -75,44 +71,31 @@ class PatchSet:
     def scenes(self) -> Iterator[WaldScene]:
         """Degrades every patch by Wald's protocol; means and prior are those of all patches.
 
-        The MS is made of the reference, at the phase of aligned grids, ``(ratio-1)/2``: the MS of
-        such files lies at ``ratio/2`` or, in part of QuickBird's, elsewhere, and moving a decimated
-        image to another phase is not exact.
+        The MS is made of the reference at the phase of aligned grids: the MS of such files lies
+        at ``ratio/2`` or, in part of QuickBird's, elsewhere, and moving a decimated image to
+        another phase is not exact.
 
         Raises:
             InputError: When a band has no content.
         """
-        means = [*self.gt.double().mean((0, 2, 3)).tolist(), float(self.pan.double().mean())]
-        check_means(self.names[0], means)
+        of_bands = self.gt.double().mean((0, 2, 3)).tolist()
+        means = positive(self.names[0], [*of_bands, float(self.pan.double().mean())])
         scale = torch.tensor(means)[:, None, None]
-        ratio = self.degradation.ratio
-        grid = ModelGrid.aligned(ratio)
 
-        def degraded(index: int) -> tuple[Tensor, Tensor, Tensor]:
-            gt = self.gt[index] / scale[:-1] - 1
-            pan = self.pan[index][None] / scale[-1:] - 1
-            ms = reduce_ms(gt.double(), self.degradation.gains, ratio, grid.phase).float()
-            return gt, pan, ms
+        def degraded(index: int) -> WaldScene:
+            normal = torch.cat([self.gt[index], self.pan[index][None]]) / scale - 1
+            scene = WaldScene.degraded(self.names[index], normal, means, self.degradation)
+            return replace(scene, sensor=self.sensor)
 
-        ratio_prior = None
+        prior = None
         if self.degradation.prior != "lms":
-            some = [degraded(index) for index in sample_patches(len(self.names))]
-            images = [(pan[0] + 1, ms + 1) for _, pan, ms in some]
-            ratio_prior = measure_set(images, ratio=ratio, phase=grid.phase)
-        for index, name in enumerate(self.names):
-            gt, pan, ms = degraded(index)
-            lms = upsample_image(ms, ratio, grid.phase)
-            yield WaldScene(
-                name=name,
-                gt=gt,
-                pan=pan,
-                lms=lms,
-                prior=lms if ratio_prior is None else ratio_prior.image(lms + 1, pan + 1) - 1,
-                ms=ms,
-                valid=torch.ones(gt.shape[-2:], dtype=torch.bool),
-                means=tuple(means),
-                sensor=self.sensor,
-            )
+            grid = ModelGrid.aligned(self.degradation.ratio)
+            sample = map(degraded, sample_patches(len(self.names)))
+            images = [(scene.pan[0] + 1, scene.ms + 1) for scene in sample]
+            prior = measure_set(images, ratio=grid.ratio, phase=grid.phase)
+        for index in range(len(self.names)):
+            scene = degraded(index)
+            yield scene if prior is None else scene.with_prior(prior)
 
 
 def sample_patches(count: int, size: int = SAMPLE) -> Sequence[int]:

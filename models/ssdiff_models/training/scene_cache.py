@@ -149,33 +149,28 @@ def _unpack(stack: Mapping[str, Any], arrays: Arrays) -> Iterator[WaldScene]:
     valid = torch.from_numpy(arrays.get("valid", np.ones((count, rows, cols))) > 0)
     grid = ModelGrid.aligned(rows // images["ms"].shape[-2])
     for index, name in enumerate(stack["names"]):
-        ms = images["ms"][index]
-        lms = upsample_image(ms, grid.ratio, grid.phase)
+        own = {image: members[index] for image, members in images.items()}
+        lms = upsample_image(own["ms"], grid.ratio, grid.phase)
         yield WaldScene(
             name=name,
-            gt=images["gt"][index],
-            pan=images["pan"][index],
             lms=lms,
-            prior=images["prior"][index] if "prior" in images else lms,
-            ms=ms,
             valid=valid[index],
             means=tuple(stack["means"]),
             sensor=stack["sensor"],
+            **({"prior": lms} | own),
         )
 
 
 def _header(path: Path) -> dict[str, Any]:
+    reason: object = "of another version"
     try:
         with safe_open(str(path), framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "null"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such cache: give the sources to make it of") from error
+        if isinstance(header, dict) and header.get("schema") == SCHEMA:
+            return header
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: not a cache of training scenes ({error}): name another file with --cache"
-        ) from error
-    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
-        raise InputError(
-            f"{path}: not a cache of training scenes of this version: remove it, or name another"
-        )
-    return header
+        reason = error
+    raise InputError(
+        f"{path}: not a cache of training scenes ({reason}): "
+        "give the sources to make one, or name another file with --cache"
+    )

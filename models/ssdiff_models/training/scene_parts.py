@@ -7,6 +7,7 @@ from math import inf, log
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from ssdiff_models.errors import InputError
 from ssdiff_models.training.wald_scene import WaldScene
@@ -113,20 +114,13 @@ def _blocks(inside: Tensor) -> Iterator[Masks]:
     margin = side // 3
     for first_row, first_col in product(range(side, 4 * side, side), repeat=2):
         blocks = torch.zeros_like(inside)
-        around = torch.zeros_like(inside)
         tops = range(first_row, rows - side, 3 * side)
         lefts = range(first_col, cols - side, 3 * side)
         for top, left in product(tops, lefts):
-            down = slice(top, top + side)
-            right = slice(left, left + side)
-            if float(inside[down, right].float().mean()) > 0.5:
-                blocks[down, right] = True
-                around[_grown(down, margin), _grown(right, margin)] = True
-        yield blocks, around
-
-
-def _grown(part: slice, margin: int) -> slice:
-    return slice(part.start - margin, part.stop + margin)
+            block = (slice(top, top + side), slice(left, left + side))
+            blocks[block] = float(inside[block].float().mean()) > 0.5
+        grown = max_pool2d(blocks.float()[None], 2 * margin + 1, stride=1, padding=margin)[0]
+        yield blocks, grown > 0
 
 
 def _unlikeness(scene: WaldScene, some: Tensor, others: Tensor) -> float:

@@ -14,14 +14,13 @@ from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, q2n, sam
 from ssdiff_models.training.wald_scene import WaldScene
 
-__all__ = ["Score", "errors", "fuse_scene", "score", "score_lms"]
+__all__ = ["Score", "errors", "fuse_scene", "score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """Quality on one scene."""
 
-    name: str
     sam: float
     """Degrees."""
     ergas: float
@@ -66,7 +65,7 @@ def fuse_scene(
 def score(scene: WaldScene, fused: Tensor) -> Score:
     """Scores a normalised fused scene in DN, on its valid pixels."""
     angle, error = errors(scene, fused)
-    return Score(name=scene.name, sam=angle, ergas=error, q2n=_q2n(scene, fused))
+    return Score(sam=angle, ergas=error, q2n=_q2n(scene, fused))
 
 
 def errors(scene: WaldScene, fused: Tensor) -> tuple[float, float]:
@@ -86,8 +85,3 @@ def _q2n(scene: WaldScene, fused: Tensor) -> float:
         return q2n(image, truth, valid=scene.valid.numpy())
     except InputError:
         return math.nan
-
-
-def score_lms(scene: WaldScene) -> Score:
-    """Scores plain interpolation (EXP)."""
-    return score(scene, scene.lms)

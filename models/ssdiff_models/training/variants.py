@@ -42,7 +42,7 @@ class _Draw:
         return low + (high - low) * float(torch.rand(1, generator=self._generator))
 
     def shares(self, count: int) -> Tensor:
-        """Returns non-negative weights that add up to one, uniform over all such."""
+        """Returns positive weights that add up to one, uniform over all such."""
         weights = -torch.rand(count, generator=self._generator).clamp(min=1e-9).log()
         return weights / weights.sum()
 
@@ -50,10 +50,7 @@ class _Draw:
 def variants(scene: WaldScene, degradation: Degradation, seed: int) -> Iterator[WaldScene]:
     """Yields variants of a scene: half the scale, sharper, with another PAN, and with noise.
 
-    Args:
-        scene: The scene.
-        degradation: The sensor's; its gains vary by a fifth where PAN or scale vary.
-        seed: Of all that is random.
+    The gains of the degradation vary by a fifth where PAN or scale vary.
     """
     draw = _Draw(seed)
     images = torch.cat([scene.gt, scene.pan])
@@ -119,11 +116,7 @@ def simulated(
 ) -> Iterator[WaldScene]:
     """Yields simulated scenes at reduced and at full resolution, with rising contrast.
 
-    Args:
-        sensor: Any.
-        bands: Indexes of the bands among the sensor's, in the model's order.
-        degradation: Of these bands.
-        seed: Of the first scene.
+    `bands` are indexes of the sensor's bands, in the model's order.
     """
     middle = slice(SIDE // 6, SIDE // 2)
     for number, gamma in enumerate(GAMMAS):

@@ -1,6 +1,5 @@
 """A training scene: a PAN/MS pair degraded by Wald's protocol, with its sub-pixel geometry."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,8 +12,9 @@ from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
+from ssdiff_models.scene.statistics import RatioPrior
 
-__all__ = ["Degradation", "WaldScene", "check_means", "from_pair", "from_reference"]
+__all__ = ["Degradation", "WaldScene", "from_pair", "from_reference", "positive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,35 +51,57 @@ class WaldScene:
     sensor: str = ""
     """Short name; scenes are weighted by sensor in training."""
 
+    @classmethod
+    def degraded(
+        cls, name: str, images: Tensor, means: tuple[float, ...], degradation: Degradation
+    ) -> "WaldScene":
+        """Degrades normalised images ``(bands + 1, rows, cols)``: a reference, then its PAN.
+
+        The MS lies on the aligned grid; the prior is the LMS, whatever the degradation's is.
+        """
+        gt = images[:-1]
+        grid = ModelGrid.aligned(degradation.ratio)
+        ms = reduce_ms(gt.double(), degradation.gains, grid.ratio, grid.phase).float()
+        lms = upsample_image(ms, grid.ratio, grid.phase)
+        valid = torch.ones(gt.shape[-2:], dtype=torch.bool)
+        pan = images[-1:]
+        return cls(name=name, gt=gt, pan=pan, lms=lms, prior=lms, ms=ms, valid=valid, means=means)
+
     @property
     def ratio(self) -> int:
         """PAN pixels per MS pixel."""
         return int(self.gt.shape[-2] // self.ms.shape[-2])
 
-    @property
-    def grid(self) -> ModelGrid:
-        """How the MS grid lies on the PAN's."""
-        return ModelGrid.aligned(self.ratio)
-
     def denormalise(self, image: Tensor) -> Tensor:
         """Returns ``(bands, rows, cols)`` in DN."""
         return (image + 1) * torch.tensor(self.means[:-1], dtype=image.dtype)[:, None, None]
 
+    def with_prior(self, prior: RatioPrior) -> "WaldScene":
+        """Returns the scene with a prior image of PAN and MS."""
+        return replace(self, prior=prior.image(self.lms + 1, self.pan + 1) - 1)
+
+    def with_measured_prior(self, prior: PriorName) -> "WaldScene":
+        """Returns the scene with a prior image that is measured on its valid pixels."""
+        if prior == "lms" or not bool(self.valid.any()):
+            return replace(self, prior=self.lms)
+        grid = ModelGrid.aligned(self.ratio)
+        # In units of the bands' means a ratio is what it is in DN.
+        pan = self.pan[0] + 1
+        valid = self.valid.numpy()
+        measured = measure_images(pan, self.ms + 1, valid, ratio=grid.ratio, phase=grid.phase)
+        return self.with_prior(measured)
+
     def with_noise(self, *, pan: float, ms: float, prior: PriorName, seed: int) -> "WaldScene":
         """Returns the scene with white Gaussian noise in PAN and MS; its reference has none.
 
-        Args:
-            pan: Standard deviation in the PAN, as a part of its mean.
-            ms: The same of each band of the MS.
-            prior: What the network corrects; it is made of the noisy images.
-            seed: Of the noise.
+        `pan` and `ms` are standard deviations, as parts of the means of PAN and bands.
         """
         generator = torch.Generator().manual_seed(seed)
+        grid = ModelGrid.aligned(self.ratio)
         sharp = self.pan + pan * torch.randn(self.pan.shape, generator=generator)
         coarse = self.ms + ms * torch.randn(self.ms.shape, generator=generator)
-        lms = upsample_image(coarse, self.grid.ratio, self.grid.phase)
-        image = _prior_image(prior, pan=sharp, ms=coarse, lms=lms, valid=self.valid)
-        return replace(self, pan=sharp, ms=coarse, lms=lms, prior=image)
+        lms = upsample_image(coarse, grid.ratio, grid.phase)
+        return replace(self, pan=sharp, ms=coarse, lms=lms).with_measured_prior(prior)
 
 
 def from_pair(
@@ -94,8 +116,8 @@ def from_pair(
     """Degrades a full-resolution pair: the MS becomes the reference.
 
     Args:
-        name: What messages call the scene.
-        degradation: The sensor's.
+        name: For messages.
+        degradation: Of the MS.
         pan: ``(rows, cols)`` in DN.
         ms: ``(bands, rows, cols)`` in DN.
         first: PAN index of the centre of MS pixel (0, 0).
@@ -117,39 +139,26 @@ def from_reference(
     gt: Tensor,
     valid: Tensor | None = None,
 ) -> WaldScene:
-    """Degrades a reference on the PAN's grid to an MS on the aligned grid.
+    """Degrades a reference on the PAN's grid, both in DN, and measures the prior.
 
     Raises:
         InputError: When the scene has no valid pixel, or a band without content.
     """
     ratio = degradation.ratio
-    grid = ModelGrid.aligned(ratio)
     rows, cols = (size // ratio * ratio for size in gt.shape[-2:])
     images = torch.cat([gt[:, :rows, :cols].float(), pan[None, :rows, :cols].float()])
     valid = torch.ones(rows, cols, dtype=torch.bool) if valid is None else valid[:rows, :cols]
     if not bool(valid.any()):
         raise InputError(f"{name}: no valid pixel to train on")
-    means = tuple(float(band[valid].double().mean()) for band in images)
-    check_means(name, means)
+    means = positive(name, [float(band[valid].double().mean()) for band in images])
     normal = torch.where(valid, images / torch.tensor(means)[:, None, None] - 1, 0.0)
-    ms = reduce_ms(normal[:-1].double(), degradation.gains, ratio, grid.phase).float()
-    lms = upsample_image(ms, ratio, grid.phase)
-    clear = _clear(valid, ratio)
-    prior = _prior_image(degradation.prior, pan=normal[-1:], ms=ms, lms=lms, valid=clear)
-    return WaldScene(
-        name=name,
-        gt=normal[:-1],
-        pan=normal[-1:],
-        lms=lms,
-        prior=prior,
-        ms=ms,
-        valid=clear,
-        means=means,
-    )
+    scene = WaldScene.degraded(name, normal, means, degradation)
+    clear = replace(scene, valid=_clear(valid, ratio))
+    return clear.with_measured_prior(degradation.prior)
 
 
-def check_means(name: str, means: Sequence[float]) -> None:
-    """Checks the means of a scene's bands.
+def positive(name: str, means: list[float]) -> tuple[float, ...]:
+    """Returns the means of a scene's bands.
 
     Raises:
         InputError: When one is not positive.
@@ -159,19 +168,7 @@ def check_means(name: str, means: Sequence[float]) -> None:
             f"{name}: a band's mean is {min(means):g}; "
             "training needs positive values (DN or reflectance)"
         )
-
-
-def _prior_image(
-    prior: PriorName, *, pan: Tensor, ms: Tensor, lms: Tensor, valid: Tensor
-) -> Tensor:
-    if prior == "lms" or not bool(valid.any()):
-        return lms
-    grid = ModelGrid.aligned(pan.shape[-1] // ms.shape[-1])
-    # In units of the bands' means a ratio is what it is in DN.
-    ratio_prior = measure_images(
-        pan[0] + 1, ms + 1, valid.numpy(), ratio=grid.ratio, phase=grid.phase
-    )
-    return ratio_prior.image(lms + 1, pan + 1) - 1
+    return tuple(means)
 
 
 def _clear(valid: Tensor, ratio: int) -> Tensor:

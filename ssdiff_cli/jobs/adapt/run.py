@@ -25,7 +25,7 @@ from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.sensors import Sensor
-from ssdiff_models.training.adapt import AdaptConfig, AdaptReport, AdaptScenes, adapt_model
+from ssdiff_models.training.adapt import AdaptConfig, AdaptReport, adapt_model
 from ssdiff_models.training.batches import patch_origins
 from ssdiff_models.training.fingerprint import scene_fingerprint
 from ssdiff_models.training.scene_parts import SceneParts, split_scene
@@ -114,12 +114,13 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     scene = _read(pair)
     base = scene.base
     start = replace(base, network=copy.deepcopy(base.network).to(choice.device))
-    training = AdaptScenes(
+    reports = adapt_model(
+        start,
+        _fitting(job.config, scene),
         train=[part.train for part in scene.parts],
         validation=[part.validation for part in scene.parts],
         full=[sample.full for sample in scene.samples],
     )
-    reports = adapt_model(start, _fitting(job.config, scene), training)
     kept = _best(reports, job, progress, started)
     kept.model.network.cpu()
     base = replace(base, network=base.network.placed(torch.device("cpu")))

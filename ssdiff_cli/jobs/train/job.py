@@ -85,7 +85,8 @@ def begin(job: TrainingJob) -> Trainer:
         _resume(job, trainer)
     if trainer.step > config.total:
         raise UsageError(
-            f"{job.state}: has {trainer.step} steps already, more than {config.total}: raise --steps"
+            f"{job.state}: has {trainer.step} steps already, more than {config.total}: "
+            "raise --steps"
         )
     if job.compile:
         trainer.network.compile()

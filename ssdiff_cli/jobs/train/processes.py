@@ -8,7 +8,6 @@ from functools import partial
 from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 from ssdiff_cli.launcher import number_of
 from ssdiff_models.errors import SsdiffError, UsageError
@@ -34,12 +33,7 @@ class Ranks:
 
     def execution(self, precision: torch.dtype) -> Execution:
         """Returns how this process computes its part of a step."""
-        reduce = self._mean if self.world > 1 else None
-        return Execution(precision=precision, rank=self.rank, world=self.world, reduce=reduce)
-
-    def _mean(self, values: Tensor) -> None:
-        torch.distributed.all_reduce(values)
-        values /= self.world
+        return Execution(precision=precision, rank=self.rank, world=self.world)
 
     def first_alone(self, make: Callable[[], Result], take: Callable[[], Result]) -> Result:
         """Calls `make` in rank 0, and `take` in the others when it is done.

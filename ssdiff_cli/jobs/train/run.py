@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -23,7 +23,7 @@ from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.fingerprint import scene_fingerprint
 from ssdiff_models.training.loop import StepReport, Trainer
 from ssdiff_models.training.scene_cache import SceneSet
-from ssdiff_models.training.validation import fuse_scene, score, score_lms
+from ssdiff_models.training.validation import errors, fuse_scene, score
 
 __all__ = ["ValidationReport", "train"]
 
@@ -70,6 +70,11 @@ def train(job: TrainingJob, scenes: SceneSet) -> Iterator[StepReport | Validatio
             "choose a multiple"
         )
     sampler = BatchSampler(scenes.train, config)
+    names = {scene.name for scene in scenes.train} - {scene.name for scene in sampler.scenes}
+    if names and not job.execution.rank:
+        message = "no room for a patch of %d pixels in %d of %d training scenes, %s among them"
+        _log.warning(message, config.size, len(names), len(scenes.train), min(names))
+    scenes = replace(scenes, train=sampler.scenes)
     results = None if job.execution.rank else _Results(job, scenes, trainer)
     for report in stopped_if_diverging(trainer.run(sampler)):
         yield report
@@ -91,7 +96,7 @@ class _Results:
         self._rows = read_log(job.log, trainer.step)
         write_log(job.log, self._rows)
         self._best = _best_so_far(job)
-        self._exp = fmean(score_lms(scene).ergas for scene in scenes.validation)
+        self._exp = fmean(errors(scene, scene.lms)[1] for scene in scenes.validation)
         self._fingerprint = scene_fingerprint(pooled(scenes.train))
 
     def after(self, report: StepReport) -> Iterator[ValidationReport]:

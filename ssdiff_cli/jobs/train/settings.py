@@ -158,7 +158,7 @@ def read_settings(
     """Returns the settings of a file, with flags over it.
 
     Args:
-        path: A TOML file with the sections data, network, training, schedule and run; None: no file.
+        path: A TOML file of these sections; None: no file.
         flags: Later ones override earlier ones.
         network: Defaults of the section network: those of the model to start from.
 
@@ -169,10 +169,10 @@ def read_settings(
     values: dict[str, dict[str, Any]] = {section: {} for section in KEYS}
     values["network"] = {"window": 16, **network}
     values["training"] = {"steps": 12000}
-    origins: dict[tuple[str, str], str] = {}
-    entries = [] if path is None else [(str(path), entry) for entry in _file_entries(path)]
-    entries += [("the command line", flag) for flag in flags]
-    for origin, (section, name, value) in entries:
+    origins: dict[tuple[str, ...], str] = {}
+    entries = [(str(path), entry) for entry in (_file_entries(path) if path else ())]
+    for origin, entry in [*entries, *(("the command line", flag) for flag in flags)]:
+        section, name, value = entry
         _check_known(origin, section, name)
         values[section][name] = value
         origins[section, name] = origin
@@ -223,7 +223,7 @@ def _validated(values: Mapping[str, dict[str, Any]]) -> TrainSettings:
 def _explanation(
     error: ErrorDetails,
     values: Mapping[str, Mapping[str, Any]],
-    origins: Mapping[tuple[str, str], str],
+    origins: Mapping[tuple[str, ...], str],
 ) -> str:
     names = [part for part in error["loc"] if isinstance(part, str)]
     own = error.get("ctx", {}).get("error")

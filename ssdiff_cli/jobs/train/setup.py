@@ -1,7 +1,5 @@
 """Everything that a training needs before its first step: settings, device, data and files."""
 
-import logging
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -24,13 +22,10 @@ from ssdiff_cli.jobs.train.settings import (
 from ssdiff_cli.rasters.writing.output_path import check_output, refuse_existing
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
-from ssdiff_models.errors import InputError, ModelError, ResourceError, UsageError
-from ssdiff_models.training.batches import patch_origins
+from ssdiff_models.errors import ModelError, ResourceError, UsageError
 from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_cached_settings
 
 __all__ = ["TrainingRequest", "prepared"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +85,7 @@ def prepared(
             compile=choice.compile and on_cuda,
             note={"hardware": f"{ranks.world} x {choice.device.type}, {choice.threads} threads"},
         )
-        yield job, _with_patches(scenes, settings.training.size)
+        yield job, scenes
 
 
 def _network_of(init: Path | None) -> dict[str, Any]:
@@ -160,24 +155,3 @@ def _check_same(cache: Path, config: DataConfig) -> None:
                 f"{cache}: was made with data.{field.name} {has!r}, not {wanted!r}: "
                 "give the sources to make it anew"
             )
-
-
-def _with_patches(scenes: SceneSet, size: int) -> SceneSet:
-    """Returns the set without the training scenes that no patch fits into.
-
-    Raises:
-        InputError: When none remains.
-    """
-    usable = tuple(scene for scene in scenes.train if len(patch_origins(scene, size)))
-    if not usable:
-        rows, cols = max((scene.gt.shape[-2:] for scene in scenes.train), key=math.prod)
-        raise InputError(
-            f"no training scene has room for a patch of {size} pixels; the largest has "
-            f"{rows} x {cols} at reduced resolution, gaps included: choose a smaller --patch"
-        )
-    names = sorted({scene.name for scene in scenes.train} - {scene.name for scene in usable})
-    if names:
-        some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-        message = "%d of %d training scenes have no room for a patch of %d: %s"
-        _log.warning(message, len(names), len(scenes.train), size, some)
-    return replace(scenes, train=usable)

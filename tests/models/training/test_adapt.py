@@ -14,7 +14,6 @@ from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.training.adapt import (
     AdaptConfig,
     AdaptReport,
-    AdaptScenes,
     adapt_model,
     mean_errors,
     mixed,
@@ -37,9 +36,9 @@ def adapted(
     base: Checkpoint, full: tuple[FullScene, ...] = (), **changes: object
 ) -> list[AdaptReport]:
     scene = parts()
-    scenes = AdaptScenes(train=[scene.train], validation=[scene.validation], full=full)
     config = dataclasses.replace(CONFIG, **changes)  # type: ignore[arg-type]
-    return list(adapt_model(base, config, scenes))
+    scenes = {"train": [scene.train], "validation": [scene.validation]}
+    return list(adapt_model(base, config, full=full, **scenes))
 
 
 def full_scene(side: int = 96) -> FullScene:
@@ -86,7 +85,7 @@ def test_it_ends_when_nothing_is_gained_and_keeps_the_first_weights() -> None:
     fused = fuse_scene(base, scene.validation)
     validation = dataclasses.replace(scene.validation, gt=fused + 1e-3)
     idle = dataclasses.replace(CONFIG, learning_rate=0.0, patience=2)
-    reports = list(adapt_model(base, idle, AdaptScenes(train=[other], validation=[validation])))
+    reports = list(adapt_model(base, idle, train=[other], validation=[validation]))
     assert [report.step for report in reports if report.stage == "training"] == [10, 20]
     assert [report.stage for report in reports if report.best] == ["start"]
     kept = reports[0].model.network.parameters()

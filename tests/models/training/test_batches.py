@@ -99,14 +99,15 @@ def test_patches_hold_valid_pixels_only() -> None:
         assert source.draw(step).gt.max() < 90
 
 
-def test_scenes_that_cannot_serve_are_refused() -> None:
+def test_scenes_without_a_patch_are_left_out_and_refused_where_there_are_no_others() -> None:
     scene = wald_scene("tiny one", 48)
-    with pytest.raises(InputError, match=r"other.*no place for a patch of 64"):
-        sampler(size=64)
-    with pytest.raises(InputError, match="no scene"):
+    assert [scene.name for scene in sampler(size=52).scenes] == ["scene"]
+    with pytest.raises(InputError, match="room for a patch of 68 pixels; the largest has 64 x 64"):
+        sampler(size=68)
+    with pytest.raises(InputError, match="no training scene"):
         BatchSampler((), TrainingConfig(steps=1))
     holed = dataclasses.replace(scene, valid=torch.zeros_like(scene.valid))
-    with pytest.raises(InputError, match=r"tiny one.*no place for a patch"):
+    with pytest.raises(InputError, match="the largest has 48 x 48"):
         sampler(holed)
 
 

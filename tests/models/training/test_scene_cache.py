@@ -102,7 +102,9 @@ def test_a_set_of_patches_tells_its_shift_and_whose_ms_is_not_its_own() -> None:
 
 
 def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.cache: no such cache"):
+    with pytest.raises(
+        InputError, match=r"none\.cache: not a cache of training scenes \(No such file"
+    ):
         load_scenes(tmp_path / "none.cache")
     (tmp_path / "text").write_text("no cache")
     with pytest.raises(InputError, match="not a cache of training scenes"):
