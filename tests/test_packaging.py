@@ -123,7 +123,7 @@ def test_the_wheel_holds_every_module_marker_and_weight(wheel: zipfile.ZipFile) 
     for package, folder in PACKAGES.items():
         files = {
             path
-            for suffix in ("*.py", "py.typed", "*.safetensors")
+            for suffix in ("*.py", "py.typed", "*.safetensors", "*.toml", "*.html")
             for path in folder.rglob(suffix)
         }
         assert {f"{package}/{path.relative_to(folder).as_posix()}" for path in files} <= shipped

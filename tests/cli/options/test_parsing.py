@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from ssdiff_cli.options.groups import PairFlags, PartFlags
 from ssdiff_cli.options.parsing import (
     band_list,
     bounding_box,
@@ -63,14 +62,3 @@ def test_creation_options() -> None:
     for wrong in ("A", "=1"):
         with pytest.raises(UsageError, match="give NAME=VALUE"):
             creation_options([wrong])
-
-
-def test_the_local_shift_includes_the_global_one() -> None:
-    assert PairFlags().registration == "no"
-    assert PairFlags(register=True).registration == "global"
-    assert PairFlags(register=True, register_local=True).registration == "local"
-
-
-def test_a_crs_without_a_box_is_refused() -> None:
-    with pytest.raises(UsageError, match="--bbox-crs EPSG:4326"):
-        PartFlags(bbox_crs="EPSG:4326").parsed()
