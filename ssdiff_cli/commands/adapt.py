@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from ssdiff_cli import console
 from ssdiff_cli.options.expand import expand, group_values, section
-from ssdiff_cli.options.flags import Json, Model, Ms, Output, Overwrite, Pan, Sensor
-from ssdiff_cli.options.groups import DeviceFlags, PairFlags
+from ssdiff_cli.options.flags import Json, Ms, Output, Overwrite, Pan
+from ssdiff_cli.options.groups import DeviceFlags, ModelFlags, PairFlags
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.adapt.job import AdaptResult
+    from ssdiff_models.training.adapt import AdaptConfig
 
 __all__ = ["adapt_command"]
 
@@ -35,6 +36,12 @@ class _AdaptFlags:
     )
     seed: int = _option(default=1, min=0, help="Seed of everything random.")
 
+    def parsed(self) -> "AdaptConfig":
+        """Returns the settings of the training."""
+        from ssdiff_models.training.adapt import AdaptConfig
+
+        return AdaptConfig(**group_values(self, "minutes", "hqnr_fall"))
+
 
 @expand
 def adapt_command(
@@ -44,35 +51,32 @@ def adapt_command(
     *,
     overwrite: Overwrite = False,
     pair: PairFlags,
-    model: Model = None,
-    sensor: Sensor = None,
+    model: ModelFlags,
     training: _AdaptFlags,
     device: DeviceFlags,
     json: Json = False,
 ) -> None:
     """Fine-tune a model on your own scene, at reduced resolution.
 
-    `sharpen --model` takes the result. A quarter of the scene is kept unseen: what is gained there
-    is reported, beside the classical methods.
+    A quarter of the scene stays unseen and shows the gain, beside the classical methods.
     """
     from ssdiff_cli.jobs.adapt.job import AdaptJob
     from ssdiff_cli.jobs.adapt.run import adapt
     from ssdiff_cli.jobs.sharpen.job import SharpenJob
-    from ssdiff_models.training.adapt import AdaptConfig
 
+    scene = SharpenJob(
+        pan=pan,
+        ms=ms,
+        output="",
+        pair=pair.parsed(),
+        **group_values(model),
+        register=pair.registration,
+        device=device.parsed(),
+    )
     job = AdaptJob(
-        sharpen=SharpenJob(
-            pan=pan,
-            ms=ms,
-            output="",
-            pair=pair.parsed(),
-            model=model,
-            sensor=sensor,
-            register=pair.registration,
-            device=device.parsed(),
-        ),
+        sharpen=scene,
         output=output,
-        config=AdaptConfig(**group_values(training, "minutes", "hqnr_fall")),
+        config=training.parsed(),
         seconds=60 * training.minutes,
         hqnr_fall=training.hqnr_fall,
         overwrite=overwrite,

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -56,9 +56,8 @@ def batch_command(
     """
     from ssdiff_cli.jobs.sharpen.batch import read_jobs
 
-    base = replace(
-        sharpen_job(pair, method, fusion, device), sink=sink.parsed(threads=device.threads)
-    )
+    files = {"pan": "", "ms": "", "output": "", "sink": sink.parsed(threads=device.threads)}
+    base = sharpen_job(pair, method, fusion, device, **files)
     jobs = read_jobs(_read_list(pairs), "stdin" if pairs == "-" else pairs, base)
     if "failed" in _run(jobs):
         raise typer.Exit(_FAILED)

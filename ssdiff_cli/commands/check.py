@@ -1,7 +1,5 @@
 """``ssdiff check``: what a run would make of a pair, before it runs."""
 
-from dataclasses import replace
-
 from ssdiff_cli import console
 from ssdiff_cli.commands.check_text import check_lines
 from ssdiff_cli.options.expand import expand
@@ -38,7 +36,8 @@ def check_command(
     """
     from ssdiff_cli.jobs.sharpen.check import check
 
-    job = replace(sharpen_job(pair, method, fusion, device), pan=pan, ms=ms, statistics=stats)
+    files = {"pan": pan, "ms": ms, "output": "", "statistics": stats}
+    job = sharpen_job(pair, method, fusion, device, **files)
     with console.collected_warnings() as warnings:
         try:
             report = check(job)

@@ -7,8 +7,8 @@ import typer
 from ssdiff_cli import console
 from ssdiff_cli.options.evaluation import ReportFlags, ScoringFlags
 from ssdiff_cli.options.expand import expand, group_values
-from ssdiff_cli.options.flags import Json, Model, Seed, Sensor, Steps
-from ssdiff_cli.options.groups import InferenceFlags, PartFlags
+from ssdiff_cli.options.flags import Json, Seed, Steps
+from ssdiff_cli.options.groups import InferenceFlags, ModelFlags, PartFlags
 
 __all__ = ["eval_command"]
 
@@ -23,8 +23,7 @@ def eval_command(
     scoring: ScoringFlags,
     outputs: ReportFlags,
     pair: PartFlags,
-    model: Model = None,
-    sensor: Sensor = None,
+    model: ModelFlags,
     steps: Steps = None,
     seed: Seed = 0,
     device: InferenceFlags,
@@ -32,9 +31,8 @@ def eval_command(
 ) -> None:
     """Score fused images by the field's figures.
 
-    Works on a pair degraded by Wald's protocol or at full resolution, on finished products with or
-    without a truth, and on test sets. Prints a table with the best figures marked. Exits 0 whatever
-    the scores, unless --fail-if says otherwise.
+    Works on pairs, degraded by Wald's protocol or at full resolution, on products with or without
+    a truth, and on test sets. Marks the best figures. Exits 0 unless --fail-if says otherwise.
     """
     from ssdiff_cli.commands.eval_table import render_table
     from ssdiff_cli.jobs.evaluate.method_names import parse_methods
@@ -45,8 +43,7 @@ def eval_command(
         **group_values(scoring, "fused", "methods"),
         fused=(*(scoring.fused or ()), *(more or ())),
         methods=None if scoring.methods is None else parse_methods(scoring.methods),
-        sensor=sensor,
-        model=model,
+        **group_values(model),
         steps=steps,
         seed=seed,
         device=device.parsed(),

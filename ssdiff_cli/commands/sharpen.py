@@ -1,7 +1,7 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from ssdiff_cli import console
 from ssdiff_cli.options.expand import expand, section
@@ -50,15 +50,15 @@ def sharpen_command(
     device: InferenceFlags,
     json: Json = False,
 ) -> None:
-    """Fuse a PAN and an MS raster into a sharp multispectral one.
-
-    The result lies on the PAN's grid.
-    """
+    """Fuse a PAN and an MS raster into a sharp one on the PAN's grid."""
     from ssdiff_cli.jobs.sharpen import run as jobs
     from ssdiff_cli.jobs.sharpen.refusals import check_needless
 
-    job = replace(
-        sharpen_job(pair, method, fusion, device),
+    job = sharpen_job(
+        pair,
+        method,
+        fusion,
+        device,
         pan=pan,
         ms=ms,
         output=output,
@@ -70,13 +70,15 @@ def sharpen_command(
     if run.adapt:
         job = _adapted(job, run.adapt_minutes)
     if run.dry_run:
-        plan = jobs.plan(job).record()
-        lines = [f"{name}: {value}" for name, value in plan.items()]
-        console.answer(plan, lines, as_json=json)
+        _print_plan(jobs.plan(job).record(), as_json=json)
         return
     with console.collected_warnings() as warnings, console.tile_progress("sharpening") as progress:
         report = jobs.sharpen(job, progress)
     console.answer(asdict(report) | {"warnings": warnings}, [report.output], as_json=json)
+
+
+def _print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    console.answer(plan, [f"{name}: {value}" for name, value in plan.items()], as_json=as_json)
 
 
 def _adapted(job: "SharpenJob", minutes: float) -> "SharpenJob":

@@ -49,9 +49,8 @@ def train_command(
 ) -> None:
     """Train a model; run it again to continue where it stopped.
 
-    Beside OUT.safetensors lie OUT.last.safetensors, OUT.state (what a run continues from), OUT.toml
-    (the settings), OUT.csv and OUT.png (the log), and OUT.cache (the scenes). Several GPUs:
-    torchrun --nproc-per-node N -m ssdiff_cli train …
+    Writes OUT.safetensors, OUT.last.safetensors, OUT.state (to continue from), OUT.toml (settings),
+    OUT.csv and OUT.png (log), OUT.cache (scenes). For GPUs: torchrun -m ssdiff_cli train …
     """
     from ssdiff_cli.jobs.train.setup import TrainingRequest, prepared
 

@@ -5,7 +5,7 @@ Each `parsed` raises a `UsageError` when an option cannot be read.
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ssdiff_cli.options import parsing
 from ssdiff_cli.options.expand import group_values, section
@@ -23,6 +23,7 @@ __all__ = [
     "FusionFlags",
     "InferenceFlags",
     "MethodFlags",
+    "ModelFlags",
     "PairFlags",
     "PartFlags",
     "SceneFlags",
@@ -122,14 +123,20 @@ class SinkFlags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MethodFlags:
-    """What fuses."""
+class ModelFlags:
+    """Which model fuses."""
+
+    model: Model = None
+    sensor: Sensor = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodFlags(ModelFlags):
+    """Which method fuses."""
 
     method: str = _model(
         default="ssdiff", metavar="NAME", help="ssdiff, exp, brovey, gsa, bt-h, mtf-glp-fs, …"
     )
-    model: Model = None
-    sensor: Sensor = None
     consistency: bool = _model(
         "--consistency/--no-consistency",
         default=False,
@@ -185,16 +192,17 @@ class InferenceFlags(DeviceFlags):
 
 
 def sharpen_job(
-    pair: SceneFlags, method: MethodFlags, fusion: FusionFlags, device: InferenceFlags
+    pair: SceneFlags,
+    method: MethodFlags,
+    fusion: FusionFlags,
+    device: InferenceFlags,
+    **others: Any,  # noqa: ANN401 (a job's fields)
 ) -> "SharpenJob":
-    """Returns what the options say of a fusion; its files are still to be named."""
+    """Returns the job of these groups and of the other fields that it names."""
     from ssdiff_cli.jobs.sharpen.job import SharpenJob
 
-    values = group_values(method) | {"method": method.method.lower()}
+    values = group_values(method) | {"method": method.method.lower()} | others
     return SharpenJob(
-        pan="",
-        ms="",
-        output="",
         pair=pair.parsed(),
         register=pair.registration,
         fusion=fusion.parsed(),

@@ -50,11 +50,12 @@ def test_a_job_of_all_groups() -> None:
     method = MethodFlags(method="GSA", sensor="qb")
     device = InferenceFlags(device="cpu", threads=2, batch=4, compile=True)
     pair = SceneFlags(register=True)
-    job = sharpen_job(pair, method, FusionFlags(steps=5), device)
+    fusion = FusionFlags(steps=5)
+    job = sharpen_job(pair, method, fusion, device, pan="p.tif", ms="m.tif", output="o.tif")
     assert job == SharpenJob(
-        pan="",
-        ms="",
-        output="",
+        pan="p.tif",
+        ms="m.tif",
+        output="o.tif",
         method="gsa",
         sensor="qb",
         register="global",
