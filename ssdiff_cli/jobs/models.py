@@ -20,12 +20,10 @@ from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["ModelSummary", "describe", "import_released", "list_shipped"]
 
+# The released code divides DN by 2047, takes its MS from pixels 4i + 2, samples 64-pixel patches.
 RELEASED_FULL_SCALE = 2047.0
-"""What the released code divides every sensor's DN by."""
 RELEASED_PHASE = 2.0
-"""The released code takes its MS from rows and columns 4i + 2."""
 RELEASED_PATCH = 64
-"""Side of the patches that the released code samples."""
 LICENCE = "The weights are those of the imported file: its licence applies."
 _BAD = (UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError)
 """What torch raises on foreign or damaged bytes, depending on where it stumbles."""
@@ -96,16 +94,11 @@ def import_released(
 ) -> ModelSummary:
     """Turns a state dict of the released code into a checkpoint; only tensors are unpickled.
 
-    Args:
-        source: File that ``torch.save`` wrote.
-        output: The safetensors file to write.
-        sensor: The sensor it was trained on; names the bands and gives the full scale.
-        full_scale: What the training DN were divided by; None is the sensor's full scale, or 2047.
-        overwrite: Whether an existing output may be replaced.
+    The training's sensor names the bands. `full_scale` is what its DN were divided by; None is the
+    sensor's full scale, or 2047.
 
     Raises:
-        UsageError: When the output exists, the full scale is not positive, or the sensor has
-            another number of bands.
+        UsageError: When the output exists, or full scale or sensor cannot be.
         ModelError: When the file holds no state dict of the released network.
         ResourceError: When the output cannot be written.
     """
@@ -114,9 +107,14 @@ def import_released(
         full_scale = RELEASED_FULL_SCALE if sensor is None else float(sensor.full_scale)
     if not full_scale > 0:
         raise UsageError(
-            f"the full-scale value must be positive, got {full_scale:g}: give the largest DN with "
-            "--full-scale"
+            f"the full scale must be positive, got {full_scale:g}: give --full-scale the largest DN"
         )
+    save_checkpoint(output, _released(source, output.stem, sensor, full_scale))
+    _log.info("%s: imported from %s", output, source)
+    return ModelSummary.of(output)
+
+
+def _released(source: Path, name: str, sensor: Sensor | None, full_scale: float) -> Checkpoint:
     network = _load_network(source)
     count = network.config.bands
     if sensor is not None and len(sensor.bands) != count:
@@ -124,7 +122,8 @@ def import_released(
             f"{source}: its network has {count} bands, {sensor.title} has {len(sensor.bands)}: "
             "choose another --sensor"
         )
-    checkpoint = Checkpoint(
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    return Checkpoint(
         network=network,
         bands=None if sensor is None else sensor.bands,
         ratio=RATIO,
@@ -134,21 +133,13 @@ def import_released(
         ms_phase=RELEASED_PHASE,
         tile=RELEASED_PATCH // 2,
         overlap=RELEASED_PATCH // 2,
-        metadata=_metadata(source, output.stem, sensor),
+        metadata={
+            "name": name,
+            "sensors": [] if sensor is None else [sensor.name],
+            "training": {"imported_from": source.name, "sha256": digest},
+            "licence": LICENCE,
+        },
     )
-    save_checkpoint(output, checkpoint)
-    _log.info("%s: imported from %s", output, source)
-    return ModelSummary.of(output)
-
-
-def _metadata(source: Path, name: str, sensor: Sensor | None) -> dict[str, Any]:
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    return {
-        "name": name,
-        "sensors": [] if sensor is None else [sensor.name],
-        "training": {"imported_from": source.name, "sha256": digest},
-        "licence": LICENCE,
-    }
 
 
 def _load_network(source: Path) -> ReleasedSSDiff:

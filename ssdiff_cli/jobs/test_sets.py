@@ -43,16 +43,19 @@ class Dataset:
 
     def __post_init__(self) -> None:
         ms_shape = tuple(self.arrays["ms"].shape)
+        if len(ms_shape) != 4:
+            text = f"ms has shape {ms_shape}, not (images, bands, rows, cols)"
+            raise InputError(f"{self.path}: {text}")
         count, bands, rows, cols = ms_shape
         ratio = self.ratio
         fused = (count, bands, ratio * rows, ratio * cols)
         expected = {"ms": ms_shape, "lms": fused, "pan": (count, 1, *fused[2:]), "gt": fused}
         for name, array in self.arrays.items():
             shape = tuple(array.shape)
-            if shape != expected[name]:
+            right = expected[name]
+            if shape != right:
                 raise InputError(
-                    f"{self.path}: {name} has shape {shape}, with ms {ms_shape} it must be "
-                    f"{expected[name]}"
+                    f"{self.path}: {name} has shape {shape}, with ms {ms_shape} it must be {right}"
                 )
         if not count or ratio < 2:
             raise InputError(f"{self.path}: holds {count} images at ratio {ratio}: nothing to fuse")
@@ -70,8 +73,8 @@ class Dataset:
     @property
     def ratio(self) -> int:
         """PAN pixels per MS pixel."""
-        rows = int(self.arrays["ms"].shape[2])
-        return round(int(self.arrays["pan"].shape[2]) / max(rows, 1))
+        rows = int(self.arrays["ms"].shape[-2])
+        return round(int(self.arrays["pan"].shape[-2]) / max(rows, 1))
 
     @property
     def has_reference(self) -> bool:
@@ -109,7 +112,10 @@ def open_dataset(path: str) -> Iterator[Dataset]:
     h5py = _library("h5py", path)
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
-            yield _hdf5_matlab(path, file) if matlab else _hdf5(path, file)
+            if matlab:
+                yield _hdf5_matlab(path, file)
+            else:
+                yield Dataset(path=path, arrays=_arrays(path, file))
     elif matlab:
         yield _matlab(path, _load_matlab(path))
     else:
@@ -130,10 +136,9 @@ def _library(name: str, path: str) -> ModuleType:
 def _load_matlab(path: str) -> Mapping[str, Any]:
     io = _library("scipy.io", path)
     try:
-        loaded: Mapping[str, Any] = io.loadmat(path)
+        return dict(io.loadmat(path))
     except (OSError, ValueError, NotImplementedError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a Matlab file ({error})") from error
-    return loaded
 
 
 def _arrays(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,22 +149,16 @@ def _arrays(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     arrays = {}
     for name, aliases in _NAMES.items():
-        key = next((alias for alias in aliases if alias in values), None)
-        if key is not None:
-            arrays[name] = values[key]
+        known = [alias for alias in aliases if alias in values]
+        if known:
+            arrays[name] = values[known[0]]
         elif name != "gt":
-            keys = ", ".join(sorted(key for key in values if not key.startswith("_"))) or "nothing"
+            keys = sorted(key for key in values if not key.startswith("_"))
             raise InputError(
-                f"{path}: has no {' or '.join(aliases)} (it holds {keys}): not a test set of a "
-                "known layout"
+                f"{path}: has no {' or '.join(aliases)} (it holds {', '.join(keys) or 'nothing'}): "
+                "not a test set of a known layout"
             )
     return arrays
-
-
-def _hdf5(path: str, file: Mapping[str, Any]) -> Dataset:
-    arrays = _arrays(path, file)
-    _check_axes(path, arrays, arrays, "(images, bands, rows, cols)")
-    return Dataset(path=path, arrays=arrays)
 
 
 def _hdf5_matlab(path: str, file: Mapping[str, Any]) -> Dataset:
@@ -173,16 +172,9 @@ def _matlab(path: str, values: Mapping[str, Any]) -> Dataset:
     stored = {name: np.asarray(array) for name, array in _arrays(path, values).items()}
     many = stored["ms"].ndim == 4
     arrays = {name: _channels_first(array, many=many) for name, array in stored.items()}
-    _check_axes(path, arrays, stored, "(rows, cols, bands)")
     peak = 2.0 ** float(np.ravel(values["L"])[0]) - 1 if "L" in values else None
     sensor = str(np.ravel(values["sensor"])[0]) if "sensor" in values else None
     return Dataset(path=path, arrays=arrays, peak=peak, sensor=sensor)
-
-
-def _check_axes(path: str, arrays: Mapping[str, Any], stored: Mapping[str, Any], axes: str) -> None:
-    for name, array in arrays.items():
-        if array.ndim != 4:
-            raise InputError(f"{path}: {name} has shape {stored[name].shape}, not {axes}")
 
 
 def _channels_first(array: npt.NDArray[Any], *, many: bool) -> npt.NDArray[Any]:

@@ -178,7 +178,7 @@ def test_files_of_another_layout_are_refusal(tmp_path: Path) -> None:
     without = write_hdf5(tmp_path / "keys.h5", {"gt": arrays["gt"], "ms": arrays["ms"]})
     assert "has no lms or I_MS (it holds gt, ms)" in refusal(evaluate(without), 3)
     flat = write_hdf5(tmp_path / "flat.h5", arrays | {"pan": arrays["pan"][0]})
-    assert "pan has shape (1, 96, 96), not (images, bands, rows, cols)" in refusal(
+    assert "pan has shape (1, 96, 96), with ms (1, 4, 24, 24) it must be (1, 1, 96, 96)" in refusal(
         evaluate(flat), 3
     )
     other = write_hdf5(tmp_path / "other.h5", arrays | {"gt": arrays["gt"][:, :3]})

@@ -91,13 +91,13 @@ class Evaluation:
         """
         summaries = self.summaries()
         best = {name: _best(name, summaries) for name in self.metrics}
-        return {
-            method: [
+        table = {}
+        for method, summary in summaries.items():
+            table[method] = [
                 Cell(text=self._text(name, summary), best=method in best[name])
                 for name in self.metrics
             ]
-            for method, summary in summaries.items()
-        }
+        return table
 
     def _text(self, name: str, summary: Summary) -> str:
         digits = METRICS[name].digits
@@ -152,14 +152,12 @@ class Evaluation:
         return [repr(scores[name]) if math.isfinite(scores[name]) else "" for name in self.metrics]
 
 
-def _best(name: str, summaries: Mapping[str, Summary]) -> frozenset[str]:
+def _best(name: str, summaries: Mapping[str, Summary]) -> list[str]:
     """Returns the methods that no other one beats; none where there is nothing to compare."""
-    if len(summaries) < 2:
-        return frozenset()
     means = {method: summary.mean[name] for method, summary in summaries.items()}
-    return frozenset(
-        method
-        for method, mean in means.items()
-        if not math.isnan(mean)
-        and not any(METRICS[name].better(other, mean) for other in means.values())
-    )
+    best = []
+    for method, mean in means.items():
+        beaten = any(METRICS[name].better(other, mean) for other in means.values())
+        if len(means) > 1 and not beaten and not math.isnan(mean):
+            best.append(method)
+    return best

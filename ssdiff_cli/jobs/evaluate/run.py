@@ -11,14 +11,14 @@ from ssdiff_cli.jobs.evaluate.plans.test_set import dataset_plan
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
 from ssdiff_cli.jobs.evaluate.report.page import render_report
 from ssdiff_cli.jobs.evaluate.report.side_by_side import draw_quicklook
-from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, Outputs
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.scoring import Scored, score
 from ssdiff_cli.jobs.evaluate.thresholds import parse_condition
 from ssdiff_cli.progress import Progress, no_progress
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_models.errors import UsageError
+from ssdiff_models.errors import ResourceError
 from ssdiff_models.files import atomic
 
 __all__ = ["evaluate", "open_plan"]
@@ -34,6 +34,7 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
     Raises:
         InputError: When the data cannot be scored.
         ModelError: When the model cannot be used.
+        ResourceError: When a file cannot be written.
         UsageError: When the request cannot be used as it is.
     """
     outputs = request.outputs
@@ -51,10 +52,16 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
             products=tuple(plan.products),
             conditions=conditions,
         )
-        _write(outputs, evaluation, gallery)
-    if outputs.quicklook is not None and request.full is not None:
-        fused = request.fused[0]
-        draw_quicklook(*request.full, fused, outputs.quicklook, options=request.pair)
+    files: dict[str, bytes] = {}
+    if outputs.csv is not None:
+        files[outputs.csv] = evaluation.as_csv().encode()
+    if outputs.report is not None and gallery is not None:
+        files[outputs.report] = render_report(evaluation, gallery).encode()
+    if outputs.quicklook is not None:
+        pan, ms = request.pair_paths
+        files[outputs.quicklook] = draw_quicklook(pan, ms, request.fused[0], request.pair)
+    for path, content in files.items():
+        _write(path, content)
     return evaluation
 
 
@@ -96,22 +103,11 @@ def _run(
     return tuple(scored), gallery
 
 
-def _write(outputs: Outputs, evaluation: Evaluation, gallery: Gallery | None) -> None:
-    """Writes the files of text.
-
-    Raises:
-        UsageError: When a folder cannot be written to.
-    """
-    texts = {}
-    if outputs.csv is not None:
-        texts[outputs.csv] = evaluation.as_csv()
-    if outputs.report is not None and gallery is not None:
-        texts[outputs.report] = render_report(evaluation, gallery)
-    for path, text in texts.items():
-        try:
-            with atomic(path) as part:
-                part.write_text(text, encoding="utf-8")
-        except PermissionError as error:
-            raise UsageError(
-                f"{path}: cannot be written ({error.strerror}): choose another folder"
-            ) from error
+def _write(path: str, content: bytes) -> None:
+    try:
+        with atomic(path) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise ResourceError(
+            f"{path}: cannot be written: {error.strerror}; choose another folder"
+        ) from error

@@ -40,9 +40,9 @@ class Metric:
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is better than `b`; every number is better than NaN."""
-        if math.isnan(a) or math.isnan(b):
-            return math.isnan(b) and not math.isnan(a)
-        return a < b if self.best == "low" else a > b
+        if math.isnan(a):
+            return False
+        return math.isnan(b) or (a < b if self.best == "low" else a > b)
 
 
 METRICS: Mapping[str, Metric] = {
@@ -96,15 +96,17 @@ class Summary:
 
 def summarise(scores: Sequence[Scores]) -> Summary:
     """Returns mean, deviation and confidence interval of each metric; a NaN makes its mean NaN."""
-    columns = {name: np.array([score[name] for score in scores]) for name in scores[0]}
-    std = {name: _std(values) for name, values in columns.items()}
     count = len(scores)
     half = t_quantile(count - 1) / math.sqrt(count) if count > 1 else math.nan
-    return Summary(
-        mean={name: float(values.mean()) for name, values in columns.items()},
-        std=std,
-        ci95={name: value * half for name, value in std.items()},
-    )
+    mean = {}
+    std = {}
+    ci95 = {}
+    for name in scores[0]:
+        values = np.array([score[name] for score in scores])
+        mean[name] = float(values.mean())
+        std[name] = _std(values)
+        ci95[name] = std[name] * half
+    return Summary(mean=mean, std=std, ci95=ci95)
 
 
 def _std(values: npt.NDArray[np.float64]) -> float:

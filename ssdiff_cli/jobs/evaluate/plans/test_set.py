@@ -123,13 +123,14 @@ def _samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
         image = {name: dataset.read(name, index) for name in dataset.arrays}
         rows, cols = image["pan"].shape[1:]
         name = f"{dataset.path}: image {index}"
+        inner = crop_slices(name, rows, cols, crop)
         yield Sample(
             name=name,
             pan=image["pan"][0],
             ms=image["ms"],
             lms=image["lms"],
             valid=np.ones((rows, cols), dtype=np.bool_),
-            inner=crop_slices(name, rows, cols, crop),
+            inner=inner,
             phase=dataset.ratio / 2,
             reference=image.get("gt"),
         )

@@ -53,12 +53,12 @@ def denoising(gallery: Gallery, model: Model) -> list[Moment]:
 
 def _middle(part: tuple[slice, slice], model: Model) -> Window:
     multiple = model.checkpoint.network.multiple
-    row, col = (
-        max(span.start + (span.stop - span.start - SIDE) // 2, 0) // multiple * multiple
-        for span in part
-    )
     side = -(-SIDE // multiple) * multiple
-    return Window(row=row, col=col, rows=side, cols=side)
+    starts = []
+    for span in part:
+        start = span.start + (span.stop - span.start - SIDE) // 2
+        starts.append(max(start, 0) // multiple * multiple)
+    return Window(row=starts[0], col=starts[1], rows=side, cols=side)
 
 
 @torch.inference_mode()
@@ -72,11 +72,13 @@ def _moments(model: Model, sample: Sample, window: Window) -> Iterator[Moment]:
         [window], bands=fuser.bands, seed=model.settings.seed, sample=0, device=device
     )
     sampler = SAMPLERS[model.settings.sampler]
-    denoisers = [_denoiser(fuser, patch, list(group), device) for group in fuser.groups]
-    runs = [
-        sampler(denoiser, noise[:, list(group)], checkpoint.schedule, STEPS)
-        for denoiser, group in zip(denoisers, fuser.groups, strict=True)
-    ]
+    denoisers = []
+    runs = []
+    for group in fuser.groups:
+        bands = list(group)
+        denoiser = _denoiser(fuser, patch, bands, device)
+        denoisers.append(denoiser)
+        runs.append(sampler(denoiser, noise[:, bands], checkpoint.schedule, STEPS))
     lowpass = lowpass_kernel(checkpoint.ratio)
     for steps in zip(*runs, strict=True):
         fused = [
@@ -112,7 +114,8 @@ def _denoiser(
 ) -> ResidualDenoiser:
     """Returns the model bound to some bands of one tile, in the network's range."""
     checkpoint = fuser.checkpoint
-    images = fuser.images(torch.from_numpy(patch.pan)[None, None], torch.from_numpy(patch.ms)[None])
+    pan = torch.from_numpy(patch.pan)[None, None]
+    images = fuser.images(pan, torch.from_numpy(patch.ms)[None])
     return ResidualDenoiser(
         network=checkpoint.network,
         lms=images.lms[:, bands].to(device),

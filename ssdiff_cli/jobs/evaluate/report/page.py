@@ -55,9 +55,8 @@ class ReportView:
 
     def signed(self, image: FloatArray, largest: float) -> str:
         """Returns an image around middle grey as a data URL; -`largest` is black."""
-        return pictures.embed(
-            pictures.signed(np.broadcast_to(image[self.bands], (3, *image.shape[1:])), largest)
-        )
+        shown = np.broadcast_to(image[self.bands], (3, *image.shape[1:]))
+        return pictures.embed(pictures.signed(shown, largest))
 
 
 def render_report(evaluation: Evaluation, gallery: Gallery) -> str:
@@ -92,17 +91,22 @@ def _pictures(gallery: Gallery) -> dict[str, object]:
     main, main_error = next(iter(errors.items()))
     spot = pictures.busiest_window(main_error, ZOOM)
     rows, cols = spot
+    place = f"rows {rows.start} to {rows.stop}, columns {cols.start} to {cols.stop}"
+    error_tiles = []
+    zoomed_tiles = []
+    for name, error in errors.items():
+        error_tiles.append(_error_tile(name, error, largest))
+        zoomed_tiles.append(_error_tile(name, error[spot], largest))
     return {
         "images": _images(gallery, view, (slice(None), slice(None))),
-        "errors": [_error_tile(name, error, largest) for name, error in errors.items()],
+        "errors": error_tiles,
         "scale": pictures.colour_scale(largest),
         "plot": pictures.band_plot(figures, gallery.band_names),
         "main": main,
         "box": _box(spot, main_error.shape),
-        "spot": f"rows {rows.start} to {rows.stop}, columns {cols.start} to {cols.stop} "
-        "of the part shown",
+        "spot": f"{place} of the part shown",
         "zoom": _images(gallery, view, spot),
-        "zoom_errors": [_error_tile(name, error[spot], largest) for name, error in errors.items()],
+        "zoom_errors": zoomed_tiles,
         "sequence": _sequence(gallery, model, view) if model else {},
         "steps": STEPS,
         "scored_steps": model.settings.steps if model else None,
@@ -136,15 +140,13 @@ def _images(gallery: Gallery, view: ReportView, spot: Spot) -> list[Tile]:
     pan = gallery.pan[None, *spot]
     valid = gallery.valid[spot]
     seen = np.where(valid, pan, np.nan) if valid.any() else pan
-    return [Tile(title="PAN", url=pictures.embed(pictures.stretch_of(seen).picture(pan))), *tiles]
+    grey = pictures.stretch_of(seen).picture(pan)
+    return [Tile(title="PAN", url=pictures.embed(grey)), *tiles]
 
 
 def _error_tile(name: str, error: FloatArray, largest: float) -> Tile:
-    return Tile(
-        title=name,
-        url=pictures.embed(pictures.heat(error, largest)),
-        caption=f"mean {error.mean():.1f} %",
-    )
+    url = pictures.embed(pictures.heat(error, largest))
+    return Tile(title=name, url=url, caption=f"mean {error.mean():.1f} %")
 
 
 def _sequence(gallery: Gallery, model: Model, view: ReportView) -> Mapping[str, list[Tile]]:
@@ -152,14 +154,19 @@ def _sequence(gallery: Gallery, model: Model, view: ReportView) -> Mapping[str, 
     moments = denoising(gallery, model)
     noise = float(np.percentile(np.abs(moments[0].state), TAIL))
     detail = float(np.percentile(np.abs(moments[-1].high[view.bands]), TAIL))
-    rows = {
-        "state x_t (residual and noise)": [view.signed(m.state, noise) for m in moments],
-        "estimate of the image": [view.picture(m.estimate) for m in moments],
-        "its low frequencies": [view.picture(m.low) for m in moments],
-        "its high frequencies": [view.signed(m.high, detail) for m in moments],
-    }
-    titles = [f"t = {moment.t}" for moment in moments]
+    states = []
+    estimates = []
+    lows = []
+    highs = []
+    for moment in moments:
+        title = f"t = {moment.t}"
+        states.append(Tile(title=title, url=view.signed(moment.state, noise)))
+        estimates.append(Tile(title=title, url=view.picture(moment.estimate)))
+        lows.append(Tile(title=title, url=view.picture(moment.low)))
+        highs.append(Tile(title=title, url=view.signed(moment.high, detail)))
     return {
-        name: [Tile(title=title, url=url) for title, url in zip(titles, urls, strict=True)]
-        for name, urls in rows.items()
+        "state x_t (residual and noise)": states,
+        "estimate of the image": estimates,
+        "its low frequencies": lows,
+        "its high frequencies": highs,
     }

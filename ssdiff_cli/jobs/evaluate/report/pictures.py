@@ -130,7 +130,9 @@ def signed(image: FloatArray, largest: float) -> Picture:
 
 def band_plot(figures: Mapping[str, BandFigures], bands: Sequence[str]) -> str:
     """Returns the drawing of error and correlation of every method in every band."""
-    figure = _figure(9.6, 3.6)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.6, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     positions = np.arange(len(bands))
     width = 0.8 / len(figures)
@@ -152,20 +154,15 @@ def colour_scale(largest: float) -> str:
     """Returns the drawing of the error maps' common scale."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
 
-    figure = _figure(4.2, 0.62)
+    figure = Figure(figsize=(4.2, 0.62), layout="constrained")
     axes = figure.subplots()
     colours = ScalarMappable(Normalize(0, largest), COLOURS)
     bar = figure.colorbar(colours, cax=axes, orientation="horizontal")
     bar.set_label("error, % of the band's mean (root mean square over bands)", fontsize=8)
     axes.tick_params(labelsize=8)
     return _svg(figure)
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _finish(axes: "Axes", bands: Sequence[str], title: str) -> None:

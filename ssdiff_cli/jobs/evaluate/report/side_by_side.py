@@ -1,7 +1,7 @@
 """A picture of PAN, MS and result side by side."""
 
+import io
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from ssdiff_cli.jobs.sharpen.band_names import band_names
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_models.errors import ResourceError
-from ssdiff_models.files import atomic
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.source import FloatArray
 
@@ -30,15 +28,14 @@ _ZOOM = 160
 """Side of the enlarged part in PAN pixels."""
 
 
-def draw_quicklook(pan: str, ms: str, fused: str, png: str | Path, *, options: PairOptions) -> None:
-    """Writes a picture of PAN, MS and result, and of their busiest place enlarged.
+def draw_quicklook(pan: str, ms: str, fused: str, options: PairOptions) -> bytes:
+    """Returns a PNG of PAN, MS and result, and of their busiest place enlarged.
 
     At most 1024 x 1024 PAN pixels in the middle of the scene are read. The result lies on the
     PAN's grid or a part of it.
 
     Raises:
         InputError: When a raster cannot be used.
-        ResourceError: When the picture cannot be written.
     """
     from matplotlib.figure import Figure
 
@@ -53,13 +50,9 @@ def draw_quicklook(pan: str, ms: str, fused: str, png: str | Path, *, options: P
         axes[1, column].imshow(image[spot], interpolation="nearest")
     for ax in axes.flat:
         ax.set_axis_off()
-    try:
-        with atomic(png) as part:
-            figure.savefig(part, format="png", dpi=100)
-    except OSError as error:
-        raise ResourceError(
-            f"{png}: cannot be written: {error.strerror}; choose another folder"
-        ) from error
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=100)
+    return png.getvalue()
 
 
 def _pictures(pan: str, ms: str, fused: str, options: PairOptions) -> dict[str, Picture]:
