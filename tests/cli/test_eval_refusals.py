@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from affine import Affine
 
+from ssdiff_cli.jobs.evaluate import request
 from ssdiff_cli.jobs.simulate import pan_transform
 from tests.cli.calls import refusal
 from tests.cli.eval_calls import evaluate, product
@@ -121,3 +122,13 @@ def test_a_report_needs_its_folder(scene: Scene, tmp_path: Path) -> None:
     assert "there is no folder" in refusal(
         evaluate("--fused", scene.truth, "--reference", scene.truth, "--report", target), 2
     )
+
+
+def test_pictures_need_their_libraries_before_any_work(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request, "find_spec", lambda _name: None)
+    target = tmp_path / "report.html"
+    truth = ("--fused", scene.truth, "--reference", scene.truth)
+    line = refusal(evaluate(*truth, "--report", target), 2)
+    assert "pip install 'ssdiff-cli[report]'" in line

@@ -8,6 +8,7 @@ from ssdiff_cli.jobs.evaluate.report.pictures import (
     busiest_window,
     colour_bands,
     heat,
+    round_up,
     signed,
     stretch_of,
 )
@@ -74,3 +75,8 @@ def test_heat_grows_lighter_up_to_the_largest_error() -> None:
     errors = np.array([[0.0, 5.0, 10.0, 99.0]], np.float32)
     lightness = heat(errors, 10).astype(int).sum(axis=0)[0]
     assert lightness[0] < lightness[1] < lightness[2] == lightness[3]
+
+
+def test_scales_end_at_round_numbers() -> None:
+    ends = [round_up(value) for value in (0, 0.13, 1, 3, 7.1, 20, 52)]
+    assert ends == pytest.approx([1, 0.15, 1, 3, 8, 20, 60])
