@@ -31,7 +31,7 @@ class _Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridView:
-    """The MS pixels of an image as the sensor sees them, by dense products along rows and columns."""
+    """The MS pixels of an image as the sensor sees them, by dense products along both axes."""
 
     target: GridTarget
     rows: _Axis
@@ -41,14 +41,7 @@ class GridView:
     def of(
         cls, target: GridTarget, gains: Sequence[float], ratio: int, *, like: Tensor
     ) -> "GridView":
-        """Returns the view of images on the device and of the type of `like`.
-
-        Args:
-            target: The MS pixels.
-            gains: MTF gain at the MS Nyquist frequency of each band.
-            ratio: PAN pixels per MS pixel.
-            like: Any image.
-        """
+        """Returns the view of images like `like`, by the MTF gains of the bands."""
         rows, cols = (
             _operators(tuple(gains), ratio, phase, size, device=like.device, dtype=like.dtype)
             for phase, size in zip(target.phase, target.pixels.shape[-2:], strict=True)

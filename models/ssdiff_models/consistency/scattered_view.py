@@ -83,7 +83,7 @@ class ScatteredView:
         return self._continued(_correlated(along_rows, self._round_trip, -1))
 
     def _filtered(self, image: Tensor) -> Tensor:
-        """Returns the image through the MTF, mirrored, and `SHARP_TAPS // 2` larger on each side."""
+        """Returns the image through the MTF, mirrored, `SHARP_TAPS // 2` larger on each side."""
         margin = SHARP_TAPS // 2
         sizes = [size + 2 * margin for size in self._shape]
         result = image.new_empty(*image.shape[:2], *sizes)

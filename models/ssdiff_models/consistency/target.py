@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,29 +27,33 @@ MISSED = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GridTarget:
-    """MS pixels as large as the model's."""
+class _MsPixels:
+    """MS pixels."""
 
     pixels: Tensor
-    """``(..., bands, rows/ratio, cols/ratio)``."""
-    phase: tuple[float, float]
-    """PAN row and column of the centre of the first pixel."""
+    """``(..., bands, n, m)``."""
 
-    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "GridTarget":
+    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> Self:
         """Returns the target with its pixels changed."""
         return replace(self, pixels=pixels(self.pixels))
 
-    def sent(self, send: Callable[[Tensor], Tensor]) -> "GridTarget":
+    def sent(self, send: Callable[[Tensor], Tensor]) -> Self:
         """Returns the target on another device."""
         return self.mapped(send)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScatteredTarget:
+class GridTarget(_MsPixels):
+    """MS pixels as large as the model's."""
+
+    phase: tuple[float, float]
+    """PAN row and column of the centre of the first pixel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScatteredTarget(_MsPixels):
     """A window of MS pixels of any size and direction."""
 
-    pixels: Tensor
-    """``(..., bands, n, m)``."""
     places: Tensor
     """``(..., 2, n, m)``: PAN row and column of each pixel's centre; NaN where it has none."""
     under: Tensor
@@ -56,11 +61,7 @@ class ScatteredTarget:
     pitch: float
     """PAN pixels per MS pixel."""
 
-    def mapped(self, pixels: Callable[[Tensor], Tensor]) -> "ScatteredTarget":
-        """Returns the target with its pixels changed."""
-        return replace(self, pixels=pixels(self.pixels))
-
-    def sent(self, send: Callable[[Tensor], Tensor]) -> "ScatteredTarget":
+    def sent(self, send: Callable[[Tensor], Tensor]) -> Self:
         """Returns the target on another device."""
         places = send(self.places)
         return replace(self, pixels=send(self.pixels), places=places, under=send(self.under))

@@ -8,8 +8,9 @@ __all__ = ["WorkerLimit", "is_out_of_memory"]
 
 NAMES = {"MemoryError", "OutOfMemoryError"}
 TEXTS = (
-    "DefaultCPUAllocator: ", "CUDA out of memory", "CUDA error: out of memory", "MPS backend out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't start new thread",
+    "DefaultCPUAllocator: ", "CUDA out of memory", "CUDA error: out of memory",
+    "MPS backend out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+    "can't start new thread",
 )  # fmt: skip
 """Parts of the messages of plain RuntimeErrors: few devices' allocators have an own exception."""
 SENTENCES = {"could not create a primitive", "std::bad_alloc"}

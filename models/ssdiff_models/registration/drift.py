@@ -23,14 +23,12 @@ STIFFNESS = tuple(10.0**power for power in np.arange(2, -2.1, -0.5))
 MINIMUM_WINDOWS = (1, 6, 15, 25)
 """Windows for polynomials of degree 0, 1, 2 and 3; 25 are enough for surfaces, too."""
 IMPROVEMENT = 1.2
-"""Relative drop of the prediction error, times the square root of the number of windows, that a
-softer model must bring."""
+"""Relative drop of the prediction error, times the root of the windows, for a softer model."""
 NEIGHBOURS = 8
-"""Neighbours that a window is compared with."""
 OUTLIER = 4.0
 """Deviation from the neighbours' median, relative to theirs, above which a window is an outlier."""
 TOLERANCE = 0.1
-"""Difference in PAN pixels between neighbours that is always allowed."""
+"""Difference in PAN pixels that neighbours may always have."""
 OVERLAP = 1 / 3
 """Share of common pixels above which one window must not help to predict the other."""
 LEAST_ERROR = 0.002
@@ -46,9 +44,8 @@ class Drift:
     """The linear change of a shift over the scene, from a point where it is zero."""
 
     row: float
-    """The point's PAN row."""
+    """PAN row of the point."""
     col: float
-    """The point's PAN column."""
     rows_per_row: float = 0.0
     rows_per_col: float = 0.0
     cols_per_row: float = 0.0
@@ -83,11 +80,10 @@ class ShiftSamples:
 
     def lattice(self) -> Lattice:
         """Returns the lattice of surfaces over all windows."""
-        low = self.places.min(0) - self.reach
-        high = self.places.max(0) + self.reach
+        low = (self.places.min(0) - self.reach).tolist()
+        high = (self.places.max(0) + self.reach).tolist()
         across = max(len(np.unique(axis)) for axis in self.places.T)
-        cells = min(across, CELLS)
-        return Lattice.over((float(low[0]), float(low[1])), (float(high[0]), float(high[1])), cells)
+        return Lattice.over(low, high, min(across, CELLS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +131,10 @@ def fit_constant(samples: ShiftSamples) -> ShiftFit:
         if (near == inliers).all():
             break
         inliers = near
-    row, col = samples.places.mean(0)
+    row, col = samples.places.mean(0).tolist()
     return ShiftFit(
         shift=(float(fit[0]), float(fit[1])),
-        drift=Drift(row=float(row), col=float(col)),
+        drift=Drift(row=row, col=col),
         surface=None,
         inliers=inliers,
         residuals=samples.shifts - fit,
@@ -283,14 +279,15 @@ def _fit(model: _Model, samples: ShiftSamples, inliers: Flags, centre: Vector) -
         residuals = residuals - np.column_stack(surface.at(*samples.places.T))
     linear = np.zeros((3, 2))
     linear[: len(coefficients)] = coefficients
-    slopes = linear[1:] / lattice.spacing
+    row, col = centre.tolist()
+    per_row, per_col = (linear[1:] / lattice.spacing).tolist()
     drift = Drift(
-        row=float(centre[0]),
-        col=float(centre[1]),
-        rows_per_row=float(slopes[0, 0]),
-        rows_per_col=float(slopes[1, 0]),
-        cols_per_row=float(slopes[0, 1]),
-        cols_per_col=float(slopes[1, 1]),
+        row=row,
+        col=col,
+        rows_per_row=per_row[0],
+        rows_per_col=per_col[0],
+        cols_per_row=per_row[1],
+        cols_per_col=per_col[1],
     )
     return ShiftFit(
         shift=(float(linear[0, 0]), float(linear[0, 1])),

@@ -4,7 +4,7 @@ Their smoothing is that of P-splines (Eilers and Marx, 1996) with the bending en
 as the penalty: planes cost nothing, so a stiff surface is one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +33,8 @@ class Lattice:
     """Control points along columns."""
 
     @classmethod
-    def over(cls, low: tuple[float, float], high: tuple[float, float], cells: int) -> "Lattice":
-        """Returns the lattice with `cells` cells on the longer side of a box of PAN (row, column)."""
+    def over(cls, low: Sequence[float], high: Sequence[float], cells: int) -> "Lattice":
+        """Returns the lattice with `cells` cells on the longer side of a box (row, column)."""
         sides = (high[0] - low[0], high[1] - low[1])
         spacing = max(*sides, 1.0) / cells
         rows, cols = (max(int(np.ceil(side / spacing - 1e-9)), 1) + 3 for side in sides)
@@ -94,19 +94,13 @@ class Surface:
 
     @classmethod
     def of(cls, lattice: Lattice, controls: Vector) -> "Surface":
-        """Makes a surface of ``(rows * cols, 2)`` control points, rounded to 0.001 pixels.
-
-        So every machine has the same.
-        """
+        """Makes a surface of ``(rows * cols, 2)`` control points, rounded for all machines alike."""
         shape = (lattice.rows, lattice.cols)
         down, right = (_rounded(part.reshape(shape)) for part in controls.T)
         return cls(lattice=lattice, down=down, right=right)
 
     def at(self, rows: Points, cols: Points) -> tuple[Vector, Vector]:
-        """Returns the PAN rows and columns to add at PAN positions, arrays of one shape.
-
-        Beyond the lattice they are those of its edge.
-        """
+        """Returns the PAN rows and columns to add at PAN positions; beyond the edge, the edge's."""
         row_controls = np.array(self.down)
         col_controls = np.array(self.right)
         to_rows = np.zeros(rows.shape)

@@ -1,4 +1,4 @@
-"""What lies beyond an image's border."""
+"""Images beyond their borders."""
 
 from typing import TypeVar
 
@@ -13,19 +13,16 @@ Index = TypeVar("Index", Tensor, npt.NDArray[np.int64])
 
 
 def mirrored(index: Index, size: int) -> Index:
-    """Maps indices of any size to ``0 .. size - 1``: mirrored at the edges, edge pixels repeated."""
+    """Maps indices to ``0 .. size - 1``: mirrored at the edges, which are repeated."""
     last = 2 * size - 1
     wrapped = index % (2 * size)
     return (last - abs(2 * wrapped - last)) // 2
 
 
 def extended(image: Tensor, pixels: int, border: str) -> Tensor:
-    """Adds `pixels` on every side of ``(bands, rows, cols)``.
+    """Adds `pixels`, any number, on every side of ``(bands, rows, cols)``.
 
-    Args:
-        image: Any number of bands.
-        pixels: May be larger than the image.
-        border: ``replicate``, ``symmetric`` (mirrored, edge pixels repeated) or ``circular``.
+    `border` is ``replicate``, ``symmetric`` (mirrored, edges repeated) or ``circular``.
     """
     for axis in (-2, -1):
         size = image.shape[axis]

@@ -1,8 +1,7 @@
-"""MTF filters and decimation: Wald's protocol, with exact sub-pixel geometry.
+"""Wald's protocol: MTF filters and decimation, with exact sub-pixel geometry.
 
-The kernels are those of the field's reference toolbox (genMTF, LPfilterGauss, imresize), at
-fractional positions where a grid's phase asks for it. Images are tensors ``(bands, rows, cols)``;
-results keep their dtype and device.
+The kernels are those of the field's reference toolbox (genMTF, imresize), at any phase. Results
+keep the images' dtype and device.
 """
 
 import math
@@ -20,11 +19,9 @@ __all__ = ["correlate", "imresize_bicubic", "mtf_filter", "reduce_ms", "reduce_p
 
 
 def correlate(image: Tensor, kernels: Sequence[Tensor]) -> Tensor:
-    """Correlates each band with its own odd-sized kernel; borders are replicated.
+    """Correlates the bands of ``(bands, rows, cols)`` with kernels; borders are replicated.
 
-    Args:
-        image: ``(bands, rows, cols)``.
-        kernels: One ``(k, k)`` kernel for each band, or one for all; all of one size.
+    The kernels, one for each band or one for all, are ``(k, k)`` with an odd k.
     """
     size = kernels[0].shape[0]
     rows, cols = image.shape[-2:]
@@ -51,7 +48,7 @@ def _fast_size(size: int) -> int:
 
 
 def mtf_filter(image: Tensor, gains: Sequence[float], ratio: int) -> Tensor:
-    """Filters each band of ``(bands, rows, cols)`` with its MTF (not normalised), as the toolbox."""
+    """Filters each band of ``(bands, rows, cols)`` with its MTF, not normalised."""
     return correlate(image, [mtf_kernel(gain, ratio) for gain in gains])
 
 
@@ -83,7 +80,7 @@ def reduce_pan(
     Args:
         pan: ``(rows, cols)``; mirrored at its borders.
         ratio: Pixels of `pan` per pixel of the result.
-        first: ``(row, col)`` index in `pan`, fractional, of the centre of the result's pixel (0, 0).
+        first: Row and column in `pan`, fractional, of the centre of the result's pixel (0, 0).
         shape: ``(rows, cols)`` of the result.
     """
     rows = _cubic_rows(pan, ratio, first[0], shape[0])

@@ -29,7 +29,7 @@ class Lowpass:
         """Filters ``(bands, rows, cols)``.
 
         Args:
-            image: The pixels, with all that the filter reaches.
+            image: All pixels that the filter reaches.
             margin: Index in `image`, on both axes, of pixel 0.
             count: ``(rows, cols)`` of the result.
         """
@@ -71,9 +71,8 @@ def gaussian_lowpass(ratio: int) -> Lowpass:
 def binomial(ratio: int, phase: float, step: int) -> Lowpass:
     """Returns the binomial low-pass of sigma ``ratio/2``, centred on pixels ``step*i + phase``.
 
-    At ratio 4 and an integer phase these are the 17 taps of the toolbox's GSA and AWLP,
-    ``[1 4 6 4 1] / 16`` four times. Between pixels, the binomial coefficient is that of the Gamma
-    function, normalised.
+    At ratio 4 and an integer phase this is ``[1 4 6 4 1] / 16`` four times, as in the toolbox's GSA
+    and AWLP. Between pixels, the Gamma function gives the coefficients.
     """
     order = ratio * ratio
     reach = order // 2 + 1
@@ -86,7 +85,6 @@ def binomial(ratio: int, phase: float, step: int) -> Lowpass:
 
 
 def _choose(order: int, distance: float) -> float:
-    """Returns the share of a binomial coefficient at a distance from the middle one."""
     up = order / 2 + distance + 1
     down = order / 2 - distance + 1
     if min(up, down) <= 0:

@@ -1,4 +1,4 @@
-"""Interpolation of MS images to the PAN grid: EXP's 23 taps, and their relatives at other phases."""
+"""Interpolation of MS images to the PAN grid (EXP), at any phase."""
 
 import math
 from functools import lru_cache
@@ -17,7 +17,7 @@ __all__ = ["MS_HALO", "interp23", "shift_image", "upsample", "upsample_image"]
 MS_HALO = 10
 """MS pixels around a window that its interpolation needs."""
 LAGRANGE_TAPS = 12
-"""Degree 11: its midpoint weights are the 23-tap filter's."""
+"""Of degree 11, whose midpoint weights are the 23-tap filter's."""
 
 _HALF_BAND = (
     0.610668182370,
@@ -30,10 +30,7 @@ _HALF_BAND = (
 
 
 def shift_image(image: Tensor, first: tuple[float, float]) -> Tensor:
-    """Resamples ``(rows, cols)`` at ``first + i`` by 12-tap Lagrange interpolation.
-
-    The size stays; borders are mirrored.
-    """
+    """Resamples ``(rows, cols)`` at ``first + i`` by 12-tap Lagrange interpolation, mirrored."""
     rows = _shift_rows(image, first[0])
     return _shift_rows(rows.mT, first[1]).mT
 
@@ -46,7 +43,7 @@ def _shift_rows(image: Tensor, first: float) -> Tensor:
 
 
 def interp23(ms: Tensor, ratio: int) -> Tensor:
-    """Interpolates by 2 or 4 with the 23-tap half-band filter and circular borders (interp23tap).
+    """Interpolates by the 23-tap half-band filter with circular borders (interp23tap).
 
     Pixel i lands at ``ratio*i + ratio/2``.
 
@@ -67,9 +64,7 @@ def _double(image: Tensor, axis: int, *, first: bool) -> Tensor:
         before, after = (m + 1, -m) if first else (m, -(m + 1))
         between += tap * (image.roll(before, axis) + image.roll(after, axis))
     pair = (between, image) if first else (image, between)
-    if axis == -1:
-        return torch.stack(pair, -1).flatten(-2)
-    return torch.stack(pair, -2).flatten(-3, -2)
+    return torch.stack(pair, axis).flatten(axis - 1, axis)
 
 
 def upsample(ms: Tensor, ratio: int, phase: float) -> Tensor:

@@ -148,7 +148,7 @@ class TileGrid:
         return -(-self.cols // self.step)
 
     def tile(self, i: int, j: int) -> Window:
-        """Returns the pixels that tile (i, j) reads; it overhangs the scene by less than `multiple`."""
+        """Returns the pixels of tile (i, j); they overhang the scene by less than `multiple`."""
         block = self.block(i, j)
         rows = min(self.step + self.overlap, self._up(self.rows - block.row))
         cols = min(self.step + self.overlap, self._up(self.cols - block.col))
