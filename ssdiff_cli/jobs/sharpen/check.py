@@ -15,12 +15,13 @@ from ssdiff_cli.jobs.sharpen.shift import explain_shift
 from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.geometry.area_of_interest import parse_crs
-from ssdiff_cli.rasters.geometry.grid_map import SeparableMap
+from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.classical.registry import find
 from ssdiff_models.errors import InputError, ResourceError, SsdiffError
 from ssdiff_models.registration.drift import Drift
+from ssdiff_models.registration.scene_shift import NoShift
 from ssdiff_models.registration.surface import Surface
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window, sample_windows
@@ -159,7 +160,7 @@ def _report(job: SharpenJob, scene: OpenScene) -> CheckReport:
         same_crs=pair.pan.dataset.crs == pair.ms.dataset.crs,
         grid_phase=_grid_phase(pair),
         shift=_shift(scene),
-        no_shift=explain_shift(scene.no_shift) if scene.no_shift else None,
+        no_shift=explain_shift(scene.shift) if isinstance(scene.shift, NoShift) else None,
         nodata_share=_invalid_share(pair),
         statistics=method.statistics(),
         model=method.report(),
@@ -191,18 +192,18 @@ def _grid_phase(pair: ScenePair) -> tuple[float, float] | None:
     mapping = pair.mapping
     if not isinstance(mapping, SeparableMap):
         return None
-    row = mapping.rows.first(pair.ms_phase)
-    col = mapping.cols.first(pair.ms_phase)
+    return _off(mapping.rows, pair), _off(mapping.cols, pair)
+
+
+def _off(axis: AxisMap, pair: ScenePair) -> float:
+    first = axis.first(pair.ms_phase)
     # Adding 0.0 turns -0.0 into 0.0.
-    return (
-        round((round(row) - row) * pair.ratio, 4) + 0.0,
-        round((round(col) - col) * pair.ratio, 4) + 0.0,
-    )
+    return round((round(first) - first) * pair.ratio, 4) + 0.0
 
 
 def _shift(scene: OpenScene) -> ShiftReport | None:
     shift = scene.shift
-    if shift is None:
+    if isinstance(shift, NoShift):
         return None
     return ShiftReport(
         rows=round(float(shift.rows), 4),

@@ -28,6 +28,7 @@ from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, open_sink
 from ssdiff_models.checkpoint import load_checkpoint
+from ssdiff_models.registration.scene_shift import SceneShift
 
 __all__ = ["plan", "sharpen"]
 
@@ -118,7 +119,7 @@ def _report(
     area = scene.pair.area
     summary = method.summary()
     shift = None
-    if scene.registered and scene.shift is not None:
+    if scene.registered and isinstance(scene.shift, SceneShift):
         shift = (round(scene.shift.rows, 3), round(scene.shift.cols, 3))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return SharpenReport(

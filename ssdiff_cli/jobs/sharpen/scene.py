@@ -35,10 +35,8 @@ class OpenScene:
     pair: ScenePair
     checkpoint: Checkpoint | None
     """The model; None where the method is classical."""
-    shift: SceneShift | None
-    """The measured shift between PAN and MS; None where it is unknown."""
-    no_shift: NoShift | None
-    """Why it is unknown."""
+    shift: SceneShift | NoShift
+    """The measured shift between PAN and MS, or why it is unknown."""
     registered: bool
     """Whether the pair is moved by `shift`."""
 
@@ -72,17 +70,11 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
         if not registered:
             shift = measure_shift(pair)
             warn_of_shift(pair, shift)
-        scene = OpenScene(
-            pair=pair,
-            checkpoint=checkpoint,
-            shift=shift if isinstance(shift, SceneShift) else None,
-            no_shift=shift if isinstance(shift, NoShift) else None,
-            registered=registered,
-        )
         if checkpoint is not None:
             _check_content(pair)
-            _warn_of_unfamiliar(scene, checkpoint)
-        yield scene
+            correlation = shift.correlation if isinstance(shift, SceneShift) else None
+            _warn_of_unfamiliar(pair, checkpoint, correlation)
+        yield OpenScene(pair=pair, checkpoint=checkpoint, shift=shift, registered=registered)
 
 
 def _pair(files: PairFiles, checkpoint: Checkpoint | None) -> ScenePair:
@@ -102,16 +94,10 @@ def _check_content(pair: ScenePair) -> None:
                 raise InputError(f"{raster.path}: band {index}: {error}") from error
 
 
-def _warn_of_unfamiliar(scene: OpenScene, checkpoint: Checkpoint) -> None:
+def _warn_of_unfamiliar(pair: ScenePair, model: Checkpoint, correlation: float | None) -> None:
     """Warns of a scene far from what the model was trained on."""
-    differences = unfamiliar(
-        scene.pair.statistics(),
-        scene.shift.correlation if scene.shift else None,
-        checkpoint.metadata,
-        full_scale=checkpoint.full_scale if checkpoint.normalisation == "full-scale" else None,
-    )
-    for difference in differences:
-        _log.warning(
-            "%s is unlike what model %s was trained on: %s",
-            *(scene.pair.ms.path, checkpoint.name, difference),
-        )
+    full_scale = model.full_scale if model.normalisation == "full-scale" else None
+    statistics = pair.statistics()
+    for sentence in unfamiliar(statistics, correlation, model.metadata, full_scale=full_scale):
+        what = f"{pair.ms.path} is unlike what model {model.name} was trained on"
+        _log.warning("%s: %s", what, sentence)

@@ -28,16 +28,9 @@ def measure_shift(pair: ScenePair) -> SceneShift | NoShift:
 
 
 def register(pair: ScenePair, *, local: bool) -> tuple[ScenePair, SceneShift]:
-    """Moves the MS of a pair by its measured shift.
+    """Moves the MS of a pair by its measured shift, which `local` may change over the scene.
 
     What remains is below 0.05 PAN pixels on scenes of a few hundred pixels and more.
-
-    Args:
-        pair: The pair.
-        local: Whether the shift changes over the scene.
-
-    Returns:
-        The moved pair, and the shift.
 
     Raises:
         InputError: When the windows do not agree on a shift.
@@ -48,7 +41,7 @@ def register(pair: ScenePair, *, local: bool) -> tuple[ScenePair, SceneShift]:
     _log.info(
         "%s is moved by %+.2f rows and %+.2f columns (PAN pixels; %d windows, spread %.2f)%s",
         *(pair.ms.path, shift.rows, shift.cols, shift.windows, shift.spread),
-        f" in the middle, {_elsewhere(pair)}" if local else "",
+        _elsewhere(pair) if local else "",
     )
     if not local and shift.spread > LARGE:
         _log.warning(
@@ -61,8 +54,10 @@ def register(pair: ScenePair, *, local: bool) -> tuple[ScenePair, SceneShift]:
 
 def _elsewhere(pair: ScenePair) -> str:
     if pair.shift.surface is not None:
-        return "and elsewhere as a smooth surface tells"
-    return "changing linearly from there" if pair.shift.drifts else "and everywhere else"
+        return " in the middle, and elsewhere as a smooth surface tells"
+    if pair.shift.drifts:
+        return " in the middle, changing linearly from there"
+    return " in the middle, and everywhere else"
 
 
 def _measure(pair: ScenePair, *, local: bool) -> SceneShift:

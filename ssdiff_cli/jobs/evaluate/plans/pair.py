@@ -107,7 +107,7 @@ def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _
         fuser = network.fuser
         model = Model(checkpoint=fuser.checkpoint, settings=fuser.settings, device=network.device)
     notes = [Note(text=text) for text in opened.pair.notes]
-    if opened.registered and opened.shift is not None:
+    if opened.registered:
         notes.append(Note(text="the MS was moved to fit the PAN (--register)"))
     return _Opened(pair=opened.pair, model=model, methods=methods, notes=tuple(notes))
 
