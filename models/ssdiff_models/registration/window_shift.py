@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -90,12 +90,7 @@ def window_shift(patch: Patch, window: Window, *, grid: ModelGrid) -> WindowShif
         row=window.row + window.rows / 2,
         col=window.col + window.cols / 2,
         # MS pixel (i + down) was passed as pixel i, so its content seems that much higher up.
-        shift=Shift(
-            rows=shift.rows - ratio * down,
-            cols=shift.cols - ratio * right,
-            correlation=shift.correlation,
-            error=shift.error,
-        ),
+        shift=replace(shift, rows=shift.rows - ratio * down, cols=shift.cols - ratio * right),
         reach=max(window.shape) / 2,
     )
 

@@ -47,10 +47,9 @@ class Lowpass:
 def _separated(kernel: Tensor, first: int, step: int) -> Lowpass:
     rows, values, cols = np.linalg.svd(kernel.numpy())
     rank = int((values > _RANK_ERROR * values[0]).sum())
-    terms = tuple(
-        (Filter.of(rows[:, k] * values[k], step), Filter.of(cols[k], step)) for k in range(rank)
-    )
-    return Lowpass(terms, first)
+    down = [Filter.of(rows[:, k] * values[k], step) for k in range(rank)]
+    across = [Filter.of(cols[k], step) for k in range(rank)]
+    return Lowpass(tuple(zip(down, across, strict=True)), first)
 
 
 @lru_cache(maxsize=64)

@@ -35,13 +35,15 @@ def band_statistics(
         zeros: DN of no signal of each band; 0 by default.
     """
     sample = np.concatenate(pieces, axis=1)
-    return tuple(
-        BandStatistics(
-            mean=float(band.mean(dtype=np.float64)),
-            std=float(band.std(dtype=np.float64)),
-            minimum=float(band.min()),
-            maximum=float(band.max()),
-            zero=zero,
-        )
-        for band, zero in zip(sample, zeros or [0.0] * len(sample), strict=True)
+    levels = zeros or [0.0] * len(sample)
+    return tuple(_statistics(band, zero) for band, zero in zip(sample, levels, strict=True))
+
+
+def _statistics(band: FloatArray, zero: float) -> BandStatistics:
+    return BandStatistics(
+        mean=float(band.mean(dtype=np.float64)),
+        std=float(band.std(dtype=np.float64)),
+        minimum=float(band.min()),
+        maximum=float(band.max()),
+        zero=zero,
     )
