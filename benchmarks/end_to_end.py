@@ -15,7 +15,8 @@ from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.sink import SinkOptions
 from ssdiff_models.checkpoint import load_checkpoint
-from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.parallel.threads import ordered_map, single_threaded
 

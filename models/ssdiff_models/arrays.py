@@ -1,6 +1,7 @@
 """Fusing arrays in memory, as in a notebook: the same tiles, the same pixels as the command."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy.typing as npt
 import torch
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.fusion.stream import fuse_tiles, model_grid
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.dtypes import cast, default_limits
@@ -64,7 +66,7 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     if device == "cpu":
         runner = ThreadRunner(workers=workers or torch.get_num_threads())
     else:
-        checkpoint.network.to(device)
+        checkpoint = replace(checkpoint, network=checkpoint.network.placed(torch.device(device)))
         runner = BatchRunner(device=torch.device(device), batch=batch)
     fuser = ModelFuser.for_scene(checkpoint, source, settings, precision=precision)
     grid = model_grid(source, fuser)

@@ -4,7 +4,7 @@ import pytest
 import ssdiff_models
 from ssdiff_models.arrays import sharpen
 from ssdiff_models.errors import InputError, ModelError
-from ssdiff_models.fusion.model_fuser import FusionSettings
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.dtypes import default_limits
 from ssdiff_models.scene.windows import Window

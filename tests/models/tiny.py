@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.nets.network import Network
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.scene.array_source import ArraySource

@@ -21,7 +21,14 @@ from ssdiff_models.classical.method import (
 from ssdiff_models.classical.moments import Array, Statistics, gram
 from ssdiff_models.scene.model_grid import ModelGrid
 
-__all__ = ["BroveyHaze", "BroveyHazeRule", "HazeMethod", "exact_percentiles", "haze"]
+__all__ = [
+    "BroveyHaze",
+    "BroveyHazeRule",
+    "HazeMethod",
+    "add_detail",
+    "exact_percentiles",
+    "haze",
+]
 
 _SHARE = np.array([0.95, 0.45, 0.40, 0.05])
 """Part of the first percentile that is haze: blue, green, red, near infrared."""
@@ -94,6 +101,11 @@ def exact_percentiles(lms: Tensor) -> Numbers:
     return tuple(float(np.quantile(band.numpy().ravel(), 0.01, method="hazen")) for band in lms)
 
 
+def add_detail(above: Tensor, ratio: Tensor, haze: Tensor) -> Tensor:
+    """Returns ``max(above, 0) * ratio + haze`` in place of `above`, the bands less their haze."""
+    return above.clamp_(min=0).mul_(ratio).add_(haze)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroveyHazeRule(Rule):
     """``F = max(M - haze, 0) (scale P + shift) / I + haze``, the ratio bounded.
@@ -112,14 +124,13 @@ class BroveyHazeRule(Rule):
         dark = weights @ torch.tensor(self.haze, dtype=torch.float64)
         mixed = block.mixed(weights, -dark)
         ratio = bounded_ratio(block.pan * self.scale + self.shift, mixed[bands])
-        fused = mixed[:bands].clamp_(min=0).mul_(ratio)
-        return fused.add_(as_column(self.haze, fused))
+        return add_detail(mixed[:bands], ratio, as_column(self.haze, mixed))
 
 
 class BroveyHaze(HazeMethod):
     """BT-H: the intensity is a regression at PAN resolution, without a constant."""
 
-    def solve(self, statistics: Statistics, context: Context) -> Rule:
+    def solve(self, statistics: Statistics, context: Context) -> BroveyHazeRule:
         moments = statistics.moments("pixels")
         dark = haze(statistics, context)
         weights = moments.regress_through_zero(0, list(range(1, context.bands + 1)))

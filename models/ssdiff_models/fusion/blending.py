@@ -1,4 +1,4 @@
-"""Blending of overlapping tiles: strictly positive ramps that sum to one, and blocks completed in row-major order."""
+"""Blends overlapping tiles by positive ramps that sum to one, into blocks in row-major order."""
 
 from collections.abc import Iterator
 
@@ -8,11 +8,11 @@ import numpy.typing as npt
 from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.windows import TileGrid, Window
 
-__all__ = ["Blender", "needed", "ramp", "row_major", "weights"]
+__all__ = ["Blender", "needed_tiles", "ramp", "row_major", "weights"]
 
 
 def ramp(overlap: int) -> npt.NDArray[np.float32]:
-    """Returns ``sin^2(pi/2 (i + 1/2) / overlap)``, i = 0 .. overlap - 1: positive, and one together with its mirror image."""
+    """Returns ``sin^2(pi/2 (i + 1/2) / overlap)``, which sums to one with its mirror image."""
     rising = np.sin(np.pi / 2 * (np.arange(overlap) + 0.5) / max(overlap, 1)) ** 2
     return rising.astype(np.float32)
 
@@ -20,7 +20,10 @@ def ramp(overlap: int) -> npt.NDArray[np.float32]:
 def weights(
     index: int, count: int, *, span: int, step: int, overlap: int
 ) -> npt.NDArray[np.float32]:
-    """Returns the weight of each of the `span` rows (or columns) of tile `index` of `count`: no ramp on the scene's borders."""
+    """Returns the weights of the `span` rows (or columns) of tile `index` of `count`.
+
+    There is no ramp on the scene's borders.
+    """
     profile = np.ones(span, np.float32)
     if overlap and index > 0:
         profile[: min(overlap, span)] = ramp(overlap)[:span]
@@ -31,15 +34,14 @@ def weights(
 
 
 class Blender:
-    """Turns tiles that arrive row by row, left to right, into finished blocks.
+    """Turns tiles that arrive in row-major order into blocks.
 
-    It keeps the overlap with the next tile and with the next row of tiles, nothing else. Sums are taken in row-major order of the tiles,
-    so a block's bytes do not depend on where a run started.
+    It holds the overlaps with the next tile and with the next row of tiles. Sums are taken in
+    row-major order, so a block's bytes do not depend on where a run started.
     """
 
-    def __init__(self, grid: TileGrid, columns: range) -> None:
+    def __init__(self, grid: TileGrid) -> None:
         self._grid = grid
-        self._columns = columns
         self._right: FloatArray | None = None
         self._below: dict[int, FloatArray] = {}
 
@@ -53,34 +55,35 @@ class Blender:
         rows = weights(i, grid.tile_rows, span=tile.shape[1], step=grid.step, overlap=grid.overlap)
         cols = weights(j, grid.tile_cols, span=tile.shape[2], step=grid.step, overlap=grid.overlap)
         total = tile * (rows[:, None] * cols)
-        if self._right is not None:
-            kept = total[:, : self._right.shape[1], : self._right.shape[2]]
-            kept += self._right[:, : kept.shape[1], : kept.shape[2]]
+        _add(total, self._right)
         self._right = total[:, :, grid.step :].copy() if j + 1 < grid.tile_cols else None
-        return grid.block(i, j), self._complete(i, j, total[:, :, : grid.step])
-
-    def _complete(self, i: int, j: int, total: FloatArray) -> FloatArray:
-        """Adds what the row above left for this block, and leaves the rows below for the next."""
-        above = self._below.pop(j, None)
-        if above is not None:
-            kept = total[:, : above.shape[1], : above.shape[2]]
-            kept += above[:, : kept.shape[1], : kept.shape[2]]
-        if i + 1 < self._grid.tile_rows and self._grid.overlap:
-            self._below[j] = total[:, self._grid.step :].copy()
-        block = self._grid.block(i, j)
-        return total[:, : block.rows, : block.cols]
+        pixels = total[:, :, : grid.step]
+        _add(pixels, self._below.pop(j, None))
+        if i + 1 < grid.tile_rows and grid.overlap:
+            self._below[j] = pixels[:, grid.step :].copy()
+        block = grid.block(i, j)
+        return block, pixels[:, : block.rows, : block.cols]
 
 
-def needed(grid: TileGrid, area: Window) -> tuple[range, range]:
-    """Returns the tile rows and columns that the blocks of `area` depend on: one more above and to the left where tiles overlap."""
+def _add(total: FloatArray, overlap: FloatArray | None) -> None:
+    """Adds the overlap with an earlier tile to the upper left of `total`."""
+    if overlap is not None:
+        common = total[:, : overlap.shape[1], : overlap.shape[2]]
+        common += overlap[:, : common.shape[1], : common.shape[2]]
+
+
+def needed_tiles(grid: TileGrid, area: Window) -> tuple[range, range]:
+    """Returns the tile rows and columns that the blocks of `area` depend on.
+
+    Where tiles overlap, there may be one more above and to the left.
+    """
     rows, cols = grid.covering(area)
-    first_row = rows.start - (
-        grid.overlap > 0 and rows.start > 0 and area.row < rows.start * grid.step + grid.overlap
-    )
-    first_col = cols.start - (
-        grid.overlap > 0 and cols.start > 0 and area.col < cols.start * grid.step + grid.overlap
-    )
-    return range(first_row, rows.stop), range(first_col, cols.stop)
+    return _with_previous(rows, grid, area.row), _with_previous(cols, grid, area.col)
+
+
+def _with_previous(tiles: range, grid: TileGrid, start: int) -> range:
+    overlapped = tiles.start > 0 and start < tiles.start * grid.step + grid.overlap
+    return range(tiles.start - (grid.overlap > 0 and overlapped), tiles.stop)
 
 
 def row_major(rows: range, cols: range) -> Iterator[tuple[int, int]]:

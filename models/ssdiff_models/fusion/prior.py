@@ -1,11 +1,12 @@
-"""The prior image: what a network corrects. The paper's networks add detail to the LMS; ours start from a haze-corrected ratio (BT-H).
+"""The prior image that a network corrects: the LMS in the paper, BT-H in the shipped models.
 
-A network that starts from the LMS has to learn from few scenes how much of the PAN's detail belongs to each band, and errs on sensors that
-it has not seen. That part is a regression on the scene itself, which BT-H does; what the network learns is the rest. The image depends
-on each pixel alone, so tiles and halos are as they were.
+A network that starts from the LMS learns from few scenes how much of the PAN's detail belongs to
+each band, and errs on unknown sensors. BT-H regresses that on the scene itself, and the network
+learns the rest. The prior image depends on each pixel alone, so tiles need no larger halo.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,69 +14,96 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ssdiff_models.classical.block import Block
-from ssdiff_models.classical.haze_ratio import BroveyHaze, BroveyHazeRule
-from ssdiff_models.classical.method import Context
+from ssdiff_models.classical.haze_ratio import BroveyHaze, BroveyHazeRule, add_detail
+from ssdiff_models.classical.method import RATIO_LIMIT, Context, as_column
 from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
-from ssdiff_models.scene.statistics import RatioPrior, SceneStatistics
+from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window, sample_windows
 from ssdiff_models.scene.zero_signal import above_zero, zero_levels
 
-__all__ = ["measure_images", "measure_prior", "measure_set"]
+__all__ = ["RatioPrior", "measure_images", "measure_prior", "measure_set"]
+
+SAMPLES = 8
+"""Windows on each axis that a large scene is sampled in."""
+SIDE = 128
+"""Side of such a window in PAN pixels; scenes up to 1024 x 1024 are measured as a whole."""
+_TINY = 1e-30
+"""An intensity below this counts as it: the ratio is limited anyway."""
 
 
-LATTICE = 8
-"""Windows on each axis that a large scene's numbers are taken from."""
-PATCH = 128
-"""Side of such a window, nearly, in PAN pixels: a scene of up to 1024 x 1024 pixels counts whole."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioPrior:
+    """BT-H with the numbers of one scene."""
+
+    rule: BroveyHazeRule
+    """In DN above the zeros."""
+    zeros: tuple[float, ...]
+    """DN of each band, then of the PAN, that count as no signal (`BandStatistics.offset`)."""
+
+    def image(self, lms: Tensor, pan: Tensor) -> Tensor:
+        """Returns the prior image in DN, ``(..., bands, rows, cols)``.
+
+        Args:
+            lms: The interpolated MS, of the same shape.
+            pan: ``(..., 1, rows, cols)``.
+        """
+        rule = self.rule
+        pairs = zip(self.zeros[:-1], rule.haze, strict=True)
+        dark = as_column(tuple(zero + haze for zero, haze in pairs), lms)
+        above = lms - dark
+        intensity = (above * as_column(rule.intensity, lms)).sum(-3, keepdim=True)
+        matched = (pan - self.zeros[-1]) * rule.scale + rule.shift
+        # Pixels without content stay at their haze.
+        ratio = matched / torch.where(intensity.abs() < _TINY, _TINY, intensity)
+        return add_detail(above, ratio.clamp(-RATIO_LIMIT, RATIO_LIMIT), dark)
 
 
-def measure_prior(source: Source, statistics: SceneStatistics, *, phase: float) -> RatioPrior:
-    """Takes the numbers from the scene: all of it where it is small, else a lattice of windows; valid pixels only.
+def measure_prior(source: Source, statistics: SceneStatistics, grid: ModelGrid) -> RatioPrior:
+    """Measures the prior on the valid pixels of a scene, or of a lattice of windows in a large one.
 
     Args:
         source: The scene, in DN; its `area` does not count.
-        statistics: Its radiometry: what is black.
-        phase: PAN index of the centre of MS model pixel 0.
+        statistics: Its radiometry.
+        grid: The MS grid of the model.
 
     Raises:
         InputError: When the windows have no two valid pixels.
     """
-    black = zero_levels(statistics)
-    grid = ModelGrid(ratio=source.ratio, phase=phase)
-    ranges = tuple(
-        (band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms
-    )
+    zeros = zero_levels(statistics)
+    ranges = [(band.minimum - band.offset, band.maximum - band.offset) for band in statistics.ms]
     reach = BroveyHaze().reach(grid)
+    scene = Window(row=0, col=0, rows=source.rows, cols=source.cols)
 
     def blocks() -> Iterator[Block]:
-        for window in _sample(source):
-            patch = above_zero(source.read(window.expand(reach)), black)
+        for window in sample_windows(scene, count=SAMPLES, side=SIDE, multiple=source.ratio):
+            patch = above_zero(source.read(window.expand(reach)), zeros)
             yield WindowBlock(patch, window, reach, grid)
 
-    return _solve(blocks(), grid, ranges, black)
+    return _solve(blocks(), grid, ranges, zeros)
 
 
-def measure_images(
-    pan: Tensor, ms: Tensor, valid: BoolArray, *, ratio: int, phase: float
-) -> RatioPrior:
-    """Takes the numbers from whole images of positive values: PAN ``(rows, cols)``, MS ``(bands, rows/ratio, cols/ratio)``."""
-    grid = ModelGrid(ratio=ratio, phase=phase)
-    ranges = tuple((float(band.min()), float(band.max())) for band in ms)
+def measure_images(pan: Tensor, ms: Tensor, valid: BoolArray, grid: ModelGrid) -> RatioPrior:
+    """Measures the prior on whole images of positive values.
+
+    Args:
+        pan: ``(rows, cols)``.
+        ms: ``(bands, rows/ratio, cols/ratio)``.
+        valid: ``(rows, cols)``.
+        grid: The MS grid of the model.
+    """
+    ranges = [(float(band.min()), float(band.max())) for band in ms]
     return _solve(iter([_block(pan, ms, valid, grid)]), grid, ranges, (0.0,) * (len(ms) + 1))
 
 
-def measure_set(images: Sequence[tuple[Tensor, Tensor]], *, ratio: int, phase: float) -> RatioPrior:
-    """Takes the numbers that several images of one scene have in common, each a PAN and an MS as in `measure_images`, all valid."""
-    grid = ModelGrid(ratio=ratio, phase=phase)
-    lows, highs = (
-        torch.stack([extreme(ms, (1, 2)) for _, ms in images])
-        for extreme in (torch.amin, torch.amax)
-    )
-    ranges = tuple(zip(lows.amin(0).tolist(), highs.amax(0).tolist(), strict=True))
+def measure_set(images: Sequence[tuple[Tensor, Tensor]], grid: ModelGrid) -> RatioPrior:
+    """Measures the prior of several valid images of one scene, each a PAN and an MS."""
+    lows = torch.stack([ms.amin((1, 2)) for _, ms in images]).amin(0)
+    highs = torch.stack([ms.amax((1, 2)) for _, ms in images]).amax(0)
+    ranges = list(zip(lows.tolist(), highs.tolist(), strict=True))
     blocks = (_block(pan, ms, np.ones(pan.shape, np.bool_), grid) for pan, ms in images)
     return _solve(blocks, grid, ranges, (0.0,) * (len(ranges) + 1))
 
@@ -88,9 +116,8 @@ def _block(pan: Tensor, ms: Tensor, valid: BoolArray, grid: ModelGrid) -> Block:
         ms=_grown(ms, MS_HALO + reach // grid.ratio),
         valid=pad(torch.from_numpy(valid), (reach,) * 4).numpy(),
     )
-    return WindowBlock(
-        patch, Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1]), reach, grid
-    )
+    window = Window(row=0, col=0, rows=pan.shape[0], cols=pan.shape[1])
+    return WindowBlock(patch, window, reach, grid)
 
 
 def _grown(images: Tensor, pixels: int) -> FloatArray:
@@ -101,27 +128,20 @@ def _grown(images: Tensor, pixels: int) -> FloatArray:
 def _solve(
     blocks: Iterator[Block],
     grid: ModelGrid,
-    ranges: tuple[tuple[float, float], ...],
-    black: tuple[float, ...],
+    ranges: Sequence[tuple[float, float]],
+    zeros: tuple[float, ...],
 ) -> RatioPrior:
-    # The interpolated MS overshoots the MS; a quarter of the range on both sides holds it.
-    spans = tuple(
-        (low - (high - low) / 4, high + max(high - low, 1e-6 * abs(high), 1e-30) / 4)
-        for low, high in ranges
-    )
-    context = Context(grid=grid, gains=(0.3,) * len(spans), pan_gain=0.15, ranges=spans)
-    method, total = BroveyHaze(), Statistics()
+    wider = tuple(_widened(low, high) for low, high in ranges)
+    context = Context(grid=grid, gains=(0.3,) * len(wider), pan_gain=0.15, ranges=wider)
+    method = BroveyHaze()
+    total = Statistics()
     for block in blocks:
         if block.valid is None or bool(block.valid.any()):
             total = total.merged(method.gather(block, context) or Statistics())
-    rule = method.solve(total, context)
-    assert isinstance(rule, BroveyHazeRule)
-    return RatioPrior(
-        haze=rule.haze, intensity=rule.intensity, scale=rule.scale, shift=rule.shift, zeros=black
-    )
+    return RatioPrior(rule=method.solve(total, context), zeros=zeros)
 
 
-def _sample(source: Source) -> Iterator[Window]:
-    """Yields whole MS pixels; the same windows for any area of interest."""
-    scene = Window(row=0, col=0, rows=source.rows, cols=source.cols)
-    return sample_windows(scene, count=LATTICE, side=PATCH, multiple=source.ratio)
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """Returns a range that holds the LMS, which overshoots the MS."""
+    span = max(high - low, 1e-6 * abs(high), 1e-30)
+    return low - (high - low) / 4, high + span / 4

@@ -1,4 +1,4 @@
-"""What decides the pixels of a fusion, together with the model and the scene."""
+"""What decides the pixels of a fusion besides the model and the scene."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ __all__ = ["FusionSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionSettings:
-    """What decides the pixels of a fusion, together with the model and the scene."""
+    """What decides the pixels of a fusion besides the model and the scene."""
 
     steps: int
     """Sampling steps, from 1."""
@@ -23,19 +23,19 @@ class FusionSettings:
     sampler: SamplerName = "ddim"
     seed: int = 0
     samples: int = 1
-    """Samples averaged."""
+    """Samples that are averaged."""
     limits: tuple[float, float] | None = None
     """Least and greatest DN of a fused pixel; None: no bound."""
     consistency: int = 0
-    """Rounds of the projection on images that give the MS back through the MTF; 0: none."""
+    """Iterations of the projection on images that give the MS back through the MTF; 0: none."""
     clip_iterations: int = CLIP_ITERATIONS
-    """How often what the limits cut off the projected image is given back."""
+    """Times that the projection gives back what the limits clipped."""
     order: tuple[int, ...] = ()
-    """The scene's bands by wavelength (`spectrum.spectral_order`); none: they come in the model's order."""
+    """The scene's bands by wavelength (`spectral_order`); empty: they have the model's order."""
     partners: tuple[int, ...] = ()
-    """Where the scene has fewer bands than the model: the scene's band that goes into each of the model's (`spectrum.partners`)."""
+    """The scene's band for each of the model's, where the scene has fewer (`closest_bands`)."""
     gains: tuple[float, ...] = ()
-    """MTF gain of each of the scene's bands, for `consistency`; none: the generic one."""
+    """MTF gain of each of the scene's bands, for `consistency`; empty: the generic one."""
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -46,9 +46,5 @@ class FusionSettings:
     @classmethod
     def of(cls, checkpoint: Checkpoint, **changes: object) -> "FusionSettings":
         """Returns the model's own settings with `changes`; None stands for the model's value."""
-        own: dict[str, object] = {
-            "steps": checkpoint.steps,
-            "tile": checkpoint.tile,
-            "overlap": checkpoint.overlap,
-        }
-        return cls(**(own | {name: value for name, value in changes.items() if value is not None}))  # type: ignore[arg-type]
+        own = {name: getattr(checkpoint, name) for name in ("steps", "tile", "overlap")}
+        return cls(**own | {name: value for name, value in changes.items() if value is not None})

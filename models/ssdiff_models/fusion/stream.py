@@ -1,4 +1,4 @@
-"""From a Source to fused blocks: tiles are read ahead, fused, blended and come out as finished blocks, in row-major order."""
+"""From a scene to fused blocks in row-major order: tiles are read ahead, fused and blended."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.fusion.blending import Blender, needed, row_major
-from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
+from ssdiff_models.fusion.blending import Blender, needed_tiles, row_major
+from ssdiff_models.fusion.inputs import InputTile
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.runners import Runner
 from ssdiff_models.parallel.threads import ordered_map, prefetch, single_threaded
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
@@ -18,6 +19,7 @@ from ssdiff_models.scene.windows import TileGrid, Window
 __all__ = ["FusedBlock", "LocalFuser", "fuse_blocks", "fuse_tiles", "model_grid"]
 
 READ_AHEAD = 4
+"""Tiles that are read before they are needed, besides those of the runner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +31,13 @@ class FusedBlock:
     fused: FloatArray
     """``(bands, rows, cols)``, DN."""
     spread: FloatArray | None
-    """Standard deviation of the samples in DN, like `fused`; None where the method does not draw several."""
+    """Standard deviation of the samples in DN, like `fused`; None where there is only one."""
     valid: BoolArray
     """``(rows, cols)``."""
 
 
 class LocalFuser(Protocol):
-    """A method whose pixels depend on a bounded neighbourhood: classical ones, once their statistics are known."""
+    """A method whose pixels depend on a bounded neighbourhood, as a classical rule's do."""
 
     @property
     def halo(self) -> int:
@@ -43,18 +45,17 @@ class LocalFuser(Protocol):
         ...
 
     def __call__(self, patch: Patch, window: Window) -> FloatArray:
-        """Returns ``(bands, rows, cols)`` in DN for `window`, given the patch of the window grown by `halo`."""
+        """Returns ``(bands, rows, cols)`` in DN for `window` from the patch around it."""
         ...
 
 
 def model_grid(source: Source, fuser: ModelFuser) -> TileGrid:
     """Returns the lattice of tiles of a whole scene."""
-    settings = fuser.settings
     return TileGrid(
         rows=source.rows,
         cols=source.cols,
-        step=settings.tile,
-        overlap=settings.overlap,
+        step=fuser.settings.tile,
+        overlap=fuser.settings.overlap,
         multiple=fuser.multiple,
     )
 
@@ -66,9 +67,9 @@ def fuse_tiles(
 
     Args:
         source: The scene.
-        fuser: The model with the scene's radiometry.
+        fuser: The model bound to the scene.
         runner: How the tiles are run; it does not change the pixels.
-        rows: Rows of blocks to make, all by default; the row above the first is computed too where tiles overlap.
+        rows: Rows of blocks to make, all by default.
 
     Raises:
         ModelError: When the scene's ratio is not the model's, or its output is not finite.
@@ -76,74 +77,73 @@ def fuse_tiles(
     """
     fuser.check(source.ratio)
     grid = model_grid(source, fuser)
-    wanted_rows, wanted_cols = grid.covering(source.area)
-    wanted_rows = _narrowed(wanted_rows, rows)
-    top = max(source.area.row, wanted_rows.start * grid.step)
-    all_rows, all_cols = needed(
-        grid, Window(row=top, col=source.area.col, rows=1, cols=source.area.cols)
-    )
-    all_rows = range(all_rows.start, wanted_rows.stop)
-    places = row_major(all_rows, all_cols)
-    blender = Blender(grid, all_cols)
-    with closing(
-        prefetch(_read(source, grid, all_rows, all_cols), READ_AHEAD + runner.ahead)
-    ) as tiles:
+    area = source.area
+    block_rows, block_cols = grid.covering(area)
+    block_rows = _part(block_rows, rows)
+    top = max(area.row, block_rows.start * grid.step)
+    first = Window(row=top, col=area.col, rows=1, cols=area.cols)
+    tile_rows, tile_cols = needed_tiles(grid, first)
+    places = list(row_major(range(tile_rows.start, block_rows.stop), tile_cols))
+    blender = Blender(grid)
+    depth = READ_AHEAD + runner.read_ahead
+    with closing(prefetch(_read(source, grid, places), depth)) as tiles:
         for (i, j), (tile, pixels) in zip(places, runner.run(fuser, tiles), strict=True):
-            _check_finite(pixels, fuser, grid.tile(i, j))
-            if j == all_cols.start:
+            _check_finite(pixels, fuser, tile.window)
+            if j == tile_cols.start:
                 blender.start_row()
-            window, done = blender.add(i, j, pixels)
-            if i in wanted_rows and j in wanted_cols:
-                yield from _inside(source, window, done, tile.valid[: window.rows, : window.cols])
+            window, block = blender.add(i, j, pixels)
+            part = window.intersection(area)
+            if i in block_rows and j in block_cols and part is not None:
+                inside = part.within(window)
+                layers = block[:, *inside]
+                yield FusedBlock(
+                    window=part,
+                    fused=layers[: source.bands],
+                    spread=layers[source.bands :] if len(layers) > source.bands else None,
+                    valid=tile.valid[: window.rows, : window.cols][inside],
+                )
 
 
 def _check_finite(pixels: FloatArray, fuser: ModelFuser, tile: Window) -> None:
-    """Keeps values that are none from becoming a 0 in the output."""
+    """Keeps infinite values and NaN from becoming a 0 in the output."""
     if not np.isfinite(pixels).all():
         raise ModelError(
-            f"model {fuser.checkpoint.name}: what it makes of the tile at row {tile.row}, column {tile.col} is not finite: its weights are "
-            "broken, or too much for the precision; choose another --model, or --precision fp32"
+            f"model {fuser.checkpoint.name}: what it makes of the tile at row {tile.row}, column "
+            f"{tile.col} is not finite: its weights are broken, or too much for the precision; "
+            "choose another --model, or --precision fp32"
         )
 
 
-def _narrowed(rows: range, part: range | None) -> range:
+def _part(rows: range, part: range | None) -> range:
     if part is None:
         return rows
     if part.start < rows.start or part.stop > rows.stop or part.step != 1 or not part:
         raise UsageError(
-            f"block rows {part.start}..{part.stop} are not part of the area's {rows.start}..{rows.stop}"
+            f"block rows {part.start}..{part.stop} are not part of the area's "
+            f"{rows.start}..{rows.stop}"
         )
     return part
 
 
-def _read(source: Source, grid: TileGrid, rows: range, cols: range) -> Iterator[InputTile]:
-    for i, j in row_major(rows, cols):
+def _read(source: Source, grid: TileGrid, places: list[tuple[int, int]]) -> Iterator[InputTile]:
+    for i, j in places:
         window = grid.tile(i, j)
         yield InputTile.of(source.read(window), window)
 
 
-def _inside(
-    source: Source, window: Window, done: FloatArray, mask: BoolArray
-) -> Iterator[FusedBlock]:
-    part = window.intersection(source.area)
-    if part is None:
-        return
-    rows, cols = part.within(window)
-    fused, spread = done[: source.bands, rows, cols], done[source.bands :, rows, cols]
-    yield FusedBlock(
-        window=part, fused=fused, spread=spread if len(spread) else None, valid=mask[rows, cols]
-    )
+def _zeros(source: Source, window: Window) -> FloatArray:
+    return np.zeros((source.bands, *window.shape), np.float32)
 
 
 def fuse_blocks(
     source: Source, fuser: LocalFuser, *, block: int, workers: int, rows: range | None = None
 ) -> Iterator[FusedBlock]:
-    """Yields the fused blocks of the source's area by a local method: each block is read with its halo and computed alone.
+    """Yields the fused blocks of the source's area by a local method, each read with its halo.
 
     Args:
         source: The scene.
         fuser: The method.
-        block: Side of a block in PAN pixels, a multiple of the ratio; it does not change the pixels.
+        block: Side of a block in PAN pixels, a multiple of the ratio; no pixel depends on it.
         workers: Blocks computed at a time.
         rows: Rows of blocks to make, all by default.
 
@@ -153,41 +153,22 @@ def fuse_blocks(
     grid = TileGrid(
         rows=source.rows, cols=source.cols, step=block, overlap=0, multiple=source.ratio
     )
-    wanted, cols = grid.covering(source.area)
-    windows = (grid.block(i, j) for i, j in row_major(_narrowed(wanted, rows), cols))
+    block_rows, block_cols = grid.covering(source.area)
+    block_rows = _part(block_rows, rows)
 
     def read() -> Iterator[tuple[Window, Patch]]:
-        for whole in windows:
-            part = whole.intersection(source.area)
+        for i, j in row_major(block_rows, block_cols):
+            part = grid.block(i, j).intersection(source.area)
             if part is not None:
-                window = _aligned(part, source.ratio)
-                yield part, source.read(window.expand(fuser.halo))
+                yield part, source.read(part.grown_to(source.ratio).expand(fuser.halo))
 
     def compute(item: tuple[Window, Patch]) -> FusedBlock:
         part, patch = item
-        window = _aligned(part, source.ratio)
-        inner = patch.valid[
-            fuser.halo : fuser.halo + window.rows, fuser.halo : fuser.halo + window.cols
-        ]
-        cut = part.within(window)
-        fused = fuser(patch, window) if inner.any() else _zeros(patch, window)
-        return FusedBlock(
-            window=part, fused=fused[:, cut[0], cut[1]], spread=None, valid=inner[cut]
-        )
+        window = part.grown_to(source.ratio)
+        valid = patch.valid[window.within(window.expand(fuser.halo))]
+        fused = fuser(patch, window) if valid.any() else _zeros(source, window)
+        inside = part.within(window)
+        return FusedBlock(window=part, fused=fused[:, *inside], spread=None, valid=valid[inside])
 
     with closing(prefetch(read(), READ_AHEAD)) as patches:
         yield from ordered_map(compute, patches, workers=workers, initializer=single_threaded)
-
-
-def _aligned(window: Window, ratio: int) -> Window:
-    """Grows a window to whole MS model pixels."""
-    row, col = window.row // ratio * ratio, window.col // ratio * ratio
-    rows, cols = (
-        -(-window.row_stop // ratio) * ratio - row,
-        -(-window.col_stop // ratio) * ratio - col,
-    )
-    return Window(row=row, col=col, rows=rows, cols=cols)
-
-
-def _zeros(patch: Patch, window: Window) -> FloatArray:
-    return np.zeros((patch.ms.shape[0], *window.shape), np.float32)

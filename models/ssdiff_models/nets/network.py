@@ -88,23 +88,23 @@ class Network(nn.Module, ABC):
                 f"both must be multiples of {self.multiple}"
             )
 
-    def placed(self, device: torch.device) -> Self:
-        """Returns the network on a device, in the memory order that convolutions like best.
+    def placed(self, device: torch.device | None = None) -> Self:
+        """Returns the network on a device, or where it is, in the memory order of convolutions.
 
         It is the network itself where that is so already, else a copy.
         """
-        index = device.index
-        there = all(
-            weight.device.type == device.type and index in {None, weight.device.index}
-            for weight in self.parameters()
+        weights = list(self.parameters())
+        there = device is None or all(
+            weight.device.type == device.type and device.index in {None, weight.device.index}
+            for weight in weights
         )
         ordered = all(
             weight.is_contiguous(memory_format=torch.channels_last)
-            for weight in self.parameters()
+            for weight in weights
             if weight.ndim == 4
         )
         return self if there and ordered else copy.deepcopy(self).channels_last().to(device)
 
     def channels_last(self) -> Self:
-        """Reorders the weights in place; kernels round otherwise in another order."""
+        """Reorders the weights in place; kernels sum in another order otherwise."""
         return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -3,19 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
-
 from ssdiff_models.errors import InputError
 
-__all__ = ["BandStatistics", "RatioPrior", "SceneStatistics"]
+__all__ = ["BandStatistics", "SceneStatistics"]
 
-RATIO_LIMIT = 8.0
-"""Largest modulation of a band by the prior, in either direction."""
 SLIGHT = 0.05
 """Part of a band's mean that noise or an overshoot of a correction may lie below its zero."""
-_TINY = 1e-30
-"""What stands for zero: the ratio is limited anyway, whatever the unit of the values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,50 +53,11 @@ class BandStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RatioPrior:
-    """The numbers of one scene: ``F = max(M - h, 0) (scale P + shift) / I + h``.
-
-    ``I = intensity (M - h)``; all in DN above the zeros.
-    """
-
-    haze: tuple[float, ...]
-    """h of each band."""
-    intensity: tuple[float, ...]
-    """Weight of each band in the intensity."""
-    scale: float
-    shift: float
-    zeros: tuple[float, ...]
-    """DN of each band, then of the PAN, that count as no signal (`BandStatistics.offset`)."""
-
-    def image(self, lms: Tensor, pan: Tensor) -> Tensor:
-        """Returns the prior image in DN, ``(..., bands, rows, cols)``.
-
-        Args:
-            lms: The interpolated MS, of the same shape.
-            pan: ``(..., 1, rows, cols)``.
-        """
-        dark = self._column(
-            [zero + haze for zero, haze in zip(self.zeros, self.haze, strict=False)], lms
-        )
-        above = lms - dark
-        intensity = (above * self._column(self.intensity, lms)).sum(-3, keepdim=True)
-        matched = (pan - self.zeros[-1]) * self.scale + self.shift
-        # Pixels without content stay at their haze.
-        ratio = matched / torch.where(intensity.abs() < _TINY, _TINY, intensity)
-        return above.clamp(min=0) * ratio.clamp(-RATIO_LIMIT, RATIO_LIMIT) + dark
-
-    def _column(self, values: list[float] | tuple[float, ...], like: Tensor) -> Tensor:
-        return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneStatistics:
     """Radiometry of a whole scene, the same for each of its tiles."""
 
     pan: BandStatistics
     ms: tuple[BandStatistics, ...]
-    prior: RatioPrior | None = None
-    """The prior of a model that does not start from the LMS; None: not measured."""
 
     @classmethod
     def of(
@@ -111,7 +65,6 @@ class SceneStatistics:
         *,
         pan: BandStatistics,
         ms: Iterable[BandStatistics],
-        prior: RatioPrior | None = None,
     ) -> "SceneStatistics":
         """Returns the statistics of a scene from those of its bands.
 
@@ -121,4 +74,4 @@ class SceneStatistics:
         bands = (pan, *ms)
         if any(band.below_zero or band.signed for band in bands):
             bands = tuple(replace(band, signed=True) for band in bands)
-        return cls(pan=bands[0], ms=bands[1:], prior=prior)
+        return cls(pan=bands[0], ms=bands[1:])

@@ -92,7 +92,7 @@ class PatchSet:
             grid = ModelGrid.aligned(self.degradation.ratio)
             sample = map(degraded, sample_patches(len(self.names)))
             images = [(scene.pan[0] + 1, scene.ms + 1) for scene in sample]
-            prior = measure_set(images, ratio=grid.ratio, phase=grid.phase)
+            prior = measure_set(images, grid)
         for index in range(len(self.names)):
             scene = degraded(index)
             yield scene if prior is None else scene.with_prior(prior)

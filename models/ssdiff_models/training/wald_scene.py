@@ -8,11 +8,10 @@ from torch.nn.functional import max_pool2d
 
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
-from ssdiff_models.fusion.prior import measure_images
+from ssdiff_models.fusion.prior import RatioPrior, measure_images
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
-from ssdiff_models.scene.statistics import RatioPrior
 
 __all__ = ["Degradation", "WaldScene", "from_pair", "from_reference", "positive"]
 
@@ -88,7 +87,7 @@ class WaldScene:
         # In units of the bands' means a ratio is what it is in DN.
         pan = self.pan[0] + 1
         valid = self.valid.numpy()
-        measured = measure_images(pan, self.ms + 1, valid, ratio=grid.ratio, phase=grid.phase)
+        measured = measure_images(pan, self.ms + 1, valid, grid)
         return self.with_prior(measured)
 
     def with_noise(self, *, pan: float, ms: float, prior: PriorName, seed: int) -> "WaldScene":

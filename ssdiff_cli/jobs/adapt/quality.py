@@ -10,8 +10,9 @@ import torch
 from ssdiff_cli.jobs.adapt.windows import SIDE, AdaptSample
 from ssdiff_models import classical
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.runners import ThreadRunner
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.metrics import hqnr
 from ssdiff_models.nets.network import Network

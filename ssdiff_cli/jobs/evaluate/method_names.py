@@ -9,7 +9,7 @@ from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models import classical
 from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.fusion.model_fuser import FusionSettings
+from ssdiff_models.fusion.settings import FusionSettings
 
 __all__ = [
     "DEFAULT_METHODS",

@@ -8,7 +8,8 @@ from ssdiff_cli.device import DeviceChoice
 from ssdiff_cli.jobs.evaluate.scores import ProtocolName, UnitName
 from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
+from ssdiff_models.fusion.model_fuser import ModelFuser
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.scene.source import BoolArray, Source
 from ssdiff_models.scene.statistics import SceneStatistics

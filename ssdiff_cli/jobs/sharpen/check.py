@@ -20,6 +20,7 @@ from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.classical.registry import find
 from ssdiff_models.errors import InputError, ResourceError, SsdiffError
+from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.scene_shift import NoShift
 from ssdiff_models.registration.surface import Surface
@@ -109,13 +110,17 @@ class CheckReport:
     nodata_share: float
     """Share of invalid pixels of the output, from windows spread over its area."""
     statistics: SceneStatistics
+    prior: RatioPrior | None
+    """What the model starts from, where that is not the LMS; part of the record's statistics."""
     model: MethodReport
     estimate: Estimate
     notes: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
         """Returns the report as JSON, with the fields' names as keys."""
-        return asdict(self) | {"statistics": statistics_record(self.statistics)}
+        record = asdict(self) | {"statistics": statistics_record(self.statistics, self.prior)}
+        del record["prior"]
+        return record
 
 
 def check(job: SharpenJob) -> CheckReport:
@@ -162,7 +167,8 @@ def _report(job: SharpenJob, scene: OpenScene) -> CheckReport:
         shift=_shift(scene),
         no_shift=explain_shift(scene.shift) if isinstance(scene.shift, NoShift) else None,
         nodata_share=_invalid_share(pair),
-        statistics=method.statistics(),
+        statistics=method.pair.statistics(),
+        prior=method.prior,
         model=method.report(),
         estimate=estimate(method, dtype),
         notes=pair.notes,

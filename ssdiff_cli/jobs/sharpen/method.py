@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ssdiff_cli.device import DeviceChoice
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.fusion.stream import FusedBlock
-from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import TileGrid, Window
 
 __all__ = ["PROBE", "Cost", "MethodReport", "MethodSummary", "SceneMethod"]
@@ -83,9 +83,10 @@ class SceneMethod(ABC):
         """Returns what ``check`` says of the method."""
         return MethodReport(method=self.name, name=None, device=str(self.device.device))
 
-    def statistics(self) -> SceneStatistics:
-        """Returns the scene's statistics as the method uses them."""
-        return self.pair.statistics()
+    @property
+    def prior(self) -> RatioPrior | None:
+        """What a model starts from, where that is not the LMS."""
+        return None
 
     def resume_key(self) -> dict[str, str]:
         """Returns the settings of this kind of method, by their names in messages."""

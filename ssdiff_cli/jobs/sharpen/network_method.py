@@ -16,11 +16,13 @@ from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import ClipCounter
 from ssdiff_models.consistency.project import ITERATIONS
-from ssdiff_models.fusion.model_fuser import FusionSettings, InputTile, ModelFuser
+from ssdiff_models.fusion.inputs import InputTile
+from ssdiff_models.fusion.model_fuser import ModelFuser
+from ssdiff_models.fusion.prior import RatioPrior
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.fusion.stream import FusedBlock, fuse_tiles, model_grid
 from ssdiff_models.scene.band_matching import closest_bands, spectral_order
 from ssdiff_models.scene.dtypes import default_limits
-from ssdiff_models.scene.statistics import SceneStatistics
 
 __all__ = ["NetworkMethod", "NetworkReport"]
 
@@ -74,7 +76,13 @@ class NetworkMethod(SceneMethod):
     """What the projections of the fuser have clipped so far."""
 
     @classmethod
-    def bind(cls, job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Self:
+    def bind(
+        cls,
+        job: SharpenJob,
+        pair: ScenePair,
+        checkpoint: Checkpoint,
+        prior: RatioPrior | None = None,
+    ) -> Self:
         """Binds a model to a scene; warns where it suits the scene badly."""
         settings = _settings(job, pair, checkpoint)
         device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
@@ -85,8 +93,9 @@ class NetworkMethod(SceneMethod):
             pair.without_region(),
             settings,
             precision=device.precision,
-            clip_counter=counter,
+            prior=prior,
         )
+        fuser = replace(fuser, clip_counter=counter)
         fuser.check(pair.ratio)
         _warn_of_groups(fuser)
         if settings.consistency and settings.overlap == 0:
@@ -135,9 +144,10 @@ class NetworkMethod(SceneMethod):
             precision=str(self.device.precision).removeprefix("torch."),
         )
 
-    def statistics(self) -> SceneStatistics:
-        """Returns the scene's statistics with the prior that the model uses."""
-        return self.fuser.statistics
+    @property
+    def prior(self) -> RatioPrior | None:
+        """What the model starts from, where that is not the LMS."""
+        return self.fuser.prior
 
     def resume_key(self) -> dict[str, str]:
         """Returns the settings, a hash of the model, and the precision."""

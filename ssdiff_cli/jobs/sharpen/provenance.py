@@ -17,11 +17,12 @@ def resume_key(job: SharpenJob, method: SceneMethod) -> dict[str, str]:
 
     Only a run with the same key resumes an unfinished output.
     """
+    record = statistics_record(method.pair.statistics(), method.prior)
     key = {
         "version": __version__,
         "--method": job.method,
         "--sensor": str(job.sensor),
-        "statistics": json.dumps(statistics_record(method.statistics()), sort_keys=True),
+        "statistics": json.dumps(record, sort_keys=True),
         "--device": method.device.device.type,
     }
     return key | method.resume_key()

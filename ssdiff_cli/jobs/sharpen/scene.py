@@ -16,6 +16,7 @@ from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.reading.pair_files import PairFiles, open_files
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
+from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift
 from ssdiff_models.scene.familiarity import unfamiliar
 from ssdiff_models.scene.model_grid import ModelGrid
@@ -35,6 +36,8 @@ class OpenScene:
     pair: ScenePair
     checkpoint: Checkpoint | None
     """The model; None where the method is classical."""
+    prior: RatioPrior | None
+    """What the model starts from, where it was given; None: it is measured if need be."""
     shift: SceneShift | NoShift
     """The measured shift between PAN and MS, or why it is unknown."""
     registered: bool
@@ -44,7 +47,7 @@ class OpenScene:
         """Binds the job's method to the scene; fuses no pixel yet."""
         if self.checkpoint is None:
             return ClassicalMethod.bind(job, self.pair)
-        return NetworkMethod.bind(job, self.pair, self.checkpoint)
+        return NetworkMethod.bind(job, self.pair, self.checkpoint, self.prior)
 
 
 @contextmanager
@@ -63,8 +66,10 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
             pair, shift = register(pair, local=job.register == "local")
         for note in pair.notes:
             _log.info(note)
+        prior: RatioPrior | None = None
         if job.statistics is not None:
-            pair = pair.with_statistics(read_statistics(job.statistics, pair.bands))
+            statistics, prior = read_statistics(job.statistics, pair.bands)
+            pair = pair.with_statistics(statistics)
         for warning in pair_warnings(pair, job.sink.dtype):
             _log.warning(warning)
         if not registered:
@@ -74,7 +79,9 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
             _check_content(pair)
             correlation = shift.correlation if isinstance(shift, SceneShift) else None
             _warn_of_unfamiliar(pair, checkpoint, correlation)
-        yield OpenScene(pair=pair, checkpoint=checkpoint, shift=shift, registered=registered)
+        yield OpenScene(
+            pair=pair, checkpoint=checkpoint, prior=prior, shift=shift, registered=registered
+        )
 
 
 def _pair(files: PairFiles, checkpoint: Checkpoint | None) -> ScenePair:

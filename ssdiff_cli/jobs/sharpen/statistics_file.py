@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ssdiff_models.classical.haze_ratio import BroveyHazeRule
 from ssdiff_models.errors import InputError
-from ssdiff_models.scene.statistics import BandStatistics, RatioPrior, SceneStatistics
+from ssdiff_models.fusion.prior import RatioPrior
+from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 
 __all__ = ["read_statistics", "statistics_record"]
 
@@ -16,16 +18,14 @@ NAMES = ("mean", "std", "minimum", "maximum", "black")
 """Numbers of a band; ``black`` is its zero. Whether a scene is signed follows from all bands."""
 
 
-def statistics_record(statistics: SceneStatistics) -> dict[str, Any]:
+def statistics_record(statistics: SceneStatistics, prior: RatioPrior | None) -> dict[str, Any]:
     """Returns an object ``pan``, a list ``ms`` of such objects, in DN, and ``prior`` if any."""
     record: dict[str, Any] = {
         "pan": _band_record(statistics.pan),
         "ms": [_band_record(band) for band in statistics.ms],
     }
-    if statistics.prior is not None:
-        prior = asdict(statistics.prior)
-        prior["black"] = prior.pop("zeros")
-        record["prior"] = prior
+    if prior is not None:
+        record["prior"] = asdict(prior.rule) | {"black": prior.zeros}
     return record
 
 
@@ -34,7 +34,7 @@ def _band_record(band: BandStatistics) -> dict[str, float]:
     return dict(zip(NAMES, values, strict=True))
 
 
-def read_statistics(path: str, bands: int) -> SceneStatistics:
+def read_statistics(path: str, bands: int) -> tuple[SceneStatistics, RatioPrior | None]:
     """Reads a `statistics_record`, or an object that has one under ``statistics``.
 
     Args:
@@ -45,32 +45,30 @@ def read_statistics(path: str, bands: int) -> SceneStatistics:
         InputError: When the file holds no statistics, or those of another number of bands.
     """
     try:
-        statistics = _parsed(Path(path).read_text(encoding="utf-8"))
+        statistics, prior = _parsed(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise InputError(
             f"{path}: not a file of scene statistics ({reason}): "
             "`ssdiff check PAN MS --json` prints what belongs there"
         ) from error
-    prior = statistics.prior
-    if len(statistics.ms) != bands or (prior is not None and len(prior.intensity) != bands):
+    if len(statistics.ms) != bands or (prior is not None and len(prior.rule.intensity) != bands):
         raise InputError(
             f"{path}: statistics of {len(statistics.ms)} MS bands, the scene has {bands}: "
             "take them from this scene's bands"
         )
-    return statistics
+    return statistics, prior
 
 
-def _parsed(text: str) -> SceneStatistics:
+def _parsed(text: str) -> tuple[SceneStatistics, RatioPrior | None]:
     record = json.loads(text)
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004 - like all that is wrong in a file
     record = record.get("statistics", record)
-    return SceneStatistics.of(
-        pan=_band(record["pan"]),
-        ms=[_band(band) for band in record["ms"]],
-        prior=_prior(record.get("prior")),
+    statistics = SceneStatistics.of(
+        pan=_band(record["pan"]), ms=[_band(band) for band in record["ms"]]
     )
+    return statistics, _prior(record.get("prior"))
 
 
 def _band(record: Mapping[str, Any]) -> BandStatistics:
@@ -92,8 +90,8 @@ def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
         numbers += values[name]
     if not _finite(numbers):
         raise ValueError(f"no numbers of a prior: {record}")
-    values["zeros"] = values.pop("black")
-    return RatioPrior(**values)
+    zeros = values.pop("black")
+    return RatioPrior(rule=BroveyHazeRule(**values), zeros=zeros)
 
 
 def _finite(values: Iterable[float]) -> bool:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssdiff_models.fusion.blending import Blender, needed, ramp, row_major, weights
+from ssdiff_models.fusion.blending import Blender, needed_tiles, ramp, row_major, weights
 from ssdiff_models.scene.source import FloatArray
 from ssdiff_models.scene.windows import TileGrid, Window
 from tests.models.scene.test_windows import grids, grids_and_areas
@@ -43,8 +43,8 @@ def test_weights_sum_to_one_everywhere(grid: TileGrid) -> None:
 
 def blend(grid: TileGrid, area: Window, value: float | None = None) -> FloatArray:
     """Blends tiles of noise of their own, or of one value; returns the area's pixels."""
-    rows, cols = needed(grid, area)
-    blender = Blender(grid, cols)
+    rows, cols = needed_tiles(grid, area)
+    blender = Blender(grid)
     out = np.full((2, grid.rows, grid.cols), np.nan, np.float32)
     whole = Window(row=0, col=0, rows=grid.rows, cols=grid.cols)
     for i, j in row_major(rows, cols):
@@ -93,9 +93,9 @@ def test_blending_is_the_weighted_mean_of_the_tiles() -> None:
     assert np.abs(blend(grid, whole) - expected[:, :40, :24]).max() <= 4 * ROUNDING
 
 
-def test_only_the_tiles_an_area_depends_on_are_needed() -> None:
+def test_only_the_tiles_an_area_depends_on_are_needed_tiles() -> None:
     grid = TileGrid(rows=100, cols=100, step=16, overlap=8, multiple=8)
     # Rows 32..39 of block row 2 blend with tile row 1; rows from 40 on do not.
-    assert needed(grid, Window(row=39, col=40, rows=1, cols=1)) == (range(1, 3), range(2, 3))
-    assert needed(grid, Window(row=40, col=39, rows=1, cols=1)) == (range(2, 3), range(1, 3))
-    assert needed(grid, Window(row=0, col=0, rows=1, cols=17)) == (range(1), range(2))
+    assert needed_tiles(grid, Window(row=39, col=40, rows=1, cols=1)) == (range(1, 3), range(2, 3))
+    assert needed_tiles(grid, Window(row=40, col=39, rows=1, cols=1)) == (range(2, 3), range(1, 3))
+    assert needed_tiles(grid, Window(row=0, col=0, rows=1, cols=17)) == (range(1), range(2))

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.fusion.model_fuser import FusionSettings, InputTile, ModelFuser, band_groups
+from ssdiff_models.fusion.inputs import InputBatch, InputTile
+from ssdiff_models.fusion.model_fuser import ModelFuser
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.resampling.upsample import upsample
+from ssdiff_models.scene.band_matching import band_groups
 from tests.models.tiny import ArraySource, Slots, fuser_of, model, scene_source
 
 
@@ -36,7 +39,7 @@ def fused(source: ArraySource, fuser: ModelFuser) -> torch.Tensor:
     window = model_grid(source, fuser).tile(0, 0)
     tile = InputTile.of(source.read(window), window)
     with torch.inference_mode():
-        return fuser.fuse(tile.pan[None], tile.ms[None], [window])[0]
+        return fuser.fuse(InputBatch.of([tile]))[0]
 
 
 def test_samples_are_averaged_and_their_spread_told() -> None:
@@ -106,7 +109,7 @@ def test_a_stopped_fusion_gives_up_between_steps() -> None:
     )
     stop.set()
     with pytest.raises(CancelledError):
-        fuser.fuse(tile.pan[None], tile.ms[None], [tile.window], stop)
+        fuser.fuse(InputBatch.of([tile]), stop)
 
 
 def test_another_ratio_is_refused_by_name() -> None:

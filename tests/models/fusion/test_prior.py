@@ -1,6 +1,6 @@
 """The prior image: BT-H from a scene's own numbers, whatever the tiles."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,16 +9,20 @@ import torch
 from ssdiff_models.arrays import sharpen
 from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import stream
+from ssdiff_models.classical.haze_ratio import BroveyHazeRule
 from ssdiff_models.errors import ModelError
-from ssdiff_models.fusion.model_fuser import FusionSettings, ModelFuser
 from ssdiff_models.fusion.prior import measure_images, measure_prior
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.fusion.stream import fuse_blocks
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.scene.array_source import ArraySource
+from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.wald_scene import from_reference
-from tests.models.tiny import PartSource, model, scene_source
+from tests.models.tiny import PartSource, fuser_of, model, scene_source
 from tests.models.training.pieces import DEGRADATION, RATIO_PRIOR, landscape
+
+GRID = ModelGrid.aligned(4)
 
 
 def colourful(side: int) -> ArraySource:
@@ -73,7 +77,7 @@ def test_black_below_zero_moves_everything_alike() -> None:
         lower.statistics(),
         ms=tuple(replace(band, minimum=-1.0, mean=0.0) for band in lower.statistics().ms),
     )
-    prior = measure_prior(lower, shift, phase=1.5)
+    prior = measure_prior(lower, shift, GRID)
     assert all(black < 0 for black in prior.zeros[:-1])
     lms, pan = torch.from_numpy(nearest(lower)), torch.from_numpy(lower.pan)[None]
     above = replace(prior, zeros=(0.0,) * 5)
@@ -91,12 +95,14 @@ def test_large_scenes_are_sampled_and_areas_do_not_count() -> None:
     # Where values are below 0, the prior has a black that the classical method does not know of.
     whole = ArraySource(pan=signed.pan.clip(min=1), ms=signed.ms.clip(min=1), ratio=4)
     part = PartSource(whole=whole, area=Window(row=0, col=0, rows=64, cols=64))
-    prior = measure_prior(part, part.statistics(), phase=1.5)
-    assert prior == measure_prior(whole, whole.statistics(), phase=1.5)
+    prior = measure_prior(part, part.statistics(), GRID)
+    assert prior == measure_prior(whole, whole.statistics(), GRID)
     assert sum(window.rows * window.cols for window in part.reads) < 1600 * 1600
     corner = np.s_[:, :64, :64]
     lms, pan = torch.from_numpy(nearest(whole)[corner]), torch.from_numpy(whole.pan[None][corner])
-    exact = replace(prior, **asdict(stream("bt-h", whole, "generic").rule))  # type: ignore[call-overload]
+    rule = stream("bt-h", whole, "generic").rule
+    assert isinstance(rule, BroveyHazeRule)
+    exact = replace(prior, rule=rule)
     torch.testing.assert_close(prior.image(lms, pan), exact.image(lms, pan), rtol=0.02, atol=2)
 
 
@@ -107,21 +113,19 @@ def test_invalid_pixels_do_not_count() -> None:
     # The low-pass reaches 24 pixels, and its border may differ.
     spoiled.pan[96:], spoiled.ms[:, 24:] = 60000, 3
     found = measure_prior(
-        PartSource(whole=source, area=source.area, invalid=(hole,)), source.statistics(), phase=1.5
+        PartSource(whole=source, area=source.area, invalid=(hole,)), source.statistics(), GRID
     )
     other = measure_prior(
-        PartSource(whole=spoiled, area=source.area, invalid=(hole,)), source.statistics(), phase=1.5
+        PartSource(whole=spoiled, area=source.area, invalid=(hole,)), source.statistics(), GRID
     )
-    np.testing.assert_allclose(found.intensity, other.intensity, rtol=1e-9)
+    np.testing.assert_allclose(found.rule.intensity, other.rule.intensity, rtol=1e-9)
 
 
 def test_images_and_sources_agree() -> None:
     source = colourful(96)
     valid = np.ones((96, 96), bool)
-    images = measure_images(
-        torch.from_numpy(source.pan), torch.from_numpy(source.ms), valid, ratio=4, phase=1.5
-    )
-    scene = measure_prior(source, source.statistics(), phase=1.5)
+    images = measure_images(torch.from_numpy(source.pan), torch.from_numpy(source.ms), valid, GRID)
+    scene = measure_prior(source, source.statistics(), GRID)
     lms, pan = torch.from_numpy(nearest(source)), torch.from_numpy(source.pan)[None]
     torch.testing.assert_close(images.image(lms, pan), scene.image(lms, pan), rtol=0.02, atol=2)
 
@@ -143,8 +147,4 @@ def test_training_scenes_carry_the_prior_in_units_of_their_means() -> None:
 def test_a_model_that_needs_a_prior_is_not_run_without() -> None:
     checkpoint, source = untrained(), scene_source(64, 64)
     with pytest.raises(ModelError, match="for_scene"):
-        ModelFuser(
-            checkpoint=checkpoint,
-            statistics=source.statistics(),
-            settings=FusionSettings.of(checkpoint),
-        )
+        replace(fuser_of(source, checkpoint), prior=None)

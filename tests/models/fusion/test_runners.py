@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.consistency.target import Target, target_of
+from ssdiff_models.consistency.target import target_of
 from ssdiff_models.errors import ResourceError
-from ssdiff_models.fusion.model_fuser import InputTile, ModelFuser
+from ssdiff_models.fusion.inputs import InputBatch, InputTile
+from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.fusion.stream import model_grid
 from ssdiff_models.scene.source import ScatteredMs
-from ssdiff_models.scene.windows import Window
 from tests.models.tiny import ArraySource, fuser_of, scene_source
 
 # One device's arithmetic in another order of sums: batches of another size, on a CPU, in DN.
@@ -32,18 +32,11 @@ class CountingFuser:
         self.room = room
         self.batches: list[int] = []
 
-    def fuse(
-        self,
-        pan: Tensor,
-        ms: Tensor,
-        windows: Sequence[Window],
-        stop: Event | None = None,
-        given: Target | None = None,
-    ) -> Tensor:
-        self.batches.append(len(windows))
-        if len(windows) > self.room:
+    def fuse(self, batch: InputBatch, stop: Event | None = None) -> Tensor:
+        self.batches.append(len(batch.windows))
+        if len(batch.windows) > self.room:
             raise torch.OutOfMemoryError("no room")
-        return pan.expand(-1, 4, -1, -1) + ms[:, :, :1, :1] * 0
+        return batch.pan.expand(-1, 4, -1, -1) + batch.ms[:, :, :1, :1] * 0
 
     @property
     def as_fuser(self) -> ModelFuser:
@@ -121,26 +114,19 @@ class CrowdedFuser(CountingFuser):
         self.busy = 0
         self.lock = threading.Lock()
 
-    def fuse(
-        self,
-        pan: Tensor,
-        ms: Tensor,
-        windows: Sequence[Window],
-        stop: Event | None = None,
-        given: Target | None = None,
-    ) -> Tensor:
+    def fuse(self, batch: InputBatch, stop: Event | None = None) -> Tensor:
         with self.lock:
-            self.busy += len(windows)
+            self.busy += len(batch.windows)
             self.batches.append(self.busy)
             crowded = self.busy > self.room
         try:
             time.sleep(0.05)
             if crowded:
                 torch.empty(1 << 50)
-            return pan.expand(-1, 4, -1, -1) + ms[:, :, :1, :1] * 0
+            return batch.pan.expand(-1, 4, -1, -1) + batch.ms[:, :, :1, :1] * 0
         finally:
             with self.lock:
-                self.busy -= len(windows)
+                self.busy -= len(batch.windows)
 
 
 @pytest.mark.parametrize("kind", [ThreadRunner, BatchRunner])

@@ -16,7 +16,7 @@ from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.fusion.model_fuser import FusionSettings
+from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.scene.band_matching import spectral_order
 from ssdiff_models.scene.sensors import Sensor
 
