@@ -113,27 +113,20 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     torch.set_num_threads(choice.threads)
     scene = _read(pair)
     base = scene.base
-    start = replace(base, network=copy.deepcopy(base.network).to(choice.device))
-    reports = adapt_model(
-        start,
-        _fitting(job.config, scene),
-        train=[part.train for part in scene.parts],
-        validation=[part.validation for part in scene.parts],
-        full=[sample.full for sample in scene.samples],
-    )
-    kept = _best(reports, job, progress, started)
-    kept.model.network.cpu()
+    reports = _reports(scene, job.config, choice.device)
+    best = _best(reports, job, progress, started)
+    best.model.network.cpu()
     base = replace(base, network=base.network.placed(torch.device("cpu")))
     measure = partial(full_resolution_hqnr, sample=scene.samples[0], sensor=scene.sensor)
-    adapted, share, quality = furthest(base, kept.model.network, measure, job.hqnr_fall)
+    adapted, share, quality = furthest(base, best.model.network, measure, job.hqnr_fall)
     unseen = [part.test for part in scene.parts]
     result = AdaptResult(
         output=job.output,
         base=base.name,
         bands=base.band_count,
         ratio=base.ratio,
-        stage=kept.stage,
-        steps=kept.step,
+        stage=best.stage,
+        steps=best.step,
         share=share,
         seconds=round(time.perf_counter() - started, 1),
         unseen=unseen_scores({"before": base, "after": adapted}, unseen, scene.sensor),
@@ -187,6 +180,18 @@ def _fitting(config: AdaptConfig, scene: _Scene) -> AdaptConfig:
         *(scenes[0].name, rows, cols),
     )
     return replace(config, steps=0)
+
+
+def _reports(scene: _Scene, config: AdaptConfig, device: torch.device) -> Iterator[AdaptReport]:
+    """Trains a copy of the model; yields a report from time to time."""
+    network = copy.deepcopy(scene.base.network).to(device)
+    return adapt_model(
+        replace(scene.base, network=network),
+        _fitting(config, scene),
+        train=[part.train for part in scene.parts],
+        validation=[part.validation for part in scene.parts],
+        full=[sample.full for sample in scene.samples],
+    )
 
 
 def _best(

@@ -22,16 +22,8 @@ __all__ = ["Outcome", "attempt", "read_jobs"]
 NEEDED = ("pan", "ms", "out")
 NUMBERS = {"steps": 1, "samples": 1, "seed": 0}
 """Fields with a whole number, and its least value."""
-TEXTS = {
-    "pan": "pan",
-    "ms": "ms",
-    "out": "output",
-    "model": "model",
-    "sensor": "sensor",
-    "stats": "statistics",
-    "uncertainty": "uncertainty",
-}
-"""Fields with a text, and the job's name for each."""
+RENAMED = {"out": "output", "stats": "statistics"}
+"""Fields that have another name in the job."""
 FIELDS = (*NEEDED, "method", "model", "sensor", *NUMBERS, "dtype", "stats", "uncertainty")
 
 
@@ -105,18 +97,18 @@ def _job(entry: Mapping[str, Any], what: str, base: SharpenJob) -> SharpenJob:
         if name not in FIELDS:
             known = ", ".join(FIELDS)
             raise InputError(f"{what}: {name!r} is no known field: known are {known}")
-    texts = {name: _text(values[name], name, what) for name in values if name not in NUMBERS}
+    texts: dict[str, Any] = {
+        RENAMED.get(name, name): _text(values[name], name, what)
+        for name in values
+        if name not in NUMBERS
+    }
     numbers: dict[str, Any] = {
         name: _number(values[name], name, what) for name in values if name in NUMBERS
     }
-    changes: dict[str, Any] = {TEXTS[name]: text for name, text in texts.items() if name in TEXTS}
-    return replace(
-        base,
-        method=texts.get("method", base.method).lower(),
-        sink=replace(base.sink, dtype=texts.get("dtype", base.sink.dtype)),
-        fusion=replace(base.fusion, **numbers),
-        **changes,
-    )
+    sink = replace(base.sink, dtype=texts.pop("dtype", base.sink.dtype))
+    method = texts.pop("method", base.method).lower()
+    fusion = replace(base.fusion, **numbers)
+    return replace(base, method=method, sink=sink, fusion=fusion, **texts)
 
 
 def _text(value: object, name: str, what: str) -> str:
