@@ -1,4 +1,4 @@
-"""``--consistency`` on real pairs: what is hardest on it are low MTFs, strong contrast and pixels that end at zero."""
+"""``--consistency`` on hard real pairs: low MTFs, strong contrast, pixels that end at zero."""
 
 from pathlib import Path
 
@@ -31,28 +31,28 @@ def test_the_near_infrared_of_quickbird(name: str, shared_data: Path, tmp_path: 
         "qb",
         "--consistency",
     )
-    left = inconsistency(tmp_path / "out.tif", folder / "ms.tif", "qb", inner=0)
-    assert left.max() < BOUND, left
+    error = inconsistency(tmp_path / "out.tif", folder / "ms.tif", "qb", inner=0)
+    assert error.max() < BOUND, error
 
 
 def test_pixels_that_end_at_zero(shared_data: Path, tmp_path: Path) -> None:
-    """Dark eight-band pixels beside bright ones: what the projection alone asks for is negative. Only the projection gives the MS back."""
+    """Dark pixels beside bright ones, where the projection without clipping is negative."""
     folder = shared_data / "worldview2/vitale-wv2"
     pan, ms = (
         cut(folder / f"{part}.tif", tmp_path, side) for part, side in (("pan", 384), ("ms", 96))
     )
-    left = {}
+    errors = {}
     for option in ("--no-consistency", "--consistency"):
         report = answer(
             "sharpen", pan, ms, "-o", tmp_path / "out.tif", "--sensor", "wv2", option, "--overwrite"
         )
-        left[option] = inconsistency(tmp_path / "out.tif", ms, "wv2", inner=4).max()
+        errors[option] = inconsistency(tmp_path / "out.tif", ms, "wv2", inner=4).max()
         assert any("at the limits of the data type" in line for line in report["warnings"]) == (
             option != "--no-consistency"
         )
     with rasterio.open(tmp_path / "out.tif") as fused:
         assert (fused.read() == 0).any()
-    assert left["--consistency"] < BOUND < 0.015 < left["--no-consistency"]
+    assert errors["--consistency"] < BOUND < 0.015 < errors["--no-consistency"]
 
 
 def cut(path: Path, folder: Path, side: int) -> Path:
@@ -68,7 +68,7 @@ def cut(path: Path, folder: Path, side: int) -> Path:
 
 
 def inconsistency(output: Path, ms: Path, sensor: str, *, inner: int) -> npt.NDArray[np.float64]:
-    """Returns the relative difference of each band from its MS, `inner` MS pixels inside the border, read where their centres lie."""
+    """Returns the relative difference of each band from its MS, `inner` MS pixels inside."""
     with rasterio.open(output) as fused, rasterio.open(ms) as given:
         image, pixels = fused.read().astype(float), given.read().astype(float)
         rows, cols = np.mgrid[inner : given.height - inner, inner : given.width - inner]

@@ -1,4 +1,4 @@
-"""The projection: what it promises, and that it touches nothing else."""
+"""The projection on MS pixels of a grid: its bound, and that it changes nothing else."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ def test_a_consistent_image_stays_as_it_is() -> None:
     truth = scene(160, 160).double()
     ms = reduce_ms(truth, GAINS, 4, 1.5)
     moved = project(truth, ms, gains=GAINS) - truth
-    # At the border the two ways to continue an image differ; each iteration carries that a little inwards.
+    # At the border the two ways to extend an image differ, further inwards each iteration.
     inner = slice(64, -64)
     assert moved[:, inner, inner].abs().max() < 0.01
 
@@ -101,9 +101,9 @@ def test_the_correction_is_interpolated_ms_pixels_and_nothing_finer() -> None:
     ms = reduce_ms(truth, GAINS, 4, 1.5)
     change = project(truth * 1.1, ms, gains=GAINS, iterations=1) - truth * 1.1
     halo = 10
-    left = torch.nn.functional.pad(ms - reduce_ms(truth * 1.1, GAINS, 4, 1.5), (halo,) * 4)
+    missing = torch.nn.functional.pad(ms - reduce_ms(truth * 1.1, GAINS, 4, 1.5), (halo,) * 4)
     inner = slice(4 * 14, -4 * 10)
-    expected = upsample(left, 4, 1.5)
+    expected = upsample(missing, 4, 1.5)
     assert torch.allclose(change[:, 40:-40, inner], expected[:, 40:-40, inner], atol=0.05)
 
 
@@ -165,7 +165,7 @@ def limits(low: float, high: float, *, clip_iterations: int = CLIP_ITERATIONS) -
     )
 
 
-def test_what_limits_cut_off_is_made_up_for() -> None:
+def test_clipping_is_compensated() -> None:
     free = scene()
     truth = free.clamp(330, 600)
     ms = reduce_ms(truth, GAINS, 4, 1.5)
@@ -191,8 +191,8 @@ def test_limits_that_nothing_reaches_change_no_bit() -> None:
     assert not torch.equal(pair[1], project(two, twice, gains=GAINS)[1])
 
 
-def test_where_the_ms_asks_for_the_impossible_clipping_is_made_up_for_as_far_as_it_goes() -> None:
-    """A lamp on dark ground, of which the MTF would have spread more than the MS shows: no image without negative pixels gives it."""
+def test_where_the_ms_is_impossible_clipping_is_compensated_as_far_as_possible() -> None:
+    """A lamp that the MTF would have spread more: only negative pixels give its MS back."""
     ms = torch.full((1, 24, 24), 20.0)
     ms[0, 12, 12] = 400
     image = torch.full((1, 96, 96), 20.0)

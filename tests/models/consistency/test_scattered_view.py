@@ -40,7 +40,7 @@ def lattice(
     bend: float = 0.0,
     shift: float = 0.3,
 ) -> ScatteredMs:
-    """The places of PAN pixels among MS pixels that lie under them, and no pixels yet; `bend` is a curve in MS pixels."""
+    """Returns the places of PAN pixels among empty MS pixels; `bend` is a curve in MS pixels."""
     y, x = np.mgrid[:rows, :cols].astype(float)
     angle = np.deg2rad(degrees)
     down = (y * np.cos(angle) - x * np.sin(angle)) / pitch + bend * (x / cols) ** 2 + shift
@@ -51,15 +51,15 @@ def lattice(
 
 
 def naive(image: Tensor, target: ScatteredTarget) -> Array:
-    """What the sensor sees: two-dimensional filters by FFT, splines of degree 5."""
+    """Returns what the sensor sees, by filters in two dimensions and splines of degree 5."""
     kernels = [mtf_kernel(gain, target.pitch) for gain in GAINS]
     filtered = correlate(image.double(), [kernel / kernel.sum() for kernel in kernels]).numpy()
     places = np.nan_to_num(target.places.numpy().astype(float))
     return np.stack([map_coordinates(band, places, order=5, mode="nearest") for band in filtered])
 
 
-def placed(map_of: ScatteredMs, truth: Tensor) -> ScatteredTarget:
-    """An target of what the sensor sees of `truth`."""
+def target_on(map_of: ScatteredMs, truth: Tensor) -> ScatteredTarget:
+    """Returns a target of what the sensor sees of `truth`."""
     empty = target_of(map_of)
     assert isinstance(empty, ScatteredTarget)
     return empty.mapped(lambda _: torch.from_numpy(naive(truth, empty)).float())
@@ -86,8 +86,8 @@ def inconsistency(fused: Tensor, target: ScatteredTarget) -> float:
     there = inner(target, fused.shape)
     assert there.sum() > 50
     given = target.pixels.numpy()[:, there]
-    left = naive(fused, target)[:, there] - given
-    return float(np.sqrt((left**2).mean(1) / (given**2).mean(1)).max())
+    error = naive(fused, target)[:, there] - given
+    return float(np.sqrt((error**2).mean(1) / (given**2).mean(1)).max())
 
 
 MAPS = {
@@ -103,7 +103,7 @@ MAPS = {
 @pytest.mark.parametrize("case", MAPS)
 def test_degraded_with_the_mtf_the_result_gives_the_ms_back(case: str) -> None:
     truth = scene()
-    target = placed(MAPS[case], truth)
+    target = target_on(MAPS[case], truth)
     wrong = truth * 1.04 + 30 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(6))
     assert inconsistency(wrong, target) > 5 * BOUND
     assert (
@@ -115,13 +115,13 @@ def test_degraded_with_the_mtf_the_result_gives_the_ms_back(case: str) -> None:
 @pytest.mark.parametrize("case", MAPS)
 def test_what_is_seen_is_what_filters_and_splines_say(case: str) -> None:
     truth = scene()
-    target = placed(MAPS[case], truth)
+    target = target_on(MAPS[case], truth)
     batch = batch_of(target)
     assert isinstance(batch, ScatteredTarget)
     there = inner(target, truth.shape)
-    left = ScatteredView(batch, GAINS).missing(truth[None])[0].numpy()[:, there]
+    missing = ScatteredView(batch, GAINS).missing(truth[None])[0].numpy()[:, there]
     # The marginals of the filters stand for them.
-    assert np.abs(left).max() < 2e-3 * float(truth.mean())
+    assert np.abs(missing).max() < 2e-3 * float(truth.mean())
 
 
 def test_on_the_models_own_grid_both_ways_agree() -> None:
@@ -139,7 +139,7 @@ def test_on_the_models_own_grid_both_ways_agree() -> None:
 
 def test_a_tile_does_not_know_its_batch() -> None:
     tiles = [scene(64, 64) * factor for factor in (0.9, 1.0, 1.2)]
-    targets = [placed(lattice(64, 64, degrees=angle), scene(64, 64)) for angle in (3, 30, 45)]
+    targets = [target_on(lattice(64, 64, degrees=angle), scene(64, 64)) for angle in (3, 30, 45)]
     assert len({target.pixels.shape for target in targets}) == 3
     limits = Limits(low=torch.full((4, 1, 1), 250.0), high=torch.full((4, 1, 1), 650.0))
     together = project(torch.stack(tiles), batch_of(*targets), gains=GAINS, ratio=4, limits=limits)
@@ -195,13 +195,13 @@ def test_a_map_that_is_none_in_a_part_of_the_tile_serves_in_the_rest() -> None:
 
 
 def test_gains_must_be_one_for_each_band() -> None:
-    target = batch_of(placed(lattice(64, 64), scene(64, 64)))
+    target = batch_of(target_on(lattice(64, 64), scene(64, 64)))
     with pytest.raises(UsageError, match="4 bands, but 1"):
         project(scene(64, 64)[None], target, gains=(0.3,), ratio=4)
 
 
 def test_no_rounds_no_change() -> None:
-    image, target = scene(64, 64)[None], batch_of(placed(lattice(64, 64), scene(64, 64)))
+    image, target = scene(64, 64)[None], batch_of(target_on(lattice(64, 64), scene(64, 64)))
     assert project(image, target, gains=GAINS, ratio=4, iterations=0) is image
 
 

@@ -8,7 +8,7 @@ from ssdiff_models.consistency.solver import FEW, LEAST, solve
 EIGENVALUES = torch.linspace(0, 1, 2001, dtype=torch.float64)
 
 
-def left(iterations: int) -> torch.Tensor:
+def error(iterations: int) -> torch.Tensor:
     """Returns the relative error for each eigenvalue."""
     found = solve(lambda x: EIGENVALUES * x, torch.ones_like(EIGENVALUES), iterations)
     return 1 - EIGENVALUES * found
@@ -31,13 +31,13 @@ def test_ten_iterations_come_near_a_dense_solve_where_plain_ones_do_not() -> Non
 
 def test_the_mean_is_solved_exactly() -> None:
     for iterations in (1, 2, 5, 10, 30):
-        assert left(iterations)[-1].abs() < 1e-12
+        assert error(iterations)[-1].abs() < 1e-12
 
 
 def test_what_an_operator_hardly_shows_is_not_blown_up() -> None:
-    """Whatever lies below `LEAST` is approached from below, so noise there is never amplified more than by the true inverse."""
+    """Below `LEAST` the error stays positive, so the true inverse amplifies noise more."""
     for iterations in (5, 10, 30):
-        low = left(iterations)[EIGENVALUES < LEAST]
+        low = error(iterations)[EIGENVALUES < LEAST]
         assert low.max() <= 1
         assert low.min() >= -1e-12
         assert (low.diff() <= 0).all()
@@ -45,14 +45,14 @@ def test_what_an_operator_hardly_shows_is_not_blown_up() -> None:
 
 def test_each_iteration_leaves_less() -> None:
     inside = EIGENVALUES >= LEAST
-    most = [left(iterations)[inside].abs().max() for iterations in range(1, 21)]
+    most = [error(iterations)[inside].abs().max() for iterations in range(1, 21)]
     assert all(more > less for more, less in zip(most[FEW:], most[FEW + 1 :], strict=False))
     assert most[FEW] < most[FEW - 1]
 
 
 @pytest.mark.parametrize("iterations", range(1, FEW + 1))
 def test_few_iterations_are_back_projection(iterations: int) -> None:
-    assert torch.allclose(left(iterations), (1 - EIGENVALUES) ** iterations, atol=1e-12)
+    assert torch.allclose(error(iterations), (1 - EIGENVALUES) ** iterations, atol=1e-12)
 
 
 def test_the_operator_is_applied_once_less_than_there_are_iterations() -> None:

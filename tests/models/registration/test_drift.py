@@ -1,4 +1,4 @@
-"""Shifts that change over a scene: followed as far as there are windows to tell, and no further."""
+"""Fits of shifts that change over a scene: as detailed as the windows allow, and no more."""
 
 from collections.abc import Callable
 
@@ -38,13 +38,13 @@ def waves(at: Points) -> Points:
 
 
 def lattice(count: int, *, low: float = 0, high: float = 1) -> Points:
-    """Places, in parts of the scene's side."""
+    """Returns places, in parts of the scene's side."""
     line = np.linspace(low, high, count)
     return np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
 
 
 def samples(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -> ShiftSamples:
-    """Windows in `count` rows and columns, some of which tell anything up to six pixels off."""
+    """Returns windows in `count` rows and columns; outliers are one to six pixels off."""
     rng = np.random.default_rng(seed)
     places = lattice(count, low=WINDOW / 2 / SIDE, high=1 - WINDOW / 2 / SIDE)
     shifts = field(places) + rng.normal(0, NOISE, places.shape)
@@ -55,7 +55,7 @@ def samples(field: Field, count: int, *, outliers: float = 0, seed: int = 0) -> 
 
 
 def shift_at(found: ShiftFit, at: Points) -> Points:
-    """The shift at places."""
+    """Returns the shift at places."""
     rows, cols = (at * SIDE).T
     total = (
         np.column_stack([found.drift.at(row, col) for row, col in zip(rows, cols, strict=True)]).T
@@ -64,20 +64,20 @@ def shift_at(found: ShiftFit, at: Points) -> Points:
     return total if found.surface is None else total + np.column_stack(found.surface.at(rows, cols))
 
 
-def missed(found: ShiftFit, field: Field) -> float:
-    """Root mean square of what is left all over the scene, in PAN pixels."""
+def error_of(found: ShiftFit, field: Field) -> float:
+    """Returns the root mean square error over the scene, in PAN pixels."""
     everywhere = lattice(30)
     return float(
         np.sqrt((np.hypot(*(shift_at(found, everywhere) - field(everywhere)).T) ** 2).mean())
     )
 
 
-def linear_misses(field: Field) -> float:
-    """The same of the best shift that is linear over the scene."""
+def linear_error(field: Field) -> float:
+    """Returns the same for the best linear shift."""
     everywhere = lattice(30)
     design = np.column_stack([np.ones(len(everywhere)), everywhere])
-    left = field(everywhere) - design @ np.linalg.lstsq(design, field(everywhere), rcond=None)[0]
-    return float(np.sqrt((np.hypot(*left.T) ** 2).mean()))
+    error = field(everywhere) - design @ np.linalg.lstsq(design, field(everywhere), rcond=None)[0]
+    return float(np.sqrt((np.hypot(*error.T) ** 2).mean()))
 
 
 @pytest.mark.parametrize("outliers", [0, 0.08])
@@ -85,10 +85,10 @@ def linear_misses(field: Field) -> float:
     ("field", "count", "share"),
     [(quadratic, 8, 0.1), (wave, 8, 0.2), (quadratic, 12, 0.1), (waves, 12, 0.2)],
 )
-def test_a_bent_drift_is_followed(field: Field, count: int, share: float, outliers: float) -> None:
+def test_a_bent_drift_is_fitted(field: Field, count: int, share: float, outliers: float) -> None:
     found = fit_smooth(samples(field, count, outliers=outliers))
     assert found.surface is not None
-    assert missed(found, field) < share * linear_misses(field)
+    assert error_of(found, field) < share * linear_error(field)
 
 
 @pytest.mark.parametrize("outliers", [0, 0.08])
@@ -99,22 +99,22 @@ def test_what_is_simple_stays_simple(outliers: float, seed: int) -> None:
     )
     assert one.surface is None
     assert (one.drift.rows_per_row, one.drift.cols_per_row) == (0, 0)
-    assert missed(one, constant) < NOISE / 3
+    assert error_of(one, constant) < NOISE / 3
     assert plane.surface is None
-    assert missed(plane, linear) < NOISE
+    assert error_of(plane, linear) < NOISE
 
 
-def test_few_windows_tell_a_polynomial_of_low_degree() -> None:
-    assert missed(fit_smooth(samples(quadratic, 4)), quadratic) < 0.3 * linear_misses(quadratic)
+def test_few_windows_support_a_polynomial_of_low_degree() -> None:
+    assert error_of(fit_smooth(samples(quadratic, 4)), quadratic) < 0.3 * linear_error(quadratic)
     few = fit_smooth(samples(linear, 2))
     assert few.surface is None
     assert few.drift.rows_per_row == 0
 
 
-def test_waves_that_windows_are_too_few_for_are_not_made_up() -> None:
-    """Between no two windows is the wave shorter than they can tell; all that may happen is that it is taken for noise."""
+def test_waves_too_short_for_the_windows_are_not_invented() -> None:
+    """The wave is too short for the windows, and may at most be taken for noise."""
     found = fit_smooth(samples(lambda at: waves(3 * at), 6))
-    assert missed(found, lambda at: waves(3 * at)) < 1.5 * linear_misses(lambda at: waves(3 * at))
+    assert error_of(found, lambda at: waves(3 * at)) < 1.5 * linear_error(lambda at: waves(3 * at))
 
 
 def test_outliers_do_not_count() -> None:
@@ -125,7 +125,7 @@ def test_outliers_do_not_count() -> None:
     assert found.inliers.sum() > 130
 
 
-def test_windows_that_overlap_do_not_vouch_for_each_other() -> None:
+def test_windows_that_overlap_do_not_confirm_each_other() -> None:
     """Noise that neighbours share is no drift."""
     bent = {0.0: 0, 64.0: 0}
     for seed in range(6):

@@ -22,7 +22,7 @@ ACCURACY = 0.05
 
 
 def source(down: float, right: float, size: int = 192) -> ArraySource:
-    """A scene of random blobs whose PAN content lies that many pixels below and right of where the MS says."""
+    """Returns random blobs whose PAN content is shifted down and right of the MS's."""
     generator = torch.Generator().manual_seed(2)
     base = torch.rand(3, size // 4, size // 4, generator=generator, dtype=torch.float64)
     fine = (
@@ -39,7 +39,7 @@ def whole(scene: ArraySource) -> tuple[Patch, Window]:
 
 
 @pytest.mark.parametrize(("down", "right"), [(0.0, 0.0), (0.4, -1.7), (13.2, -9.6), (-30.0, 22.5)])
-def test_a_window_tells_its_shift(down: float, right: float) -> None:
+def test_the_shift_of_a_window_is_found(down: float, right: float) -> None:
     found = window_shift(*whole(source(down, right)), grid=ModelGrid.aligned(4))
     assert found is not None
     assert abs(found.shift.rows - down) < ACCURACY
@@ -57,7 +57,7 @@ def test_invalid_pixels_do_not_count() -> None:
     assert abs(found.shift.rows - 0.8) < 2 * ACCURACY
 
 
-def test_windows_without_content_tell_nothing() -> None:
+def test_windows_without_content_have_no_shift() -> None:
     patch, window = whole(source(0, 0))
     flat = Patch(pan=np.full_like(patch.pan, 7), ms=np.full_like(patch.ms, 5), valid=patch.valid)
     hidden = Patch(pan=patch.pan, ms=patch.ms, valid=np.zeros_like(patch.valid))
@@ -66,7 +66,7 @@ def test_windows_without_content_tell_nothing() -> None:
     assert agree([None]) == NoShift(windows=0)
 
 
-def test_images_of_two_places_tell_how_little_they_share() -> None:
+def test_images_of_two_places_have_a_low_correlation() -> None:
     patch, window = whole(source(0, 0))
     noise = Patch(
         pan=np.random.default_rng(0).random(patch.pan.shape, np.float32),
@@ -115,14 +115,14 @@ def test_outliers_are_left_out() -> None:
     assert found.size == pytest.approx(2, abs=0.05)
 
 
-def test_nobody_or_contradiction_is_no_answer() -> None:
-    nobody = agree([None, None])
-    assert isinstance(nobody, NoShift)
-    assert "too little that PAN and MS share" in nobody.reason
-    quarrel = agree(windows([(-9.0, 8.0), (3.0, -7.0), (12.0, 1.0), (0.0, 5.0), (6.0, -2.0)]))
-    assert isinstance(quarrel, NoShift)
-    assert "5 windows contradict each other" in quarrel.reason
-    assert quarrel.spread > 1.5
+def test_no_windows_and_contradictions_give_no_shift() -> None:
+    empty = agree([None, None])
+    assert isinstance(empty, NoShift)
+    assert "too little that PAN and MS share" in empty.reason
+    contradiction = agree(windows([(-9.0, 8.0), (3.0, -7.0), (12.0, 1.0), (0.0, 5.0), (6.0, -2.0)]))
+    assert isinstance(contradiction, NoShift)
+    assert "5 windows contradict each other" in contradiction.reason
+    assert contradiction.spread > 1.5
 
 
 def test_a_drift_is_fitted() -> None:
@@ -142,7 +142,7 @@ def test_a_drift_is_fitted() -> None:
     assert found.drift.rows_per_col == pytest.approx(0, abs=1e-9)
 
 
-def test_too_few_windows_for_a_drift_tell_a_steady_shift() -> None:
+def test_too_few_windows_for_a_drift_give_a_constant_shift() -> None:
     found = agree(windows([(1.0, 1.0)] * 5), local=True)
     assert isinstance(found, SceneShift)
     assert found.drift == Drift(row=20, col=120)

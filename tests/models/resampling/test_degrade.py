@@ -80,7 +80,7 @@ def test_reduced_ms_sits_at_its_phase(ratio: int, phase: float) -> None:
     )
     expected = 3.0 + 2.0 * at[0][:, None] - 0.5 * at[1]
     inner = slice(24 // ratio, -24 // ratio)
-    # A window at fractional places is not quite symmetric; the reference's own kernel is, and is exact.
+    # A window at fractional places is not quite symmetric; the reference kernel is.
     tolerance = 1e-9 if phase % 1 == 0 else 1e-3
     assert near(reduced[inner, inner], expected[inner, inner], tolerance)
     constant = degrade.reduce_ms(

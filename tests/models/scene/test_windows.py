@@ -84,7 +84,7 @@ def test_within_finds_a_window_in_the_array_of_a_larger_one(window: Window, marg
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"step": 12}, "12"),
         ({"step": 0}, "--tile"),
@@ -94,8 +94,8 @@ def test_within_finds_a_window_in_the_array_of_a_larger_one(window: Window, marg
         ({"rows": 0}, "0 x 20"),
     ],
 )
-def test_impossible_lattices_are_refused(change: dict[str, int], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_impossible_lattices_are_refused(change: dict[str, int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         TileGrid(**({"rows": 20, "cols": 20, "step": 16, "overlap": 8, "multiple": 8} | change))
 
 
