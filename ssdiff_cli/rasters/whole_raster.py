@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,7 @@ def read_raster_header(path: str) -> RasterHeader:
         InputError: When the file cannot be read.
     """
     with open_raster(path) as dataset:
-        return _header(path, dataset)
+        return RasterHeader(**_header(path, dataset))
 
 
 def read_whole(path: str) -> WholeRaster:
@@ -95,27 +96,22 @@ def read_whole(path: str) -> WholeRaster:
             raise InputError(
                 f"{path}: cannot read its pixels: {reason(error)}; is the file truncated?"
             ) from error
-        header = _header(path, dataset)
         return WholeRaster(
-            path=path,
-            shape=header.shape,
-            transform=header.transform,
-            crs=header.crs,
-            names=header.names,
+            **_header(path, dataset),
             pixels=pixels,
             valid=(masks > 0).all(0) & np.isfinite(pixels).all(0),
             black=tuple(map(zero_signal, dataset.scales, dataset.offsets)),
         )
 
 
-def _header(path: str, dataset: DatasetReader) -> RasterHeader:
-    return RasterHeader(
-        path=path,
-        shape=(dataset.count, dataset.height, dataset.width),
-        transform=dataset.transform,
-        crs=dataset.crs.to_string() if dataset.crs else None,
-        names=tuple(dataset.descriptions),
-    )
+def _header(path: str, dataset: DatasetReader) -> dict[str, Any]:
+    return {
+        "path": path,
+        "shape": (dataset.count, dataset.height, dataset.width),
+        "transform": dataset.transform,
+        "crs": dataset.crs.to_string() if dataset.crs else None,
+        "names": tuple(dataset.descriptions),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

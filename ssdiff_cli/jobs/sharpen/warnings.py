@@ -45,10 +45,10 @@ def _alpha(pair: ScenePair) -> Iterator[str]:
 
 
 def _heights(pair: ScenePair) -> Iterator[str]:
-    dem = pair.options.rpc_dem
+    dem = pair.files.options.rpc_dem
     if not dem:
         return
-    if not pair.by_rpcs:
+    if not pair.files.by_rpcs:
         yield f"--rpc-dem {dem}: not used, since neither image is placed by RPCs"
         return
     for bands in (pair.pan, pair.ms):

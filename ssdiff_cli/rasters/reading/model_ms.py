@@ -62,7 +62,7 @@ class ModelMsReader:
     ) -> ModelMs:
         row_taps = self._taps(mapping.rows, self._centres(model.row, model.rows))
         col_taps = self._taps(mapping.cols, self._centres(model.col, model.cols))
-        around = self._filled(row_taps.start, row_taps.stop, col_taps.start, col_taps.stop)
+        around = self._filled(row_taps.span, col_taps.span)
         values = resample.resample_axis(around.values, row_taps, around.window.row, 1)
         values = resample.resample_axis(values, col_taps, around.window.col, 2)
         rows = np.broadcast_to(rows[:, None], (rows.size, cols.size))
@@ -82,16 +82,17 @@ class ModelMsReader:
     ) -> ModelMs:
         under = self._clamped(rows, cols)
         points = self._points(mapping, model)
-        row, row_stop = _span([under[0], *(point_rows for point_rows, _ in points)])
-        col, col_stop = _span([under[1], *(point_cols for _, point_cols in points)])
-        around = self._filled(row, row_stop, col, col_stop)
+        rows_span = _span([under[0], *(point_rows for point_rows, _ in points)])
+        cols_span = _span([under[1], *(point_cols for _, point_cols in points)])
+        around = self._filled(rows_span, cols_span)
         return ModelMs(
             values=_averaged(around, points),
             valid=_under(around, *under),
             native=self._scattered(around, rows, cols),
         )
 
-    def _filled(self, row: int, row_stop: int, col: int, col_stop: int) -> FilledWindow:
+    def _filled(self, rows: tuple[int, int], cols: tuple[int, int]) -> FilledWindow:
+        (row, row_stop), (col, col_stop) = rows, cols
         window = Window(row=row, col=col, rows=row_stop - row, cols=col_stop - col)
         return self.geometry.files.ms.read_filled(window, self.means)
 

@@ -67,16 +67,6 @@ class ScenePair(PairGeometry):
         return len(self.ms.indexes)
 
     @property
-    def by_rpcs(self) -> bool:
-        """Whether rational polynomials georeference the PAN or the MS."""
-        return self.files.by_rpcs
-
-    @property
-    def options(self) -> PairOptions:
-        """What the pair was opened with."""
-        return self.files.options
-
-    @property
     def crs(self) -> CRS | None:
         """The PAN's CRS."""
         return self.files.pan_georeference.crs

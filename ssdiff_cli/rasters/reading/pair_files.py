@@ -65,29 +65,25 @@ def open_files(pan: str, ms: str, *, options: PairOptions) -> Iterator[PairFiles
     with ExitStack() as stack:
         pan_dataset = stack.enter_context(open_raster(pan))
         ms_dataset = stack.enter_context(open_raster(ms))
-        pan_band = options.pan_bidx
-        if pan_band is None:
-            pan_band = _only_band(pan_dataset, pan)
-        yield _related(
-            select_bands(pan_dataset, pan, (pan_band,), options.pan_nodata, fill_scales=PAN_SCALES),
-            select_bands(ms_dataset, ms, options.bidx, options.ms_nodata, fill_scales=MS_SCALES),
-            options,
-        )
+        pan_bands = _pan_band(pan_dataset, pan, options)
+        nodata = options.ms_nodata
+        ms_bands = select_bands(ms_dataset, ms, options.bidx, nodata, fill_scales=MS_SCALES)
+        yield _related(pan_bands, ms_bands, options)
 
 
-def _only_band(dataset: DatasetReader, path: str) -> int:
-    indexes = select_bands(dataset, path).indexes
-    if len(indexes) > 1:
+def _pan_band(dataset: DatasetReader, path: str, options: PairOptions) -> Bands:
+    indexes = () if options.pan_bidx is None else (options.pan_bidx,)
+    bands = select_bands(dataset, path, indexes, options.pan_nodata, fill_scales=PAN_SCALES)
+    if len(bands.indexes) > 1:
         raise InputError(
-            f"{path}: has {len(indexes)} bands: choose the panchromatic one with --pan-bidx"
+            f"{path}: has {len(bands.indexes)} bands: choose the panchromatic one with --pan-bidx"
         )
-    return indexes[0]
+    return bands
 
 
 def _related(pan: Bands, ms: Bands, options: PairOptions) -> PairFiles:
     pan_place, ms_place = _georeferences(pan, ms, options)
-    pan_ring = pan_place.to_world(*ring(0, 0, pan.cols, pan.rows))
-    link = crs_link(pan_place.crs, ms_place.crs, ms.path, pan_ring)
+    border = pan_place.to_world(*ring(0, 0, pan.cols, pan.rows))
     region = None
     if options.aoi:
         region_crs = parse_crs(options.bbox_crs) if options.bbox_crs else None
@@ -97,7 +93,7 @@ def _related(pan: Bands, ms: Bands, options: PairOptions) -> PairFiles:
         ms=ms,
         pan_georeference=pan_place,
         ms_georeference=ms_place,
-        crs_link=link,
+        crs_link=crs_link(pan_place.crs, ms_place.crs, ms.path, border),
         region=region,
         options=options,
     )

@@ -40,14 +40,9 @@ class Taps:
     weights: FloatArray
 
     @property
-    def start(self) -> int:
-        """First source index that is used."""
-        return int(self.first.min())
-
-    @property
-    def stop(self) -> int:
-        """Source index after the last that is used."""
-        return int(self.first.max() + self.weights.shape[1])
+    def span(self) -> tuple[int, int]:
+        """The first source index that is used, and the one after the last."""
+        return int(self.first.min()), int(self.first.max() + self.weights.shape[1])
 
 
 def unit_taps(position: Coordinates) -> Taps:

@@ -52,15 +52,8 @@ def place_keywords(pair: ScenePair) -> dict[str, Any]:
 
 
 def _moved_gcp(point: GroundControlPoint, area: Window) -> GroundControlPoint:
-    return GroundControlPoint(
-        row=point.row - area.row,
-        col=point.col - area.col,
-        x=point.x,
-        y=point.y,
-        z=point.z,
-        id=point.id,
-        info=point.info,
-    )
+    values = point.asdict()
+    return GroundControlPoint(**values | {"row": point.row - area.row, "col": point.col - area.col})
 
 
 def _moved_rpcs(rpcs: RPC, area: Window) -> RPC:

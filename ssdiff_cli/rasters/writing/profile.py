@@ -104,7 +104,7 @@ def output_profile(pair: ScenePair, options: SinkOptions) -> OutputProfile:
     dtype = _dtype(pair, options)
     asked = {key.upper(): value for key, value in options.creation}
     _check_creation(asked)
-    nbits = _asked_nbits(asked) or _nbits(pair, dtype)
+    nbits = _nbits(pair, dtype, asked.get("NBITS"))
     nodata = _nodata(pair, options, dtype, nbits)
     creation = asked if options.format == "GTiff" else {}
     if nbits:
@@ -151,13 +151,6 @@ def _check_creation(creation: Mapping[str, str]) -> None:
             raise UsageError(f"--co {name}={value}: {why}")
 
 
-def _asked_nbits(creation: Mapping[str, str]) -> int | None:
-    asked = creation.get("NBITS")
-    if asked is not None and not (asked.isdecimal() and int(asked)):
-        raise UsageError(f"--co NBITS={asked}: give a number of bits")
-    return int(asked) if asked else None
-
-
 def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[Any]:
     if options.dtype is None:
         return pair.ms.dtype
@@ -169,8 +162,12 @@ def _dtype(pair: ScenePair, options: SinkOptions) -> np.dtype[Any]:
     return np.dtype(options.dtype)
 
 
-def _nbits(pair: ScenePair, dtype: np.dtype[Any]) -> int | None:
-    """Returns the MS's significant bits, where the output has its type."""
+def _nbits(pair: ScenePair, dtype: np.dtype[Any], asked: str | None) -> int | None:
+    """Returns the significant bits asked for, or the MS's where the output has its type."""
+    if asked is not None:
+        if not asked.isdecimal() or int(asked) == 0:
+            raise UsageError(f"--co NBITS={asked}: give a number of bits")
+        return int(asked)
     if dtype != pair.ms.dtype or dtype.kind != "u":
         return None
     bits = pair.ms.dataset.tags(pair.ms.indexes[0], ns="IMAGE_STRUCTURE").get("NBITS")

@@ -50,14 +50,8 @@ def _digest(data: bytes) -> str:
 def _input(bands: Bands) -> str:
     """Identifies a raster by its header, and its files by size and time."""
     dataset = bands.dataset
-    header = (
-        dataset.width,
-        dataset.height,
-        dataset.dtypes,
-        bands.indexes,
-        bands.nodata,
-        tuple(dataset.transform),
-    )
+    grid = dataset.width, dataset.height, dataset.dtypes
+    header = (*grid, bands.indexes, bands.nodata, tuple(dataset.transform))
     # Viewers write statistics and overviews beside a file; they do not change its pixels.
     own = [name for name in sorted(dataset.files) if not name.endswith((".aux.xml", ".ovr"))]
     files = [_file(name) for name in own or [bands.path]]
@@ -79,6 +73,6 @@ def _file(name: str) -> tuple[int, int] | str:
 def _geometry(pair: ScenePair) -> str:
     region = shapely.to_wkb(pair.region.polygons).hex() if pair.region else ""
     shift = tuple(pair.shift.motion), pair.shift.surface
-    rpc_dem = pair.options.rpc_dem
+    rpc_dem = pair.files.options.rpc_dem
     values = pair.ratio, pair.ms_phase, shift, rpc_dem, repr(pair.crs), region
     return _digest(repr(values).encode())
