@@ -14,7 +14,7 @@ from rasterio.crs import CRS
 from ssdiff_cli.rasters.gdal import open_raster, reason
 from ssdiff_cli.rasters.geometry.crs_link import crs_link
 from ssdiff_cli.rasters.geometry.georeference import Georeference, georeference
-from ssdiff_cli.rasters.geometry.point_map import Coordinates
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, Points
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
@@ -79,7 +79,7 @@ def _span(coordinates: Coordinates) -> tuple[int, int]:
     return first, int(np.floor(coordinates.max() - 0.5 + EDGE_TOLERANCE)) + 1
 
 
-def ring(left: float, bottom: float, right: float, top: float) -> tuple[Coordinates, Coordinates]:
+def ring(left: float, bottom: float, right: float, top: float) -> Points:
     """Returns points along the four sides of a rectangle."""
     along = np.linspace(0, 1, EDGE_POINTS)
     zeros = np.zeros(EDGE_POINTS)
@@ -102,9 +102,7 @@ def parse_crs(text: str) -> CRS:
         ) from error
 
 
-def pan_pixels(
-    pan: Georeference, crs: CRS | None, points: tuple[Coordinates, Coordinates], what: str
-) -> tuple[Coordinates, Coordinates]:
+def pan_pixels(pan: Georeference, crs: CRS | None, points: Points, what: str) -> Points:
     """Returns world points in `crs` as PAN (column, row)."""
     return pan.to_pixel(*crs_link(crs, pan.crs, what, points).forward(*points))
 

@@ -13,7 +13,7 @@ from pyproj.transformer import TransformerGroup
 from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.gdal import reason
-from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap, identity
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap, Points, identity
 from ssdiff_models.errors import InputError
 
 __all__ = ["CrsLink", "crs_link"]
@@ -29,9 +29,7 @@ class CrsLink:
     """A sentence where a better transformation exists that is not installed."""
 
 
-def crs_link(
-    source: CRS | None, target: CRS | None, what: str, around: tuple[Coordinates, Coordinates]
-) -> CrsLink:
+def crs_link(source: CRS | None, target: CRS | None, what: str, around: Points) -> CrsLink:
     """Returns the maps between two CRSs: the identity when they are the same or unknown.
 
     PROJ would choose an operation for each point, which could tear a scene; this link has one.
@@ -61,9 +59,7 @@ def crs_link(
     )
 
 
-def _operations(
-    source: str, target: str, around: tuple[Coordinates, Coordinates]
-) -> TransformerGroup:
+def _operations(source: str, target: str, around: Points) -> TransformerGroup:
     """Returns the operations between two CRSs, best for the place first."""
     to_degrees = pyproj.Transformer.from_crs(source, "OGC:CRS84", always_xy=True)
     lon, lat = to_degrees.transform(*around)
@@ -97,7 +93,7 @@ def _note(what: str, best: pyproj.Transformer, group: TransformerGroup) -> str:
 def _point_map(
     transformer: pyproj.Transformer, direction: TransformDirection = TransformDirection.FORWARD
 ) -> PointMap:
-    def apply(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def apply(x: Coordinates, y: Coordinates) -> Points:
         mapped_x, mapped_y = transformer.transform(x, y, direction=direction)
         return np.asarray(mapped_x), np.asarray(mapped_y)
 

@@ -11,7 +11,13 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.transform import GCPTransformer, RPCTransformer
 
-from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap, affine_map, identity
+from ssdiff_cli.rasters.geometry.point_map import (
+    Coordinates,
+    PointMap,
+    Points,
+    affine_map,
+    identity,
+)
 from ssdiff_models.errors import InputError
 
 __all__ = ["Georeference", "affine_georeference", "georeference", "rpc_georeference"]
@@ -107,11 +113,11 @@ def _check_gcps(path: str, gcps: Sequence[GroundControlPoint], place: Georeferen
 def _gdal_georeference(
     kind: Literal["gcps", "rpcs"], transformer: GCPTransformer | RPCTransformer, crs: CRS | None
 ) -> Georeference:
-    def to_world(cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def to_world(cols: Coordinates, rows: Coordinates) -> Points:
         x, y = transformer.xy(np.ravel(rows), np.ravel(cols), offset="ul")
         return np.reshape(x, cols.shape), np.reshape(y, cols.shape)
 
-    def to_pixel(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def to_pixel(x: Coordinates, y: Coordinates) -> Points:
         rows, cols = transformer.rowcol(np.ravel(x), np.ravel(y), op=np.positive)
         return np.reshape(cols, x.shape), np.reshape(rows, x.shape)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
-from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, PointMap, Points
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = [
@@ -72,7 +72,7 @@ class SeparableMap:
     rows: AxisMap
     cols: AxisMap
 
-    def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def forward(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps PAN (column, row) to MS (column, row)."""
         return self.cols.at(cols), self.rows.at(rows)
 
@@ -86,11 +86,11 @@ class GeneralMap:
     spacing: int | None
     """PAN pixels between nodes; None where `exact` is cheap enough for every pixel."""
 
-    def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def forward(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps PAN (column, row) to MS (column, row), without the lattice."""
         return self.exact(cols, rows)
 
-    def at(self, rows: Coordinates, cols: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def at(self, rows: Coordinates, cols: Coordinates) -> Points:
         """Returns MS rows and columns, ``(len(rows), len(cols))``, of a grid of PAN coordinates."""
         if self.spacing is None:
             return _on_grid(self.exact, rows, cols)
@@ -121,9 +121,7 @@ class _Cells:
         return cls(nodes=nodes, index=cells - first, fraction=positions / spacing - cells)
 
 
-def _on_grid(
-    exact: PointMap, rows: Coordinates, cols: Coordinates
-) -> tuple[Coordinates, Coordinates]:
+def _on_grid(exact: PointMap, rows: Coordinates, cols: Coordinates) -> Points:
     grid_cols, grid_rows = np.meshgrid(cols, rows)
     ms_cols, ms_rows = exact(np.ascontiguousarray(grid_cols), np.ascontiguousarray(grid_rows))
     return ms_rows, ms_cols

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from affine import Affine
 
-from ssdiff_cli.rasters.geometry.point_map import Coordinates, affine_map
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, Points, affine_map
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.scene_shift import SceneShift
 from ssdiff_models.registration.surface import Surface
@@ -48,7 +48,7 @@ class MsShift:
         a, b, _, d, e, _ = tuple(self.motion)[:6]
         return (a, b, d, e) != (1, 0, 0, 1)
 
-    def uncorrected(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def uncorrected(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps corrected PAN (column, row) to the georeferenced ones."""
         from_cols, from_rows = affine_map(~self.motion)(cols, rows)
         if self.surface is None:
@@ -56,7 +56,7 @@ class MsShift:
         down, right = self.surface.at(rows, cols)
         return from_cols - right, from_rows - down
 
-    def corrected(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def corrected(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps georeferenced PAN (column, row) to the corrected ones."""
         forward = affine_map(self.motion)
         to_cols, to_rows = forward(cols, rows)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, GeneralMap, SeparableMap
-from ssdiff_cli.rasters.geometry.point_map import Coordinates
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, Points
 from ssdiff_cli.rasters.reading import resample
 from ssdiff_cli.rasters.reading.bands import FilledWindow
 from ssdiff_cli.rasters.reading.native_ms import gridded_ms, scattered_ms
@@ -115,7 +115,7 @@ class ModelMsReader:
         grid = self.geometry.grid
         return np.arange(first, first + count) * float(grid.ratio) + (grid.phase + 0.5)
 
-    def _points(self, mapping: GeneralMap, model: Window) -> list[tuple[Coordinates, Coordinates]]:
+    def _points(self, mapping: GeneralMap, model: Window) -> list[Points]:
         """Returns MS positions in the model pixels; a finer MS is averaged over several."""
         ratio = self.geometry.ratio
         smaller = min(self.geometry.measured_ratio)
@@ -129,7 +129,7 @@ class ModelMsReader:
             for right in offsets
         ]
 
-    def _clamped(self, rows: Coordinates, cols: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def _clamped(self, rows: Coordinates, cols: Coordinates) -> Points:
         ms = self.geometry.files.ms
         nowhere = ~(np.isfinite(rows) & np.isfinite(cols))
         rows = np.where(nowhere, -CLAMP, rows)
@@ -137,7 +137,7 @@ class ModelMsReader:
         return np.clip(rows, -CLAMP, ms.rows + CLAMP), np.clip(cols, -CLAMP, ms.cols + CLAMP)
 
 
-def _averaged(around: FilledWindow, points: list[tuple[Coordinates, Coordinates]]) -> FloatArray:
+def _averaged(around: FilledWindow, points: list[Points]) -> FloatArray:
     origin = around.window.row, around.window.col
     shape = len(around.values), *points[0][0].shape
     total: FloatArray = np.zeros(shape, np.float32)

@@ -23,7 +23,7 @@ from ssdiff_cli.rasters.geometry.grid_map import (
     separable_map,
 )
 from ssdiff_cli.rasters.geometry.ms_shift import MsShift
-from ssdiff_cli.rasters.geometry.point_map import Coordinates
+from ssdiff_cli.rasters.geometry.point_map import Coordinates, Points
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair_files import PairFiles
 from ssdiff_models.errors import InputError
@@ -125,13 +125,13 @@ class _Link:
         pan_to_ms: Affine = ~ms.affine @ (pan.affine @ ~self.shift.motion)
         return pan_to_ms
 
-    def forward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def forward(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps PAN (column, row) to MS (column, row)."""
         pan_world = self.files.pan_georeference.to_world(*self.shift.uncorrected(cols, rows))
         ms_world = self.files.crs_link.forward(*pan_world)
         return self.files.ms_georeference.to_pixel(*ms_world)
 
-    def backward(self, cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    def backward(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps MS (column, row) to PAN (column, row)."""
         ms_world = self.files.ms_georeference.to_world(cols, rows)
         pan_world = self.files.crs_link.inverse(*ms_world)
