@@ -1,4 +1,4 @@
-"""Rasters: the only room that imports rasterio. A pair of files becomes a `Source`, a file becomes a `Sink`.
+"""Rasters: the only package that imports rasterio; two files as a `Source`, one as a `Sink`.
 
 with raster_env(), open_pair(pan, ms, options=PairOptions(ratio=4)) as pair:
     with open_sink(output, pair, options=SinkOptions()) as sink:

@@ -68,7 +68,7 @@ class WholeRaster(RasterHeader):
     """``(bands, rows, cols)`` in DN."""
     valid: npt.NDArray[np.bool_]
     """``(rows, cols)``: True where every band is valid and finite."""
-    black: tuple[float, ...]
+    zeros: tuple[float, ...]
     """The DN that each band's scale and offset make 0."""
 
 
@@ -100,7 +100,7 @@ def read_whole(path: str) -> WholeRaster:
             **_header(path, dataset),
             pixels=pixels,
             valid=(masks > 0).all(0) & np.isfinite(pixels).all(0),
-            black=tuple(map(zero_signal, dataset.scales, dataset.offsets)),
+            zeros=tuple(map(zero_signal, dataset.scales, dataset.offsets)),
         )
 
 

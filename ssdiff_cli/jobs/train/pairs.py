@@ -193,10 +193,10 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
         raise InputError(f"{record.name}: {error}") from error
     step = 1 if record.has_gt else record.ratio
     rows, cols, first = _common(record.name, pan, image, step)
-    black = torch.tensor(image.black)[order][:, None, None]
+    black = torch.tensor(image.zeros)[order][:, None, None]
     ms = torch.from_numpy(image.pixels[order][:, rows, cols]) - black
     valid = torch.from_numpy(image.valid[rows, cols])
-    detail = torch.from_numpy(pan.pixels[0]) - pan.black[0]
+    detail = torch.from_numpy(pan.pixels[0]) - pan.zeros[0]
     shift = estimate_shift(detail, ms, step, first=first, valid=valid)
     check_shift(record.name, shift)
     _check_alike(record.name, shift)

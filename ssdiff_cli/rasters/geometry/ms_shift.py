@@ -28,7 +28,7 @@ class MsShift:
 
     @classmethod
     def of(cls, shift: SceneShift) -> Self:
-        """Returns a measured shift in thousandths of a pixel, so that every machine has the same."""
+        """Returns a measured shift, rounded so that every machine has the same."""
         drift = shift.drift or Drift(row=0, col=0)
         down, right = drift.at(0, 0)
         to_georeferenced = Affine(

@@ -69,7 +69,7 @@ class Bands:
         return np.result_type(*(np.dtype(self.dataset.dtypes[i - 1]) for i in self.indexes))
 
     @property
-    def black(self) -> tuple[float, ...]:
+    def zeros(self) -> tuple[float, ...]:
         """The DN that each band's scale and offset make 0."""
         scales, offsets = self.dataset.scales, self.dataset.offsets
         return tuple(zero_signal(scales[i - 1], offsets[i - 1]) for i in self.indexes)
@@ -170,8 +170,8 @@ def _as_stored(nodata: float | None, dtype: np.dtype[Any]) -> float | int | None
 
 def zero_signal(scale: float, offset: float) -> float:
     """Returns the DN that ``scale * DN + offset`` makes 0; 0 where metadata make no sense."""
-    black = -offset / scale if scale else 0.0
-    return black if np.isfinite(black) else 0.0
+    zero = -offset / scale if scale else 0.0
+    return zero if np.isfinite(zero) else 0.0
 
 
 def select_bands(

@@ -31,7 +31,7 @@ PAN_SCALES, MS_SCALES = 6, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairFiles:
-    """What a pair is whatever the model and the shift."""
+    """Everything about a pair that no model and no shift changes."""
 
     pan: Bands
     ms: Bands

@@ -24,4 +24,4 @@ def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...
             f"{bands.path}: has no valid pixel where PAN and MS overlap: "
             "check its nodata value and mask"
         )
-    return band_statistics(samples, bands.black)
+    return band_statistics(samples, bands.zeros)

@@ -8,7 +8,7 @@ Usage::
             for block in engine(pair, rows=rows):
                 sink.write(block.window, block.fused, block.valid)
 
-Blocks come once each in row-major order. Pixels outside the area or already in the file are ignored.
+Blocks come once each in row-major order; pixels outside the area or in the file are ignored.
 When the `with` body ends without an error the file appears under its final name (`sink.path`). When
 it fails, whole tile rows stay as ``OUT.part`` with ``OUT.journal.json``, and the same command
 continues there.
