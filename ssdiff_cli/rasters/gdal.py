@@ -1,20 +1,34 @@
 """GDAL settings of a run, and how this tool opens a raster."""
 
+import errno
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
-from ssdiff_models.errors import InputError
+from ssdiff_models.errors import InputError, ResourceError, UsageError
 
-__all__ = ["CACHE_MEGABYTES", "GDAL_ERRORS", "header_errors", "open_raster", "raster_env", "reason"]
+__all__ = [
+    "CACHE_MEGABYTES",
+    "GDAL_ERRORS",
+    "disk_errors",
+    "header_errors",
+    "open_raster",
+    "raster_env",
+    "reason",
+]
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 """Rasterio's own errors, and those that it makes of GDAL's error classes."""
+
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors that free space on the disk mends."""
 
 CACHE_MEGABYTES = 64
 """GDAL's block cache, whatever the scene: two rows of blocks of a 32768-pixel wide uint16 PAN."""
@@ -76,6 +90,28 @@ def header_errors(path: str) -> Iterator[None]:
             raise
         message = " ".join(str(error).split())
         raise InputError(message if path in message else f"{path}: {message}") from error
+
+
+@contextmanager
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Turns errors while `path` is written into the user's.
+
+    Raises:
+        ResourceError: When the disk is full or gone, or refuses the file.
+        UsageError: When the file outgrows a classic TIFF that was asked for.
+    """
+    try:
+        yield
+    except (*GDAL_ERRORS, OSError) as error:
+        number = getattr(error, "errno", None)
+        message = os.strerror(number) if number else reason(error)
+        has_space = number is not None and number not in FULL_DISK
+        remedy = "choose another output" if has_space else "make room and repeat the command"
+        raise ResourceError(f"{path}: cannot be written: {message}; {remedy}") from error
+    except OverflowError as error:
+        raise UsageError(
+            f"{path}: is larger than a classic TIFF can be: leave --co BIGTIFF out"
+        ) from error
 
 
 def _problem(dataset: DatasetReader) -> str | None:

@@ -1,8 +1,6 @@
 """Small rasters read and written in one piece: training pairs, references, simulated scenes."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.gdal import GDAL_ERRORS, open_raster, reason
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, disk_errors, open_raster, reason
 from ssdiff_cli.rasters.reading.bands import zero_signal
-from ssdiff_models.errors import InputError, ResourceError
+from ssdiff_models.errors import InputError
 from ssdiff_models.files import atomic
 
 __all__ = [
@@ -158,21 +156,9 @@ def write_geotiff(path: str | Path, pixels: npt.NDArray[np.generic], header: Geo
         "alpha": "no",
     }
     names = header.names or ("",) * count
-    with _write_errors(path), atomic(path) as part, rasterio.open(part, "w", **keywords) as file:
+    with disk_errors(path), atomic(path) as part, rasterio.open(part, "w", **keywords) as file:
         file.colorinterp = [COLOURS.get(name, ColorInterp.undefined) for name in names]
         file.write(image)
         file.update_tags(**header.tags)
         for band, name in enumerate(header.names, start=1):
             file.set_band_description(band, name)
-
-
-@contextmanager
-def _write_errors(path: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except (*GDAL_ERRORS, OSError) as error:
-        number = getattr(error, "errno", None)
-        message = os.strerror(number) if number else reason(error)
-        raise ResourceError(
-            f"{path}: cannot be written: {message}; free some space or choose another folder"
-        ) from error

@@ -1,11 +1,4 @@
-"""A PAN and an MS file as one `Source`: aligned windows, filled holes, validity.
-
-Usage::
-
-    with raster_env(), open_pair("pan.tif", "ms.tif", options=PairOptions(ratio=4)) as pair:
-        patch = pair.read(Window(row=0, col=0, rows=288, cols=288))
-        print(pair.area, pair.measured_ratio, pair.notes, pair.statistics())
-"""
+"""A PAN and an MS file as one `Source`: aligned windows, filled holes, validity."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

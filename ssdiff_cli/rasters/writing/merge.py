@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ssdiff_cli.rasters.gdal import disk_errors
 from ssdiff_cli.rasters.writing.finish import name_output
 from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_cli.rasters.writing.shards import ShardNote, read_note
 from ssdiff_cli.rasters.writing.tiff_tiles import encoded_tile_at, read_pages
-from ssdiff_cli.rasters.writing.tile_file import (
-    TileFile,
-    TilePlanes,
-    blank_template,
-    disk_errors,
-    lock_part,
-)
+from ssdiff_cli.rasters.writing.tile_file import TileFile, TilePlanes, blank_template, lock_part
 from ssdiff_models.errors import InputError, UsageError
 
 __all__ = ["merge_shards"]

@@ -27,14 +27,7 @@ NOT_COPIED_DOMAINS = {
 }
 """Domains of the MS that do not hold for the output or that are written separately."""
 
-NOT_COPIED_COLOURS = {
-    ColorInterp.cyan,
-    ColorInterp.magenta,
-    ColorInterp.yellow,
-    ColorInterp.black,
-    ColorInterp.palette,
-    ColorInterp.alpha,
-}
+NOT_COPIED_COLOURS = {"cyan", "magenta", "yellow", "black", "palette", "alpha"}
 """Colours that no fused band has; a fused alpha band was asked for as a band."""
 
 
@@ -117,7 +110,7 @@ def _as_items(domain: str, tags: dict[str, str]) -> dict[str, str]:
 def _write_bands(output: DatasetWriter, source: DatasetReader, indexes: tuple[int, ...]) -> None:
     colours = [source.colorinterp[index - 1] for index in indexes]
     output.colorinterp = [
-        ColorInterp.undefined if colour in NOT_COPIED_COLOURS else colour for colour in colours
+        ColorInterp.undefined if colour.name in NOT_COPIED_COLOURS else colour for colour in colours
     ]
     output.scales = tuple(source.scales[index - 1] for index in indexes)
     output.offsets = tuple(source.offsets[index - 1] for index in indexes)

@@ -1,13 +1,5 @@
 """A GeoTIFF or COG as a `Sink`: renamed when complete, continued when it was killed.
 
-Usage::
-
-    options = SinkOptions(key={...})
-    with open_pair(pan, ms, options=...) as pair, open_sink(output, pair, options=options) as sink:
-        for rows in sink.block_rows(grid):
-            for block in engine(pair, rows=rows):
-                sink.write(block.window, block.fused, block.valid)
-
 Blocks come once each in row-major order; pixels outside the area or in the file are ignored.
 When the `with` body ends without an error the file appears under its final name (`sink.path`). When
 it fails, whole tile rows stay as ``OUT.part`` with ``OUT.journal.json``, and the same command
@@ -15,11 +7,12 @@ continues there.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from ssdiff_cli.rasters.gdal import disk_errors
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.finish import check_cog_options, name_output
 from ssdiff_cli.rasters.writing.journal import Journal
@@ -31,7 +24,7 @@ from ssdiff_cli.rasters.writing.shards import ShardNote, own_path
 from ssdiff_cli.rasters.writing.template import make_template
 from ssdiff_cli.rasters.writing.tile_assembler import Assembler, TileRun
 from ssdiff_cli.rasters.writing.tile_encoder import EncodedRun, encode_run, try_encoding
-from ssdiff_cli.rasters.writing.tile_file import TileFile, disk_errors, lock_part
+from ssdiff_cli.rasters.writing.tile_file import TileFile, lock_part
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import TileGrid, Window
 
@@ -70,14 +63,7 @@ class RasterSink:
 
     def block_rows(self, grid: TileGrid) -> list[range]:
         """Returns the rows of blocks of a lattice that `wanted` touches, adjacent ones joined."""
-        ranges: list[range] = []
-        for window in self.wanted:
-            rows, _ = grid.covering(window)
-            if ranges and rows.start <= ranges[-1].stop:
-                ranges[-1] = range(ranges[-1].start, rows.stop)
-            else:
-                ranges.append(rows)
-        return ranges
+        return _joined(grid.covering(window)[0] for window in self.wanted)
 
     def write(self, block: Window, fused: FloatArray, valid: BoolArray) -> None:
         """Takes ``(bands, rows, cols)`` float32 in DN and the validity of its pixels.
@@ -131,20 +117,25 @@ class RasterSink:
 
 def _windows(tile_rows: tuple[int, ...], profile: OutputProfile) -> tuple[Window, ...]:
     """Returns the PAN windows of tile rows, adjacent ones joined."""
-    ranges: list[range] = []
-    for row in tile_rows:
-        if ranges and ranges[-1].stop == row:
-            ranges[-1] = range(ranges[-1].start, row + 1)
-        else:
-            ranges.append(range(row, row + 1))
     area = profile.area
     height = profile.block_rows
     windows = []
-    for rows in ranges:
+    for rows in _joined(range(row, row + 1) for row in tile_rows):
         row = area.row + rows.start * height
         row_stop = min(area.row + rows.stop * height, area.row_stop)
         windows.append(Window(row=row, col=area.col, rows=row_stop - row, cols=area.cols))
     return tuple(windows)
+
+
+def _joined(ranges: Iterable[range]) -> list[range]:
+    """Joins ascending ranges that touch."""
+    joined: list[range] = []
+    for rows in ranges:
+        if joined and rows.start <= joined[-1].stop:
+            joined[-1] = range(joined[-1].start, rows.stop)
+        else:
+            joined.append(rows)
+    return joined
 
 
 @contextmanager

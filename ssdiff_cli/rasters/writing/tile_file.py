@@ -5,54 +5,20 @@ many runs or from which shard, leaves no trace, so a continued run and merged sh
 file of an undisturbed run.
 """
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ssdiff_cli.rasters.gdal import disk_errors
 from ssdiff_cli.rasters.writing.tiff_tiles import Page, read_pages
-from ssdiff_models.errors import ResourceError, UsageError
+from ssdiff_models.errors import UsageError
 
-__all__ = ["TileFile", "TilePlanes", "blank_template", "disk_errors", "lock_part"]
+__all__ = ["TileFile", "TilePlanes", "blank_template", "lock_part"]
 
 TilePlanes = tuple[tuple[bytes, ...], ...]
 """The bytes of one tile: for each page (image, mask) those of each of its planes."""
-
-PERMANENT_ERRORS = {
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.ENOENT,
-    errno.ENAMETOOLONG,
-}
-"""Errors that free space on the disk does not mend."""
-
-
-@contextmanager
-def disk_errors(path: str) -> Iterator[None]:
-    """Turns the system's errors while `path` is written into the user's.
-
-    Raises:
-        ResourceError: When the disk is full or gone, or refuses the file.
-        UsageError: When the file outgrows a classic TIFF that was asked for.
-    """
-    try:
-        yield
-    except OSError as error:
-        message = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
-        remedy = "make room and repeat the command"
-        if error.errno in PERMANENT_ERRORS:
-            remedy = "choose another output"
-        raise ResourceError(f"{path}: cannot be written: {message}; {remedy}") from error
-    except OverflowError as error:
-        raise UsageError(
-            f"{path}: is larger than a classic TIFF can be: leave --co BIGTIFF out"
-        ) from error
 
 
 def lock_part(part: Path, output: str) -> BinaryIO:
