@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
-from rasterio.io import DatasetReader
+from rasterio.io import DatasetReader, MemoryFile
 
 from ssdiff_cli.rasters.gdal import GDAL_ERRORS, disk_errors, open_raster, reason
 from ssdiff_cli.rasters.reading.bands import zero_signal
@@ -156,9 +155,13 @@ def write_geotiff(path: str | Path, pixels: npt.NDArray[np.generic], header: Geo
         "alpha": "no",
     }
     names = header.names or ("",) * count
-    with disk_errors(path), atomic(path) as part, rasterio.open(part, "w", **keywords) as file:
-        file.colorinterp = [COLOURS.get(name, ColorInterp.undefined) for name in names]
-        file.write(image)
-        file.update_tags(**header.tags)
-        for band, name in enumerate(header.names, start=1):
-            file.set_band_description(band, name)
+    with MemoryFile() as memory:
+        with memory.open(**keywords) as file:
+            file.colorinterp = [COLOURS.get(name, ColorInterp.undefined) for name in names]
+            file.write(image)
+            file.update_tags(**header.tags)
+            for band, name in enumerate(header.names, start=1):
+                file.set_band_description(band, name)
+        # GDAL keeps silent where the last blocks do not fit on the disk.
+        with disk_errors(path), atomic(path) as part:
+            part.write_bytes(memory.getbuffer())

@@ -119,8 +119,9 @@ def _georeferences(
                 f"{bands.path}: has no geotransform, GCPs or RPCs, while the other image has: "
                 "georeference it first"
             )
-    return _with_crs(pan, pan_place, ms_place.crs, options), _with_crs(
-        ms, ms_place, pan_place.crs, options
+    return (
+        _with_crs(pan, pan_place, ms_place.crs, options),
+        _with_crs(ms, ms_place, pan_place.crs, options),
     )
 
 

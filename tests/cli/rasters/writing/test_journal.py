@@ -1,4 +1,4 @@
-"""A killed run ends with the file of an undisturbed one; so do shards."""
+"""A killed run ends with the file of an undisturbed one."""
 
 import json
 import os
@@ -9,17 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing import journal
-from ssdiff_cli.rasters.writing.merge import merge_shards
-from ssdiff_cli.rasters.writing.shards import Shard, shard_path
 from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
-from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.errors import UsageError
 from tests.cli.rasters.fields import Rasters
-from tests.cli.rasters.outputs import SMALL_TILES, make_pair, run, stored
+from tests.cli.rasters.outputs import SMALL_TILES, make_pair, run
 
 ROOT = Path(__file__).parents[3]
 TILED = SinkOptions(creation=SMALL_TILES)
@@ -185,102 +182,3 @@ def test_two_runs_on_one_output_do_not_meet(rasters: Rasters, tmp_path: Path) ->
         patch = pair.read(pair.area)
         sink.write(pair.area, np.stack([patch.pan] * 3), patch.valid)
     assert output.exists()
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-@pytest.mark.parametrize("kind", ["GTiff", "COG"])
-def test_merged_shards_are_the_unsharded_file(
-    count: int, kind: str, rasters: Rasters, tmp_path: Path
-) -> None:
-    paths, output, whole = make_pair(rasters), tmp_path / "out.tif", tmp_path / "whole.tif"
-    creation = SMALL_TILES if kind == "GTiff" else ()
-    options = SinkOptions(creation=creation, format=kind, key={"model": "m"})  # type: ignore[arg-type]
-    run(paths, str(whole), options)
-    shards, blocks = [], 0
-    for index in range(1, count + 1):
-        shard = Shard(index=index, count=count)
-        sharded = SinkOptions(creation=creation, format=kind, key={"model": "m"}, shard=shard)  # type: ignore[arg-type]
-        blocks += run(paths, str(output), sharded)
-        shards.append(shard_path(str(output), shard))
-    if kind == "GTiff":
-        assert blocks == BLOCKS
-    steps: list[tuple[int, int]] = []
-    merge_shards(
-        shards[::-1],
-        str(output),
-        overwrite=False,
-        progress=lambda done, total: steps.append((done, total)),
-    )
-    assert output.read_bytes() == whole.read_bytes()
-    assert steps[-1][0] == steps[-1][1]
-    pixels, valid = stored(paths)
-    with rasterio.open(output) as out:
-        assert np.array_equal(out.read()[:, valid], pixels[:, valid])
-
-
-def test_a_shard_opens_as_a_raster_with_holes(rasters: Rasters, tmp_path: Path) -> None:
-    paths, shard = make_pair(rasters), Shard(index=2, count=2)
-    run(paths, str(tmp_path / "out.tif"), SinkOptions(creation=SMALL_TILES, shard=shard))
-    with rasterio.open(shard_path(str(tmp_path / "out.tif"), shard)) as out:
-        assert out.shape == (300, 280)
-        assert not out.read()[:, :64].any()
-
-
-def test_shards_that_do_not_belong_together_are_refused(rasters: Rasters, tmp_path: Path) -> None:
-    paths, output = make_pair(rasters), str(tmp_path / "out.tif")
-    for index in (1, 2):
-        run(paths, output, SinkOptions(creation=SMALL_TILES, shard=Shard(index=index, count=3)))
-    run(
-        paths,
-        str(tmp_path / "b.tif"),
-        SinkOptions(creation=SMALL_TILES, shard=Shard(index=3, count=3), key={"steps": "9"}),
-    )
-    first, second = (shard_path(output, Shard(index=index, count=3)) for index in (1, 2))
-    other = shard_path(str(tmp_path / "b.tif"), Shard(index=3, count=3))
-
-    def refused(*shards: str) -> str:
-        with pytest.raises(InputError) as caught:
-            merge_shards(shards, output, overwrite=False, progress=lambda _done, _total: None)
-        return str(caught.value)
-
-    assert "of 3 parts shard 3 is not there" in refused(first, second)
-    assert "another run" in refused(first, second, other)
-    assert "give each once" in refused(first, second, first)
-    assert "is no finished shard" in refused(first, paths[0])
-    assert "cannot be read" in refused(first, str(tmp_path / "nowhere.tif"))
-    with pytest.raises(UsageError, match="no shards"):
-        merge_shards([], output, overwrite=False, progress=lambda _done, _total: None)
-    assert not Path(output).exists()
-    assert not Path(f"{output}.part").exists()
-
-
-def test_a_shard_of_another_version_is_refused(rasters: Rasters, tmp_path: Path) -> None:
-    shard = Shard(index=1, count=1)
-    path = Path(shard_path(str(tmp_path / "out.tif"), shard))
-    run(make_pair(rasters), str(tmp_path / "out.tif"), replace(TILED, shard=shard))
-    path.write_bytes(path.read_bytes().replace(b'"digest"', b'"resume"'))
-    with pytest.raises(InputError, match="is a shard of another version of ssdiff"):
-        merge_shards(
-            [str(path)],
-            str(tmp_path / "out.tif"),
-            overwrite=False,
-            progress=lambda _done, _total: None,
-        )
-
-
-@pytest.mark.parametrize(("index", "count"), [(0, 3), (4, 3), (1, 0)])
-def test_a_shard_number_out_of_range_is_refused(index: int, count: int) -> None:
-    with pytest.raises(UsageError, match=f"--shard {index}/{count}"):
-        Shard(index=index, count=count)
-
-
-@pytest.mark.parametrize(
-    ("tiles", "block", "count"), [(5, 64, 2), (1, 256, 3), (128, 256, 4), (129, 512, 5)]
-)
-def test_shards_share_all_rows_and_none_twice(tiles: int, block: int, count: int) -> None:
-    rows = [
-        row
-        for index in range(1, count + 1)
-        for row in Shard(index=index, count=count).tile_rows(tiles, block)
-    ]
-    assert sorted(rows) == list(range(tiles))
