@@ -36,14 +36,22 @@ class Limits:
 
 
 class SensorView(Protocol):
-    """How a sensor sees images."""
+    """How a sensor sees images ``(..., bands, rows, cols)``."""
+
+    def passes(self, iterations: int) -> tuple[int, ...]:
+        """Returns the iterations that follow each look at the image."""
+        ...
 
     def reduce(self, image: Tensor) -> Tensor:
         """Returns the MS pixels that the sensor sees of an image."""
         ...
 
+    def missing(self, image: Tensor) -> Tensor:
+        """Returns the MS minus the pixels that the sensor sees."""
+        ...
+
     def correction(self, wanted: Tensor, iterations: int) -> Tensor:
-        """Returns an image that the sensor sees as the wanted MS pixels."""
+        """Returns interpolated MS pixels that the sensor sees nearly as `wanted`."""
         ...
 
 

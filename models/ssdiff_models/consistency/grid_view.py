@@ -49,19 +49,15 @@ class GridView:
         return cls(target=target, rows=rows, cols=cols)
 
     def passes(self, iterations: int) -> tuple[int, ...]:
-        """Returns the iterations of each look at the image: all after the first."""
         return (iterations,)
 
     def reduce(self, image: Tensor) -> Tensor:
-        """Returns the MS pixels that the sensor sees of ``(..., bands, rows, cols)``."""
         return self.rows.reduce @ image @ self.cols.reduce.mT
 
     def missing(self, image: Tensor) -> Tensor:
-        """Returns the MS minus the pixels that the sensor sees."""
         return self.target.pixels - self.reduce(image)
 
     def correction(self, wanted: Tensor, iterations: int) -> Tensor:
-        """Returns interpolated MS pixels that the sensor sees nearly as `wanted`."""
         total = solve(self._round_trip, wanted, iterations)
         return self.rows.interpolate @ total @ self.cols.interpolate.mT
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ssdiff_models.consistency.clipping import Limits, clip_consistently
+from ssdiff_models.consistency.clipping import Limits, SensorView, clip_consistently
 from ssdiff_models.consistency.grid_view import GridView
 from ssdiff_models.consistency.scattered_view import ScatteredView
 from ssdiff_models.consistency.target import GridTarget, Target
@@ -60,9 +60,7 @@ def project(
     return fused if limits is None else clip_consistently(fused, limits, view)
 
 
-def _view(
-    target: Target, gains: Sequence[float], ratio: int, fused: Tensor
-) -> GridView | ScatteredView:
+def _view(target: Target, gains: Sequence[float], ratio: int, fused: Tensor) -> SensorView:
     if isinstance(target, GridTarget):
         return GridView.of(target, gains, ratio, like=fused)
     return ScatteredView(target, gains)

@@ -53,32 +53,25 @@ class ScatteredView:
         self._round_trip = target.pixels.new_tensor(steps).T[:, :, None, None]
 
     def passes(self, iterations: int) -> tuple[int, ...]:
-        """Returns the iterations of each look at the image.
-
-        `correction` treats the MS pixels as square ones, so two looks get nearer than one. The
-        interpolator is softer than EXP near the MS's Nyquist frequency, hence four iterations more
-        for ten. On the tests' scene they leave 0.004 %, twice five 0.006 %, ten at once 0.008 %.
-        """
+        # Pixels count as square in corrections, so two looks get nearer than one. The interpolator
+        # is softer than EXP near Nyquist, hence four iterations more for ten. On the tests' scene
+        # they leave 0.004 %, twice five 0.006 %, ten at once 0.008 %.
         return (iterations,) if iterations <= FEW else (-(-7 * iterations // 10),) * 2
 
     def reduce(self, image: Tensor) -> Tensor:
-        """Returns the MS pixels that the sensor sees of ``(B, bands, rows, cols)``; 0 elsewhere."""
         places = self._places.flatten(2) + SHARP_TAPS // 2
         pixels = _read(self._filtered(image), places, SHARP_TAPS)
         return pixels.view(self._target.pixels.shape) * self._seen[:, None]
 
     def missing(self, image: Tensor) -> Tensor:
-        """Returns the MS minus the pixels that the sensor sees."""
         return self._target.pixels * self._seen[:, None] - self.reduce(image)
 
     def correction(self, wanted: Tensor, iterations: int) -> Tensor:
-        """Returns interpolated MS pixels that the sensor sees nearly as `wanted`."""
         total = solve(self._seen_again, self._continued(wanted), iterations)
         image = _read(total, self._target.under.flatten(2), SMOOTH_TAPS)
         return image.view(*total.shape[:2], *self._shape)
 
     def _seen_again(self, pixels: Tensor) -> Tensor:
-        """Returns the pixels that the sensor sees of interpolated MS pixels."""
         along_rows = _correlated(pixels, self._round_trip, -2)
         return self._continued(_correlated(along_rows, self._round_trip, -1))
 

@@ -45,30 +45,24 @@ class ArraySource:
 
     @property
     def rows(self) -> int:
-        """Height of the PAN grid in pixels."""
         return int(self.pan.shape[0])
 
     @property
     def cols(self) -> int:
-        """Width of the PAN grid in pixels."""
         return int(self.pan.shape[1])
 
     @property
     def bands(self) -> int:
-        """Number of MS bands."""
         return int(self.ms.shape[0])
 
     @property
     def area(self) -> Window:
-        """All of the PAN grid."""
         return Window(row=0, col=0, rows=self.rows, cols=self.cols)
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of the same sample that the command reads."""
         return SceneStatistics.of(pan=_statistics(self.pan[None])[0], ms=_statistics(self.ms))
 
     def read(self, window: Window) -> Patch:
-        """Reads one window; it may overhang the scene."""
         inside = np.zeros(window.shape, np.bool_)
         part = window.intersection(self.area)
         if part is not None:

@@ -60,35 +60,28 @@ class AboveZero:
 
     @property
     def rows(self) -> int:
-        """Height of the PAN grid in pixels."""
         return self.source.rows
 
     @property
     def cols(self) -> int:
-        """Width of the PAN grid in pixels."""
         return self.source.cols
 
     @property
     def bands(self) -> int:
-        """Number of MS bands."""
         return self.source.bands
 
     @property
     def ratio(self) -> int:
-        """PAN pixels per MS pixel."""
         return self.source.ratio
 
     @property
     def area(self) -> Window:
-        """The part of the PAN grid to fuse."""
         return self.source.area
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry above the levels."""
         scene = self.source.statistics()
         ms = tuple(_above(band, zero) for band, zero in zip(scene.ms, self.zeros[:-1], strict=True))
         return replace(scene, pan=_above(scene.pan, self.zeros[-1]), ms=ms)
 
     def read(self, window: Window) -> Patch:
-        """Reads one window; it may overhang the scene."""
         return above_zero(self.source.read(window), self.zeros)
