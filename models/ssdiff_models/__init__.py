@@ -1,4 +1,4 @@
-"""The science of ssdiff: arrays and tensors in, arrays and tensors out."""
+"""The science of ssdiff: arrays in, arrays out."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Imports a public name on first use, so that the tool's help does not import torch."""
+    """Imports a public name on first use, so that ``import ssdiff_models`` needs no torch."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""Fusing arrays in memory, as in a notebook: the same tiles, the same pixels as the command."""
+"""Fuses arrays in memory by the tiles of the command, and so to the same pixels."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,18 +34,18 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     precision: torch.dtype = torch.float32,
     progress: Progress | None = None,
 ) -> npt.NDArray[Any]:
-    """Fuses a PAN and an MS array by overlapping tiles; gives the pixels that ``ssdiff sharpen`` gives on the same rasters.
+    """Fuses a PAN and an MS array as ``ssdiff sharpen`` does the same rasters.
 
     Args:
         pan: ``(rows, cols)``, DN.
-        ms: ``(bands, rows/ratio, cols/ratio)``, DN; the centre of pixel i lies at PAN index ``ratio*i + checkpoint.ms_phase``, which
-            for the shipped models means that the outer corners of the two arrays coincide.
-        checkpoint: The model, from `load_checkpoint`.
-        settings: Steps, sampler, seed, samples, tile, overlap and limits; the model's own by default (``FusionSettings.of``).
+        ms: ``(bands, rows/ratio, cols/ratio)``, DN; the centre of pixel i lies at PAN index
+            ``ratio*i + checkpoint.ms_phase``, so for the shipped models the corners coincide.
+        checkpoint: The model, from `load_checkpoint`; it is not changed.
+        settings: Steps, seed, samples, tile and the like; the model's own by default.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        workers: Tiles at a time on a CPU, one thread each; as many as torch has threads by default.
+        workers: Tiles at a time on a CPU, one thread each; by default torch's number of threads.
         batch: Tiles at a time on another device.
-        precision: Arithmetic of the network on another device: ``torch.bfloat16`` is the fast one.
+        precision: Arithmetic of the network; ``torch.bfloat16`` is fast on GPUs.
         progress: Called with the blocks done and their total.
 
     Returns:
@@ -62,22 +62,21 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
         ratio=_ratio(pan, ms, checkpoint.ratio),
     )
     settings = settings or FusionSettings.of(checkpoint, limits=default_limits(ms.dtype))
-    runner: Runner
-    if device == "cpu":
-        runner = ThreadRunner(workers=workers or torch.get_num_threads())
-    else:
-        checkpoint = replace(checkpoint, network=checkpoint.network.placed(torch.device(device)))
+    runner: Runner = ThreadRunner(workers=workers or torch.get_num_threads())
+    if device != "cpu":
         runner = BatchRunner(device=torch.device(device), batch=batch)
-    fuser = ModelFuser.for_scene(checkpoint, source, settings, precision=precision)
+    placed = replace(checkpoint, network=checkpoint.network.placed(torch.device(device)))
+    fuser = ModelFuser.for_scene(placed, source, settings, precision=precision)
     grid = model_grid(source, fuser)
     output = np.empty((source.bands, source.rows, source.cols), ms.dtype)
     for done, block in enumerate(fuse_tiles(source, fuser, runner), 1):
-        output[(slice(None), *block.window.within(source.area))] = cast(block.fused, ms.dtype)
+        output[:, *block.window.within(source.area)] = cast(block.fused, ms.dtype)
         if progress is not None:
             progress(done, grid.tile_rows * grid.tile_cols)
     return output
 
 
 def _ratio(pan: npt.NDArray[Any], ms: npt.NDArray[Any], expected: int) -> int:
-    measured = round(pan.shape[0] / ms.shape[-2]) if ms.ndim == 3 and ms.shape[-2] else expected
-    return measured if measured > 0 else expected
+    """Returns the ratio of the shapes, which the source checks; of odd shapes, the expected one."""
+    measured = round(pan.shape[0] / ms.shape[-2]) if ms.ndim == 3 and ms.shape[-2] else 0
+    return measured or expected

@@ -1,9 +1,9 @@
-"""One safetensors file is one model: weights, and in the header everything needed to use them. Nothing is ever unpickled."""
+"""One safetensors file is one model: weights, and a JSON header that tells how to use them."""
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from ssdiff_models.nets.ssdiff import SSDiffConfig
 
 __all__ = [
+    "WEIGHTS",
     "Checkpoint",
     "Normalisation",
     "PriorName",
@@ -29,24 +30,26 @@ __all__ = [
     "save_checkpoint",
 ]
 
+Normalisation = Literal["scene-mean", "full-scale"]
 PriorName = Literal["lms", "bt-h"]
 
-
+WEIGHTS = Path(__file__).parent / "weights"
+"""The folder of the shipped models."""
 SCHEMA = 1
 KEY = "ssdiff"
-Normalisation = Literal["scene-mean", "full-scale"]
-_NETWORKS: dict[str, tuple[type[Any], Callable[..., Network]]] = {
+_NETWORKS: dict[str, tuple[type[NetworkConfig], Callable[[Any], Network]]] = {
     "ssdiff": (SSDiffConfig, build),
     "released": (ReleasedConfig, ReleasedSSDiff),
 }
+_OTHER_VERSION = "the model needs another version of ssdiff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model ready to fuse: the network and what it was trained for."""
+    """A trained network and how it is used."""
 
     network: Network
-    """In evaluation mode, float32; called as ``network(lms=, pan=, ms=, x_t=, t=)``."""
+    """In evaluation mode, float32."""
     bands: tuple[str, ...] | None
     """Band names in order, or None where unknown."""
     ratio: int
@@ -54,9 +57,9 @@ class Checkpoint:
     normalisation: Normalisation = "scene-mean"
     """How DN become the network's range."""
     full_scale: float | None = None
-    """The DN that 1 stands for, with the ``full-scale`` normalisation."""
+    """The DN that becomes 1 with the ``full-scale`` normalisation."""
     prior: PriorName = "lms"
-    """The image whose residual the network predicts, and which it sees in the LMS's place."""
+    """The image whose residual the network predicts, and which it sees instead of the LMS."""
     residual_scale: float = 1.0
     """Factor on the residual in the diffusion state."""
     ms_phase: float = 1.5
@@ -64,26 +67,23 @@ class Checkpoint:
     schedule: Schedule = field(default_factory=Schedule)
     """The noise schedule of training."""
     steps: int = 1
-    """Sampling steps used unless told otherwise."""
+    """Default number of sampling steps."""
     tile: int = 256
-    """Distance between tiles in PAN pixels used unless told otherwise."""
+    """Default distance between tiles in PAN pixels."""
     overlap: int = 32
-    """Pixels that neighbouring tiles share unless told otherwise."""
+    """Default number of pixels that neighbouring tiles share."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Name, sensors, training record, scores, licence note: plain JSON."""
 
     def __post_init__(self) -> None:
         if self.normalisation not in ("scene-mean", "full-scale"):
-            raise ModelError(
-                f"unknown normalisation {self.normalisation!r}: the model needs another version of ssdiff"
-            )
+            raise ModelError(f"unknown normalisation {self.normalisation!r}: {_OTHER_VERSION}")
         if self.prior not in ("lms", "bt-h"):
-            raise ModelError(
-                f"unknown prior {self.prior!r}: the model needs another version of ssdiff"
-            )
+            raise ModelError(f"unknown prior {self.prior!r}: {_OTHER_VERSION}")
         if self.normalisation == "full-scale" and not (self.full_scale and self.full_scale > 0):
             raise ModelError(
-                f"a full-scale model needs its full-scale value, got {self.full_scale}: import it again with --full-scale"
+                f"a full-scale model needs its full-scale value, got {self.full_scale}: "
+                "import it again with --full-scale"
             )
 
     @property
@@ -109,145 +109,128 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         ModelError: When the network is of an unknown kind.
         ResourceError: When the file cannot be written.
     """
-    weights = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in checkpoint.network.state_dict().items()
-    }
-    header = {KEY: json.dumps(_describe(checkpoint) | {"digest": _digest(weights)}, sort_keys=True)}
+    state = checkpoint.network.state_dict()
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    header = _header(checkpoint) | {"digest": _digest(weights)}
     try:
         with atomic(path) as part:
-            save_file(weights, part, metadata=header)
+            save_file(weights, part, metadata={KEY: json.dumps(header, sort_keys=True)})
     except (OSError, SafetensorError) as error:
         raise ResourceError(
             f"{path}: cannot write the model ({error}): choose a writable folder with space"
         ) from error
 
 
-def _digest(weights: Mapping[str, torch.Tensor]) -> str:
-    """Returns the SHA-256 of names and values, as stored: safetensors has no checksum of its own."""
-    found = hashlib.sha256()
-    for name in sorted(weights):
-        found.update(name.encode())
-        found.update(weights[name].reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
-
-
-def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    kinds = [
-        name for name, (config, _) in _NETWORKS.items() if isinstance(checkpoint.config, config)
-    ]
+def _header(checkpoint: Checkpoint) -> dict[str, Any]:
+    config = checkpoint.config
+    kinds = [name for name, (kind, _) in _NETWORKS.items() if isinstance(config, kind)]
     if not kinds:
         raise ModelError(
-            f"a network of type {type(checkpoint.network).__name__} cannot be stored: known are {', '.join(_NETWORKS)}"
+            f"a network of type {type(checkpoint.network).__name__} cannot be stored: "
+            f"known are {', '.join(_NETWORKS)}"
         )
-    return {
+    names = [one.name for one in fields(checkpoint)]
+    stored = {name: getattr(checkpoint, name) for name in names}
+    return stored | {
         "schema": SCHEMA,
-        "network": kinds[0],
-        "config": asdict(checkpoint.config),
-        "bands": checkpoint.bands,
-        "ratio": checkpoint.ratio,
-        "normalisation": checkpoint.normalisation,
-        "full_scale": checkpoint.full_scale,
-        "prior": checkpoint.prior,
-        "residual_scale": checkpoint.residual_scale,
-        "ms_phase": checkpoint.ms_phase,
-        "schedule": asdict(checkpoint.schedule),
-        "steps": checkpoint.steps,
-        "tile": checkpoint.tile,
-        "overlap": checkpoint.overlap,
-        "metadata": dict(checkpoint.metadata),
         "version": __version__,
+        "network": kinds[0],
+        "config": asdict(config),
+        "schedule": asdict(checkpoint.schedule),
+        "metadata": dict(checkpoint.metadata),
     }
+
+
+def _digest(weights: Mapping[str, torch.Tensor]) -> str:
+    """Returns the SHA-256 of names and stored values; safetensors has no checksum of its own."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
     """Returns the JSON of a checkpoint's header, without its weights.
 
     Raises:
-        ModelError: When the file is missing, corrupt, or no ssdiff checkpoint of a schema this version reads.
+        ModelError: When the file is missing, damaged, or no checkpoint of a schema that is read.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
-            raw = (file.metadata() or {}).get(KEY)
-        header = json.loads(raw) if raw else None
+            header = json.loads((file.metadata() or {}).get(KEY, "null"))
     except FileNotFoundError as error:
         raise ModelError(
             f"{path}: no such model; `ssdiff models` lists the shipped ones"
         ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(
-            f"{path}: not a readable safetensors file ({error}): copy it again, or convert a released one with `ssdiff models import`"
+            f"{path}: not a readable safetensors file ({error}): copy it again, "
+            "or convert a released one with `ssdiff models import`"
         ) from error
     if not isinstance(header, dict):
         raise ModelError(
-            f"{path}: a safetensors file, but not an ssdiff checkpoint (no {KEY!r} entry in its header)"
+            f"{path}: a safetensors file, but not an ssdiff checkpoint "
+            f"(no {KEY!r} entry in its header)"
         )
     if header.get("schema") != SCHEMA:
         raise ModelError(
-            f"{path}: checkpoint schema {header.get('schema')!r}, this version reads {SCHEMA}: use the ssdiff that wrote it"
+            f"{path}: checkpoint schema {header.get('schema')!r}, this version reads {SCHEMA}: "
+            "use the ssdiff that wrote it"
         )
     return header
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Loads a model, strictly: every weight named, none left over.
+def load_checkpoint(name: str | Path) -> Checkpoint:
+    """Loads a shipped model by its name, or a file; every weight must fit.
 
     Raises:
-        ModelError: When the file cannot be used.
+        ModelError: When there is no such model, or it cannot be used.
     """
+    shipped = WEIGHTS / f"{name}.safetensors"
+    path = shipped if shipped.is_file() else Path(name)
     header = read_header(path)
     try:
-        config_type, network_type = _NETWORKS[header["network"]]
-        config = config_type(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in header["config"].items()
-            }
-        )
-        network = network_type(config)
-        network.load_state_dict(_weights(path, header.get("digest")), strict=True)
-        return _assemble(network, header)
+        return _assemble(header, _weights(path, header.get("digest")))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    except (
-        AttributeError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        SafetensorError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (LookupError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ModelError(
-            f"{path}: the weights or the header do not fit together ({reason:.200}): get the file again"
+            f"{path}: the weights or the header do not fit together ({reason:.200}): "
+            "get the file again"
         ) from error
 
 
-def _weights(path: str | Path, digest: str | None) -> dict[str, torch.Tensor]:
+def _weights(path: Path, digest: str | None) -> dict[str, torch.Tensor]:
     """Reads the tensors; those stored in half precision become float32.
 
     Raises:
-        ModelError: When they are not those that were stored, or one is not a finite number: all that is fused with it would be lost.
+        ModelError: When they are not those that were stored, or one is not finite.
     """
-    stored = load_file(str(path))
-    if digest is not None and digest != _digest(stored):
+    weights = load_file(str(path))
+    if digest is not None and digest != _digest(weights):
         raise ModelError(
-            "the weights are not those that were stored (their checksum differs): the file is damaged, get it again"
+            "the weights are not those that were stored (their checksum differs): "
+            "the file is damaged, get it again"
         )
-    weights = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in stored.items()
-    }
-    spoilt = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
-    if spoilt:
-        raise ModelError(
-            f"the weights {spoilt[0]} are not finite: the file is damaged, get it again"
-        )
+    for name, tensor in weights.items():
+        if not tensor.isfinite().all():
+            raise ModelError(
+                f"the weights {name} are not finite: the file is damaged, get it again"
+            )
+        if tensor.is_floating_point():
+            weights[name] = tensor.float()
     return weights
 
 
-def _assemble(network: Network, header: Mapping[str, Any]) -> Checkpoint:
+def _assemble(header: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> Checkpoint:
+    kind, build_network = _NETWORKS[header["network"]]
+    config = dict(header["config"])
+    for name, value in config.items():
+        config[name] = tuple(value) if isinstance(value, list) else value
+    network = build_network(kind(**config))
+    network.load_state_dict(weights, strict=True)
     return Checkpoint(
         network=network.requires_grad_(requires_grad=False).eval(),
         bands=tuple(header["bands"]) if header["bands"] else None,
@@ -261,5 +244,5 @@ def _assemble(network: Network, header: Mapping[str, Any]) -> Checkpoint:
         steps=int(header["steps"]),
         tile=int(header["tile"]),
         overlap=int(header["overlap"]),
-        metadata=header["metadata"],
+        metadata=dict(header["metadata"]),
     )

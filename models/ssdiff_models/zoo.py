@@ -5,13 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ssdiff_models.checkpoint import read_header
+from ssdiff_models.checkpoint import WEIGHTS, read_header
 from ssdiff_models.errors import ModelError
 from ssdiff_models.scene.sensors import get
 
 __all__ = ["Entry", "find_model", "locate", "nearest", "shipped"]
-
-FOLDER = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +41,15 @@ class Entry:
         return tuple(self.header["metadata"].get("sensors", ()))
 
     def __str__(self) -> str:
-        """Names the model with what it serves."""
+        """Returns the name with bands and ratio."""
         return f"{self.name} ({self.bands} bands, ratio {self.ratio})"
 
 
 @cache
 def shipped() -> tuple[Entry, ...]:
     """Returns the models that come with the package."""
-    return tuple(
-        Entry(name=path.stem, path=path, header=read_header(path))
-        for path in sorted(FOLDER.glob("*.safetensors"))
-    )
+    paths = sorted(WEIGHTS.glob("*.safetensors"))
+    return tuple(Entry(name=path.stem, path=path, header=read_header(path)) for path in paths)
 
 
 def locate(name: str) -> Path:
@@ -75,21 +71,20 @@ def locate(name: str) -> Path:
 
 
 def nearest(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
-    """Returns the shipped model to begin with for a scene that none may serve: `find_model`, or the nearest of another ratio.
+    """Returns what `find_model` does, or the model of the nearest ratio: training starts from it.
 
     Raises:
         ModelError: When no model is shipped.
     """
-    ratios = sorted(
-        {entry.ratio for entry in shipped()}, key=lambda known: (abs(known - ratio), known)
-    )
-    return find_model(bands=bands, ratio=ratios[0] if ratios else ratio, sensor=sensor)
+    ratios = {entry.ratio for entry in shipped()}
+    known = min(ratios, key=lambda known: (abs(known - ratio), known), default=ratio)
+    return find_model(bands=bands, ratio=known, sensor=sensor)
 
 
 def find_model(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
-    """Returns the shipped model for a scene: of its ratio and band count, trained on its sensor where one was.
+    """Returns the shipped model for a scene: of its ratio, its band count, its sensor.
 
-    Where none has the band count, the one whose groups of bands cover the scene best is taken.
+    Where none has the band count, it is the one whose band groups cover the scene best.
 
     Raises:
         ModelError: When no shipped model has the ratio.
@@ -98,16 +93,14 @@ def find_model(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
     if not fitting:
         known = ", ".join(str(entry) for entry in shipped()) or "none is shipped"
         raise ModelError(
-            f"no shipped model serves {bands} bands at ratio {ratio} (known: {known}): give one with --model, or use a classical --method"
+            f"no shipped model serves {bands} bands at ratio {ratio} (known: {known}): "
+            "give one with --model, or use a classical --method"
         )
     name = get(sensor).name if sensor else None
 
     def rank(entry: Entry) -> tuple[bool, bool, int, bool]:
-        return (
-            entry.bands != bands,
-            entry.bands > bands,
-            abs(entry.bands - bands),
-            name not in entry.sensors,
-        )
+        fewer_is_better = entry.bands > bands
+        distance = abs(entry.bands - bands)
+        return entry.bands != bands, fewer_is_better, distance, name not in entry.sensors
 
     return min(fitting, key=rank)

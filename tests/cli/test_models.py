@@ -227,7 +227,7 @@ def test_show_refuses_what_is_no_model(released: Path, imported: Path, tmp_path:
 @pytest.fixture
 def as_if_shipped(imported: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of models in the place of the shipped ones."""
-    monkeypatch.setattr(zoo, "FOLDER", imported.parent)
+    monkeypatch.setattr(zoo, "WEIGHTS", imported.parent)
     zoo.shipped.cache_clear()
     yield imported
     zoo.shipped.cache_clear()

@@ -206,7 +206,7 @@ def test_an_unknown_method_lists_the_known_ones(run: Run, scene: Scene) -> None:
 @pytest.fixture
 def shelf(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The tiny model is the one that is shipped."""
-    monkeypatch.setattr(zoo, "FOLDER", tiny.parent)
+    monkeypatch.setattr(zoo, "WEIGHTS", tiny.parent)
     zoo.shipped.cache_clear()
     yield
     zoo.shipped.cache_clear()

@@ -15,7 +15,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     save_checkpoint(tmp_path / "four.safetensors", model(4, bands=("blue", "green", "red", "nir")))
     save_checkpoint(tmp_path / "eight.safetensors", model(8))
     save_checkpoint(tmp_path / "half.safetensors", model(4, 2))
-    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    monkeypatch.setattr(zoo, "WEIGHTS", tmp_path)
     zoo.shipped.cache_clear()
     yield tmp_path
     zoo.shipped.cache_clear()
