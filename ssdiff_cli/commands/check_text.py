@@ -74,7 +74,8 @@ def _model(model: "MethodReport") -> str:
     groups = len(model.band_groups)
     parts = f", bands in {groups} groups" if groups > 1 else ""
     counts = f"{_count(model.steps, 'step')}, {_count(model.tiles, 'tile')}{parts}"
-    return f"{model.name}, {counts}, consistency in {_count(model.consistency, 'iteration')}"
+    projection = f", consistency in {_count(model.consistency, 'iteration')}"
+    return f"{model.name}, {counts}{projection if model.consistency else ''}"
 
 
 def _needs(report: "CheckReport") -> str:

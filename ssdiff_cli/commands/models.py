@@ -57,12 +57,8 @@ def show_command(
     from ssdiff_cli.jobs.models import describe
 
     summary, header = describe(model)
-    record = {
-        "path": summary.path,
-        "size_bytes": summary.size_bytes,
-        "parameters": summary.parameters,
-        **header,
-    }
+    file = {"path": summary.path, "size_bytes": summary.size_bytes}
+    record = file | {"parameters": summary.parameters} | header
     console.answer(record, _readable(record), as_json=json)
 
 
@@ -105,20 +101,24 @@ def import_command(
 
 
 def _row(summary: "ModelSummary") -> tuple[str, ...]:
-    sensors = ", ".join(summary.sensors) or "-"
-    size = f"{summary.size_bytes / 1e6:.1f} MB"
-    numbers = (str(summary.bands), str(summary.ratio))
-    return summary.name, *numbers, sensors, f"{summary.parameters:,}", size
+    return (
+        summary.name,
+        str(summary.bands),
+        str(summary.ratio),
+        ", ".join(summary.sensors) or "-",
+        f"{summary.parameters:,}",
+        f"{summary.size_bytes / 1e6:.1f} MB",
+    )
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()
 
 
 def _readable(record: Mapping[str, object], indent: str = "") -> Iterator[str]:
-    """Yields ``key: value`` lines; what lies inside a value is indented under its key."""
+    """Yields ``key: value`` lines; a value's own keys are indented under its key."""
     for key, value in record.items():
         if isinstance(value, Mapping) and value:
             yield f"{indent}{key}:"
@@ -130,4 +130,4 @@ def _readable(record: Mapping[str, object], indent: str = "") -> Iterator[str]:
 def _text(value: object) -> str:
     if value is None or value in ([], {}, ""):
         return "-"
-    return ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
