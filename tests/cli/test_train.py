@@ -199,27 +199,6 @@ def test_patch_files_are_dn_of_their_sensor(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "dn.safetensors").bands == ("red", "nir1")
 
 
-def test_an_ms_that_is_not_the_references_is_told(tmp_path: Path) -> None:
-    """QuickBird's files have much of their MS at another phase; it is made anew, and said."""
-    import h5py
-
-    path = patch_file(tmp_path / "train_qb.h5", 2)
-    with h5py.File(path, "r+") as file:
-        file["ms"][...] = file["ms"][...][:, :, ::-1]
-    done = ssdiff(
-        "train",
-        path,
-        patch_file(tmp_path / "valid_qb.h5", 1),
-        "-o",
-        tmp_path / "m.safetensors",
-        "--steps",
-        1,
-        *TINY,
-    )
-    assert "warning: train_qb.h5: 100 % of its MS patches are not the reference" in done.stderr
-    assert done.exit_code == 0
-
-
 def test_a_file_of_settings_gives_way_to_flags(data: Path, tmp_path: Path) -> None:
     config, output = tmp_path / "c.toml", tmp_path / "m.safetensors"
     config.write_text(

@@ -38,18 +38,18 @@ class BatchSampler:
         Raises:
             InputError: When there are none.
         """
-        origins = [patch_origins(scene, config.size) for scene in scenes]
-        usable = [index for index, places in enumerate(origins) if len(places)]
-        if not usable:
-            rows, cols = max((scene.gt.shape[-2:] for scene in scenes), key=prod, default=(0, 0))
+        found = [(scene, patch_origins(scene, config.size)) for scene in scenes]
+        self._patches = [(scene, origins) for scene, origins in found if len(origins)]
+        self._config = config
+        self.scenes = tuple(scene for scene, _ in self._patches)
+        """Those that have a patch."""
+        if not self.scenes:
+            sizes = [scene.gt.shape[-2:] for scene in scenes]
+            rows, cols = max(sizes, key=prod, default=(0, 0))
             raise InputError(
                 f"no training scene has room for a patch of {config.size} pixels; the largest "
                 f"has {rows} x {cols} at reduced resolution, gaps included: choose a smaller patch"
             )
-        self.scenes = tuple(scenes[index] for index in usable)
-        """Those that have a patch."""
-        self._config = config
-        self._origins = [origins[index] for index in usable]
         self._shares = torch.tensor(_shares(self.scenes))
 
     def batches(self, first: int, stop: int) -> Iterator[Batch]:
@@ -64,15 +64,16 @@ class BatchSampler:
         chosen = torch.multinomial(
             self._shares, config.batch, replacement=True, generator=generator
         )
-        patches = [self._patch(index, generator) for index in chosen.tolist()]
+        patches = []
+        for index in chosen.tolist():
+            scene, origins = self._patches[index]
+            patches.append(self._patch(scene, origins, generator))
         return Batch(*(torch.stack(images) for images in zip(*patches, strict=True)))
 
-    def _patch(self, index: int, generator: torch.Generator) -> list[Tensor]:
-        """Returns reference, prior image, PAN and MS of a patch of one scene."""
-        scene = self.scenes[index]
-        origins = self._origins[index]
-        chosen = int(torch.randint(0, len(origins), (1,), generator=generator))
-        row, col = origins[chosen].tolist()
+    def _patch(self, scene: WaldScene, origins: Tensor, generator: torch.Generator) -> list[Tensor]:
+        """Returns reference, prior image, PAN and MS of a patch."""
+        place = int(torch.randint(0, len(origins), (1,), generator=generator))
+        row, col = origins[place].tolist()
         window = Window(row=row, col=col, rows=self._config.size, cols=self._config.size)
         images = cut_patch([scene.gt, scene.prior, scene.pan], scene.ms, window)
         turns, flip = torch.randint(0, 4, (2,), generator=generator).tolist()
@@ -95,8 +96,9 @@ def patch_origins(scene: WaldScene, size: int) -> Tensor:
     """Returns the first pixels ``(n, 2)`` of valid patches, which begin where an MS pixel does."""
     if min(scene.valid.shape) < size:
         return torch.zeros(0, 2, dtype=torch.int64)
-    gaps = max_pool2d((~scene.valid).float()[None, None], size, stride=scene.ratio)[0, 0]
-    return (gaps == 0).nonzero() * scene.ratio
+    gaps = (~scene.valid).float()[None]
+    touched = max_pool2d(gaps, size, stride=scene.ratio)[0]
+    return (touched == 0).nonzero() * scene.ratio
 
 
 def cut_patch(images: Sequence[Tensor], ms: Tensor, window: Window) -> list[Tensor]:
@@ -113,11 +115,11 @@ def cut_patch(images: Sequence[Tensor], ms: Tensor, window: Window) -> list[Tens
 
 def _shares(scenes: Sequence[WaldScene]) -> list[float]:
     """A scene counts by its area, a sensor by the root of its area: none drowns the others."""
-    areas = [float(scene.valid.sum()) for scene in scenes]
     totals: defaultdict[str, float] = defaultdict(float)
-    for scene, area in zip(scenes, areas, strict=True):
-        totals[scene.sensor] += area
-    return [
-        area / max(totals[scene.sensor], 1.0) ** 0.5
-        for scene, area in zip(scenes, areas, strict=True)
-    ]
+    for scene in scenes:
+        totals[scene.sensor] += _area(scene)
+    return [_area(scene) / max(totals[scene.sensor], 1.0) ** 0.5 for scene in scenes]
+
+
+def _area(scene: WaldScene) -> float:
+    return float(scene.valid.sum())

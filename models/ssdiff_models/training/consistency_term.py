@@ -88,9 +88,10 @@ class ConsistencyTerm:
         noise = torch.randn(prior.shape, generator=generator).to(device)
         residual = network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t)
         fused = prior + residual / self.model.residual_scale
+        target = GridTarget(pixels=ms, phase=(scene.grid.phase, scene.grid.phase))
         nearest = project(
             fused,
-            GridTarget(pixels=ms, phase=(scene.grid.phase, scene.grid.phase)),
+            target,
             gains=scene.gains,
             ratio=scene.grid.ratio,
             iterations=1,

@@ -66,5 +66,7 @@ def _multiple(gt: Tensor, pan: Tensor, valid: Tensor) -> float:
     bands = gt[:, valid].double()
     target = pan[valid].double()
     design = torch.cat([bands, torch.ones_like(bands[:1])]).T
-    residual = target - design @ torch.linalg.lstsq(design, target[:, None]).solution[:, 0]
-    return float((1 - residual.var() / target.var()).clamp(0, 1).sqrt())
+    solution = torch.linalg.lstsq(design, target[:, None]).solution[:, 0]
+    residual = target - design @ solution
+    explained = 1 - residual.var() / target.var()
+    return float(explained.clamp(0, 1).sqrt())

@@ -71,10 +71,12 @@ def _equations(
         valid = scene.valid[rows].flatten()
         if not bool(valid.any()):
             continue
-        columns = unfold(features[None, :, top : top + ROWS + 2], 3)[0][:, valid].double()
+        part = features[None, :, top : top + ROWS + 2]
+        columns = unfold(part, 3)[0][:, valid].double()
         one = torch.ones(1, columns.shape[1], dtype=torch.float64)
         residuals = residual[:, rows].flatten(1)[:, valid].double()
-        yield torch.cat([columns, one]), residuals, 1 / level[rows].flatten()[valid]
+        weights = 1 / level[rows].flatten()[valid]
+        yield torch.cat([columns, one]), residuals, weights
 
 
 def _features(model: Checkpoint, scene: WaldScene, seed: int) -> tuple[Tensor, Tensor]:
@@ -96,6 +98,7 @@ def _changed(network: Network, change: Tensor) -> Network:
     new = copy.deepcopy(network)
     layer = new.last_layer
     assert layer.bias is not None
-    layer.weight.add_(change[:, :-1].reshape(layer.weight.shape).to(layer.weight))
+    weights = change[:, :-1].reshape(layer.weight.shape)
+    layer.weight.add_(weights.to(layer.weight))
     layer.bias.add_(change[:, -1].to(layer.bias))
     return new

@@ -2,8 +2,8 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,9 +17,52 @@ from ssdiff_models.nets.network import Branch, Network
 from ssdiff_models.parallel.threads import prefetch
 from ssdiff_models.training.batches import Batch, BatchSampler
 from ssdiff_models.training.config import TrainingConfig
-from ssdiff_models.training.execution import ALONE, Execution
 
-__all__ = ["StepReport", "Trainer"]
+__all__ = ["ALONE", "Execution", "StepReport", "Trainer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """Precision of the network and the rank of this process among those that train together."""
+
+    precision: torch.dtype = torch.float32
+    """Autocast dtype of the network call; float32: no autocast."""
+    rank: int = 0
+    """This process among all, from 0."""
+    world: int = 1
+    """Number of processes; each takes every `world`-th patch of a batch, a multiple of it."""
+
+    def share(self, images: Tensor) -> Tensor:
+        """Returns this process's part of a batch."""
+        return images[self.rank :: self.world]
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """Returns the context of the network call."""
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, dtype=self.precision)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Returns the mean of a tensor over all processes."""
+        value = value.detach().clone()
+        if self.world > 1:
+            torch.distributed.all_reduce(value)
+            value /= self.world
+        return value
+
+    def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Replaces gradients by their means over all processes, in one exchange."""
+        if self.world == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
+        means = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+
+ALONE = Execution()
+"""One process, float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ssdiff_models.fusion.prior import measure_set
 from ssdiff_models.registration.estimate import Shift, estimate_shift
-from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.training.wald_scene import Degradation, WaldScene, positive
@@ -50,24 +49,6 @@ class PatchSet:
         pans = [shift_image(image, (shift.rows, shift.cols)) for image in self.pan]
         return replace(self, pan=torch.stack(pans))
 
-    def stray_share(self, ms: Tensor, indexes: Sequence[int]) -> float:
-        """Returns the share, 0..1, of MS patches that are not the reference at phase ``ratio/2``.
-
-        More than 1 % of the mean (root mean square) is a difference.
-
-        Args:
-            ms: ``(len(indexes), bands, rows, cols)`` in DN, as the file has it.
-            indexes: The patches that they belong to.
-        """
-        gains = self.degradation.gains
-        ratio = self.degradation.ratio
-        stray = 0
-        for own, index in zip(ms.double(), indexes, strict=True):
-            made = reduce_ms(self.gt[index].double(), gains, ratio, ratio / 2)
-            difference = (own - made).square().mean().sqrt()
-            stray += bool(difference / made.mean().clamp(min=1e-9) > 0.01)
-        return stray / max(len(indexes), 1)
-
     def scenes(self) -> Iterator[WaldScene]:
         """Degrades every patch by Wald's protocol; means and prior are those of all patches.
 
@@ -83,7 +64,8 @@ class PatchSet:
         scale = torch.tensor(means)[:, None, None]
 
         def degraded(index: int) -> WaldScene:
-            normal = torch.cat([self.gt[index], self.pan[index][None]]) / scale - 1
+            images = torch.cat([self.gt[index], self.pan[index][None]])
+            normal = images / scale - 1
             scene = WaldScene.degraded(self.names[index], normal, means, self.degradation)
             return replace(scene, sensor=self.sensor)
 

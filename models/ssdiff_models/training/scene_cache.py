@@ -95,7 +95,8 @@ def _encode(stack: Tensor) -> tuple[list[list[float]], npt.NDArray[np.uint16]]:
         values = stack[:, band].numpy().astype(np.float64)
         low = float(values.min())
         high = float(values.max())
-        codes[:, band] = np.rint((values - low) * (CODES / (high - low) if high > low else 0.0))
+        scale = CODES / (high - low) if high > low else 0.0
+        codes[:, band] = np.rint((values - low) * scale)
         ranges.append([low, high])
     return ranges, codes
 
@@ -103,7 +104,8 @@ def _encode(stack: Tensor) -> tuple[list[list[float]], npt.NDArray[np.uint16]]:
 def _decode(codes: npt.NDArray[np.uint16], ranges: Sequence[Sequence[float]]) -> Tensor:
     values = np.empty(codes.shape, np.float32)
     for band, (low, high) in enumerate(ranges):
-        values[:, band] = low + codes[:, band] * ((high - low) / CODES)
+        step = (high - low) / CODES
+        values[:, band] = low + codes[:, band] * step
     return torch.from_numpy(values)
 
 

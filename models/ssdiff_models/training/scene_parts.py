@@ -72,24 +72,21 @@ def _corner(scene: WaldScene) -> Masks:
     def poorer(masks: Masks) -> int:
         return min(int(mask.sum()) for mask in masks)
 
-    corners = [
-        (outside & scene.valid, quarter & scene.valid)
-        for outside, quarter in _quarters(*scene.valid.shape)
-    ]
+    valid = scene.valid
+    corners = [(outside & valid, quarter & valid) for outside, quarter in _quarters(valid)]
     enough = ENOUGH * max(map(poorer, corners))
-    return min(
-        (masks for masks in corners if poorer(masks) >= enough),
-        key=lambda masks: _unlikeness(scene, *masks),
-    )
+    candidates = [masks for masks in corners if poorer(masks) >= enough]
+    return min(candidates, key=lambda masks: _unlikeness(scene, *masks))
 
 
-def _quarters(rows: int, cols: int) -> Iterator[Masks]:
+def _quarters(valid: Tensor) -> Iterator[Masks]:
     """Yields for each corner the pixels apart from its quarter, and the quarter."""
+    rows, cols = valid.shape
     apart = min(APART, min(rows, cols) // 8)
-    outside = torch.zeros(rows, cols, dtype=torch.bool)
+    outside = torch.zeros_like(valid)
     outside[: rows // 2 - apart] = True
     outside[:, : cols // 2 - apart] = True
-    quarter = torch.zeros(rows, cols, dtype=torch.bool)
+    quarter = torch.zeros_like(valid)
     quarter[rows // 2 :, cols // 2 :] = True
     for axes in ((), (0,), (1,), (0, 1)):
         yield outside.flip(axes), quarter.flip(axes)

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from ssdiff_models.errors import InputError
+from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.simulation import SceneSpec, simulate_pair
-from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_pair, from_reference
+from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_reference
 
 __all__ = ["simulated", "variants"]
 
@@ -74,7 +75,8 @@ def _made(
     scene: WaldScene, kind: str, images: Tensor, degradation: Degradation
 ) -> Iterator[WaldScene]:
     """Yields the variant of bands and PAN, unless it has no valid pixel."""
-    dn = (images + 1).clamp(min=DARK) * torch.tensor(scene.means)[:, None, None]
+    means = torch.tensor(scene.means)[:, None, None]
+    dn = (images + 1).clamp(min=DARK) * means
     name = f"{scene.name}#{kind}"
     try:
         made = from_reference(name, degradation, pan=dn[-1], gt=dn[:-1], valid=scene.valid)
@@ -100,7 +102,8 @@ def _other_pan(scene: WaldScene, draw: _Draw) -> Tensor:
     """Returns a PAN of another response, sharpness and registration, up to a third of a pixel."""
     share = draw.between(0, 0.6)
     weights = draw.shares(len(scene.gt))
-    pan = (1 - share) * scene.pan[0] + share * (weights[:, None, None] * scene.gt).sum(0)
+    response = (weights[:, None, None] * scene.gt).sum(0)
+    pan = (1 - share) * scene.pan[0] + share * response
     sharper = _sharpened(pan[None], draw.between(-0.4, 0.5))[0]
     first = (draw.between(-0.35, 0.35), draw.between(-0.35, 0.35))
     return shift_image(sharper, first)[None]
@@ -125,7 +128,9 @@ def simulated(
         ms = _contrasted(pair.ms[list(bands)], gamma)
         truth = _contrasted(pair.truth[list(bands)], gamma)
         name = f"simulated/{sensor.name}-{number}"
-        reduced = from_pair(name, degradation, pan=pan, ms=ms, first=pair.first)
+        shape = (ms.shape[1], ms.shape[2])
+        coarse = reduce_pan(pan, degradation.ratio, first=pair.first, shape=shape)
+        reduced = from_reference(name, degradation, pan=coarse, gt=ms)
         yield replace(reduced, sensor="simulated")
         centre = {"pan": pan[middle, middle], "gt": truth[:, middle, middle]}
         full = from_reference(f"{name}#full", degradation, **centre)

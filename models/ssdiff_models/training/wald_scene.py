@@ -9,11 +9,11 @@ from torch.nn.functional import max_pool2d
 from ssdiff_models.checkpoint import PriorName
 from ssdiff_models.errors import InputError
 from ssdiff_models.fusion.prior import RatioPrior, measure_images
-from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
+from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
 
-__all__ = ["Degradation", "WaldScene", "from_pair", "from_reference", "positive"]
+__all__ = ["Degradation", "WaldScene", "from_reference", "positive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,8 @@ class WaldScene:
 
     def denormalise(self, image: Tensor) -> Tensor:
         """Returns ``(bands, rows, cols)`` in DN."""
-        return (image + 1) * torch.tensor(self.means[:-1], dtype=image.dtype)[:, None, None]
+        means = torch.tensor(self.means[:-1], dtype=image.dtype)
+        return (image + 1) * means[:, None, None]
 
     def with_prior(self, prior: RatioPrior) -> "WaldScene":
         """Returns the scene with a prior image of PAN and MS."""
@@ -103,33 +104,6 @@ class WaldScene:
         return replace(self, pan=sharp, ms=coarse, lms=lms).with_measured_prior(prior)
 
 
-def from_pair(
-    name: str,
-    degradation: Degradation,
-    *,
-    pan: Tensor,
-    ms: Tensor,
-    first: tuple[float, float],
-    valid: Tensor | None = None,
-) -> WaldScene:
-    """Degrades a full-resolution pair: the MS becomes the reference.
-
-    Args:
-        name: For messages.
-        degradation: Of the MS.
-        pan: ``(rows, cols)`` in DN.
-        ms: ``(bands, rows, cols)`` in DN.
-        first: PAN index of the centre of MS pixel (0, 0).
-        valid: ``(rows, cols)`` of the MS grid.
-
-    Raises:
-        InputError: As `from_reference`.
-    """
-    shape = (ms.shape[1], ms.shape[2])
-    reduced = reduce_pan(pan, degradation.ratio, first=first, shape=shape)
-    return from_reference(name, degradation, pan=reduced, gt=ms, valid=valid)
-
-
 def from_reference(
     name: str,
     degradation: Degradation,
@@ -138,19 +112,33 @@ def from_reference(
     gt: Tensor,
     valid: Tensor | None = None,
 ) -> WaldScene:
-    """Degrades a reference on the PAN's grid, both in DN, and measures the prior.
+    """Degrades a reference on the PAN's grid, and measures the prior.
+
+    By Wald's protocol, the MS of a pair is the reference of its PAN, reduced to the MS grid.
+
+    Args:
+        name: For messages.
+        degradation: Of the reference.
+        pan: ``(rows, cols)`` in DN.
+        gt: ``(bands, rows, cols)`` in DN; a remainder of rows or columns is cut off.
+        valid: ``(rows, cols)``.
 
     Raises:
         InputError: When the scene has no valid pixel, or a band without content.
     """
     ratio = degradation.ratio
     rows, cols = (size // ratio * ratio for size in gt.shape[-2:])
-    images = torch.cat([gt[:, :rows, :cols].float(), pan[None, :rows, :cols].float()])
-    valid = torch.ones(rows, cols, dtype=torch.bool) if valid is None else valid[:rows, :cols]
+    gt = gt[:, :rows, :cols].float()
+    pan = pan[None, :rows, :cols].float()
+    if valid is None:
+        valid = torch.ones_like(pan[0], dtype=torch.bool)
+    valid = valid[:rows, :cols]
+    images = torch.cat([gt, pan])
     if not bool(valid.any()):
         raise InputError(f"{name}: no valid pixel to train on")
     means = positive(name, [float(band[valid].double().mean()) for band in images])
-    normal = torch.where(valid, images / torch.tensor(means)[:, None, None] - 1, 0.0)
+    scale = torch.tensor(means)[:, None, None]
+    normal = torch.where(valid, images / scale - 1, 0.0)
     scene = WaldScene.degraded(name, normal, means, degradation)
     clear = replace(scene, valid=_clear(valid, ratio))
     return clear.with_measured_prior(degradation.prior)
@@ -173,5 +161,6 @@ def positive(name: str, means: list[float]) -> tuple[float, ...]:
 def _clear(valid: Tensor, ratio: int) -> Tensor:
     """Returns the pixels with no invalid one within four MS pixels: filled ones touch the LMS."""
     reach = 4 * ratio
-    touched = max_pool2d((~valid).float()[None, None], 2 * reach + 1, stride=1, padding=reach)[0, 0]
-    return touched == 0
+    gaps = (~valid).float()[None]
+    touched = max_pool2d(gaps, 2 * reach + 1, stride=1, padding=reach)
+    return touched[0] == 0

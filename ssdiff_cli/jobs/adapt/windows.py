@@ -15,6 +15,7 @@ from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.released import ReleasedSSDiff
 from ssdiff_models.nets.transplant import transplant
+from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.scene.dtypes import default_limits
@@ -23,7 +24,7 @@ from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.scene.zero_signal import AboveZero, zero_levels
 from ssdiff_models.training.consistency_term import FullScene
-from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_pair
+from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_reference
 
 __all__ = ["AdaptSample", "base_model", "samples"]
 
@@ -165,9 +166,8 @@ def _degraded(
     rows, cols = ms.shape[1:]
     valid = patch.valid.reshape(rows, ratio, cols, ratio).all((1, 3))
     degradation = Degradation(gains=gains, ratio=ratio, prior=base.prior)
-    wald = from_pair(
-        name, degradation, pan=pan, ms=ms, first=(phase, phase), valid=torch.from_numpy(valid)
-    )
+    reduced = reduce_pan(pan, ratio, first=(phase, phase), shape=(rows, cols))
+    wald = from_reference(name, degradation, pan=reduced, gt=ms, valid=torch.from_numpy(valid))
     full = FullScene.normalised(
         pan, ms, wald.means, valid=patch.valid, degradation=degradation, phase=phase
     )

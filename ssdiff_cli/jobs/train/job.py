@@ -16,8 +16,7 @@ from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.network import Network
 from ssdiff_models.nets.transplant import transplant
 from ssdiff_models.scene.band_matching import closest_bands
-from ssdiff_models.training.execution import ALONE, Execution
-from ssdiff_models.training.loop import Trainer
+from ssdiff_models.training.loop import ALONE, Execution, Trainer
 
 __all__ = ["TrainingJob", "begin"]
 

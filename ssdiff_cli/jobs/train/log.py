@@ -21,13 +21,9 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogRow:
-    """One step; the scores only where it was followed by a validation."""
+class LogRow(StepReport):
+    """One step, with scores where it was followed by a validation."""
 
-    step: int
-    loss: float
-    rate: float
-    gradient: float
     sam: float | None = None
     """Degrees, mean over the validation scenes."""
     ergas: float | None = None

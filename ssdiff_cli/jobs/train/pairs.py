@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ssdiff_cli.rasters.whole_raster import (
     RasterHeader,
@@ -23,7 +22,7 @@ from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene import sensors
-from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_pair, from_reference
+from ssdiff_models.training.wald_scene import Degradation, WaldScene, from_reference
 
 __all__ = [
     "PairRecord",
@@ -199,13 +198,22 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
     detail = torch.from_numpy(pan.pixels[0]) - pan.zeros[0]
     shift = estimate_shift(detail, ms, step, first=first, valid=valid)
     check_shift(record.name, shift)
-    _check_alike(record.name, shift)
+    if not shift.correlation >= LEAST_CORRELATION:
+        raise InputError(
+            f"{record.name}: PAN and MS have a correlation of {shift.correlation:.2f} where they "
+            f"fit best, under {LEAST_CORRELATION:g}: do they show the same place? "
+            "Register them first, or leave the pair out"
+        )
     first = (first[0] + shift.rows, first[1] + shift.cols)
-    valid &= _covered(pan, step, first, valid)
-    if record.has_gt:
-        moved = shift_image(detail, first)
-        return from_reference(record.name, degradation, pan=moved, gt=ms, valid=valid)
-    return from_pair(record.name, degradation, pan=detail, ms=ms, first=first, valid=valid)
+    shape = (valid.shape[0], valid.shape[1])
+    covered = reduce_pan(torch.from_numpy(pan.valid).float(), step, first=first, shape=shape)
+    valid &= covered > 1 - 1e-4
+    reduced = (
+        shift_image(detail, first)
+        if record.has_gt
+        else reduce_pan(detail, step, first=first, shape=shape)
+    )
+    return from_reference(record.name, degradation, pan=reduced, gt=ms, valid=valid)
 
 
 def check_shift(name: str, shift: Shift) -> None:
@@ -225,22 +233,6 @@ def check_shift(name: str, shift: Shift) -> None:
             f"{name}: PAN and MS are {shift.rows:.2f} rows, {shift.cols:.2f} columns (PAN pixels) "
             f"apart, over {LARGEST_SHIFT:g}: register them first"
         )
-
-
-def _check_alike(name: str, shift: Shift) -> None:
-    if not shift.correlation >= LEAST_CORRELATION:
-        raise InputError(
-            f"{name}: PAN and MS have a correlation of {shift.correlation:.2f} where they fit "
-            f"best, under {LEAST_CORRELATION:g}: do they show the same place? "
-            "Register them first, or leave the pair out"
-        )
-
-
-def _covered(pan: WholeRaster, step: int, first: tuple[float, float], valid: Tensor) -> Tensor:
-    """Returns which MS pixels have valid PAN pixels only."""
-    shape = (valid.shape[0], valid.shape[1])
-    share = reduce_pan(torch.from_numpy(pan.valid).float(), step, first=first, shape=shape)
-    return share > 1 - 1e-4
 
 
 def _common(

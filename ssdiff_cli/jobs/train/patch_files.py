@@ -1,6 +1,5 @@
 """Training scenes from PanCollection's patch files: in DN, registered, with the MS made anew."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,6 @@ __all__ = ["PatchFile", "describe_patch_file", "read_patches"]
 
 VALIDATION = ("valid", "val", "test")
 """How the names of patch files that are not for training begin."""
-STRAY = 0.05
-"""Share of patches with an MS that is not the degraded reference above which it is a warning."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +87,6 @@ def read_patches(
     names = [file.bands[band] for band in bands]
     with open_dataset(file.files[0]) as dataset:
         indexes = sample_patches(dataset.count, limit or dataset.count)
-        sample = sample_patches(len(indexes))
         factor = _factor(dataset, file)
 
         def images(array: str, indexes: Sequence[int], bands: Sequence[int]) -> Tensor:
@@ -105,14 +100,6 @@ def read_patches(
             degradation=degradation_of(file.sensor, names, file.ratio, prior),
             sensor=file.sensor,
         )
-        ms = images("ms", [indexes[place] for place in sample], bands)
-    share = patches.stray_share(ms, sample)
-    _log.log(
-        logging.WARNING if share > STRAY else logging.INFO,
-        "%s: %.0f %% of its MS patches are not the reference seen through the MTF of %s "
-        "at phase ratio/2; all are made anew",
-        file.name, 100 * share, file.sensor,
-    )  # fmt: skip
     shift = patches.shift()
     check_shift(file.name, shift)
     yield from patches.registered(shift).scenes()

@@ -11,7 +11,7 @@ import torch
 
 from ssdiff_cli.launcher import number_of
 from ssdiff_models.errors import SsdiffError, UsageError
-from ssdiff_models.training.execution import Execution
+from ssdiff_models.training.loop import Execution
 
 __all__ = ["Ranks", "joined", "read_ranks"]
 

@@ -39,14 +39,10 @@ def describe_training(settings: TrainSettings, scenes: Sequence[WaldScene]) -> d
 def stage_scores(rows: Sequence[LogRow], main: int) -> dict[str, dict[str, float | int | None]]:
     """Returns the last validation of each stage so far; the main stage has `main` steps."""
     scored = [row for row in rows if row.ergas is not None]
-    stages = {
-        "main": [row for row in scored if row.step <= main],
-        "l-baf": [row for row in scored if row.step > main],
-    }
-    ends = {name: members[-1] for name, members in stages.items() if members}
+    last = {"main" if row.step <= main else "l-baf": row for row in scored}
     return {
-        name: {"step": row.step, "ergas": row.ergas, "sam": row.sam, "q2n": row.q2n}
-        for name, row in ends.items()
+        stage: {"step": row.step, "ergas": row.ergas, "sam": row.sam, "q2n": row.q2n}
+        for stage, row in last.items()
     }
 
 
@@ -57,8 +53,10 @@ def changed_settings(record: Path, settings: TrainSettings) -> Iterator[str]:
     except (OSError, ValueError):
         return
     for section in ("data", "network", "training", "schedule"):
+        table = before.get(section)
+        old_values = table if isinstance(table, dict) else {}
         for name, value in settings.plain()[section].items():
-            old = before.get(section, {}).get(name, value)
+            old = old_values.get(name, value)
             now = list(value) if isinstance(value, tuple) else value
             if old not in (now, value) and name not in {"steps", "decay"}:
                 yield f"{section}.{name} is {now!r}, the run began with {old!r}"

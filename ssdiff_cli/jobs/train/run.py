@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -106,15 +106,8 @@ class _Results:
         validation: ValidationReport | None = None
         if report.step % run.validate_every == 0 or report.step in {config.steps, config.total}:
             validation = self._validate()
-        self._rows.append(
-            LogRow(
-                step=report.step,
-                loss=report.loss,
-                rate=report.rate,
-                gradient=report.gradient,
-                **(validation.means() if validation else {}),
-            )
-        )
+        scores: dict[str, Any] = {} if validation is None else dict(validation.means())
+        self._rows.append(LogRow(**asdict(report), **scores))
         if validation is not None:
             self._publish(validation)
             yield validation

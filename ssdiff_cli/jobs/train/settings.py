@@ -107,18 +107,15 @@ class TrainSettings:
 
     def plain(self) -> dict[str, dict[str, Any]]:
         """Returns the sections and their values: the contents of a settings file."""
-        sections: dict[str, Any] = {
-            "data": self.data,
-            "network": self.network,
-            "training": self.training,
-            "schedule": self.training.schedule,
-            "run": self.run,
-        }
+        network = asdict(self.network)
+        training = asdict(self.training)
+        schedule = training.pop("schedule")
         return {
-            section: {
-                name: value for name, value in asdict(config).items() if name in KEYS[section]
-            }
-            for section, config in sections.items()
+            "data": asdict(self.data),
+            "network": {name: network[name] for name in KEYS["network"]},
+            "training": training,
+            "schedule": schedule,
+            "run": asdict(self.run),
         }
 
 

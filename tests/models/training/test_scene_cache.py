@@ -92,13 +92,11 @@ def test_patches_of_a_file_have_one_radiometry_and_share_a_stack(tmp_path: Path)
     ]
 
 
-def test_a_set_of_patches_tells_its_shift_and_whose_ms_is_not_its_own() -> None:
+def test_a_set_of_patches_tells_its_shift() -> None:
     patches = patch_set()
     moved = dataclasses.replace(patches, pan=torch.roll(patches.pan, (1, 0), (1, 2)))
     found = moved.shift()
     assert (found.rows, found.cols) == pytest.approx((1.0, 0.0), abs=0.1)
-    ms = torch.stack([torch.nn.functional.avg_pool2d(gt, 4) for gt in patches.gt])
-    assert patches.stray_share(ms * 1.5, range(3)) == 1.0
 
 
 def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:

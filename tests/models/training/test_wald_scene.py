@@ -4,12 +4,17 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.resampling.degrade import reduce_ms
+from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.upsample import shift_image
-from ssdiff_models.training.wald_scene import WaldScene, from_pair, from_reference
+from ssdiff_models.training.wald_scene import WaldScene, from_reference
 from tests.models.training.pieces import DEGRADATION, landscape, wald_scene
 
 GAINS = (0.3,) * 4
+
+
+def pair_scene(pan: Tensor, ms: Tensor, first: tuple[float, float]) -> WaldScene:
+    reduced = reduce_pan(pan, 4, first=first, shape=(ms.shape[1], ms.shape[2]))
+    return from_reference("pair", DEGRADATION, pan=reduced, gt=ms)
 
 
 def correlation(one: Tensor, other: Tensor) -> float:
@@ -25,13 +30,13 @@ def test_a_pair_off_by_parts_of_a_pixel_trains_registered_data(first: tuple[floa
         [shift_image(band, (first[0] - 1.5, first[1] - 1.5)) for band in image.double()]
     )
     ms = reduce_ms(moved, GAINS, 4, 1.5).float()
-    scene = from_pair("pair", DEGRADATION, pan=pan, ms=ms, first=first)
+    scene = pair_scene(pan, ms, first)
     reduced, truth = scene.pan[0], scene.gt.mean(0)
     at = {shift: correlation(shift_image(reduced, shift), truth) for shift in SHIFTS}
     assert max(at, key=lambda shift: at[shift]) == (0.0, 0.0)
     # Ignoring the offset, as a tool that goes by array shape does, is worse where there is one.
     if first != (1.5, 1.5):
-        ignored = from_pair("pair", DEGRADATION, pan=pan, ms=ms, first=(1.5, 1.5))
+        ignored = pair_scene(pan, ms, (1.5, 1.5))
         assert correlation(ignored.pan[0], ignored.gt.mean(0)) < at[0.0, 0.0]
 
 
