@@ -1,4 +1,4 @@
-"""What adapting is worth: at reduced resolution on an unseen quarter, and HQNR at full resolution."""
+"""What adapting is worth: errors on an unseen quarter of the scene, HQNR at full resolution."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -36,13 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 def full_resolution_hqnr(model: Checkpoint, sample: AdaptSample, sensor: Sensor) -> float:
-    """Returns HQNR, 0..1, of the upper left of a sample, fused as ``ssdiff sharpen`` would.
-
-    Args:
-        model: The model.
-        sample: A window of the scene.
-        sensor: The sensor with the gain of each of the scene's bands.
-    """
+    """Returns HQNR, 0..1, of the upper left of a sample, fused as ``ssdiff sharpen`` fuses it."""
     ratio = model.ratio
     ms_side = SIDE // ratio
     side = ms_side * ratio
@@ -89,13 +83,7 @@ class MaskedSource(ArraySource):
 def furthest(
     base: Checkpoint, trained: Network, measure: Callable[[Checkpoint], float], fall: float
 ) -> tuple[Checkpoint, float, dict[str, float]]:
-    """Mixes the first weights with the trained ones, as far as HQNR allows.
-
-    Args:
-        base: The model before training.
-        trained: The trained network.
-        measure: Returns the HQNR of a model.
-        fall: Fall of HQNR that is accepted.
+    """Mixes the first weights with the trained ones, as far as HQNR falls by at most `fall`.
 
     Returns:
         The model, its share of the way to the trained weights, and HQNR before and after.

@@ -49,10 +49,7 @@ def sharpen(
         SsdiffError: When anything the user gave cannot be used; no file then has the output's name.
     """
     started = time.perf_counter()
-    check_arguments(job)
-    # Only a file that is still to be made is opened.
-    uncertainty = None if uncertainty_is_finished(job) else job.uncertainty
-    check_outputs(job, uncertainty)
+    uncertainty = _checked(job)
     with raster_env(), ExitStack() as stack:
         scene = stack.enter_context(open_scene(job, partial(find_model, load=load)))
         pair = scene.pair
@@ -68,6 +65,14 @@ def sharpen(
         for warning in method.warnings():
             _log.warning("%s", warning)
     return _report(job, scene, method, time.perf_counter() - started)
+
+
+def _checked(job: SharpenJob) -> str | None:
+    """Refuses a job that cannot run; returns the file of its uncertainty if it is to be made."""
+    check_arguments(job)
+    uncertainty = None if uncertainty_is_finished(job) else job.uncertainty
+    check_outputs(job, uncertainty)
+    return uncertainty
 
 
 def _write(method: SceneMethod, sinks: list[RasterSink], progress: Progress) -> None:
@@ -144,8 +149,7 @@ def plan(job: SharpenJob) -> SharpenPlan:
     Raises:
         SsdiffError: When the run itself would refuse the job.
     """
-    check_arguments(job)
-    check_outputs(job, None if uncertainty_is_finished(job) else job.uncertainty)
+    _checked(job)
     with raster_env(), open_scene(job, find_model) as scene:
         pair = scene.pair
         method = scene.bind(job)

@@ -63,7 +63,7 @@ def read_statistics(path: str, bands: int) -> tuple[SceneStatistics, RatioPrior 
 def _parsed(text: str) -> tuple[SceneStatistics, RatioPrior | None]:
     record = json.loads(text)
     if not isinstance(record, dict):
-        raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004 - like all that is wrong in a file
+        raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004
     record = record.get("statistics", record)
     statistics = SceneStatistics.of(
         pan=_band(record["pan"]), ms=[_band(band) for band in record["ms"]]
