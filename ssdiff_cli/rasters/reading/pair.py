@@ -88,7 +88,8 @@ class ScenePair(PairGeometry):
 
     def moved(self, shift: SceneShift) -> Self:
         """Returns the same scene with the MS moved by a shift against its georeferencing."""
-        return type(self).of(self.files, MsShift.of(shift))
+        scene = type(self).of(self.files, MsShift.of(shift))
+        return replace(scene, imposed_statistics=self.imposed_statistics)
 
     def without_region(self) -> Self:
         """Returns the scene without polygons, with the same statistics."""
@@ -100,7 +101,7 @@ class ScenePair(PairGeometry):
         return replace(self, imposed_statistics=statistics)
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of PAN and MS where they overlap, from `sample_windows`.
+        """Returns the radiometry of PAN and MS where they overlap.
 
         Raises:
             InputError: When one of them has no valid pixel there.
