@@ -35,14 +35,11 @@ def eval_command(
     a truth, and on test sets. Marks the best figures. Exits 0 unless --fail-if says otherwise.
     """
     from ssdiff_cli.commands.eval_table import render_table
-    from ssdiff_cli.jobs.evaluate.method_names import parse_methods
     from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
     from ssdiff_cli.jobs.evaluate.run import evaluate
 
     request = EvaluationRequest(
-        **group_values(scoring, "fused", "methods"),
-        fused=(*(scoring.fused or ()), *(more or ())),
-        methods=None if scoring.methods is None else parse_methods(scoring.methods),
+        **scoring.parsed(more or []),
         **group_values(model),
         steps=steps,
         seed=seed,

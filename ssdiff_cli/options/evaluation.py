@@ -1,7 +1,7 @@
 """The options of ``ssdiff eval``: what to score, how, and what to write besides the table."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ssdiff_cli.options.expand import group_values, section
 from ssdiff_cli.options.flags import Overwrite
@@ -40,6 +40,14 @@ class ScoringFlags:
     crop: int | None = _evaluation(min=0, help="Border cut, pixels. (default: 21 with a reference)")
     windows: int | None = _evaluation(min=1, help="Random windows. (default: all, 24 above 64 MP)")
     ratio: int | None = _evaluation(min=2, help="PAN pixels per MS pixel. (default: measured)")
+
+    def parsed(self, more: list[str]) -> dict[str, Any]:
+        """Returns fields of an `EvaluationRequest`; `more` are products to add to `fused`."""
+        from ssdiff_cli.jobs.evaluate.method_names import parse_methods
+
+        methods = None if self.methods is None else parse_methods(self.methods)
+        fused = (*(self.fused or ()), *more)
+        return group_values(self) | {"methods": methods, "fused": fused}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
