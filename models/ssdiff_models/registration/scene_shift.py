@@ -84,12 +84,11 @@ def agree(windows: Iterable[WindowShift | None], *, local: bool = False) -> Scen
     spread = _spread(fit.residuals[fit.inliers])
     agreeing = int(fit.inliers.sum())
     if spread > CONTRADICTION or agreeing < len(usable) / 2:
-        whole = _spread(fit.residuals)
-        return NoShift(windows=len(usable), spread=whole, correlation=correlation)
-    rows, cols = fit.shift
+        spread = _spread(fit.residuals)
+        return NoShift(windows=len(usable), spread=spread, correlation=correlation)
     return SceneShift(
-        rows=rows,
-        cols=cols,
+        rows=fit.shift[0],
+        cols=fit.shift[1],
         spread=spread,
         correlation=_median_correlation(usable),
         windows=agreeing,

@@ -94,7 +94,7 @@ class Surface:
 
     @classmethod
     def of(cls, lattice: Lattice, controls: Vector) -> "Surface":
-        """Makes a surface of ``(rows * cols, 2)`` control points, rounded for all machines alike."""
+        """Makes a surface of ``(rows * cols, 2)`` control points, rounded alike everywhere."""
         shape = (lattice.rows, lattice.cols)
         down, right = (_rounded(part.reshape(shape)) for part in controls.T)
         return cls(lattice=lattice, down=down, right=right)

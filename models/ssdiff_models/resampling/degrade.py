@@ -56,11 +56,10 @@ def reduce_ms(image: Tensor, gains: Sequence[float], ratio: int, phase: float) -
     """Degrades an image to MS resolution: normalised MTF filters, sampled at ``ratio*i + phase``.
 
     Args:
-        image: ``(bands, rows, cols)``; rows and columns beyond a multiple of `ratio` are ignored.
+        image: ``(bands, rows, cols)``; a remainder beyond a multiple of `ratio` is ignored.
         gains: MTF gain at Nyquist of each band.
         ratio: Pixels of `image` per pixel of the result.
-        phase: Index in `image` of the centre of the result's pixel 0: 2 in PanCollection's data,
-            ``(ratio-1)/2`` on aligned grids.
+        phase: Index in `image` of the centre of the result's pixel 0.
 
     Returns:
         ``(bands, rows // ratio, cols // ratio)``.

@@ -46,10 +46,8 @@ class Filter:
 
 
 def resample(image: Tensor, rows: Filter, cols: Filter) -> Tensor:
-    """Filters both axes of ``(bands, rows, cols)``; as many groups come out as fit into the image.
-
-    The order is the cheaper one: rows come first if they are shrunk, last if enlarged.
-    """
+    """Filters both axes of ``(bands, rows, cols)``; all groups that fit into the image come out."""
+    # The cheaper order: rows first if they are shrunk, last if enlarged.
     if len(rows.taps) > rows.step:
         return _along_rows(_along_cols(image, cols), rows)
     return _along_cols(_along_rows(image, rows), cols)

@@ -27,11 +27,10 @@ def mtf_kernel(gain: float, ratio: float, shift: float = 0.0) -> Tensor:
     Args:
         gain: MTF at the MS Nyquist frequency, between 0 and 1.
         ratio: PAN pixels per MS pixel.
-        shift: Fraction of a pixel, in [0, 1), from the output pixel to the kernel's centre, on
-            both axes.
+        shift: Fraction of a pixel, in [0, 1), from the output pixel to the kernel's centre.
 
     Returns:
-        Float64 ``(41, 41)``, or ``(43, 43)`` with a shift.
+        Float64 ``(41, 41)``, or ``(43, 43)`` with a shift, which counts on both axes.
 
     Raises:
         UsageError: When `gain` is outside (0, 1).
@@ -43,10 +42,8 @@ def mtf_kernel(gain: float, ratio: float, shift: float = 0.0) -> Tensor:
 
 
 def lowpass_kernel(ratio: int) -> Tensor:
-    """Returns the generic low-pass of the toolbox (LPfilterGauss), float64 ``(41, 41)``.
-
-    Its gain is 0.3; its sigma is in bins of N, that of genMTF in bins of N - 1.
-    """
+    """Returns the generic low-pass of the toolbox (LPfilterGauss), float64 ``(41, 41)``."""
+    # In bins of N; genMTF's is in bins of N - 1.
     sigma = TAPS / (2 * ratio) / math.sqrt(-2 * math.log(0.3))
     return torch.from_numpy(_sampled_gaussian(sigma, 0.0))
 
@@ -76,11 +73,9 @@ def cubic(x: Array) -> Array:
 
 
 def lagrange(fraction: Points, taps: int) -> list[Points]:
-    """Returns the weight of each sample in the polynomial through all of them.
+    """Returns the weight of each of `taps` samples, an even number, in the polynomial through all.
 
-    Args:
-        fraction: Position after the left one of the middle two samples, in samples.
-        taps: Number of samples, even; the degree is one less.
+    `fraction` is the position between the middle two samples, 0..1.
     """
     nodes = range(1 - taps // 2, taps // 2 + 1)
     weights = []
