@@ -30,7 +30,7 @@ def unfamiliar(
     Args:
         statistics: Of the scene.
         correlation: Multiple correlation of PAN and MS bands; None where unknown.
-        metadata: Of the model. ``radiometry`` in it is what `training_radiometry` returned; without
+        metadata: Of the model. ``radiometry`` in it is what `scene_fingerprint` returned; without
             it nothing is compared with training.
         full_scale: The DN that 1 stands for, for models that divide by it.
     """

@@ -182,9 +182,9 @@ class _Judge:
 
 def mean_errors(model: Checkpoint, scenes: Sequence[WaldScene]) -> tuple[float, float]:
     """Returns mean SAM in degrees and mean ERGAS, at least `TINY` each, of one sampling step."""
-    found = [errors(scene, fuse_scene(model, scene)) for scene in scenes]
-    sam = fmean(angle for angle, _ in found)
-    ergas = fmean(distance for _, distance in found)
+    pairs = [errors(scene, fuse_scene(model, scene)) for scene in scenes]
+    sam = fmean(angle for angle, _ in pairs)
+    ergas = fmean(distance for _, distance in pairs)
     return max(sam, TINY), max(ergas, TINY)
 
 

@@ -38,8 +38,8 @@ class BatchSampler:
         Raises:
             InputError: When there are none.
         """
-        found = [(scene, patch_origins(scene, config.size)) for scene in scenes]
-        self._patches = [(scene, origins) for scene, origins in found if len(origins)]
+        pairs = [(scene, patch_origins(scene, config.size)) for scene in scenes]
+        self._patches = [(scene, origins) for scene, origins in pairs if len(origins)]
         self._config = config
         self.scenes = tuple(scene for scene, _ in self._patches)
         """Those that have a patch."""

@@ -33,15 +33,15 @@ class PatchSet:
 
     def shift(self) -> Shift:
         """Returns the median shift of the PAN against the reference over a sample, PAN pixels."""
-        found = [
+        shifts = [
             estimate_shift(self.pan[index], self.gt[index], 1, first=(0.0, 0.0))
             for index in sample_patches(len(self.names))
             if float(self.pan[index].std()) > 0
         ]
-        if not found:
+        if not shifts:
             return Shift(rows=0.0, cols=0.0, correlation=0.0)
         names = ("rows", "cols", "correlation", "error")
-        values = {name: [getattr(shift, name) for shift in found] for name in names}
+        values = {name: [getattr(shift, name) for shift in shifts] for name in names}
         return Shift(**{name: median(values[name]) for name in names})
 
     def registered(self, shift: Shift) -> "PatchSet":

@@ -185,15 +185,11 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
         raise InputError(
             f"{image.path}: has {len(image.pixels)} bands, fewer than {', '.join(record.bands)}"
         )
-    names = [record.bands[index] for index in order]
-    try:
-        degradation = degradation_of(record.sensor, names, record.ratio, prior)
-    except UsageError as error:
-        raise InputError(f"{record.name}: {error}") from error
+    degradation = _degradation(record, order, prior)
     step = 1 if record.has_gt else record.ratio
     rows, cols, first = _common(record.name, pan, image, step)
-    black = torch.tensor(image.zeros)[order][:, None, None]
-    ms = torch.from_numpy(image.pixels[order][:, rows, cols]) - black
+    zeros = torch.tensor(image.zeros)[order][:, None, None]
+    ms = torch.from_numpy(image.pixels[order][:, rows, cols]) - zeros
     valid = torch.from_numpy(image.valid[rows, cols])
     detail = torch.from_numpy(pan.pixels[0]) - pan.zeros[0]
     shift = estimate_shift(detail, ms, step, first=first, valid=valid)
@@ -214,6 +210,14 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
         else reduce_pan(detail, step, first=first, shape=shape)
     )
     return from_reference(record.name, degradation, pan=reduced, gt=ms, valid=valid)
+
+
+def _degradation(record: PairRecord, order: list[int], prior: PriorName) -> Degradation:
+    names = [record.bands[index] for index in order]
+    try:
+        return degradation_of(record.sensor, names, record.ratio, prior)
+    except UsageError as error:
+        raise InputError(f"{record.name}: {error}") from error
 
 
 def check_shift(name: str, shift: Shift) -> None:

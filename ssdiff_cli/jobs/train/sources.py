@@ -26,14 +26,14 @@ def find_items(config: DataConfig) -> tuple[Item, ...]:
         UsageError: When a source cannot be understood.
         InputError: When one is missing or of another kind.
     """
-    found = [item for text in config.sources for item in _items(text, None)]
-    found += [item for text in config.valid for item in _items(text, "val")]
+    everything = [item for text in config.sources for item in _items(text, None)]
+    everything += [item for text in config.valid for item in _items(text, "val")]
     without = {_short(name) for name in config.without}
-    items = tuple(item for item in found if _short(item.sensor) not in without)
+    items = tuple(item for item in everything if _short(item.sensor) not in without)
     if not any(item.split == "train" for item in items):
         raise InputError(
             f"{', '.join(config.sources)}: nothing for training "
-            f"(of {len(found)} pairs and files in all)"
+            f"(of {len(everything)} pairs and files in all)"
         )
     return items
 
