@@ -35,27 +35,26 @@ class Dataset:
 
     path: str
     arrays: Mapping[str, Any]
-    """``ms``, ``lms``, ``pan`` and perhaps the reference ``gt``: ``(images, bands, rows, cols)``."""
+    """``ms``, ``lms``, ``pan`` and maybe the reference ``gt``: ``(images, bands, rows, cols)``."""
     peak: float | None = None
     """Largest value, where the file says it."""
     sensor: str | None = None
     """Name of the sensor, where the file says it."""
 
     def __post_init__(self) -> None:
-        ms_shape = tuple(self.arrays["ms"].shape)
-        if len(ms_shape) != 4:
-            text = f"ms has shape {ms_shape}, not (images, bands, rows, cols)"
-            raise InputError(f"{self.path}: {text}")
-        count, bands, rows, cols = ms_shape
+        ms = tuple(self.arrays["ms"].shape)
+        if len(ms) != 4:
+            raise InputError(f"{self.path}: ms has shape {ms}, not (images, bands, rows, cols)")
+        count, bands, rows, cols = ms
         ratio = self.ratio
         fused = (count, bands, ratio * rows, ratio * cols)
-        expected = {"ms": ms_shape, "lms": fused, "pan": (count, 1, *fused[2:]), "gt": fused}
+        expected = {"ms": ms, "lms": fused, "pan": (count, 1, *fused[2:]), "gt": fused}
         for name, array in self.arrays.items():
             shape = tuple(array.shape)
             right = expected[name]
             if shape != right:
                 raise InputError(
-                    f"{self.path}: {name} has shape {shape}, with ms {ms_shape} it must be {right}"
+                    f"{self.path}: {name} has shape {shape}, with ms {ms} it must be {right}"
                 )
         if not count or ratio < 2:
             raise InputError(f"{self.path}: holds {count} images at ratio {ratio}: nothing to fuse")
@@ -112,10 +111,8 @@ def open_dataset(path: str) -> Iterator[Dataset]:
     h5py = _library("h5py", path)
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
-            if matlab:
-                yield _hdf5_matlab(path, file)
-            else:
-                yield Dataset(path=path, arrays=_arrays(path, file))
+            arrays = _arrays(path, file)
+            yield _hdf5_matlab(path, file) if matlab else Dataset(path=path, arrays=arrays)
     elif matlab:
         yield _matlab(path, _load_matlab(path))
     else:

@@ -26,7 +26,7 @@ def scores(*words: str | Path) -> dict[str, Any]:
 
 
 def product(scene: Scene, path: Path, pixels: Any = None, **changes: Any) -> Path:
-    """Writes a product on the scene's PAN grid: the truth with noise, unless other pixels are given."""
+    """Writes a product on the scene's PAN grid: the truth with noise, or other pixels."""
     truth = scene.pair.truth
     noisy = truth + np.random.default_rng(0).normal(0, 20, truth.shape)
     image = np.rint(noisy).clip(0, 65535).astype(np.uint16) if pixels is None else pixels

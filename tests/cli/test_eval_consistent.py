@@ -1,4 +1,4 @@
-"""``ssdiff eval``: what the projection on the MS does to the figures, by the rows ``ssdiff`` and ``ssdiff-consistent``."""
+"""``ssdiff eval`` with the rows ``ssdiff`` and ``ssdiff-consistent``."""
 
 import csv
 from pathlib import Path

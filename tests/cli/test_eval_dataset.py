@@ -1,4 +1,4 @@
-"""``ssdiff eval --dataset``: PanCollection's HDF5 layout, Matlab files of both versions, and what is none of them."""
+"""``ssdiff eval --dataset``: HDF5, Matlab files of both versions, and files of no known layout."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def scores(path: Path, *arguments: str) -> dict[str, Any]:
 
 
 def images(count: int = 3, bands: int = 4, side: int = 24) -> Arrays:
-    """Arrays of PanCollection's layout, ``(images, bands, rows, cols)``: the MS is the truth, decimated."""
+    """Arrays ``(images, bands, rows, cols)`` as in PanCollection; the MS is the decimated truth."""
     rng = np.random.default_rng(0)
     coarse = torch.from_numpy(rng.uniform(200, 900, (count * bands, side, side)))
     smooth = interp23(coarse, 4).numpy().reshape(count, bands, 4 * side, 4 * side)

@@ -119,7 +119,7 @@ def test_eight_bands_through_a_model_of_four(scene_factory: SceneFactory, tmp_pa
         "--sensor",
         "wv2",
     )
-    # The last estimate is what the method gives (the projection on the MS aside), so the page shows the same bands.
+    # The last estimate is what the method gives, so the page shows the same bands.
     last = [picture for title, picture in page.pictures if title == "t = 166"][1]
     assert page.picture_of(last)[..., :3].std(axis=2).mean() > 0.005, "in colour"
 

@@ -1,1 +1,1 @@
-"""Evaluation: plans say which samples are fused by which methods; scores become tables and pages."""
+"""Evaluation: a plan names samples and methods, scores become tables and pages."""

@@ -84,17 +84,17 @@ def scene_fusers(
     """Returns fusers that give the pixels that ``ssdiff sharpen`` writes.
 
     The first use of a classical method takes its statistics of the scene. `scale` is the factor
-    from values above black to scored ones; the method of `job` is ignored.
+    from values above zero signal to scored ones; the method of `job` is ignored.
     """
-    black = per_band(black_levels(pair.statistics()))
+    zeros = per_band(black_levels(pair.statistics()))
     factor = np.float32(scale)
 
     def scored(fused: FloatArray) -> FloatArray:
         written = cast(fused, pair.ms.dtype).astype(np.float32)
-        return (written - black) * factor
+        return (written - zeros) * factor
 
     def interpolate(sample: Sample) -> FloatArray:
-        return scored(sample.lms / factor + black)
+        return scored(sample.lms / factor + zeros)
 
     def fuse(blocks: Blocks, sample: Sample) -> FloatArray:
         assert sample.window is not None

@@ -40,28 +40,28 @@ def score(plan: Plan) -> Iterator[Fused | Scored]:
         InputError: When an image cannot be scored; the message names it.
     """
     for name, samples in groupby(plan.samples, key=lambda sample: sample.name):
-        place = name if plan.settings.unit == "image" else plan.settings.inputs[0]
+        image_name = name if plan.settings.unit == "image" else plan.settings.inputs[0]
         units = {method: _unit_scores(plan, method) for method in plan.fusers}
         for sample in samples:
             for method, fuse in plan.fusers.items():
                 image = fuse(sample)
                 if sample.scored:
-                    with _naming(place, method):
+                    with _naming(image_name, method):
                         units[method].update(sample, image)
                 yield Fused(sample=sample, method=method, image=image)
         for method, unit in units.items():
-            with _naming(place, method):
+            with _naming(image_name, method):
                 scores = unit.result()
             yield Scored(name=name, method=method, scores=scores)
 
 
 @contextmanager
-def _naming(place: str, method: str) -> Iterator[None]:
+def _naming(image_name: str, method: str) -> Iterator[None]:
     """Names the image that a metric refuses."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{place}: {method}: {error}") from error
+        raise InputError(f"{image_name}: {method}: {error}") from error
 
 
 class _ImageScores:

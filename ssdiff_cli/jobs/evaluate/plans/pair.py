@@ -41,13 +41,13 @@ def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
     opened = _open(request, stack)
     pair = opened.pair
     grid = Grid(bands=pair.pan, transform=pair.transform, spectral=pair.ms)
-    found = open_products(request.fused, grid, stack)
-    area = _common_area(pair, found)
+    unscaled = open_products(request.fused, grid, stack)
+    area = _common_area(pair, unscaled)
     reduced = request.reduced is not None
     scene = PairSamples.of(pair, area, windows=request.windows, reduced=reduced)
-    black = scene.signal.zeros[:-1]
+    zeros = scene.signal.zeros[:-1]
     products = {
-        name: replace(product, scale=scene.scale, black=black) for name, product in found.items()
+        name: replace(product, scale=scene.scale, zeros=zeros) for name, product in unscaled.items()
     }
     validity = {name: product.valid for name, product in products.items()}
     settings = _settings(request, opened, scene)

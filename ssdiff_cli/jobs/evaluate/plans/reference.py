@@ -39,10 +39,10 @@ def reference_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> P
     """
     bands = open_bands(path, stack)
     scene = Window(row=0, col=0, rows=bands.rows, cols=bands.cols)
-    reference = Product(bands=bands, window=scene, black=bands.zeros)
+    reference = Product(bands=bands, window=scene, zeros=bands.zeros)
     grid = Grid(bands=bands, transform=bands.dataset.transform, spectral=bands)
     opened = open_products(request.fused, grid, stack)
-    products = {name: replace(product, black=bands.zeros) for name, product in opened.items()}
+    products = {name: replace(product, zeros=bands.zeros) for name, product in opened.items()}
     for product in products.values():
         if product.window != scene:
             raise InputError(

@@ -113,12 +113,12 @@ def _load_model(request: EvaluationRequest, dataset: Dataset, sensor: Sensor | N
         order = spectral_order(sensor.bands)
         settings = replace(settings, gains=sensor.ms_gains, order=order)
     device = choose(request.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
-    placed = replace(checkpoint, network=device.place(checkpoint.network))
-    return Model(checkpoint=placed, settings=settings, device=device)
+    on_device = replace(checkpoint, network=device.place(checkpoint.network))
+    return Model(checkpoint=on_device, settings=settings, device=device)
 
 
 def _samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
-    """Yields the images; MS pixel i lies at PAN index ``ratio*i + ratio/2``, as in PanCollection."""
+    """Yields the images; MS pixel i lies at PAN index ``ratio*i + ratio/2``, PanCollection's."""
     for index in range(dataset.count):
         image = {name: dataset.read(name, index) for name in dataset.arrays}
         rows, cols = image["pan"].shape[1:]

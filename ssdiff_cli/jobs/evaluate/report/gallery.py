@@ -128,7 +128,7 @@ class Gallery:
         return seen
 
     def _trusted(self) -> BoolArray:
-        """Returns the pixels whose error means something: not those that the MTF's border spoils."""
+        """Returns the pixels without the border where the MTF sees beyond the part."""
         if self.reference is not None:
             return self.valid
         inside = np.zeros_like(self.valid)

@@ -91,7 +91,7 @@ def _pictures(gallery: Gallery) -> dict[str, object]:
     main, main_error = next(iter(errors.items()))
     spot = pictures.busiest_window(main_error, ZOOM)
     rows, cols = spot
-    place = f"rows {rows.start} to {rows.stop}, columns {cols.start} to {cols.stop}"
+    position = f"rows {rows.start} to {rows.stop}, columns {cols.start} to {cols.stop}"
     error_tiles = []
     zoomed_tiles = []
     for name, error in errors.items():
@@ -104,7 +104,7 @@ def _pictures(gallery: Gallery) -> dict[str, object]:
         "plot": pictures.band_plot(figures, gallery.band_names),
         "main": main,
         "box": _box(spot, main_error.shape),
-        "spot": f"{place} of the part shown",
+        "spot": f"{position} of the part shown",
         "zoom": _images(gallery, view, spot),
         "zoom_errors": zoomed_tiles,
         "sequence": _sequence(gallery, model, view) if model else {},

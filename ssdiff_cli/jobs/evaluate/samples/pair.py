@@ -39,7 +39,7 @@ DN_SCALE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Region:
     """Where one sample is read and scored."""
 
     name: str
@@ -71,9 +71,9 @@ class PairSamples:
         Raises:
             InputError: When the area is too small.
         """
-        whole = cls(pair=pair, area=area, asked=windows, reduced=reduced)
-        area = aligned(area, pair.ratio, whole.multiple)
-        return replace(whole, area=area, asked=window_count(area, windows))
+        scene = cls(pair=pair, area=area, asked=windows, reduced=reduced)
+        area = aligned(area, pair.ratio, scene.multiple)
+        return replace(scene, area=area, asked=window_count(area, windows))
 
     @property
     def multiple(self) -> int:
@@ -83,49 +83,49 @@ class PairSamples:
 
     @property
     def scale(self) -> int:
-        """Factor from values above black to DN."""
+        """Factor from values above zero signal to DN."""
         pair = self.pair
         largest = max(band.maximum for band in pair.statistics().ms)
         return DN_SCALE if pair.ms.dtype.kind == "f" and largest <= REFLECTANCE else 1
 
     @property
     def signal(self) -> AboveZero:
-        """The pair above its black."""
+        """The pair above its zero signal."""
         return AboveZero(source=self.pair, zeros=black_levels(self.pair.statistics()))
 
     @property
     def count(self) -> int:
         """Largest number of samples."""
-        places = sum(1 for _ in self.places())
-        return places if self.asked is None else min(self.asked, places)
+        regions = sum(1 for _ in self.regions())
+        return regions if self.asked is None else min(self.asked, regions)
 
-    def places(self) -> Iterator[Place]:
+    def regions(self) -> Iterator[Region]:
         """Yields where to read and score; all windows of a lattice, as some may be empty."""
         if self.asked is not None:
             for window in random_windows(self.area, self.multiple, self.asked):
                 name = f"window at row {window.row}, column {window.col}"
-                yield Place(name=name, read=self._with_margin(window), scored=window)
+                yield Region(name=name, read=self._with_margin(window), scored=window)
         elif self.reduced:
-            yield Place(name=SCENE, read=self.area, scored=self.area)
+            yield Region(name=SCENE, read=self.area, scored=self.area)
         else:
             parts = list(pieces(self.area))
             for k, part in enumerate(parts):
                 shown = k == len(parts) // 2
-                yield Place(name=SCENE, read=self._with_margin(part), scored=part, shown=shown)
+                yield Region(name=SCENE, read=self._with_margin(part), scored=part, shown=shown)
 
     def _with_margin(self, window: Window) -> Window:
         grown = window.expand(MARGIN).intersection(self.area)
         return aligned(grown or window, self.pair.ratio, self.multiple)
 
     def patch(self, window: Window) -> Patch:
-        """Reads a window in DN above black."""
+        """Reads a window in DN above zero signal."""
         patch = self.signal.read(window)
         if self.scale == 1:
             return patch
         return Patch(pan=patch.pan * self.scale, ms=patch.ms * self.scale, valid=patch.valid)
 
     def statistics(self) -> SceneStatistics:
-        """Returns the radiometry of the scene in DN above black."""
+        """Returns the radiometry of the scene in DN above zero signal."""
         statistics = self.signal.statistics()
         return SceneStatistics.of(
             pan=_scaled(statistics.pan, self.scale),
@@ -155,9 +155,9 @@ def pair_samples(
         InputError: When no sample has a block of valid pixels, or it is too small.
     """
     if scene.reduced:
-        samples = (_reduced_sample(scene, place, settings) for place in scene.places())
+        samples = (_reduced_sample(scene, region, settings) for region in scene.regions())
     else:
-        samples = (_full_sample(scene, place, validity) for place in scene.places())
+        samples = (_full_sample(scene, region, validity) for region in scene.regions())
     usable = (sample for sample in samples if sample is not None)
     empty = True
     for sample in islice(usable, scene.asked):
@@ -170,13 +170,15 @@ def pair_samples(
         )
 
 
-def _full_sample(scene: PairSamples, place: Place, validity: Collection[Validity]) -> Sample | None:
+def _full_sample(
+    scene: PairSamples, region: Region, validity: Collection[Validity]
+) -> Sample | None:
     pair = scene.pair
-    patch = scene.patch(place.read)
+    patch = scene.patch(region.read)
     valid = patch.valid
     for valid_in_product in validity:
-        valid = valid & valid_in_product(place.read)
-    inner = place.scored.within(place.read)
+        valid = valid & valid_in_product(region.read)
+    inner = region.scored.within(region.read)
     scored = valid[inner]
     # A window needs a block; a piece may hold a part of the last, mirrored one only.
     if not (scored.any() if scene.asked is None else has_block(scored)):
@@ -184,7 +186,7 @@ def _full_sample(scene: PairSamples, place: Place, validity: Collection[Validity
     lms = upsample(torch.from_numpy(patch.ms), pair.ratio, pair.ms_phase)
     low = _reduced_pan(patch.pan, pair)[None]
     return Sample(
-        name=place.name,
+        name=region.name,
         pan=patch.pan,
         ms=_without_halo(patch.ms),
         lms=lms.numpy(),
@@ -192,16 +194,16 @@ def _full_sample(scene: PairSamples, place: Place, validity: Collection[Validity
         inner=inner,
         phase=pair.ms_phase,
         pan_low=_interpolated(low, pair)[0],
-        window=place.read,
+        window=region.read,
         statistics=scene.statistics(),
-        shown=place.shown,
+        shown=region.shown,
     )
 
 
-def _reduced_sample(scene: PairSamples, place: Place, settings: Settings) -> Sample | None:
+def _reduced_sample(scene: PairSamples, region: Region, settings: Settings) -> Sample | None:
     pair = scene.pair
     ratio = pair.ratio
-    patch = scene.patch(place.read)
+    patch = scene.patch(region.read)
     reference = _without_halo(patch.ms)
     rows, cols = reference.shape[1:]
     under: BoolArray = np.all(patch.valid.reshape(rows, ratio, cols, ratio), axis=(1, 3))
@@ -213,7 +215,7 @@ def _reduced_sample(scene: PairSamples, place: Place, settings: Settings) -> Sam
     exact = torch.from_numpy(reference).double()
     ms = reduce_ms(exact, settings.sensor.ms_gains, ratio, pair.ms_phase).float().numpy()
     return Sample(
-        name=place.name,
+        name=region.name,
         pan=_reduced_pan(patch.pan, pair),
         ms=ms,
         lms=_interpolated(ms, pair),

@@ -39,8 +39,8 @@ class Product:
     window: Window
     """The part of the grid that it covers."""
     scale: float = 1.0
-    """Factor from its values above black to DN."""
-    black: tuple[float, ...] = ()
+    """Factor from its values above zero signal to DN."""
+    zeros: tuple[float, ...] = ()
     """Value of no signal in each band of the compared data, as many tools lose it; empty is 0."""
 
     def __call__(self, sample: Sample) -> FloatArray:
@@ -64,8 +64,8 @@ class Product:
         col = part.col - self.window.col
         own = Window(row=row, col=col, rows=part.rows, cols=part.cols)
         values, valid[rows, cols] = self.bands.read(own)
-        if any(self.black):
-            values = values - np.array(self.black, np.float32)[:, None, None]
+        if any(self.zeros):
+            values = values - np.array(self.zeros, np.float32)[:, None, None]
         fused[:, rows, cols] = np.where(valid[rows, cols], values * self.scale, 0)
         return fused, valid
 
