@@ -37,9 +37,8 @@ class ModelSummary:
 
     name: str
     bands: int
-    """Number of MS bands."""
     band_names: tuple[str, ...] | None
-    """Names of the bands in order; None where unknown."""
+    """In order; None where unknown."""
     ratio: int
     """PAN pixels per MS pixel."""
     sensors: tuple[str, ...]

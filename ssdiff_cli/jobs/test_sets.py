@@ -1,7 +1,7 @@
 """Test sets of the field: PanCollection's HDF5 files, DLPan's and PanCollection's Matlab files."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -185,8 +185,6 @@ def guess_sensor(dataset: Dataset) -> Sensor | None:
     """Returns the sensor that the file names, or else its name (``test_wv3_multiExm1.h5``)."""
     stem = Path(dataset.path).stem.lower().replace("-", "_").replace("(", "_")
     for word in (dataset.sensor or "", *stem.split("_")):
-        try:
+        with suppress(UsageError):
             return sensors.get(word)
-        except UsageError:
-            continue
     return None
