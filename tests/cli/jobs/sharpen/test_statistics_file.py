@@ -10,8 +10,6 @@ import rasterio
 import torch
 
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
-from ssdiff_models.scene.familiarity import unfamiliar
-from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.training.fingerprint import scene_fingerprint
 from ssdiff_models.training.wald_scene import WaldScene, from_reference
 from tests.cli.calls import answer, refusal, save_tiny, ssdiff
@@ -151,53 +149,6 @@ def test_a_scene_far_from_training_is_a_warning_with_both_numbers(
 def test_a_model_that_recorded_nothing_gives_no_warning(scene: Scene, tiny: Path) -> None:
     flattened(scene)
     assert answer("check", scene.pan, scene.ms, "--model", tiny)["warnings"] == []
-
-
-def band(mean: float, std: float) -> BandStatistics:
-    return BandStatistics(mean=mean, std=std, minimum=0, maximum=4 * mean)
-
-
-def sentences(
-    statistics: SceneStatistics, correlation: float | None = 0.9, **changes: Any
-) -> list[str]:
-    metadata = {"radiometry": KNOWN | changes.pop("known", {})}
-    return list(unfamiliar(statistics, correlation, metadata, **changes))
-
-
-def test_units_do_not_count() -> None:
-    for unit in (0.001, 1, 1000):
-        assert (
-            sentences(
-                SceneStatistics.of(pan=band(unit, 0.3 * unit), ms=(band(unit, 0.3 * unit),) * 4)
-            )
-            == []
-        )
-
-
-def test_other_bands_than_the_models_are_compared_with_all_of_its_ranges() -> None:
-    known = {"contrast": [[0.1, 0.2], [0.5, 0.9]]}
-    eight = SceneStatistics.of(pan=band(1, 0.3), ms=(band(1, 0.3),) * 8)
-    assert sentences(eight, known=known) == []
-    assert (
-        len(sentences(SceneStatistics.of(pan=band(1, 0.3), ms=(band(1, 0.3),) * 2), known=known))
-        == 1
-    )
-
-
-def test_a_pan_that_the_bands_do_not_explain() -> None:
-    (said,) = sentences(
-        SceneStatistics.of(pan=band(1, 0.3), ms=(band(1, 0.3),) * 4), correlation=0.3
-    )
-    assert "0.30" in said
-    assert "0.70" in said
-
-
-@pytest.mark.parametrize("mean", [5, 900])
-def test_values_that_do_not_fill_or_that_exceed_the_full_scale(mean: float) -> None:
-    scene = SceneStatistics.of(pan=band(mean, 0.3 * mean), ms=(band(mean, 0.3 * mean),) * 4)
-    (said,) = sentences(scene, full_scale=2047)
-    assert f"{4 * mean:g}" in said
-    assert "2047" in said
 
 
 def wald(contrast: float) -> WaldScene:
