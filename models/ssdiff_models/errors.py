@@ -11,7 +11,7 @@ __all__ = [
 
 
 class SsdiffError(Exception):
-    """Root of all errors whose message is meant for a user: one line, what is wrong with which file, and what to do."""
+    """Root of the errors for users: one line that names the file, the fault and the remedy."""
 
     exit_code = 1
 

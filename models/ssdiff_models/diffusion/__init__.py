@@ -1,1 +1,1 @@
-"""The paper's diffusion: schedule, noise, denoiser, sampler. It knows denoisers, never a network."""
+"""The paper's diffusion: schedule, noise, denoiser and samplers; no network is known here."""

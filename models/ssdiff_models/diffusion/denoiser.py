@@ -1,6 +1,6 @@
-"""What a sampler needs of a model: a callable from a noisy state to an estimate of the clean one.
+"""What a sampler needs of a model: an estimate of the clean state from a noisy one.
 
-The state is the scaled residual ``s * r`` with ``r = HRMS - LMS`` in the range the network works in and s the residual scale.
+The state is the scaled residual ``s * r`` with ``r = HRMS - LMS`` in the network's range.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -16,29 +16,29 @@ __all__ = ["Denoiser", "ResidualDenoiser", "ResidualPredictor"]
 
 
 class Denoiser(Protocol):
-    """Estimates the clean state from a noisy one; whatever it is conditioned on is already bound."""
+    """Estimates the clean state from a noisy one; its conditions are already bound."""
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Returns x0_hat, float32, the shape of `x_t`.
+        """Returns x0_hat, float32, of the shape of `x_t`.
 
         Args:
             x_t: Noisy state, ``(batch, bands, rows, cols)``, float32.
-            t: Time step of each sample on the schedule the network was trained with, ``(batch,)``, int64.
+            t: Time step of each sample on the schedule of training, ``(batch,)``, int64.
         """
         ...
 
 
 class ResidualPredictor(Protocol):
-    """A network of `ssdiff_models.nets`: predicts the scaled residual."""
+    """A network: predicts the scaled residual."""
 
     def __call__(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """Returns the scaled residual ``(batch, bands, rows, cols)`` from images in the network's range."""
+        """Returns ``(batch, bands, rows, cols)`` from images in the network's range."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidualDenoiser:
-    """A `Denoiser` in residual space around a network; the network call alone runs in `precision`, all else in float32."""
+    """A `Denoiser` around a network, in residual space."""
 
     network: ResidualPredictor
     """The network, in evaluation mode."""
@@ -51,11 +51,11 @@ class ResidualDenoiser:
     residual_scale: float = 1.0
     """The s of the state ``s * r``."""
     low: Tensor | None = None
-    """Least value a fused pixel may take, in the network's range, ``(bands,)`` or ``(batch, bands)``; None: no bound."""
+    """Least fused value in the network's range, ``(bands,)`` or ``(batch, bands)``; None: any."""
     high: Tensor | None = None
-    """Greatest value a fused pixel may take, as `low`; both or neither are given."""
+    """Greatest fused value; both bounds are given, or neither."""
     precision: torch.dtype = torch.float32
-    """Autocast dtype of the network call; float32: no autocast."""
+    """Autocast dtype of the network call; all else is float32."""
 
     def __post_init__(self) -> None:
         if not self.residual_scale > 0:
@@ -64,13 +64,13 @@ class ResidualDenoiser:
             raise UsageError("the range of fused values needs both its bounds, or neither")
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Returns the scaled residual, clipped so that LMS + residual lies between `low` and `high`."""
+        """Returns the scaled residual, clipped so that LMS + residual is between the bounds."""
         with self._autocast():
             state = self.network(lms=self.lms, pan=self.pan, ms=self.ms, x_t=x_t, t=t)
         return self._clip(state.float())
 
     def fuse(self, x_0: Tensor) -> Tensor:
-        """Returns the fused image ``LMS + x_0 / s`` in the network's range, ``(batch, bands, rows, cols)``, float32."""
+        """Returns the fused image ``LMS + x_0 / s``, of the shape of the LMS, float32."""
         return self.lms + x_0 / self.residual_scale
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -81,9 +81,8 @@ class ResidualDenoiser:
     def _clip(self, state: Tensor) -> Tensor:
         if self.low is None or self.high is None:
             return state
-        # An infinite value is a broken one: clipped, it would look like data.
+        # An infinite value is an error; clipped, it would look like data.
         state = state.where(state.isfinite(), torch.nan)
-        low, high = (
-            bound[..., None, None].to(self.lms) - self.lms for bound in (self.low, self.high)
-        )
+        low = self.low[..., None, None].to(self.lms) - self.lms
+        high = self.high[..., None, None].to(self.lms) - self.lms
         return torch.clamp(state, low * self.residual_scale, high * self.residual_scale)

@@ -1,13 +1,12 @@
-"""Deterministic samplers as generators: they know a `Denoiser`, never a network, and no randomness but their start state.
+"""Deterministic samplers as generators; their only randomness is the start state.
 
-Notation: a = sqrt(abar_t) and s = sqrt(1 - abar_t) are signal and spread at a time step, ``lambda = log(a / s)``; after the
-last step abar is 1. All coefficients are computed in float64 and applied to float32 states.
+Notation: a = sqrt(abar_t) and s = sqrt(1 - abar_t) are signal and spread at a time step, and
+``lambda = log(a / s)``; after the last step abar is 1. Coefficients are float64, states float32.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -23,18 +22,18 @@ SamplerName = Literal["ddim", "dpmpp"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerStep:
-    """What one step of a sampler did."""
+    """One step of a sampler."""
 
     index: int
     """Number of the step, from 0."""
     t: int
-    """The time step the denoiser was asked at."""
+    """The time step of the denoiser call."""
     x_t: Tensor
-    """The state it was asked about, ``(batch, bands, rows, cols)``, float32."""
+    """The state before the step, ``(batch, bands, rows, cols)``, float32."""
     x0_hat: Tensor
-    """Its estimate of the clean state."""
+    """The estimate of the clean state."""
     x_next: Tensor
-    """The state the step leads to; after the last step the sample itself."""
+    """The state after the step; after the last step the sample itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,11 @@ class _Level:
     def log_snr(self) -> float:
         """Half the log signal-to-noise ratio, lambda."""
         return math.log(self.signal / self.spread) if self.spread else math.inf
+
+    def step(self, x_t: Tensor, x_0: Tensor, after: "_Level") -> Tensor:
+        """Returns a' x_0 + s' eps with eps = (x_t - a x_0) / s."""
+        ratio = after.spread / self.spread
+        return ratio * x_t + (after.signal - ratio * self.signal) * x_0
 
 
 def _levels(schedule: Schedule, timesteps: tuple[int, ...]) -> list[_Level]:
@@ -66,23 +70,20 @@ def ddim(
     """Yields the steps of DDIM with eta = 0 (Song et al., arXiv 2010.02502, Eq. 12).
 
     Args:
-        denoiser: What estimates the clean state.
+        denoiser: Estimates the clean state.
         noise: The start state x_T, standard normal, ``(batch, bands, rows, cols)``, float32.
-        schedule: The schedule the network was trained with.
+        schedule: The schedule of training.
         steps: Number of denoiser calls; 1 gives x0_hat itself.
 
     Raises:
         UsageError: When `steps` is not between 1 and the schedule's T.
     """
     timesteps = schedule.timesteps(steps)
+    levels = _levels(schedule, timesteps)
     x_t = noise
-    for index, (t, (now, after)) in enumerate(
-        zip(timesteps, pairwise(_levels(schedule, timesteps)), strict=True)
-    ):
+    for index, t in enumerate(timesteps):
         x0_hat = _estimate(denoiser, x_t, t)
-        # eps = (x_t - a x0_hat) / s;  x_next = a' x0_hat + s' eps
-        ratio = after.spread / now.spread
-        x_next = ratio * x_t + (after.signal - ratio * now.signal) * x0_hat
+        x_next = levels[index].step(x_t, x0_hat, levels[index + 1])
         yield SamplerStep(index=index, t=t, x_t=x_t, x0_hat=x0_hat, x_next=x_next)
         x_t = x_next
 
@@ -90,40 +91,35 @@ def ddim(
 def dpm_solver_pp(
     denoiser: Denoiser, noise: Tensor, schedule: Schedule, steps: int
 ) -> Iterator[SamplerStep]:
-    """Yields the steps of DPM-Solver++(2M), data prediction (Lu et al., arXiv 2211.01095, Algorithm 2).
+    """Yields the steps of DPM-Solver++(2M) (Lu et al., arXiv 2211.01095, Algorithm 2).
 
-    The first and the last step are of first order; so one step gives x0_hat itself, and two steps equal DDIM.
-
-    Args:
-        denoiser: What estimates the clean state.
-        noise: The start state x_T, standard normal, ``(batch, bands, rows, cols)``, float32.
-        schedule: The schedule the network was trained with.
-        steps: Number of denoiser calls.
-
-    Raises:
-        UsageError: When `steps` is not between 1 and the schedule's T.
+    It predicts data. The first and the last step are of first order, so one step gives x0_hat
+    itself, and two steps equal DDIM. Arguments and errors are those of `ddim`.
     """
     timesteps = schedule.timesteps(steps)
     levels = _levels(schedule, timesteps)
-    x_t, before = noise, None
-    for index, (t, (now, after)) in enumerate(zip(timesteps, pairwise(levels), strict=True)):
+    x_t = noise
+    previous = None
+    for index, t in enumerate(timesteps):
+        now, after = levels[index : index + 2]
         x0_hat = _estimate(denoiser, x_t, t)
         data = x0_hat
-        if before is not None and after.spread:
-            slope = (after.log_snr - now.log_snr) / (now.log_snr - levels[index - 1].log_snr)
-            data = x0_hat + 0.5 * slope * (x0_hat - before)
+        if previous is not None and after.spread:
+            before = levels[index - 1]
+            slope = (after.log_snr - now.log_snr) / (now.log_snr - before.log_snr)
+            data = x0_hat + 0.5 * slope * (x0_hat - previous)
         # -a' (exp(-h) - 1) = a' - a s' / s, with h the step in lambda
-        ratio = after.spread / now.spread
-        x_next = ratio * x_t + (after.signal - ratio * now.signal) * data
+        x_next = now.step(x_t, data, after)
         yield SamplerStep(index=index, t=t, x_t=x_t, x0_hat=x0_hat, x_next=x_next)
-        x_t, before = x_next, x0_hat
+        x_t = x_next
+        previous = x0_hat
 
 
 SAMPLERS: dict[SamplerName, Callable[[Denoiser, Tensor, Schedule, int], Iterator[SamplerStep]]] = {
     "ddim": ddim,
     "dpmpp": dpm_solver_pp,
 }
-"""The samplers by the name a command or a checkpoint gives them."""
+"""The samplers by their names on the command line."""
 
 
 def sample(
@@ -134,7 +130,7 @@ def sample(
     steps: int,
     sampler: SamplerName = "ddim",
 ) -> Tensor:
-    """Returns the sample ``(batch, bands, rows, cols)``, float32, that `sampler` reaches from `noise`; records no gradients.
+    """Returns the sample ``(batch, bands, rows, cols)``, float32; records no gradients.
 
     Raises:
         UsageError: When `steps` is not between 1 and the schedule's T.

@@ -1,4 +1,4 @@
-"""Noise schedules of the forward process ``q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I)``."""
+"""Noise schedules of the process ``q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I)``."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _LARGEST_BETA = 0.999
 
 
 def _cosine_betas(steps: int) -> Tensor:
-    """Returns the betas of Nichol and Dhariwal's cosine schedule (arXiv 2102.09672, Eq. 17), clipped at 0.999."""
+    """Returns the betas of Nichol and Dhariwal (arXiv 2102.09672, Eq. 17), clipped at 0.999."""
 
     def abar(fraction: float) -> float:
         return math.cos((fraction + _COSINE_OFFSET) / (1 + _COSINE_OFFSET) * math.pi / 2) ** 2
@@ -29,7 +29,7 @@ def _cosine_betas(steps: int) -> Tensor:
 
 
 def _linear_betas(steps: int) -> Tensor:
-    """Returns the betas of Ho et al. (arXiv 2006.11239, section 4), scaled from 1000 steps to `steps`."""
+    """Returns the betas of Ho et al. (arXiv 2006.11239, section 4), scaled from 1000 steps."""
     return torch.linspace(0.1 / steps, min(20 / steps, _LARGEST_BETA), steps, dtype=torch.float64)
 
 
@@ -41,22 +41,24 @@ def _alphas_cumprod(name: ScheduleName, steps: int) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A noise schedule by name; ``dataclasses.asdict`` gives what a checkpoint header stores."""
+    """A noise schedule by name, as a checkpoint's header stores it."""
 
     name: ScheduleName = "cosine"
     """Which betas."""
     steps: int = 1000
-    """Number of time steps T of the forward process; t runs from 0 (least noise) to T - 1 (nearly pure noise)."""
+    """Number of time steps T; t runs from 0 (least noise) to T - 1 (nearly pure noise)."""
 
     def __post_init__(self) -> None:
         if self.name not in get_args(ScheduleName):
             known = ", ".join(get_args(ScheduleName))
             raise ModelError(
-                f"unknown noise schedule {self.name!r} (known: {known}): the model needs another version of ssdiff"
+                f"unknown noise schedule {self.name!r} (known: {known}): "
+                "the model needs another version of ssdiff"
             )
         if self.steps < 1:
             raise ModelError(
-                f"a noise schedule needs at least one time step, got {self.steps}: the model file is damaged"
+                f"a noise schedule needs at least one time step, got {self.steps}: "
+                "the model file is damaged"
             )
 
     @property
@@ -65,30 +67,28 @@ class Schedule:
         return _alphas_cumprod(self.name, self.steps).clone()
 
     def timesteps(self, count: int) -> tuple[int, ...]:
-        """Returns `count` evenly spaced time steps in the order a sampler visits them ("trailing" spacing: T - 1 comes first).
+        """Returns `count` evenly spaced time steps from T - 1 down ("trailing" spacing).
 
-        Sampling starts from pure noise, and T - 1 is the step whose states are (nearly) that; spacings that start lower tell
-        the network of a signal that is not there (Lin et al., arXiv 2305.08891). One step is therefore t = T - 1.
+        Sampling starts from pure noise, and only the states of T - 1 are nearly that. Other
+        spacings tell the network of a signal that is absent (Lin et al., arXiv 2305.08891).
 
         Raises:
             UsageError: When `count` is not between 1 and T.
         """
         if not 1 <= count <= self.steps:
             raise UsageError(
-                f"the number of sampling steps must be between 1 and {self.steps}, got {count}: choose another --steps"
+                f"the number of sampling steps must be between 1 and {self.steps}, got {count}: "
+                "choose another --steps"
             )
         return tuple(round(self.steps * (count - k) / count) - 1 for k in range(count))
 
     def add_noise(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Draws from q(x_t | x_0): ``sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise`` (Eq. 14 of the paper).
+        """Draws ``sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise`` (Eq. 14 of the paper).
 
         Args:
             x_0: Clean state, ``(batch, bands, rows, cols)``, float32.
             t: Time step of each sample, ``(batch,)``, integer.
-            noise: Standard normal, the shape of `x_0`.
-
-        Returns:
-            The noisy state, the shape and dtype of `x_0`.
+            noise: Standard normal, of the shape of `x_0`.
         """
         abar = _alphas_cumprod(self.name, self.steps).reshape(-1, *[1] * (x_0.ndim - 1))
         return abar.sqrt().to(x_0)[t] * x_0 + (1 - abar).sqrt().to(x_0)[t] * noise

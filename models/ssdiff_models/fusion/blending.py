@@ -50,7 +50,7 @@ class Blender:
         self._right = None
 
     def add(self, i: int, j: int, tile: FloatArray) -> tuple[Window, FloatArray]:
-        """Adds tile (i, j), ``(bands, rows, cols)``, and returns its block and the block's pixels."""
+        """Adds tile (i, j), ``(bands, rows, cols)``, and returns its block and its pixels."""
         grid = self._grid
         rows = weights(i, grid.tile_rows, span=tile.shape[1], step=grid.step, overlap=grid.overlap)
         cols = weights(j, grid.tile_cols, span=tile.shape[2], step=grid.step, overlap=grid.overlap)

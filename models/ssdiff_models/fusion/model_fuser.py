@@ -68,15 +68,7 @@ class ModelFuser:
         statistics: SceneStatistics | None = None,
         prior: RatioPrior | None = None,
     ) -> Self:
-        """Returns the model bound to a scene.
-
-        Args:
-            checkpoint: The model; it is not changed.
-            source: The scene.
-            settings: What decides the pixels besides.
-            precision: Autocast dtype of the network.
-            statistics: The scene's radiometry, where it is known.
-            prior: The scene's prior, where it is known; else measured for a model that needs it.
+        """Returns the model bound to a scene, whose statistics and prior are measured if unknown.
 
         Raises:
             InputError: When a band is constant, or the prior cannot be measured.
@@ -143,39 +135,35 @@ class ModelFuser:
         return self.bands if self.settings.samples == 1 else 2 * self.bands
 
     def fuse(self, batch: InputBatch, stop: Event | None = None) -> Tensor:
-        """Fuses a batch of tiles on the device of its images.
+        """Returns fused tiles ``(B, layers, rows, cols)``, float32, in DN.
 
-        Args:
-            batch: The tiles, in DN.
-            stop: Set when the result is no longer wanted.
-
-        Returns:
-            ``(B, layers, rows, cols)`` float32 in DN: the mean of the samples, then, where there
-            are several, their standard deviation.
+        Layers are the mean of the samples, and their standard deviation where there are several.
 
         Raises:
-            CancelledError: After `stop` was set.
+            CancelledError: After `stop` was set, because the result is no longer wanted.
         """
         images = self.images(batch.pan, batch.ms)
         target: Target = GridTarget(pixels=images.ms, phase=(self.checkpoint.ms_phase,) * 2)
         if batch.native_ms is not None:
             target = batch.native_ms.mapped(self.ms_range.normalise)
-        groups: list[list[Tensor]] = []
+        means: list[Tensor] = []
+        deviations: list[Tensor] = []
         for group in self.groups:
             samples = []
             for k in range(self.settings.samples):
                 noise = self._noise(batch, images, k)
                 samples.append(self._sample(images, target, group, noise, stop))
             if len(samples) == 1:
-                groups.append(samples)
+                means += samples
             else:
                 stack = torch.stack(samples)
-                groups.append([stack.mean(0), stack.std(0)])
-        fused = self.ms_range.restore(self._joined([moments[0] for moments in groups]))
-        if self.settings.samples == 1:
+                means.append(stack.mean(0))
+                deviations.append(stack.std(0))
+        fused = self.ms_range.restore(self._joined(means))
+        if not deviations:
             return fused
-        deviation = self._joined([moments[1] for moments in groups])
-        return torch.cat([fused, deviation * self.ms_range.scale.to(fused.device)], dim=1)
+        spread = self._joined(deviations) * self.ms_range.scale.to(fused.device)
+        return torch.cat([fused, spread], dim=1)
 
     def _joined(self, images: Sequence[Tensor]) -> Tensor:
         """Joins images of the band groups; a band of several groups is the mean of its images."""

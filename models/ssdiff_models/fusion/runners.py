@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 class ThreadRunner:
     """Runs each tile on one thread, several tiles at a time.
 
-    So a tile's arithmetic does not depend on the number of threads, and threads never wait for
-    each other inside an operator. Where memory runs out, half as many tiles are run at a time.
+    So no pixel depends on the number of threads, and threads never wait for each other inside an
+    operator. Where memory runs out, half as many tiles are run at a time.
     """
 
     workers: int

@@ -169,7 +169,7 @@ class Stream(nn.Module):
         return self.stem(images, embedding), embedding
 
     def step(self, level: int, features: Tensor, embedding: Tensor, skips: list[Tensor]) -> Tensor:
-        """Returns the features of the next level; `skips` holds those that are still to be added."""
+        """Returns the features of the next level; `skips` holds those to be added later."""
         if self.blocks:
             features = self.blocks[level](features, embedding)
         if level < len(self.downs):

@@ -174,7 +174,7 @@ class ReleasedSSDiff(Network):
         return out
 
     def _levels(self, spectral: Tensor, spatial: Tensor, embedding: Tensor) -> Tensor:
-        """Returns the spectral stream after all levels; both streams share the down and up layers."""
+        """Returns the spectral stream after all levels; the streams share down and up layers."""
         rows, cols = (_window(size) for size in spectral.shape[-2:])
         skips: list[tuple[Tensor, Tensor]] = []
         for number, level in enumerate(_LEVELS[:-1]):

@@ -139,7 +139,7 @@ class Fusformer(nn.Module):
 
 
 def normalised_out(norm: nn.Module, width: int) -> nn.Sequential:
-    """Builds the end of stems and residual blocks: a norm and a convolution that is zero at first."""
+    """Builds the end of stems and residual blocks: a norm and a zeroed convolution."""
     last = zeroed(nn.Conv2d(width, width, 3, padding=1))
     return nn.Sequential(norm, nn.SiLU(), nn.Dropout(0.0), last)
 

@@ -1,6 +1,7 @@
 import hashlib
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ssdiff_models.diffusion.noise import _quantiles, gaussian, gaussian_batch, philox
+from ssdiff_models.diffusion.noise import _quantiles, gaussian_batch, philox
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene.windows import Window
 
@@ -24,6 +25,10 @@ FIELD = Window(row=-100, col=-60, rows=256, cols=320)
 @lru_cache
 def whole_field() -> Tensor:
     return gaussian(FIELD, bands=9, seed=7, sample=3)
+
+
+def gaussian(window: Window, **options: Any) -> Tensor:
+    return gaussian_batch([window], **options)[0]
 
 
 def philox_numbers(counter: tuple[int, ...], key: tuple[int, int]) -> list[int]:
