@@ -56,13 +56,14 @@ class ModelSummary:
             ModelError: When the file cannot be used.
         """
         checkpoint = load_checkpoint(path)
+        parameters = sum(parameter.numel() for parameter in checkpoint.network.parameters())
         return cls(
             name=str(checkpoint.metadata.get("name", path.stem)),
             bands=checkpoint.band_count,
             band_names=checkpoint.bands,
             ratio=checkpoint.ratio,
             sensors=tuple(checkpoint.metadata.get("sensors", ())),
-            parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
+            parameters=parameters,
             size_bytes=path.stat().st_size,
             path=path,
         )

@@ -139,11 +139,7 @@ def _load_matlab(path: str) -> Mapping[str, Any]:
 
 
 def _arrays(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the arrays under PanCollection's names.
-
-    Raises:
-        InputError: When a required one is missing.
-    """
+    """Returns the arrays under PanCollection's names."""
     arrays = {}
     for name, aliases in _NAMES.items():
         known = [alias for alias in aliases if alias in values]
@@ -161,7 +157,9 @@ def _arrays(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def _hdf5_matlab(path: str, file: Mapping[str, Any]) -> Dataset:
     # Matlab 7.3 keeps arrays in HDF5 with their axes reversed, and texts as numbers.
     values = {name: np.asarray(array).T for name, array in _arrays(path, file).items()}
-    return _matlab(path, values | {key: np.asarray(file[key]) for key in ("L",) if key in file})
+    if "L" in file:
+        values["L"] = np.asarray(file["L"])
+    return _matlab(path, values)
 
 
 def _matlab(path: str, values: Mapping[str, Any]) -> Dataset:
