@@ -6,7 +6,6 @@ scenes that arrive in strips of rows, with the same result.
 
 from ssdiff_models.metrics.base import Accumulator
 from ssdiff_models.metrics.full_resolution import (
-    FullResolution,
     d_lambda,
     d_lambda_khan,
     d_s,
@@ -15,6 +14,7 @@ from ssdiff_models.metrics.full_resolution import (
     qnr,
 )
 from ssdiff_models.metrics.q2n import Q2nAccumulator, q2n
+from ssdiff_models.metrics.scene_figures import FullResolution
 from ssdiff_models.metrics.spectral import (
     ErgasAccumulator,
     PsnrAccumulator,

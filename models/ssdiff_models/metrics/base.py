@@ -11,7 +11,17 @@ import torch
 
 from ssdiff_models.errors import InputError
 
-__all__ = ["Accumulator", "Array", "Image", "Mask", "Strip", "cut", "strip", "strips"]
+__all__ = [
+    "Accumulator",
+    "Array",
+    "Image",
+    "Mask",
+    "Strip",
+    "cut",
+    "strip",
+    "strips",
+    "whole_blocks",
+]
 
 Array = npt.NDArray[np.generic] | torch.Tensor
 """What callers hand in: a NumPy array or a tensor on any device, of any real dtype."""
@@ -106,11 +116,10 @@ class Strip:
                 f"strips of one image differ: {_shape(other.fused)} and then {_shape(self.fused)} "
                 "(bands x rows x cols)"
             )
-        return Strip(
-            fused=np.concatenate([other.fused, self.fused], axis=1),
-            reference=np.concatenate([other.reference, self.reference], axis=1),
-            valid=np.concatenate([other.valid, self.valid]),
-        )
+        fused = np.concatenate([other.fused, self.fused], axis=1)
+        reference = np.concatenate([other.reference, self.reference], axis=1)
+        valid = np.concatenate([other.valid, self.valid])
+        return Strip(fused=fused, reference=reference, valid=valid)
 
 
 def strip(fused: Array, reference: Array, valid: Mask | None = None) -> Strip:
@@ -123,7 +132,8 @@ def strip(fused: Array, reference: Array, valid: Mask | None = None) -> Strip:
             that counts is not finite.
     """
     _check_shapes(fused, reference, valid)
-    everywhere = np.ones(tuple(fused.shape[1:]), dtype=np.bool_)
+    grid = tuple(fused.shape[1:])
+    everywhere = np.ones(grid, dtype=np.bool_)
     mask = everywhere if valid is None else np.asarray(valid, dtype=np.bool_)
     return Strip(
         fused=_image(fused, mask, "the fused image"),
@@ -137,6 +147,12 @@ def cut(image: Image, block: int) -> Image:
     bands = image.shape[0]
     squares = image.reshape(bands, block, -1, block).transpose(2, 0, 1, 3)
     return squares.reshape(-1, bands, block * block)
+
+
+def whole_blocks(valid: Mask, block: int) -> Mask:
+    """Returns which blocks of a strip one block high are wholly valid, ``(blocks,)``."""
+    squares = valid.reshape(block, -1, block)
+    return np.asarray(squares.all(axis=(0, 2)))
 
 
 def strips(

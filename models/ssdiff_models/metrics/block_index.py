@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.metrics.base import Image, Mask, cut
+from ssdiff_models.metrics.base import Image, Mask, cut, whole_blocks
 from ssdiff_models.metrics.structure import FLAT, universal_quality
 from ssdiff_models.resampling.degrade import imresize_bicubic
 from ssdiff_models.resampling.upsample import interp23
@@ -38,13 +38,15 @@ def pan_lowpass(pan: Image, ratio: int) -> Image:
 
 def spatial_distortion(high: Image, low: Image) -> float:
     """Returns D_s from the `BlockIndex` of (fused, PAN) and of (LMS, low-pass PAN), PAN last."""
-    return float(np.abs(high[:-1, -1] - low[:-1, -1]).mean())
+    change = high[:-1, -1] - low[:-1, -1]
+    return float(np.abs(change).mean())
 
 
 def spectral_distortion(high: Image, low: Image) -> float:
     """Returns QNR's D_lambda from the `BlockIndex` of the fused bands and of the LMS bands."""
     pairs = np.triu_indices(high.shape[0], 1)
-    return float(np.abs(high[pairs] - low[pairs]).mean()) if pairs[0].size else float("nan")
+    change = high[pairs] - low[pairs]
+    return float(np.abs(change).mean()) if change.size else float("nan")
 
 
 class BlockIndex:
@@ -71,7 +73,7 @@ class BlockIndex:
         stop = image.shape[1] - image.shape[1] % side
         for row in range(0, stop if cols else 0, side):
             rows = slice(row, row + side)
-            counts = valid[rows, :cols].reshape(side, -1, side).all(axis=(0, 2))
+            counts = whole_blocks(valid[rows, :cols], side)
             blocks = cut(image[:, rows, :cols], side)[counts]
             self._sum = self._sum + _pairwise_quality(blocks).sum(axis=0)
             self._count += int(counts.sum())
@@ -104,6 +106,7 @@ def _pairwise_quality(blocks: Image) -> Image:
     covariance = centred @ centred.transpose(0, 2, 1) / pixels
     variance = np.einsum("kbp,kbp->kb", centred, centred) / pixels
     # What a constant block leaves after its mean is taken off is rounding.
-    variance = np.where(variance <= FLAT * mean[..., 0] ** 2, 0.0, variance)
+    smallest = FLAT * mean[..., 0] ** 2
+    variance = np.where(variance <= smallest, 0.0, variance)
     variances = variance[:, :, None] + variance[:, None, :]
     return universal_quality(covariance, variances, mean, mean.transpose(0, 2, 1))

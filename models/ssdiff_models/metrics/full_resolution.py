@@ -4,8 +4,6 @@ Definitions of the DLPan toolbox. Images are converted, filtered and scored by s
 borders of strips leave no trace.
 """
 
-from typing import Self, TypeVar
-
 import numpy as np
 import torch
 
@@ -25,13 +23,14 @@ from ssdiff_models.scene.sensors import Sensor
 __all__ = [
     "REACH",
     "STRIP_ROWS",
-    "FullResolution",
     "d_lambda",
     "d_lambda_khan",
     "d_s",
+    "figures",
     "full_resolution_scores",
     "hqnr",
     "qnr",
+    "seen_by_sensor",
 ]
 
 STRIP_ROWS = 256
@@ -39,83 +38,9 @@ STRIP_ROWS = 256
 REACH = 20
 """Rows on either side that the MTF filter sees."""
 
-Total = TypeVar("Total", float, Image)
 
-
-class FullResolution:
-    """Sums what D_lambda (Khan), D_s, HQNR, D_lambda (QNR) and QNR need over pieces of a scene.
-
-    Pieces give the figures of the whole scene when they start and end at multiples of the block,
-    counted from the scene's first pixel, or at its border, and `REACH` pixels around each come
-    with it where there are any.
-    """
-
-    def __init__(self, *, sensor: Sensor, ratio: int, block: int = 32) -> None:
-        """Takes the sensor of the MTF gains, PAN pixels per MS pixel, and the blocks' side."""
-        self._sensor = sensor
-        self._ratio = ratio
-        self._block = block
-        self._q2n: tuple[float, int] = (0.0, 0)
-        self._high: tuple[Image, int] = (np.zeros(()), 0)
-        self._low: tuple[Image, int] = (np.zeros(()), 0)
-
-    def update(
-        self,
-        fused: Array,
-        lms: Array,
-        pan: Array,
-        pan_low: Array,
-        *,
-        inner: tuple[slice, slice],
-        valid: Mask,
-    ) -> Self:
-        """Takes one piece.
-
-        Args:
-            fused: ``(bands, rows, cols)`` in DN: the piece and its surroundings.
-            lms: The up-sampled MS, the same shape.
-            pan: ``(rows, cols)``.
-            pan_low: The PAN at MS resolution on its own grid, ``(rows, cols)``.
-            inner: The piece's own rows and columns.
-            valid: ``(rows, cols)``, True where a pixel counts.
-
-        Raises:
-            InputError: When the images cannot be compared or are smaller than a block.
-        """
-        quality = Q2nAccumulator(block=self._block)
-        high = BlockIndex(block=self._block)
-        low = BlockIndex(block=self._block)
-        first, last, _ = inner[0].indices(valid.shape[0])
-        for row in range(first, last, STRIP_ROWS):
-            wide = slice(max(row - REACH, 0), row + STRIP_ROWS + REACH)
-            own_rows = slice(row - wide.start, min(row + STRIP_ROWS, last) - wide.start)
-            bands = strip(fused[:, wide], lms[:, wide], valid[wide])
-            planes = strip(pan[None, wide], pan_low[None, wide], valid[wide])
-            filtered = _filtered(bands, self._sensor, self._ratio)[own_rows].inner(inner[1])
-            bands = bands[own_rows].inner(inner[1])
-            planes = planes[own_rows].inner(inner[1])
-            quality.add(filtered)
-            high.update(np.concatenate([bands.fused, planes.fused]), bands.valid)
-            low.update(np.concatenate([bands.reference, planes.reference]), bands.valid)
-        self._q2n = _sum(self._q2n, quality.totals())
-        self._high = _sum(self._high, high.totals())
-        self._low = _sum(self._low, low.totals())
-        return self
-
-    def result(self) -> dict[str, float]:
-        """Returns ``d_lambda_khan, d_s, hqnr, d_lambda, qnr``.
-
-        Raises:
-            InputError: When no block is wholly valid.
-        """
-        high = _mean(self._high, self._block)
-        low = _mean(self._low, self._block)
-        khan = 1 - _mean(self._q2n, self._block)
-        spectral = spectral_distortion(high[:-1, :-1], low[:-1, :-1])
-        return _scores(khan, spatial_distortion(high, low), spectral)
-
-
-def _scores(khan: float, spatial: float, spectral: float) -> dict[str, float]:
+def figures(khan: float, spatial: float, spectral: float) -> dict[str, float]:
+    """Returns all figures from Khan's D_lambda, D_s and QNR's D_lambda."""
     return {
         "d_lambda_khan": khan,
         "d_s": spatial,
@@ -129,20 +54,7 @@ def _quality(spectral: float, spatial: float) -> float:
     return (1 - spectral) * (1 - spatial)
 
 
-def _sum(a: tuple[Total, int], b: tuple[Total, int]) -> tuple[Total, int]:
-    return a[0] + b[0], a[1] + b[1]
-
-
-def _mean(totals: tuple[Total, int], block: int) -> Total:
-    total, count = totals
-    if not count:
-        raise InputError(
-            f"no block of {block} x {block} pixels is wholly valid: score a larger window"
-        )
-    return total / count
-
-
-def _filtered(rows: Strip, sensor: Sensor, ratio: int) -> Strip:
+def seen_by_sensor(rows: Strip, sensor: Sensor, ratio: int) -> Strip:
     """Returns the fused image as the sensor's MS instrument sees it, beside the LMS."""
     gains = sensor.gains(rows.fused.shape[0])
     seen = mtf_filter(torch.from_numpy(rows.fused), gains, ratio).numpy()
@@ -178,9 +90,11 @@ def d_lambda_khan(
     quality = Q2nAccumulator(block=block)
     for row in range(0, fused.shape[1], STRIP_ROWS):
         wide = slice(max(row - REACH, 0), row + STRIP_ROWS + REACH)
-        around = strip(fused[:, wide], lms[:, wide], None if valid is None else valid[wide])
-        own = slice(row - wide.start, row - wide.start + STRIP_ROWS)
-        quality.add(_filtered(around, known, ratio)[own])
+        counts = None if valid is None else valid[wide]
+        around = strip(fused[:, wide], lms[:, wide], counts)
+        first = row - wide.start
+        own = slice(first, first + STRIP_ROWS)
+        quality.add(seen_by_sensor(around, known, ratio)[own])
     return 1 - quality.result()
 
 
@@ -219,8 +133,10 @@ def d_s(
     bands = strips(fused, lms, valid, side=STRIP_ROWS)
     planes = strips(sharp, soft, side=STRIP_ROWS)
     for part, pans in zip(bands, planes, strict=True):
-        high.update(np.concatenate([part.fused, pans.fused]), part.valid)
-        low.update(np.concatenate([part.reference, pans.reference]), part.valid)
+        fine = np.concatenate([part.fused, pans.fused])
+        coarse = np.concatenate([part.reference, pans.reference])
+        high.update(fine, part.valid)
+        low.update(coarse, part.valid)
     return spatial_distortion(high.result(), low.result())
 
 
@@ -283,7 +199,7 @@ def full_resolution_scores(
     """
     khan = d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, valid=valid)
     spatial = d_s(fused, lms, pan, ratio=ratio, valid=valid)
-    return _scores(khan, spatial, d_lambda(fused, lms, valid=valid))
+    return figures(khan, spatial, d_lambda(fused, lms, valid=valid))
 
 
 def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from ssdiff_models.errors import InputError, UsageError
-from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip, cut
+from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip, cut, whole_blocks
 
 __all__ = ["Q2nAccumulator", "q2n"]
 
@@ -87,7 +87,8 @@ class Q2nAccumulator(Accumulator):
             return self._sum, self._count
         rest = self._rest.rows
         rows = self._rest.below(self._last)
-        total, count = self._blocks(rows[_mirrored(rows.rows - rest, rows.rows, side - rest)])
+        filled = _mirrored(rows.rows - rest, rows.rows, side - rest)
+        total, count = self._blocks(rows[filled])
         return self._sum + total, self._count + count
 
     def _blocks(self, rows: Strip) -> tuple[float, int]:
@@ -102,11 +103,13 @@ class Q2nAccumulator(Accumulator):
                 f"the image is {rows.cols} columns wide, Q2n's blocks {side}: score a larger window"
             )
         if rows.cols % side:
-            rows = rows.inner(_mirrored(0, rows.cols, -rows.cols % side))
-        counts = rows.valid.reshape(side, -1, side).all(axis=(0, 2))
+            missing = -rows.cols % side
+            rows = rows.inner(_mirrored(0, rows.cols, missing))
+        counts = whole_blocks(rows.valid, side)
         fused = cut(rows.fused, side)[counts]
         reference = cut(rows.reference, side)[counts]
-        return float(_block_quality(fused, reference).sum()), int(counts.sum())
+        quality = _block_quality(fused, reference)
+        return float(quality.sum()), int(counts.sum())
 
 
 def _integers(rows: Strip) -> Strip:
@@ -116,13 +119,14 @@ def _integers(rows: Strip) -> Strip:
 
 def _uint16(image: Image) -> Image:
     low = np.floor(image)
-    rounded: Image = np.clip(low + (image - low >= 0.5), 0.0, _UINT16_MAX)
-    return rounded
+    rounded = low + (image - low >= 0.5)
+    return np.asarray(np.clip(rounded, 0.0, _UINT16_MAX))
 
 
 def _mirrored(start: int, stop: int, more: int) -> list[int]:
     """Returns the indices from `start` to `stop`, and `more` of them backwards from the last."""
-    return [*range(start, stop), *range(stop - 1, stop - 1 - more, -1)]
+    last = stop - 1
+    return [*range(start, stop), *range(last, last - more, -1)]
 
 
 def _block_quality(fused: Image, reference: Image) -> Image:
@@ -145,22 +149,26 @@ def _block_quality(fused: Image, reference: Image) -> Image:
     size = 1 << (bands - 1).bit_length()
     normal_f = (mean_f - mean_r)[..., 0] / scale + 1
     squared_f = (normal_f**2).sum(axis=1) + (size - bands)
-    bias = 2 * np.sqrt(squared_f * size) / (squared_f + size)
-    spread = (variance_f / scale**2 + variance_r / scale**2).sum(axis=1)
-    scaled = covariance / (scale[:, :, None] * scale[:, None, :])
+    root = np.sqrt(squared_f * size)
+    bias = 2 * root / (squared_f + size)
+    square = scale**2
+    spread = (variance_f / square + variance_r / square).sum(axis=1)
+    scales = scale[:, :, None] * scale[:, None, :]
+    scaled = covariance / scales
     table = _products(size)[:bands, :bands]
     product = np.einsum("kij,ijn->kn", scaled, table, optimize=True)
     modulus = np.sqrt((product**2).sum(axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        quality: Image = np.where(spread == 0, bias, 2 * modulus * bias / spread)
-    return quality
+        quality = 2 * modulus * bias / spread
+    return np.asarray(np.where(spread == 0, bias, quality))
 
 
 @functools.cache
 def _products(size: int) -> Image:
     """Returns ``e_i * conj(e_j)``, ``(size, size, size)``, in the toolbox's Cayley-Dickson algebra."""
     units = np.eye(size)
-    table = np.array([[_multiply(a, _conjugate(b)) for b in units] for a in units])
+    conjugates = [_conjugate(unit) for unit in units]
+    table = np.array([[_multiply(a, b) for b in conjugates] for a in units])
     table.setflags(write=False)
     return table
 

@@ -76,12 +76,14 @@ class SamAccumulator(Accumulator):
         self._count += int(has_angle.sum())
 
     def result(self) -> float:
-        return math.degrees(self._sum / self._count) if self._count else math.nan
+        mean = self._sum / (self._count or math.nan)
+        return math.degrees(mean)
 
 
 def _angles(a: Image, b: Image) -> Image:
     # Kahan's form of acos(a.b / |a||b|) for vectors of one length is as exact near 0 as elsewhere.
-    return 2 * np.arctan2(_norm(a - b), _norm(a + b))
+    difference = _norm(a - b)
+    return 2 * np.arctan2(difference, _norm(a + b))
 
 
 def _norm(a: Image) -> Image:
@@ -104,7 +106,8 @@ class _SquaredError:
         self.sums = self.sums + rows.reference.sum(axis=(1, 2))
         self.count += int(rows.valid.sum())
         if rows.valid.any():
-            self.peak = max(self.peak, float(rows.reference[:, rows.valid].max()))
+            highest = rows.reference[:, rows.valid].max()
+            self.peak = max(self.peak, float(highest))
 
     def mse(self) -> Image:
         """Returns the mean squared error of each band."""
@@ -130,9 +133,11 @@ class ErgasAccumulator(Accumulator):
     def result(self) -> float:
         """Returns ERGAS; infinite when a band of the reference averages 0 and was not met."""
         mse = self._error.mse()
+        squares = self._error.means() ** 2
         with np.errstate(divide="ignore", invalid="ignore"):
-            relative = np.where(mse == 0, 0.0, mse / self._error.means() ** 2)
-        return float(100 / self._ratio * math.sqrt(relative.mean()))
+            relative = np.where(mse == 0, 0.0, mse / squares)
+        error = math.sqrt(relative.mean())
+        return 100 / self._ratio * error
 
 
 class PsnrAccumulator(Accumulator):

@@ -7,6 +7,7 @@ import numpy as np
 
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip, strip
+from ssdiff_models.metrics.window_sums import box_sums, neighbours
 
 __all__ = [
     "FLAT",
@@ -101,7 +102,8 @@ class _Sliding(Accumulator):
                 "score a larger window"
             )
         if rows.rows >= side:
-            counts = _box(rows.valid.astype(np.float64), side) == side**2
+            valid = rows.valid.astype(np.float64)
+            counts = box_sums(valid, side) == side**2
             quality = self._map(rows)
             self._sum += float(quality.sum(where=counts))
             self._count += int(counts.sum()) * quality.shape[0]
@@ -144,7 +146,7 @@ class UqiAccumulator(_Sliding):
         return universal_quality(covariance, variances, mean_f + shift_f, mean_r + shift_r)
 
     def _mean(self, image: Image) -> Image:
-        return _box(image, self._side) / self._side**2
+        return box_sums(image, self._side) / self._side**2
 
 
 def universal_quality(covariance: Image, variances: Image, mean_a: Image, mean_b: Image) -> Image:
@@ -158,44 +160,23 @@ def universal_quality(covariance: Image, variances: Image, mean_a: Image, mean_b
     """
     product = 2 * mean_a * mean_b
     squares = mean_a**2 + mean_b**2
-    flat = variances == 0
     dark = squares == 0
-    luminance = np.where(dark, 1.0, product / np.where(dark, 1.0, squares))
-    structure = np.where(flat, 1.0, 2 * covariance / np.where(flat, 1.0, variances))
+    luminance = _ratio_or_one(product, squares)
+    structure = _ratio_or_one(2 * covariance, variances)
     # Zero on average but not flat (signed data): the reference leaves its initial 1 there.
     return np.where(dark, 1.0, luminance * structure)
+
+
+def _ratio_or_one(above: Image, below: Image) -> Image:
+    nothing = below == 0
+    divisor = np.where(nothing, 1.0, below)
+    return np.where(nothing, 1.0, above / divisor)
 
 
 def _variance(mean_square: Image, mean: Image) -> Image:
     """Returns the population variance of windows, exactly 0 where only rounding is left."""
     variance = mean_square - mean**2
     return np.where(variance <= FLAT * mean_square, 0.0, variance)
-
-
-def _box(image: Image, side: int) -> Image:
-    """Returns the sums over all ``side x side`` windows that lie in the image."""
-    return _box_axis(_box_axis(image, side, -2), side, -1)
-
-
-def _box_axis(image: Image, side: int, axis: int) -> Image:
-    # By doubling, sums of 1, 2, 4 … neighbours: a running sum would carry rounding along.
-    size = image.shape[axis] - side + 1
-    total = np.zeros(())
-    start = 0
-    width = 1
-    power = image
-    for bit in range(side.bit_length()):
-        if side >> bit & 1:
-            total = total + _slice(power, start, start + size, axis)
-            start += width
-        if side >> (bit + 1):
-            power = _slice(power, 0, -width, axis) + _slice(power, width, None, axis)
-            width *= 2
-    return total
-
-
-def _slice(image: Image, start: int, stop: int | None, axis: int) -> Image:
-    return image[..., start:stop, :] if axis == -2 else image[..., start:stop]
 
 
 class SsimAccumulator(_Sliding):
@@ -213,10 +194,14 @@ class SsimAccumulator(_Sliding):
         r = rows.reference
         mean_f = _blur(f)
         mean_r = _blur(r)
-        variances = _blur(f * f) - mean_f**2 + _blur(r * r) - mean_r**2
+        square_f = mean_f**2
+        square_r = mean_r**2
+        variances = _blur(f * f) - square_f + _blur(r * r) - square_r
         covariance = _blur(f * r) - mean_f * mean_r
-        luminance = (2 * mean_f * mean_r + self._c1) / (mean_f**2 + mean_r**2 + self._c1)
-        return luminance * (2 * covariance + self._c2) / (variances + self._c2)
+        product = 2 * mean_f * mean_r + self._c1
+        luminance = product / (square_f + square_r + self._c1)
+        structure = 2 * covariance + self._c2
+        return luminance * structure / (variances + self._c2)
 
 
 def _blur(image: Image) -> Image:
@@ -224,7 +209,7 @@ def _blur(image: Image) -> Image:
         size = image.shape[axis] - _GAUSSIAN.size + 1
         total = np.zeros(())
         for k, tap in enumerate(_GAUSSIAN):
-            total = total + tap * _slice(image, k, k + size, axis)
+            total = total + tap * neighbours(image, k, k + size, axis)
         image = total
     return image
 
@@ -271,18 +256,33 @@ def _gradient_products(rows: Strip) -> Image:
     """Returns sum(F G), sum(F F), sum(G G) of the gradients F and G inside the frame."""
     if rows.rows < 3:
         return np.zeros(3)
-    framed = np.pad(rows.valid[:, 1:-1], ((0, 0), (1, 1)), constant_values=True)
-    counts = _box(framed.astype(np.float64), 3) == 9
+    inner = rows.valid[:, 1:-1]
+    framed = np.pad(inner, ((0, 0), (1, 1)), constant_values=True)
+    counts = box_sums(framed.astype(np.float64), 3) == 9
     f = _gradient(rows.fused) * counts
     g = _gradient(rows.reference) * counts
-    return np.array([np.vdot(f, g), np.vdot(f, f), np.vdot(g, g)])
+    cross = np.vdot(f, g)
+    return np.array([cross, np.vdot(f, f), np.vdot(g, g)])
 
 
 def _gradient(image: Image) -> Image:
     """Returns the modulus of the Sobel gradient inside the frame, whose columns read as 0."""
-    inner = np.pad(image[:, :, 1:-1], ((0, 0), (0, 0), (1, 1)))
-    across = inner[:, :-2] + 2 * inner[:, 1:-1] + inner[:, 2:]
-    along = inner[:, 2:] - inner[:, :-2]
-    horizontal = across[:, :, 2:] - across[:, :, :-2]
-    vertical = along[:, :, :-2] + 2 * along[:, :, 1:-1] + along[:, :, 2:]
+    inner = image[:, :, 1:-1]
+    inner = np.pad(inner, ((0, 0), (0, 0), (1, 1)))
+    across = _weighted(inner, -2)
+    along = _difference(inner, -2)
+    horizontal = _difference(across, -1)
+    vertical = _weighted(along, -1)
     return np.hypot(horizontal, vertical)
+
+
+def _weighted(image: Image, axis: int) -> Image:
+    """Returns the sums of three neighbours, weighted 1, 2, 1."""
+    middle = 2 * neighbours(image, 1, -1, axis)
+    outer = neighbours(image, 0, -2, axis)
+    return outer + middle + neighbours(image, 2, None, axis)
+
+
+def _difference(image: Image, axis: int) -> Image:
+    """Returns the differences of the neighbours on either side."""
+    return neighbours(image, 2, None, axis) - neighbours(image, 0, -2, axis)
