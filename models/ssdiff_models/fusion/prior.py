@@ -8,7 +8,6 @@ learns the rest. The prior image depends on each pixel alone, so tiles need no l
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -25,7 +24,7 @@ from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window, sample_windows
 from ssdiff_models.scene.zero_signal import above_zero, zero_levels
 
-__all__ = ["RatioPrior", "measure_images", "measure_prior", "measure_set"]
+__all__ = ["RatioPrior", "measure_images", "measure_prior"]
 
 SAMPLES = 8
 """Windows on each axis that a large scene is sampled in."""
@@ -86,25 +85,20 @@ def measure_prior(source: Source, statistics: SceneStatistics, grid: ModelGrid) 
     return _solve(blocks(), grid, ranges, zeros)
 
 
-def measure_images(pan: Tensor, ms: Tensor, valid: BoolArray, grid: ModelGrid) -> RatioPrior:
-    """Measures the prior on whole images of positive values.
+def measure_images(
+    images: Sequence[tuple[Tensor, Tensor, BoolArray]], grid: ModelGrid
+) -> RatioPrior:
+    """Measures the prior of whole images of one scene, of positive values.
 
     Args:
-        pan: ``(rows, cols)``.
-        ms: ``(bands, rows/ratio, cols/ratio)``.
-        valid: ``(rows, cols)``.
+        images: PAN ``(rows, cols)``, MS ``(bands, rows/ratio, cols/ratio)`` and which PAN pixels
+            are valid, of each image.
         grid: The MS grid of the model.
     """
-    ranges = [(float(band.min()), float(band.max())) for band in ms]
-    return _solve(iter([_block(pan, ms, valid, grid)]), grid, ranges, (0.0,) * (len(ms) + 1))
-
-
-def measure_set(images: Sequence[tuple[Tensor, Tensor]], grid: ModelGrid) -> RatioPrior:
-    """Measures the prior of several valid images of one scene, each a PAN and an MS."""
-    lows = torch.stack([ms.amin((1, 2)) for _, ms in images]).amin(0)
-    highs = torch.stack([ms.amax((1, 2)) for _, ms in images]).amax(0)
+    lows = torch.stack([ms.amin((1, 2)) for _, ms, _ in images]).amin(0)
+    highs = torch.stack([ms.amax((1, 2)) for _, ms, _ in images]).amax(0)
     ranges = list(zip(lows.tolist(), highs.tolist(), strict=True))
-    blocks = (_block(pan, ms, np.ones(pan.shape, np.bool_), grid) for pan, ms in images)
+    blocks = (_block(pan, ms, valid, grid) for pan, ms, valid in images)
     return _solve(blocks, grid, ranges, (0.0,) * (len(ranges) + 1))
 
 

@@ -20,7 +20,6 @@ from ssdiff_models.nets.released_blocks import (
     GROUPS,
     TIME_WIDTH,
     Fusformer,
-    MsSkip,
     ReleasedDown,
     ReleasedUp,
     ResBlock,
@@ -112,7 +111,9 @@ class ReleasedSSDiff(Network):
     def __init__(self, config: ReleasedConfig) -> None:
         super().__init__(config)
         bands, dim = config.bands, config.dim
-        self.upsample = MsSkip(bands, RATIO)
+        learnt = nn.Conv2d(bands, bands * RATIO**2, 3, padding=1, bias=False)
+        shuffled = nn.Sequential(learnt, nn.PixelShuffle(RATIO))
+        self.upsample = nn.ModuleDict({"upsamle": shuffled})  # spelled so in the released code
         self.raise_ms_dim = _unused(dim)
         self.raise_pan_dim = _unused(dim)
         hidden = nn.Conv2d(dim, dim, 3, padding=1)
@@ -170,7 +171,7 @@ class ReleasedSSDiff(Network):
         spectral = self.conv_lms2x_t(torch.cat([lms, x_t], dim=1))
         spectral = spectral + self.emb_layers_lms(embedding)[..., None, None]
         fused = self._levels(self.out_layers_lms(spectral), self.out_layers_pan(spatial), embedding)
-        out: Tensor = self.to_hrms(fused) + self.upsample(ms)
+        out: Tensor = self.to_hrms(fused) + self.upsample["upsamle"](ms)
         return out
 
     def _levels(self, spectral: Tensor, spatial: Tensor, embedding: Tensor) -> Tensor:

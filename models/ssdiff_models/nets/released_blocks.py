@@ -15,7 +15,6 @@ from ssdiff_models.nets.blocks import HEAD_DIM, zeroed
 __all__ = [
     "Attention",
     "Fusformer",
-    "MsSkip",
     "ReleasedDown",
     "ReleasedUp",
     "ResBlock",
@@ -196,18 +195,3 @@ class ReleasedUp(nn.Module):
     def forward(self, image: Tensor, skip: Tensor) -> Tensor:
         """Maps ``(B, C, H, W)`` and a skip ``(B, C/2, 2H, 2W)`` to the skip's shape."""
         return leaky_relu(self.conv(self.up1(image) + skip))
-
-
-class MsSkip(nn.Module):
-    """Up-samples the MS by a learnt convolution and a pixel shuffle."""
-
-    def __init__(self, bands: int, ratio: int) -> None:
-        super().__init__()
-        learnt = nn.Conv2d(bands, bands * ratio**2, 3, padding=1, bias=False)
-        # The released code spells it so.
-        self.upsamle = nn.Sequential(learnt, nn.PixelShuffle(ratio))
-
-    def forward(self, ms: Tensor) -> Tensor:
-        """Maps ``(B, bands, H, W)`` to ``(B, bands, ratio H, ratio W)``."""
-        out: Tensor = self.upsamle(ms)
-        return out

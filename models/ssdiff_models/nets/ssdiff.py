@@ -20,7 +20,7 @@ from ssdiff_models.nets.blocks import (
 )
 from ssdiff_models.nets.network import Branch, Network, NetworkConfig
 
-__all__ = ["LEVELS", "SSDiff", "SSDiffConfig", "Variant"]
+__all__ = ["LEVELS", "PaperNetwork", "SSDiff", "SSDiffConfig", "Variant"]
 
 Variant = Literal["full", "add", "multiply", "concat", "spatial", "spectral"]
 """The paper's V6 (Table 2) and its ablations.
@@ -106,28 +106,50 @@ class _Injection(nn.Module):
         return from_windows(fused.view(tokens.shape), height, width)
 
 
-class SSDiff(Network):
-    """The network of the paper."""
+class PaperNetwork(Network):
+    """What `SSDiff` and its ablations share: the config and the layers from features to bands."""
 
     config: SSDiffConfig
+    head: nn.ModuleList
 
-    def __init__(self, config: SSDiffConfig) -> None:
-        super().__init__(config)
-        bands, dim, time = config.bands, config.dim, config.time_width
-        self.spatial = Stream(1 + bands, config.widths, time, blocks=True)
-        self.spectral = Stream(2 * bands, config.widths, time, blocks=False)
-        self.injections = nn.ModuleList(_Injection(config, level) for level in range(LEVELS))
-        first = nn.Conv2d(dim, dim, 3, padding=1)
-        self.head = nn.ModuleList([first, zeroed(nn.Conv2d(dim, bands, 3, padding=1))])
-        self.skip: nn.Conv2d | None = None
-        if config.ms_skip:
-            shuffled = bands * config.ratio**2
-            self.skip = zeroed(nn.Conv2d(bands, shuffled, 3, padding=1, bias=False))
+    def add_head(self, inputs: int) -> None:
+        """Adds the last two convolutions, the second one zero."""
+        first = nn.Conv2d(inputs, self.config.dim, 3, padding=1)
+        last = zeroed(nn.Conv2d(self.config.dim, self.config.bands, 3, padding=1))
+        self.head = nn.ModuleList([first, last])
 
     @property
     def multiple(self) -> int:
         """The window of attention."""
         return self.config.window
+
+    @property
+    def last_layer(self) -> nn.Conv2d:
+        """The second convolution of the head."""
+        layer = self.head[1]
+        assert isinstance(layer, nn.Conv2d)
+        return layer
+
+    def residual(self, features: Tensor) -> Tensor:
+        """Maps features ``(B, inputs, H, W)`` to ``(B, bands, H, W)``."""
+        residual: Tensor = self.head[1](leaky_relu(self.head[0](features)))
+        return residual
+
+
+class SSDiff(PaperNetwork):
+    """The network of the paper."""
+
+    def __init__(self, config: SSDiffConfig) -> None:
+        super().__init__(config)
+        bands = config.bands
+        self.spatial = Stream(1 + bands, config.widths, config.time_width, blocks=True)
+        self.spectral = Stream(2 * bands, config.widths, config.time_width, blocks=False)
+        self.injections = nn.ModuleList(_Injection(config, level) for level in range(LEVELS))
+        self.add_head(config.dim)
+        self.skip: nn.Conv2d | None = None
+        if config.ms_skip:
+            shuffled = bands * config.ratio**2
+            self.skip = zeroed(nn.Conv2d(bands, shuffled, 3, padding=1, bias=False))
 
     @property
     def receptive_radius(self) -> int:
@@ -136,13 +158,6 @@ class SSDiff(Network):
         In windows of 8 pixels the convolutions of the spatial branch reach farthest: 45 pixels.
         """
         return max(6 * self.config.window, 56)
-
-    @property
-    def last_layer(self) -> nn.Conv2d:
-        """The second convolution of the head."""
-        layer = self.head[1]
-        assert isinstance(layer, nn.Conv2d)
-        return layer
 
     def branch_of(self, name: str) -> Branch:
         """Gives T_a and T_b to the spatial branch, the rest of APFM to the spectral one."""
@@ -162,7 +177,7 @@ class SSDiff(Network):
             spatial = self.spatial.step(level, spatial, spatial_time, spatial_skips)
             spectral = self.spectral.step(level, spectral, spectral_time, spectral_skips)
         spectral = self.injections[LEVELS - 1](spectral, spatial)
-        residual: Tensor = self.head[1](leaky_relu(self.head[0](spectral)))
+        residual = self.residual(spectral)
         if self.skip is None:
             return residual
         return residual + pixel_shuffle(self.skip(ms), self.config.ratio)

@@ -57,7 +57,7 @@ class FullScene:
         coarse = ms / scale[:-1]
         prior = upsample_image(coarse, grid.ratio, grid.phase)
         if degradation.prior != "lms":
-            ratio_prior = measure_images(sharp[0], coarse, valid, grid)
+            ratio_prior = measure_images([(sharp[0], coarse, valid)], grid)
             prior = ratio_prior.image(prior, sharp)
         return cls(
             prior=prior - 1, pan=sharp - 1, ms=coarse - 1, gains=degradation.gains, grid=grid

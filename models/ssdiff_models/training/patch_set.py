@@ -7,7 +7,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from ssdiff_models.fusion.prior import measure_set
+from ssdiff_models.fusion.prior import measure_images
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.model_grid import ModelGrid
@@ -73,8 +73,8 @@ class PatchSet:
         if self.degradation.prior != "lms":
             grid = ModelGrid.aligned(self.degradation.ratio)
             sample = map(degraded, sample_patches(len(self.names)))
-            images = [(scene.pan[0] + 1, scene.ms + 1) for scene in sample]
-            prior = measure_set(images, grid)
+            images = [(one.pan[0] + 1, one.ms + 1, one.valid.numpy()) for one in sample]
+            prior = measure_images(images, grid)
         for index in range(len(self.names)):
             scene = degraded(index)
             yield scene if prior is None else scene.with_prior(prior)

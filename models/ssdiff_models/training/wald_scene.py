@@ -88,7 +88,7 @@ class WaldScene:
         # In units of the bands' means a ratio is what it is in DN.
         pan = self.pan[0] + 1
         valid = self.valid.numpy()
-        measured = measure_images(pan, self.ms + 1, valid, grid)
+        measured = measure_images([(pan, self.ms + 1, valid)], grid)
         return self.with_prior(measured)
 
     def with_noise(self, *, pan: float, ms: float, prior: PriorName, seed: int) -> "WaldScene":

@@ -124,7 +124,9 @@ def test_invalid_pixels_do_not_count() -> None:
 def test_images_and_sources_agree() -> None:
     source = colourful(96)
     valid = np.ones((96, 96), bool)
-    images = measure_images(torch.from_numpy(source.pan), torch.from_numpy(source.ms), valid, GRID)
+    images = measure_images(
+        [(torch.from_numpy(source.pan), torch.from_numpy(source.ms), valid)], GRID
+    )
     scene = measure_prior(source, source.statistics(), GRID)
     lms, pan = torch.from_numpy(nearest(source)), torch.from_numpy(source.pan)[None]
     torch.testing.assert_close(images.image(lms, pan), scene.image(lms, pan), rtol=0.02, atol=2)
