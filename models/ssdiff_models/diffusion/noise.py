@@ -106,16 +106,22 @@ def gaussian_batch(
             "the seed must be below 2^64 and the sample below 2^32, neither negative, "
             f"got {seed} and {sample}"
         )
-    target = torch.device(device)
-    rows, cols = windows[0].shape
-    col = _indexes([window.col for window in windows], cols)[:, None, None, :].to(target)
-    row = _indexes([window.row for window in windows], rows)[:, None, :, None].to(target)
-    groups = -(-bands // _BANDS_PER_CALL)
-    group = torch.arange(groups, device=target)[None, :, None, None]
-    counter = (col, row, group, torch.tensor(sample, device=target))
-    words = philox(counter, (seed & _MASK, seed >> 32))
-    bits = torch.stack(words, dim=2).flatten(1, 2)[:, :bands]
-    table = _quantiles(target)
+    bits = _random_bits(windows, -(-bands // _BANDS_PER_CALL), seed, sample, torch.device(device))
+    bits = bits[:, :bands]
+    table = _quantiles(bits.device)
     first = table.index_select(0, (bits >> 16).flatten())
     second = table.index_select(0, (bits & (_LEVELS - 1)).flatten())
     return first.add_(second).mul_(_ROOT_HALF).reshape(bits.shape)
+
+
+def _random_bits(
+    windows: Sequence[Window], groups: int, seed: int, sample: int, device: torch.device
+) -> Tensor:
+    """Returns 32 bits a value, ``(len(windows), 4 * groups, rows, cols)``, int64."""
+    rows, cols = windows[0].shape
+    col = _indexes([window.col for window in windows], cols)[:, None, None, :].to(device)
+    row = _indexes([window.row for window in windows], rows)[:, None, :, None].to(device)
+    group = torch.arange(groups, device=device)[None, :, None, None]
+    counter = (col, row, group, torch.tensor(sample, device=device))
+    words = philox(counter, (seed & _MASK, seed >> 32))
+    return torch.stack(words, dim=2).flatten(1, 2)

@@ -178,8 +178,8 @@ class ModelFuser:
     def images(self, pan: Tensor, ms: Tensor) -> NetworkImages:
         """Normalises images of an `InputBatch`, interpolates the LMS and applies the prior."""
         halo_ms = self.ms_range.normalise(ms)
-        ratio, phase = self.checkpoint.ratio, self.checkpoint.ms_phase
-        flat = upsample(halo_ms.flatten(0, 1), ratio, phase)
+        model = self.checkpoint
+        flat = upsample(halo_ms.flatten(0, 1), model.ratio, model.ms_phase)
         lms = flat.view(*halo_ms.shape[:2], *flat.shape[1:])
         if self.prior is not None:
             lms = self.ms_range.normalise(self.prior.image(self.ms_range.restore(lms), pan))
@@ -189,8 +189,13 @@ class ModelFuser:
         )
 
     def _noise(self, batch: InputBatch, images: NetworkImages, k: int) -> Tensor:
-        seed, device = self.settings.seed, images.lms.device
-        return gaussian_batch(batch.windows, bands=self.bands, seed=seed, sample=k, device=device)
+        return gaussian_batch(
+            batch.windows,
+            bands=self.bands,
+            seed=self.settings.seed,
+            sample=k,
+            device=images.lms.device,
+        )
 
     def _sample(
         self,

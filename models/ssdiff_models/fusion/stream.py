@@ -91,17 +91,17 @@ def fuse_tiles(
             _check_finite(pixels, fuser, tile.window)
             if j == tile_cols.start:
                 blender.start_row()
-            window, block = blender.add(i, j, pixels)
+            window, layers = blender.add(i, j, pixels)
             part = window.intersection(area)
             if i in block_rows and j in block_cols and part is not None:
                 inside = part.within(window)
-                layers = block[:, *inside]
-                yield FusedBlock(
-                    window=part,
-                    fused=layers[: source.bands],
-                    spread=layers[source.bands :] if len(layers) > source.bands else None,
-                    valid=tile.valid[: window.rows, : window.cols][inside],
-                )
+                valid = tile.valid[: window.rows, : window.cols][inside]
+                yield _block(part, layers[:, *inside], valid, source.bands)
+
+
+def _block(window: Window, layers: FloatArray, valid: BoolArray, bands: int) -> FusedBlock:
+    spread = layers[bands:] if len(layers) > bands else None
+    return FusedBlock(window=window, fused=layers[:bands], spread=spread, valid=valid)
 
 
 def _check_finite(pixels: FloatArray, fuser: ModelFuser, tile: Window) -> None:

@@ -30,7 +30,8 @@ class SeparateSSDiff(PaperNetwork):
 
     def __init__(self, config: SSDiffConfig) -> None:
         super().__init__(config)
-        bands, time = config.bands, config.time_width
+        bands = config.bands
+        time = config.time_width
         both = config.variant == "concat"
         coupled = 1 + 2 * bands
         if config.variant != "spectral":

@@ -15,6 +15,7 @@ __all__ = [
     "Pointwise",
     "Stream",
     "TokenFusion",
+    "conv3x3",
     "from_windows",
     "to_windows",
     "zeroed",
@@ -24,6 +25,11 @@ HEAD_DIM = 16
 """Channels of one attention head: S' of the paper."""
 NEGLIGIBLE = 1e-30
 """Softmax weights below this become 0: products of denormal numbers take 20 times as long."""
+
+
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """Returns a 3 x 3 convolution that keeps the size of an image."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
@@ -36,15 +42,15 @@ def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
 def to_windows(features: Tensor, window: int) -> Tensor:
     """Cuts ``(B, C, H, W)`` into ``(B*windows, window, window, C)``."""
     batch, channels, height, width = features.shape
-    rows, cols = height // window, width // window
     pixels = features.permute(0, 2, 3, 1)
-    grid = pixels.reshape(batch, rows, window, cols, window, channels)
+    cells = (batch, height // window, window, width // window, window, channels)
+    grid = pixels.reshape(cells)
     return grid.transpose(2, 3).reshape(-1, window, window, channels)
 
 
 def from_windows(windows: Tensor, height: int, width: int) -> Tensor:
     """Joins ``(B*windows, window, window, C)`` to ``(B, C, H, W)``, in channels-last memory."""
-    window, channels = windows.shape[1], windows.shape[-1]
+    _, window, _, channels = windows.shape
     grid = windows.reshape(-1, height // window, width // window, window, window, channels)
     return grid.transpose(2, 3).reshape(-1, height, width, channels).permute(0, 3, 1, 2)
 
@@ -87,11 +93,11 @@ class _ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, time_width: int) -> None:
         super().__init__()
-        self.squeeze = nn.Conv2d(channels, channels // 2, 3, padding=1)
-        self.widen = nn.Conv2d(channels // 2, channels, 3, padding=1)
+        self.squeeze = conv3x3(channels, channels // 2)
+        self.widen = conv3x3(channels // 2, channels)
         self.time = _TimeShift(time_width, channels)
         self.norm = _ChannelNorm(channels)
-        self.out = zeroed(nn.Conv2d(channels, channels, 3, padding=1))
+        self.out = zeroed(conv3x3(channels, channels))
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         hidden = self.widen(leaky_relu(self.squeeze(features)))
@@ -105,10 +111,10 @@ class _Stem(nn.Module):
 
     def __init__(self, inputs: int, channels: int, time_width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(inputs, channels, 3, padding=1)
+        self.first = conv3x3(inputs, channels)
         self.time = _TimeShift(time_width, channels)
         self.norm = _ChannelNorm(channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = conv3x3(channels, channels)
 
     def forward(self, inputs: Tensor, embedding: Tensor) -> Tensor:
         features = self.first(inputs)
@@ -139,7 +145,7 @@ class _Up(nn.Module):
         super().__init__()
         self.enlarge = nn.ConvTranspose2d(channels, narrower, 2, stride=2)
         self.time = _TimeShift(time_width, narrower)
-        self.mix = nn.Conv2d(narrower, narrower, 3, padding=1)
+        self.mix = conv3x3(narrower, narrower)
 
     def forward(self, features: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
         hidden = leaky_relu(self.enlarge(features)) + skip + self.time(embedding)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ssdiff_models.errors import ModelError
+from ssdiff_models.nets.blocks import conv3x3
 from ssdiff_models.nets.network import Network, NetworkConfig
 from ssdiff_models.nets.released_blocks import (
     GROUPS,
@@ -96,7 +97,7 @@ def _time_projection(width: int) -> nn.Sequential:
 
 def _unused(width: int) -> nn.Sequential:
     """Builds a layer that the released checkpoints hold and their network never calls."""
-    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU())
+    return nn.Sequential(conv3x3(width, width), nn.LeakyReLU())
 
 
 class ReleasedSSDiff(Network):
@@ -110,20 +111,21 @@ class ReleasedSSDiff(Network):
 
     def __init__(self, config: ReleasedConfig) -> None:
         super().__init__(config)
-        bands, dim = config.bands, config.dim
+        bands = config.bands
+        dim = config.dim
         learnt = nn.Conv2d(bands, bands * RATIO**2, 3, padding=1, bias=False)
         shuffled = nn.Sequential(learnt, nn.PixelShuffle(RATIO))
         self.upsample = nn.ModuleDict({"upsamle": shuffled})  # spelled so in the released code
         self.raise_ms_dim = _unused(dim)
         self.raise_pan_dim = _unused(dim)
-        hidden = nn.Conv2d(dim, dim, 3, padding=1)
-        last = nn.Conv2d(dim, bands, 3, padding=1)
+        hidden = conv3x3(dim, dim)
+        last = conv3x3(dim, bands)
         self.to_hrms = nn.Sequential(hidden, nn.LeakyReLU(), last)
         first_time = nn.Linear(_TIME_FEATURES, TIME_WIDTH)
         self.time_embed = nn.Sequential(first_time, nn.SiLU(), nn.Linear(TIME_WIDTH, TIME_WIDTH))
-        self.conv_lms2x_t = nn.Conv2d(2 * bands, dim, 3, padding=1)
-        self.conv_pan2x_t = nn.Conv2d(bands + 1, dim, 3, padding=1)
-        self.conv_x_t = nn.Conv2d(bands, dim, 3, padding=1)  # never used
+        self.conv_lms2x_t = conv3x3(2 * bands, dim)
+        self.conv_pan2x_t = conv3x3(bands + 1, dim)
+        self.conv_x_t = conv3x3(bands, dim)  # never used
         for number, level in enumerate(_LEVELS):
             width = dim << level.depth
             self.add_module(f"fusformer{number}", Fusformer(width))

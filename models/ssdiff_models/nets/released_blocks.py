@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, scaled_dot_product_attention
 
-from ssdiff_models.nets.blocks import HEAD_DIM, zeroed
+from ssdiff_models.nets.blocks import HEAD_DIM, conv3x3, zeroed
 
 __all__ = [
     "Attention",
@@ -139,7 +139,7 @@ class Fusformer(nn.Module):
 
 def normalised_out(norm: nn.Module, width: int) -> nn.Sequential:
     """Builds the end of stems and residual blocks: a norm and a zeroed convolution."""
-    last = zeroed(nn.Conv2d(width, width, 3, padding=1))
+    last = zeroed(conv3x3(width, width))
     return nn.Sequential(norm, nn.SiLU(), nn.Dropout(0.0), last)
 
 
@@ -148,8 +148,8 @@ class ResBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv0 = nn.Conv2d(width, width // 2, 3, padding=1)
-        self.conv1 = nn.Conv2d(width // 2, width, 3, padding=1)
+        self.conv0 = conv3x3(width, width // 2)
+        self.conv1 = conv3x3(width // 2, width)
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(TIME_WIDTH, width))
         self.out_layers = normalised_out(nn.GroupNorm(GROUPS, width), width)
 
@@ -190,7 +190,7 @@ class ReleasedUp(nn.Module):
         double = nn.ConvTranspose2d(width, width, 2, stride=2)
         self.up0 = nn.Sequential(double, nn.LeakyReLU(), *_widen(width, half))  # never used
         self.up1 = nn.Sequential(nn.ConvTranspose2d(width, half, 2, stride=2), nn.LeakyReLU())
-        self.conv = nn.Conv2d(half, half, 3, padding=1)
+        self.conv = conv3x3(half, half)
 
     def forward(self, image: Tensor, skip: Tensor) -> Tensor:
         """Maps ``(B, C, H, W)`` and a skip ``(B, C/2, 2H, 2W)`` to the skip's shape."""

@@ -14,6 +14,7 @@ from ssdiff_models.nets.blocks import (
     HEAD_DIM,
     Pointwise,
     Stream,
+    conv3x3,
     from_windows,
     to_windows,
     zeroed,
@@ -114,8 +115,8 @@ class PaperNetwork(Network):
 
     def add_head(self, inputs: int) -> None:
         """Adds the last two convolutions, the second one zero."""
-        first = nn.Conv2d(inputs, self.config.dim, 3, padding=1)
-        last = zeroed(nn.Conv2d(self.config.dim, self.config.bands, 3, padding=1))
+        first = conv3x3(inputs, self.config.dim)
+        last = zeroed(conv3x3(self.config.dim, self.config.bands))
         self.head = nn.ModuleList([first, last])
 
     @property
