@@ -59,7 +59,7 @@ class DeviceChoice:
 
     def place(self, network: "Network") -> "Network":
         """Returns the network on the device; one that is elsewhere is copied."""
-        network = network.placed(self.device)
+        network = network.prepared(self.device)
         if self.compile and self.device.type == "cuda":
             network.compile()
         return network

@@ -65,8 +65,8 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     runner: Runner = ThreadRunner(workers=workers or torch.get_num_threads())
     if device != "cpu":
         runner = BatchRunner(device=torch.device(device), batch=batch)
-    placed = replace(checkpoint, network=checkpoint.network.placed(torch.device(device)))
-    fuser = ModelFuser.for_scene(placed, source, settings, precision=precision)
+    prepared = replace(checkpoint, network=checkpoint.network.prepared(torch.device(device)))
+    fuser = ModelFuser.for_scene(prepared, source, settings, precision=precision)
     grid = model_grid(source, fuser)
     output = np.empty((source.bands, source.rows, source.cols), ms.dtype)
     for done, block in enumerate(fuse_tiles(source, fuser, runner), 1):

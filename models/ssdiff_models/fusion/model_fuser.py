@@ -82,7 +82,7 @@ class ModelFuser:
             prior = measure_prior(source, statistics, grid)
         return cls(
             # One memory order for all callers: another one rounds otherwise.
-            checkpoint=replace(checkpoint, network=checkpoint.network.placed()),
+            checkpoint=replace(checkpoint, network=checkpoint.network.prepared()),
             statistics=statistics,
             settings=settings,
             pan_range=BandRange.of(checkpoint, [statistics.pan]),

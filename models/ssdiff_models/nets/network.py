@@ -88,7 +88,7 @@ class Network(nn.Module, ABC):
                 f"both must be multiples of {self.multiple}"
             )
 
-    def placed(self, device: torch.device | None = None) -> Self:
+    def prepared(self, device: torch.device | None = None) -> Self:
         """Returns the network on a device, or where it is, in the memory order of convolutions.
 
         It is the network itself where that is so already, else a copy.

@@ -116,7 +116,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     reports = _reports(scene, job.config, choice.device)
     best = _best(reports, job, progress, started)
     best.model.network.cpu()
-    base = replace(base, network=base.network.placed(torch.device("cpu")))
+    base = replace(base, network=base.network.prepared(torch.device("cpu")))
     measure = partial(full_resolution_hqnr, sample=scene.samples[0], sensor=scene.sensor)
     adapted, share, quality = furthest(base, best.model.network, measure, job.hqnr_fall)
     unseen = [part.test for part in scene.parts]
