@@ -16,7 +16,7 @@ from ssdiff_models.classical.method import (
     as_column,
     numbers,
 )
-from ssdiff_models.classical.moments import Statistics, gram
+from ssdiff_models.classical.moments import Statistics, gram, quotient
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["Awlp", "AwlpRule"]
@@ -54,5 +54,5 @@ class Awlp(Method):
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         std = statistics.moments("pixels").std
-        injection = std[1:] / std[0] if std[0] > 0 else np.zeros(context.bands)
+        injection = quotient(std[1:], np.full(context.bands, std[0]))
         return AwlpRule(injection=numbers(injection))

@@ -37,23 +37,21 @@ class Bdsd(Method):
         """Sums at MS resolution of the PAN, the filtered MS and its detail."""
         image = block.lms_reduced(FILTER_REACH)
         inner = image[:, FILTER_REACH:-FILTER_REACH, FILTER_REACH:-FILTER_REACH]
-        filtered = [
-            mtf(gain, context.grid.ratio, 0.0, 1)(band[None], FILTER_REACH, block.small)
-            for band, gain in zip(image, context.gains, strict=True)
-        ]
+        lowpasses = [mtf(gain, context.grid.ratio, 0.0, 1) for gain in context.gains]
+        pairs = zip(lowpasses, image, strict=True)
+        filtered = [lowpass(band[None], FILTER_REACH, block.small) for lowpass, band in pairs]
         low = torch.cat(filtered)
-        features = torch.cat([block.pan_as_ms(context.pan_gain)[None], low, inner - low])
+        pan = block.pan_as_ms(context.pan_gain)[None]
+        features = torch.cat([pan, low, inner - low])
         return Statistics(sums={"reduced": gram(features, block.valid_small)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         moments = statistics.moments("reduced")
-        gains = np.stack([self._fit(moments, band, context.bands) for band in range(context.bands)])
-        weights = np.eye(context.bands) + gains[:, 1:]
-        return LinearRule(
-            weights=tuple(map(numbers, weights)),
-            pan=numbers(gains[:, 0]),
-            offset=(0.0,) * context.bands,
-        )
+        bands = context.bands
+        gains = np.stack([self._fit(moments, band, bands) for band in range(bands)])
+        weights = np.eye(bands) + gains[:, 1:]
+        rows = tuple(map(numbers, weights))
+        return LinearRule(weights=rows, pan=numbers(gains[:, 0]), offset=(0.0,) * bands)
 
     def _fit(self, moments: Moments, band: int, bands: int) -> Array:
         used = list(range(bands + 1))

@@ -31,7 +31,8 @@ FILTER_REACH = 24
 
 def low_reach(grid: ModelGrid) -> int:
     """Returns the PAN pixels that `Block.pan_low` needs around a window."""
-    return MS_HALO * grid.ratio + grid.whole_pixels(math.ceil(grid.phase) + 22)
+    filters = math.ceil(grid.phase) + 22
+    return MS_HALO * grid.ratio + grid.whole_pixels(filters)
 
 
 def detail_reach(grid: ModelGrid) -> int:
@@ -103,7 +104,8 @@ class Block(ABC):
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns of the PAN."""
-        return self.small[0] * self.grid.ratio, self.small[1] * self.grid.ratio
+        rows, cols = self.small
+        return rows * self.grid.ratio, cols * self.grid.ratio
 
     @property
     def valid_small(self) -> Tensor | None:
@@ -111,7 +113,8 @@ class Block(ABC):
         if self.valid is None:
             return None
         rows, cols = self.small
-        return self.valid.view(rows, self.grid.ratio, cols, self.grid.ratio).all(3).all(1)
+        squares = self.valid.view(rows, self.grid.ratio, cols, self.grid.ratio)
+        return squares.all(3).all(1)
 
     def pan_low(self, gains: Sequence[float]) -> Tensor:
         """Returns the PAN as each MS band would have seen it, ``(bands, rows, cols)``.

@@ -120,7 +120,8 @@ class GramSchmidt(Method):
         lms = statistics.moments("lms")
         intensity = np.full(context.bands, 1 / context.bands)
         std = np.sqrt(max(intensity @ lms.cov @ intensity, 0.0))
-        scale = float(std / pan.std[0]) if pan.std[0] > 0 else 0.0
+        pan_std = pan.std[0]
+        scale = float(std / pan_std) if pan_std > 0 else 0.0
         return _substituted(pan, lms, intensity, scale)
 
 
@@ -140,8 +141,10 @@ class GramSchmidtAdaptive(Method):
         return Statistics(sums=sums)
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
-        intensity, _ = statistics.moments("reduced").regress(0, list(range(1, context.bands + 1)))
-        return _substituted(statistics.moments("pan"), statistics.moments("lms"), intensity, 1.0)
+        bands = list(range(1, context.bands + 1))
+        intensity, _ = statistics.moments("reduced").regress(0, bands)
+        pan = statistics.moments("pan")
+        return _substituted(pan, statistics.moments("lms"), intensity, 1.0)
 
 
 def _substituted(pan: Moments, lms: Moments, intensity: Array, scale: float) -> LinearRule:
@@ -149,5 +152,6 @@ def _substituted(pan: Moments, lms: Moments, intensity: Array, scale: float) -> 
     shared = lms.cov @ intensity
     variance = float(intensity @ shared)
     gains = shared / variance if variance > 0 else np.zeros_like(shared)
-    constant = float(intensity @ lms.mean) - scale * float(pan.mean[0])
+    mean = float(intensity @ lms.mean)
+    constant = mean - scale * float(pan.mean[0])
     return _injection(intensity, constant, gains, scale)

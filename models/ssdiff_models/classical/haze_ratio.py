@@ -54,7 +54,8 @@ class HazeMethod(Method):
         minima = lms.amin(1).double().numpy() if pixels else np.full(bands, np.inf)
         if bands == len(_SHARE) and context.percentiles is None:
             pairs = zip(lms, context.ranges, strict=True)
-            sums["histogram"] = np.stack([_histogram(band, *limits) for band, limits in pairs])
+            histograms = [_histogram(band, *limits) for band, limits in pairs]
+            sums["histogram"] = np.stack(histograms)
         return Statistics(sums=sums, minima=minima)
 
 
@@ -90,7 +91,8 @@ def _percentile(counts: Array, low: float, high: float) -> float:
     found = int(np.searchsorted(below, wanted))
     count = counts[found]
     inside = (wanted - below[found] + count) / count if count > 0 else 0.0
-    return float(low + (found + inside) * (high - low) / _BINS)
+    place = found + inside
+    return float(low + place * (high - low) / _BINS)
 
 
 def exact_percentiles(lms: Tensor) -> Numbers:
@@ -123,7 +125,8 @@ class BroveyHazeRule(Rule):
         weights = identity_and((self.intensity,))
         dark = weights @ torch.tensor(self.haze, dtype=torch.float64)
         mixed = block.mixed(weights, -dark)
-        ratio = bounded_ratio(block.pan * self.scale + self.shift, mixed[bands])
+        matched = block.pan * self.scale + self.shift
+        ratio = bounded_ratio(matched, mixed[bands])
         return add_detail(mixed[:bands], ratio, as_column(self.haze, mixed))
 
 
@@ -134,8 +137,10 @@ class BroveyHaze(HazeMethod):
         moments = statistics.moments("pixels")
         dark = haze(statistics, context)
         weights = moments.regress_through_zero(0, list(range(1, context.bands + 1)))
-        std = math.sqrt(max(float(weights @ moments.cov[1:, 1:] @ weights), 0.0))
-        scale = std / float(moments.std[0]) if moments.std[0] > 0 else 0.0
+        variance = weights @ moments.cov[1:, 1:] @ weights
+        std = math.sqrt(max(float(variance), 0.0))
+        pan_std = float(moments.std[0])
+        scale = std / pan_std if pan_std > 0 else 0.0
         mean = float(weights @ (moments.mean[1:] - dark))
         shift = mean - scale * float(moments.mean[0])
         return BroveyHazeRule(

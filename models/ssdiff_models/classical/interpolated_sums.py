@@ -28,13 +28,14 @@ def lms_gram(block: Block) -> Array:
         return gram(block.lms, block.valid)
     ms = block.ms_around(MS_HALO).double()
     rows, cols = block.small
+    both = 2 * MS_HALO
     total = np.zeros((len(ms) + 1,) * 2)
     for row in range(0, rows, _CELL):
         height = min(_CELL, rows - row)
         row_weights = _weights(block.grid, height)
         for col in range(0, cols, _CELL):
             width = min(_CELL, cols - col)
-            cell = ms[:, row : row + height + 2 * MS_HALO, col : col + width + 2 * MS_HALO]
+            cell = ms[:, row : row + height + both, col : col + width + both]
             total += _cell_gram(cell, row_weights, _weights(block.grid, width))
     return total
 

@@ -92,7 +92,8 @@ class Moments:
         self._products: Array = matrix[1:, 1:]
         self.count = float(matrix[0, 0])
         self.mean: Array = matrix[0, 1:] / self.count
-        centred = self._products - self.count * np.outer(self.mean, self.mean)
+        squares = np.outer(self.mean, self.mean)
+        centred = self._products - self.count * squares
         self.cov: Array = centred / (self.count - 1)
         """Covariances with N - 1."""
 
@@ -103,8 +104,10 @@ class Moments:
 
     def regress(self, target: int, features: list[int]) -> tuple[Array, float]:
         """Fits one feature by others and a constant; returns weights and constant."""
-        weights = _solve(self.cov[np.ix_(features, features)], self.cov[features, target])
-        return weights, float(self.mean[target] - weights @ self.mean[features])
+        matrix = self.cov[np.ix_(features, features)]
+        weights = _solve(matrix, self.cov[features, target])
+        explained = weights @ self.mean[features]
+        return weights, float(self.mean[target] - explained)
 
     def regress_through_zero(self, target: int, features: list[int]) -> Array:
         """Returns the weights of the least-squares fit without a constant."""
@@ -119,7 +122,8 @@ class Moments:
 def quotient(above: Array, below: Array) -> Array:
     """Returns ``above / below``, 0 where `below` is not positive."""
     positive = below > 0
-    result: Array = np.where(positive, above / np.where(positive, below, 1.0), 0.0)
+    divisor = np.where(positive, below, 1.0)
+    result: Array = np.where(positive, above / divisor, 0.0)
     return result
 
 
@@ -142,7 +146,8 @@ def _solve(matrix: Array, target: Array) -> Array:
     """Solves normal equations of features of unit size; the smallest solution if dependent."""
     scale = np.sqrt(np.diag(matrix))
     scale = np.where(scale > 0, scale, 1.0)
-    solution, *_ = np.linalg.lstsq(matrix / np.outer(scale, scale), target / scale, rcond=1e-13)
+    scales = np.outer(scale, scale)
+    solution = np.linalg.lstsq(matrix / scales, target / scale, rcond=1e-13)[0]
     weights: Array = solution / scale
     return weights
 
@@ -170,11 +175,13 @@ def _inside(matrix: Array, target: Array, x: Array, free: npt.NDArray[np.bool_])
     """Moves to the optimum of the free variables; those that would turn negative are given up."""
     while free.any():
         wanted = np.zeros_like(x)
-        wanted[free] = _solve(matrix[np.ix_(free, free)], target[free])
+        reduced = matrix[np.ix_(free, free)]
+        wanted[free] = _solve(reduced, target[free])
         blocked = free & (wanted <= 0)
         if not blocked.any():
             return wanted
-        step = float(np.min(x[blocked] / (x[blocked] - wanted[blocked])))
+        change = x[blocked] - wanted[blocked]
+        step = float(np.min(x[blocked] / change))
         x = x + step * (wanted - x)
         smallest = 1e-15 * max(1.0, float(np.abs(x).max()))
         free &= ~(blocked & (x <= smallest))

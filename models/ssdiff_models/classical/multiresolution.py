@@ -64,8 +64,9 @@ class ModulatedRule(Rule):
 
     def apply(self, block: Block) -> Tensor:
         low = block.pan_low(self.gains)
-        low = low.mul_(as_column(self.slope, low)).add_(as_column(self.lower, low))
-        high = block.pan * as_column(self.slope, low)
+        slope = as_column(self.slope, low)
+        low = low.mul_(slope).add_(as_column(self.lower, low))
+        high = block.pan * slope
         ratio = bounded_ratio(high.add_(as_column(self.upper, low)), low)
         dark = as_column(self.haze, low)
         return ratio.mul_(block.lms - dark).add_(dark)
@@ -106,7 +107,7 @@ class Equalised(Method):
     def solve(self, statistics: Statistics, context: Context) -> Rule:
         moments = statistics.moments("pixels")
         std = moments.std
-        slope = std[2:] / std[1] if std[1] > 0 else np.zeros(context.bands)
+        slope = quotient(std[2:], np.full(context.bands, std[1]))
         upper = moments.mean[2:] - slope * moments.mean[0]
         lower = upper * _gains_of_mean(context)
         if self._rule is AdditiveRule:
@@ -158,9 +159,8 @@ class Regressed(Method):
     def _slopes(self, moments: Moments, bands: int) -> Array:
         low = np.arange(1, bands + 1)
         band = low + bands
-        if self._injection is Injection.FULL_SCALE:
-            return quotient(moments.cov[band, 0], moments.cov[low, 0])
-        return quotient(moments.cov[band, low], moments.cov[low, low])
+        other = 0 if self._injection is Injection.FULL_SCALE else low
+        return quotient(moments.cov[band, other], moments.cov[low, other])
 
 
 class HazeModulated(HazeMethod):

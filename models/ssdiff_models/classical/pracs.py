@@ -81,7 +81,8 @@ class Pracs(Method):
         pan = block.pan_around(reach, "symmetric")
         matched = block.lms_around(reach, "symmetric").maximum(floor)
         cycled = block.cycled(torch.cat([pan, matched]))
-        features = torch.cat([block.pan[None], block.lms, block.lms.maximum(floor), cycled])
+        raised = block.lms.maximum(floor)
+        features = torch.cat([block.pan[None], block.lms, raised, cycled])
         return Statistics(sums={"pixels": gram(features, block.valid)})
 
     def solve(self, statistics: Statistics, context: Context) -> Rule:
@@ -98,8 +99,10 @@ class Pracs(Method):
         std = moments.std[ms]
         scale = quotient(np.full(bands, moments.std[0]), std)
         own = (1 - share) * scale
-        shift = (1 - share) * (moments.mean[0] - scale * moments.mean[ms])
-        low = share[:, None] * pan_weights + own[:, None] * ms_weights
+        means = moments.mean[0] - scale * moments.mean[ms]
+        shift = (1 - share) * means
+        low = share[:, None] * pan_weights
+        low = low + own[:, None] * ms_weights
         mean_std = float(std.mean())
         contrast = std / mean_std if mean_std > 0 else np.zeros(bands)
         gain = _BETA * _correlations(moments, low, matched, ms) * contrast
@@ -122,7 +125,9 @@ def _correlations(
     mixed = moments.cov[np.ix_(features, features)]
     own = np.diag(moments.cov)[bands]
     variances = np.einsum("kj,ji,ki->k", mixtures, mixed, mixtures) * own
-    shared = np.einsum("kj,jk->k", mixtures, moments.cov[np.ix_(features, bands)])
+    crossed = moments.cov[np.ix_(features, bands)]
+    shared = np.einsum("kj,jk->k", mixtures, crossed)
     positive = variances > 0
-    found: Array = np.where(positive, shared / np.sqrt(np.where(positive, variances, 1.0)), 0.0)
+    deviations = np.sqrt(np.where(positive, variances, 1.0))
+    found: Array = np.where(positive, shared / deviations, 0.0)
     return found

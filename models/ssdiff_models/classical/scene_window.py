@@ -2,7 +2,6 @@
 
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,10 +33,9 @@ class WindowBlock(Block):
 
     @cached_property
     def valid(self) -> Tensor | None:
-        rows, cols = self.size
-        start = self._halo
-        inner = self._patch.valid[start : start + rows, start : start + cols]
-        return None if inner.all() else torch.from_numpy(np.ascontiguousarray(inner))
+        valid = torch.from_numpy(self._patch.valid[None])
+        inner = _around(valid, self._halo, 0, self.size)[0]
+        return None if bool(inner.all()) else inner.contiguous()
 
     @property
     def ms(self) -> Tensor:
@@ -45,9 +43,7 @@ class WindowBlock(Block):
 
     def ms_around(self, pixels: int) -> Tensor:
         """Returns the MS with `pixels` more MS pixels on every side."""
-        start = self._ms_halo - pixels
-        rows, cols = self._small
-        return self._ms[:, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels]
+        return _around(self._ms, self._ms_halo, pixels, self._small)
 
     @cached_property
     def lms(self) -> Tensor:
@@ -56,17 +52,15 @@ class WindowBlock(Block):
     def mixed(self, weights: Tensor, offset: Tensor) -> Tensor:
         """Interpolates the mixture of the MS: interpolation is linear and keeps constants."""
         ms = self.ms_around(MS_HALO)
-        flat = torch.addmm(offset.to(ms)[:, None], weights.to(ms), ms.flatten(1))
-        return upsample(flat.view(-1, *ms.shape[1:]), self.grid.ratio, self.grid.phase)
+        constant = offset.to(ms)[:, None]
+        mixture = torch.addmm(constant, weights.to(ms), ms.flatten(1))
+        images = mixture.view(-1, *ms.shape[1:])
+        return upsample(images, self.grid.ratio, self.grid.phase)
 
     def pan_around(self, pixels: int, border: str) -> Tensor:
-        start = self._halo - pixels
-        assert start >= 0, f"{pixels} pixels of halo asked for, {self._halo} there"
-        rows, cols = self.size
-        pan = self._patch.pan[None]
-        return torch.from_numpy(
-            pan[:, start : start + rows + 2 * pixels, start : start + cols + 2 * pixels]
-        )
+        assert pixels <= self._halo, f"{pixels} pixels of halo asked for, {self._halo} there"
+        pan = torch.from_numpy(self._patch.pan[None])
+        return _around(pan, self._halo, pixels, self.size)
 
     def lms_around(self, pixels: int, border: str) -> Tensor:
         ms = self.ms_around(MS_HALO + pixels // self.grid.ratio)
@@ -75,13 +69,23 @@ class WindowBlock(Block):
     def lms_reduced(self, pixels: int) -> Tensor:
         """Shrinks more of the interpolated MS."""
         ratio = self.grid.ratio
-        rows, cols = self._small
-        around = self.lms_around((3 + pixels) * ratio, "symmetric")
-        return bicubic_down(ratio)(around, 3 * ratio, (rows + 2 * pixels, cols + 2 * pixels))
+        margin = 3 * ratio
+        around = self.lms_around(margin + pixels * ratio, "symmetric")
+        return bicubic_down(ratio)(around, margin, _grown(self._small, pixels))
 
     def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
-        rows, cols = self._small
         margin = low_reach(self.grid)
         around = self.pan_around(margin, border)
-        count = (rows + 2 * MS_HALO, cols + 2 * MS_HALO)
-        return lowpass(around, margin - MS_HALO * self.grid.ratio, count)
+        first = margin - MS_HALO * self.grid.ratio
+        return lowpass(around, first, _grown(self._small, MS_HALO))
+
+
+def _grown(size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    return size[0] + 2 * pixels, size[1] + 2 * pixels
+
+
+def _around(images: Tensor, halo: int, pixels: int, size: tuple[int, int]) -> Tensor:
+    """Returns the inside of images with `pixels` of their halo."""
+    start = halo - pixels
+    rows, cols = _grown(size, pixels)
+    return images[:, start : start + rows, start : start + cols]
