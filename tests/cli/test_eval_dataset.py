@@ -1,6 +1,5 @@
 """``ssdiff eval --dataset``: HDF5, Matlab files of both versions, and files of no known layout."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from ssdiff_models import metrics
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.upsample import interp23
 from tests.cli.calls import answer, refusal, ssdiff
+from tests.golden import scenes
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 
@@ -129,43 +129,37 @@ def test_dlpan_files_tell_their_sensor_and_bits(tmp_path: Path) -> None:
     assert scores(path, "--sensor", "wv4")["sensor"] == "wv4"
 
 
-def test_golden_scores_come_out_of_a_file(golden: Path, tmp_path: Path) -> None:
-    values = json.loads((golden / "values.json").read_text())
-    with np.load(golden / "inputs" / "ge1_sv.npz") as arrays:
-        named = {
-            "I_MS_LR": arrays["MS_LR"],
-            "I_MS": arrays["EXP"],
-            "I_PAN": arrays["PAN"],
-            "I_GT": arrays["GT"],
-        }
-        scipy.io.savemat(tmp_path / "ge1.mat", {**named, "sensor": "GeoEye1"})
-    for crop, key in (("21", "cut21"), ("0", "nocut")):
-        found = scores(tmp_path / "ge1.mat", "--crop", crop)["methods"]["exp"]
-        want = values["ge1_sv"]["EXP"][key]
-        names = {"q2n": "Q2n", "uqi": "Q", "sam": "SAM", "ergas": "ERGAS", "scc": "SCC"}
-        assert {name: found[name] for name in names} == pytest.approx(
-            {ours: want[theirs] for ours, theirs in names.items()}, rel=1e-6
-        )
-
-
-@pytest.mark.slow
-def test_golden_full_resolution_scores_come_out_of_a_file(golden: Path, tmp_path: Path) -> None:
-    values = json.loads((golden / "values.json").read_text())["fr_ge1_sv"]["EXP"]
-    with np.load(golden / "inputs" / "fr_ge1_sv.npz") as arrays:
-        ms = torch.from_numpy(arrays["MS_LR"].astype(np.float64).transpose(2, 0, 1).copy())
-        lms = interp23(ms, 4).numpy().transpose(1, 2, 0)
-        scipy.io.savemat(
-            tmp_path / "ge1.mat",
-            {"I_MS_LR": arrays["MS_LR"], "I_MS": lms, "I_PAN": arrays["PAN"], "sensor": "GeoEye1"},
-        )
-    found = scores(tmp_path / "ge1.mat")["methods"]["exp"]
-    want = {
-        "d_lambda_khan": values["D_lambda_K"],
-        "d_s": values["D_s"],
-        "hqnr": values["HQNR"],
-        "qnr": values["QNR"],
+def test_golden_scores_come_out_of_a_file(tmp_path: Path) -> None:
+    pair, inner = scenes.pair("qb"), scenes.TRUTH
+    coarse = slice(inner.start // 4, inner.stop // 4)
+    images = {
+        "I_MS_LR": pair.ms[:, coarse, coarse].transpose(1, 2, 0),
+        "I_MS": pair.lms[:, inner, inner].transpose(1, 2, 0),
+        "I_PAN": pair.pan[inner, inner],
+        "I_GT": pair.truth.transpose(1, 2, 0),
     }
-    assert {name: found[name] for name in want} == pytest.approx(want, rel=1e-6)
+    scipy.io.savemat(tmp_path / "qb.mat", {**images, "sensor": "QB"})
+    names = {"q2n": "Q2n", "uqi": "Q", "sam": "SAM", "ergas": "ERGAS", "scc": "SCC"}
+    for crop, key in (("21", "cut21"), ("0", "nocut")):
+        found = scores(tmp_path / "qb.mat", "--crop", crop)["methods"]["exp"]
+        expected = scenes.scores("qb", "exp")[key]
+        want = {ours: expected[theirs] for ours, theirs in names.items()}
+        assert {name: found[name] for name in names} == pytest.approx(want, rel=1e-6)
+
+
+def test_golden_full_resolution_scores_come_out_of_a_file(tmp_path: Path) -> None:
+    pair = scenes.pair("qb")
+    images = {
+        "I_MS_LR": pair.ms.transpose(1, 2, 0),
+        "I_MS": pair.lms.transpose(1, 2, 0),
+        "I_PAN": pair.pan,
+    }
+    scipy.io.savemat(tmp_path / "qb.mat", {**images, "sensor": "QB"})
+    found = scores(tmp_path / "qb.mat")["methods"]["exp"]
+    names = {"d_lambda_khan": "D_lambda_K", "d_s": "D_s", "hqnr": "HQNR", "qnr": "QNR"}
+    expected = scenes.scores("qb", "exp")["full"]
+    want = {ours: expected[theirs] for ours, theirs in names.items()}
+    assert {name: found[name] for name in names} == pytest.approx(want, rel=1e-6)
 
 
 def test_files_of_another_layout_are_refusal(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ssdiff_models.resampling import degrade, taps, upsample
 from ssdiff_models.scene import sensors
+from tests.golden import scenes
 from tests.models.resampling.reference import near, noise, stored
 
 
@@ -40,6 +41,17 @@ def test_wald_reproduces_the_toolboxs_reduced_pair(golden: Path) -> None:
     # The toolbox does not normalise its kernel; at unit gain the difference is a factor.
     ours = degrade.reduce_ms(truth, gains, 4, phase=2)
     assert near(ours * taps.mtf_kernel(gains[0], 4).sum(), coarse, 1e-4)
+
+
+@pytest.mark.parametrize("sensor", scenes.SENSORS)
+def test_reduced_pairs_are_still_those_that_agreed(sensor: str) -> None:
+    pair = scenes.pair(sensor)
+    pan, ms = (torch.from_numpy(image) for image in scenes.reduced(sensor))
+    gains = sensors.get(sensor).ms_gains
+    # The stored arrays are float32.
+    coarse = degrade.mtf_filter(torch.from_numpy(pair.ms), gains, 4)[:, 2::4, 2::4]
+    assert near(coarse, ms, 1e-4)
+    assert near(degrade.imresize_bicubic(torch.from_numpy(pair.pan), 4), pan, 1e-4)
 
 
 def naive_correlation(image: Tensor, kernel: Tensor) -> Tensor:
