@@ -6,7 +6,6 @@ from ssdiff_models.arrays import sharpen
 from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.scene.array_source import ArraySource
-from ssdiff_models.scene.dtypes import default_limits
 from ssdiff_models.scene.windows import Window
 from tests.models.tiny import model, scene
 
@@ -43,12 +42,19 @@ def test_settings_count() -> None:
 
 def test_integers_are_clipped_and_floats_are_not() -> None:
     pan, ms = scene(32, 32)
-    dim, bright = ms.astype(np.uint8), ms.astype(np.float64)
-    assert sharpen(pan, dim, model()).dtype == np.uint8
-    assert sharpen(pan, bright, model()).dtype == np.float64
-    assert default_limits("uint8") == (0.0, 255.0)
-    assert default_limits("int16") == (-32768.0, 32767.0)
-    assert default_limits("float32") is None
+    # The MS fills the type, so that the finer details leave it.
+    narrow = np.rint((ms - ms.min()) * (255 / np.ptp(ms))).astype(np.uint8)
+    clipped = sharpen(pan, narrow, model())
+    free = sharpen(pan, narrow.astype(np.float64), model())
+    assert clipped.dtype == np.uint8
+    assert free.dtype == np.float64
+    assert free.min() < -5
+    assert free.max() > 260
+    assert (clipped[free < 0] == 0).all()
+    assert (clipped[free > 255] == 255).all()
+    # Rounding clips what settings without limits leave.
+    late = sharpen(pan, narrow, model(), settings=FusionSettings.of(model()))
+    assert np.array_equal(late, np.rint(free.clip(0, 255)))
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
