@@ -118,8 +118,8 @@ class ModelFuser:
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """The band groups of the scene: its bands in the network's order."""
-        if self.settings.partners:
-            return (self.settings.partners,)
+        if self.settings.closest_bands:
+            return (self.settings.closest_bands,)
         order = self.settings.order or tuple(range(self.bands))
         count = self.checkpoint.band_count
         places = tuple(range(count))

@@ -32,7 +32,7 @@ class FusionSettings:
     """Times that the projection gives back what the limits clipped."""
     order: tuple[int, ...] = ()
     """The scene's bands by wavelength (`spectral_order`); empty: they have the model's order."""
-    partners: tuple[int, ...] = ()
+    closest_bands: tuple[int, ...] = ()
     """The scene's band for each of the model's, where the scene has fewer (`closest_bands`)."""
     gains: tuple[float, ...] = ()
     """MTF gain of each of the scene's bands, for `consistency`; empty: the generic one."""

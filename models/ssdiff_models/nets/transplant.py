@@ -13,15 +13,15 @@ from ssdiff_models.nets.ssdiff import SSDiff
 __all__ = ["transplant"]
 
 
-def transplant(network: Network, partners: Sequence[int], ratio: int) -> SSDiff:
-    """Returns a new network for ``len(partners)`` bands that starts with trained weights.
+def transplant(network: Network, closest: Sequence[int], ratio: int) -> SSDiff:
+    """Returns a new network for ``len(closest)`` bands that starts with trained weights.
 
     The first and last layers depend on the bands: a new band takes the weights of its partner.
     Bands that share a partner share its input weights, so that the first features keep their size.
 
     Args:
         network: An `SSDiff`.
-        partners: For each new band, the old band that is most like it.
+        closest: For each new band, the old band that is most like it.
         ratio: PAN pixels per MS pixel of the new network.
 
     Raises:
@@ -33,16 +33,16 @@ def transplant(network: Network, partners: Sequence[int], ratio: int) -> SSDiff:
             "choose another --model"
         )
     bands = network.config.bands
-    if not all(0 <= band < bands for band in partners):
-        raise ModelError(f"partners {tuple(partners)} are not among {bands} bands")
-    index = torch.tensor(tuple(partners))
-    shares = [1 / list(partners).count(band) for band in partners]
+    if not all(0 <= band < bands for band in closest):
+        raise ModelError(f"closest {tuple(closest)} are not among {bands} bands")
+    index = torch.tensor(tuple(closest))
+    shares = [1 / list(closest).count(band) for band in closest]
     share = torch.tensor(shares)[:, None, None]
 
     def inputs(weights: Tensor) -> Tensor:
         return weights[:, index] * share
 
-    new = SSDiff(replace(network.config, bands=len(partners), ratio=ratio, ms_skip=False))
+    new = SSDiff(replace(network.config, bands=len(closest), ratio=ratio, ms_skip=False))
     old = network.state_dict()
     weights = {name: old[name] for name in new.state_dict()}
     pan, state = weights["spatial.stem.first.weight"].split([1, bands], 1)

@@ -35,7 +35,7 @@ CAUSES = {
     "gains": "the sensor's MTF",
     "limits": "the MS's data type",
     "order": "the order of the bands",
-    "partners": "the bands' names",
+    "closest_bands": "the bands' names",
 }
 """What messages call settings that are no options of the command line."""
 TAGS = ("steps", "sampler", "seed", "samples", "tile", "overlap", "consistency")
@@ -216,19 +216,19 @@ def _settings(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusio
         consistency=ITERATIONS if job.consistency else 0,
         gains=scene_sensor(job.sensor, pair).ms_gains,
         order=spectral_order(band_names(pair)),
-        partners=_partners(checkpoint, pair),
+        closest_bands=_closest_bands(checkpoint, pair),
     )
 
 
-def _partners(checkpoint: Checkpoint, pair: ScenePair) -> tuple[int, ...]:
+def _closest_bands(checkpoint: Checkpoint, pair: ScenePair) -> tuple[int, ...]:
     """Returns the scene's band that goes into each of the model's, where the scene has fewer.
 
     Empty where the scene has enough bands, or where one of them would be left out.
     """
     if checkpoint.bands is None or pair.bands >= checkpoint.band_count:
         return ()
-    partners = closest_bands(checkpoint.bands, band_names(pair))
-    return partners if set(partners) == set(range(pair.bands)) else ()
+    closest = closest_bands(checkpoint.bands, band_names(pair))
+    return closest if set(closest) == set(range(pair.bands)) else ()
 
 
 def _warn_of_groups(fuser: ModelFuser) -> None:

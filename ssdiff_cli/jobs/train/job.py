@@ -108,8 +108,8 @@ def _start_from(init: Path, job: TrainingJob, network: Network) -> None:
     if (model.bands, model.ratio) != (data.bands, data.ratio):
         _log.warning("%s: has other bands or ratio: its first and last layers begin anew", init)
         old_bands = model.bands or (None,) * model.band_count
-        partners = closest_bands(data.bands, old_bands)
-        model = replace(model, network=transplant(model.network, partners, data.ratio))
+        closest = closest_bands(data.bands, old_bands)
+        model = replace(model, network=transplant(model.network, closest, data.ratio))
     if model.prior != data.prior:
         message = "%s: was trained with prior %s, training goes on with %s"
         _log.warning(message, init, model.prior, data.prior)

@@ -143,12 +143,12 @@ def test_bands_reach_the_network_by_wavelength() -> None:
 
 def test_a_scene_of_fewer_bands_takes_the_places_of_its_likes() -> None:
     checkpoint, source = model(network=Slots()), scene_source(32, 32, bands=2)
-    fuser = fuser_of(source, checkpoint, partners=(1, 1, 0, 0))
+    fuser = fuser_of(source, checkpoint, closest_bands=(1, 1, 0, 0))
     assert fuser.groups == ((1, 1, 0, 0),)
     swapped = ArraySource(pan=source.pan, ms=source.ms[::-1].copy(), ratio=4)
     first, second = (
         fused(source, fuser),
-        fused(swapped, fuser_of(swapped, checkpoint, partners=(0, 0, 1, 1))),
+        fused(swapped, fuser_of(swapped, checkpoint, closest_bands=(0, 0, 1, 1))),
     )
     assert torch.equal(first, second.flip(0))
     assert not torch.equal(first, fused(source, fuser_of(source, checkpoint)))

@@ -22,10 +22,10 @@ def test_bands_in_another_order_come_out_in_that_order() -> None:
 
 
 def test_bands_that_share_a_partner_act_like_it() -> None:
-    net, given, partners = network(), images(4, 16, 16), [0, 0, 1, 2, 3, 3]
-    more = given | {name: given[name][:, partners] for name in ("lms", "ms", "x_t")}
+    net, given, closest = network(), images(4, 16, 16), [0, 0, 1, 2, 3, 3]
+    more = given | {name: given[name][:, closest] for name in ("lms", "ms", "x_t")}
     torch.testing.assert_close(
-        transplant(net, partners, 4)(**more), net(**given)[:, partners], atol=1e-5, rtol=1e-5
+        transplant(net, closest, 4)(**more), net(**given)[:, closest], atol=1e-5, rtol=1e-5
     )
 
 
