@@ -14,9 +14,11 @@ Index = TypeVar("Index", Tensor, npt.NDArray[np.int64])
 
 def mirrored(index: Index, size: int) -> Index:
     """Maps indices to ``0 .. size - 1``: mirrored at the edges, which are repeated."""
-    last = 2 * size - 1
-    wrapped = index % (2 * size)
-    return (last - abs(2 * wrapped - last)) // 2
+    period = 2 * size
+    last = period - 1
+    wrapped = index % period
+    beside_middle = abs(2 * wrapped - last)
+    return (last - beside_middle) // 2
 
 
 def extended(image: Tensor, pixels: int, border: str) -> Tensor:
@@ -26,7 +28,8 @@ def extended(image: Tensor, pixels: int, border: str) -> Tensor:
     """
     for axis in (-2, -1):
         size = image.shape[axis]
-        index = torch.arange(-pixels, size + pixels, device=image.device)
+        stop = size + pixels
+        index = torch.arange(-pixels, stop, device=image.device)
         if border == "replicate":
             index = index.clamp(0, size - 1)
         elif border == "circular":
@@ -42,6 +45,9 @@ def weighted_rows(image: Tensor, weights: Tensor, *, start: int, step: int, coun
 
     The rows of `image`, ``(rows, cols)``, are mirrored at its borders.
     """
-    index = torch.arange(count)[:, None] * step + start + torch.arange(len(weights))
-    rows = mirrored(index, image.shape[0]).to(image.device)
-    return torch.einsum("ktc,t->kc", image[rows], weights.to(image))
+    first = torch.arange(count) * step + start
+    taps = torch.arange(len(weights))
+    index = first[:, None] + taps
+    rows = mirrored(index, len(image))
+    pieces = image[rows.to(image.device)]
+    return torch.einsum("ktc,t->kc", pieces, weights.to(image))

@@ -7,13 +7,12 @@ keep the images' dtype and device.
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from ssdiff_models.resampling.borders import weighted_rows
-from ssdiff_models.resampling.taps import cubic, mtf_kernel
+from ssdiff_models.resampling.taps import mtf_kernel, reduction_taps
 
 __all__ = ["correlate", "imresize_bicubic", "mtf_filter", "reduce_ms", "reduce_pan"]
 
@@ -23,16 +22,19 @@ def correlate(image: Tensor, kernels: Sequence[Tensor]) -> Tensor:
 
     The kernels, one for each band or one for all, are ``(k, k)`` with an odd k.
     """
-    size = kernels[0].shape[0]
-    rows, cols = image.shape[-2:]
-    padded = pad(image[None], (size // 2,) * 4, mode="replicate")[0]
-    shape = (_fast_size(padded.shape[-2]), _fast_size(padded.shape[-1]))
+    size = len(kernels[0])
+    reach = size // 2
+    padded = pad(image[None], (reach,) * 4, mode="replicate")[0]
+    _, height, width = padded.shape
+    shape = (_fast_size(height), _fast_size(width))
     # Correlation is convolution with the flipped kernel; the FFT needs no separable kernel.
-    stack = torch.stack([kernel.flip(0, 1) for kernel in kernels]).to(padded)
-    product = torch.fft.rfft2(padded, s=shape) * torch.fft.rfft2(stack, s=shape)
+    flipped = [kernel.flip(0, 1) for kernel in kernels]
+    stack = torch.stack(flipped).to(padded)
+    spectrum = torch.fft.rfft2(padded, s=shape)
+    product = spectrum * torch.fft.rfft2(stack, s=shape)
     result: Tensor = torch.fft.irfft2(product, s=shape)
     first = size - 1
-    return result[..., first : first + rows, first : first + cols]
+    return result[:, first:height, first:width]
 
 
 def _fast_size(size: int) -> int:
@@ -49,7 +51,8 @@ def _fast_size(size: int) -> int:
 
 def mtf_filter(image: Tensor, gains: Sequence[float], ratio: int) -> Tensor:
     """Filters each band of ``(bands, rows, cols)`` with its MTF, not normalised."""
-    return correlate(image, [mtf_kernel(gain, ratio) for gain in gains])
+    kernels = [mtf_kernel(gain, ratio) for gain in gains]
+    return correlate(image, kernels)
 
 
 def reduce_ms(image: Tensor, gains: Sequence[float], ratio: int, phase: float) -> Tensor:
@@ -65,10 +68,15 @@ def reduce_ms(image: Tensor, gains: Sequence[float], ratio: int, phase: float) -
         ``(bands, rows // ratio, cols // ratio)``.
     """
     first = math.floor(phase)
-    kernels = [mtf_kernel(gain, ratio, phase % 1) for gain in gains]
-    filtered = correlate(image, [kernel / kernel.sum() for kernel in kernels])
-    rows, cols = image.shape[-2] // ratio, image.shape[-1] // ratio
-    return filtered[..., first::ratio, first::ratio][..., :rows, :cols]
+    shift = phase % 1
+    kernels = [mtf_kernel(gain, ratio, shift) for gain in gains]
+    normalised = [kernel / kernel.sum() for kernel in kernels]
+    filtered = correlate(image, normalised)
+    sampled = filtered[:, first::ratio, first::ratio]
+    _, height, width = image.shape
+    rows = height // ratio
+    cols = width // ratio
+    return sampled[:, :rows, :cols]
 
 
 def reduce_pan(
@@ -82,20 +90,23 @@ def reduce_pan(
         first: Row and column in `pan`, fractional, of the centre of the result's pixel (0, 0).
         shape: ``(rows, cols)`` of the result.
     """
-    rows = _cubic_rows(pan, ratio, first[0], shape[0])
-    return _cubic_rows(rows.mT, ratio, first[1], shape[1]).mT
+    row, col = first
+    height, width = shape
+    rows = _cubic_rows(pan, ratio, row, height)
+    return _cubic_rows(rows.mT, ratio, col, width).mT
 
 
 def _cubic_rows(image: Tensor, ratio: int, first: float, count: int) -> Tensor:
-    start = math.floor(first) - 2 * ratio
-    distance = np.arange(4 * ratio + 2) + start - first
-    weights = torch.from_numpy(cubic(distance / ratio))
-    return weighted_rows(image, weights / weights.sum(), start=start, step=ratio, count=count)
+    start, taps = reduction_taps(ratio, first)
+    weights = torch.from_numpy(taps)
+    normalised = weights / weights.sum()
+    return weighted_rows(image, normalised, start=start, step=ratio, count=count)
 
 
 def imresize_bicubic(image: Tensor, ratio: int) -> Tensor:
     """Shrinks ``(rows, cols)`` as Matlab's ``imresize(image, 1/ratio)``, antialiased."""
     rows, cols = image.shape
     centre = (ratio - 1) / 2
-    shape = (-(-rows // ratio), -(-cols // ratio))
-    return reduce_pan(image, ratio, first=(centre, centre), shape=shape)
+    height = -(-rows // ratio)
+    width = -(-cols // ratio)
+    return reduce_pan(image, ratio, first=(centre, centre), shape=(height, width))

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from ssdiff_models.resampling.separable import Filter, resample
-from ssdiff_models.resampling.taps import cubic, lowpass_kernel, mtf_kernel
+from ssdiff_models.resampling.taps import cubic, lowpass_kernel, mtf_kernel, reduction_taps
 
 __all__ = ["Lowpass", "bicubic_down", "bicubic_up", "binomial", "gaussian_lowpass", "mtf"]
 
@@ -33,37 +34,51 @@ class Lowpass:
             margin: Index in `image`, on both axes, of pixel 0.
             count: ``(rows, cols)`` of the result.
         """
+        (down, across), *others = self.terms
+        rows, cols = count
         start = margin + self.first
-        kernel = self.terms[0][0]
-        rows = start + kernel.span(count[0])
-        cols = start + kernel.span(count[1])
-        window = image[:, start:rows, start:cols]
-        total = resample(window, *self.terms[0])
-        for term in self.terms[1:]:
+        row_stop = start + down.span(rows)
+        col_stop = start + across.span(cols)
+        window = image[:, start:row_stop, start:col_stop]
+        total = resample(window, down, across)
+        for term in others:
             total += resample(window, *term)
         return total
 
 
 def _separated(kernel: Tensor, first: int, step: int) -> Lowpass:
     rows, values, cols = np.linalg.svd(kernel.numpy())
-    rank = int((values > _RANK_ERROR * values[0]).sum())
-    down = [Filter.of(rows[:, k] * values[k], step) for k in range(rank)]
-    across = [Filter.of(cols[k], step) for k in range(rank)]
-    return Lowpass(tuple(zip(down, across, strict=True)), first)
+    least = _RANK_ERROR * values[0]
+    terms = []
+    for left, value, right in zip(rows.T, values, cols, strict=True):
+        if value > least:
+            down = Filter.of(left * value, step)
+            across = Filter.of(right, step)
+            terms.append((down, across))
+    return Lowpass(tuple(terms), first)
+
+
+def _alike(taps: npt.NDArray[np.float64], step: int, first: int) -> Lowpass:
+    """Returns the filter with the same taps along both axes, scaled to the sum 1."""
+    total = taps.sum(-1, keepdims=True)
+    kernel = Filter.of(taps / total, step)
+    return Lowpass(((kernel, kernel),), first)
 
 
 @lru_cache(maxsize=64)
 def mtf(gain: float, ratio: int, phase: float, step: int) -> Lowpass:
     """Returns the MTF filter (genMTF, not normalised), centred on pixels ``step*i + phase``."""
     kernel = mtf_kernel(gain, ratio, phase % 1)
-    return _separated(kernel, math.floor(phase) - kernel.shape[0] // 2, step)
+    reach = len(kernel) // 2
+    return _separated(kernel, math.floor(phase) - reach, step)
 
 
 @lru_cache(maxsize=16)
 def gaussian_lowpass(ratio: int) -> Lowpass:
     """Returns the generic low-pass (LPfilterGauss) at every pixel."""
     kernel = lowpass_kernel(ratio)
-    return _separated(kernel, -(kernel.shape[0] // 2), 1)
+    reach = len(kernel) // 2
+    return _separated(kernel, -reach, 1)
 
 
 @lru_cache(maxsize=16)
@@ -75,12 +90,12 @@ def binomial(ratio: int, phase: float, step: int) -> Lowpass:
     """
     order = ratio * ratio
     reach = order // 2 + 1
-    taps = np.array([_choose(order, k - phase % 1) for k in range(-reach, reach + 1)])
-    if phase % 1 == 0 and order % 2 == 0:
-        taps = taps[1:-1]
+    shift = phase % 1
+    if shift == 0 and order % 2 == 0:
         reach -= 1
-    kernel = Filter.of(taps / taps.sum(), step)
-    return Lowpass(((kernel, kernel),), math.floor(phase) - reach)
+    pixels = range(-reach, reach + 1)
+    taps = [_choose(order, pixel - shift) for pixel in pixels]
+    return _alike(np.array(taps), step, math.floor(phase) - reach)
 
 
 def _choose(order: int, distance: float) -> float:
@@ -88,25 +103,23 @@ def _choose(order: int, distance: float) -> float:
     down = order / 2 - distance + 1
     if min(up, down) <= 0:
         return 0.0
-    return math.exp(
-        math.lgamma(order + 1) - math.lgamma(up) - math.lgamma(down) - order * math.log(2)
-    )
+    choices = math.lgamma(order + 1) - math.lgamma(up) - math.lgamma(down)
+    return math.exp(choices - order * math.log(2))
 
 
 @lru_cache(maxsize=16)
 def bicubic_down(ratio: int) -> Lowpass:
     """Returns Matlab's antialiased bicubic reduction, centred on each group of `ratio` pixels."""
     centre = (ratio - 1) / 2
-    first = math.floor(centre) - 2 * ratio
-    taps = cubic((np.arange(4 * ratio + 2) + first - centre) / ratio)
-    kernel = Filter.of(taps / taps.sum(), ratio)
-    return Lowpass(((kernel, kernel),), first)
+    first, taps = reduction_taps(ratio, centre)
+    return _alike(taps, ratio, first)
 
 
 @lru_cache(maxsize=16)
 def bicubic_up(ratio: int) -> Lowpass:
     """Returns Matlab's bicubic enlargement: input pixel i makes output pixels ``ratio*i ..``."""
-    positions = (np.arange(ratio) + 0.5) / ratio - 0.5
-    taps = np.stack([cubic(np.arange(-2, 3) - position) for position in positions])
-    kernel = Filter.of(taps / taps.sum(1, keepdims=True), 1)
-    return Lowpass(((kernel, kernel),), -2)
+    centres = np.arange(ratio) + 0.5
+    positions = centres / ratio - 0.5
+    pixels = np.arange(-2, 3)
+    taps = cubic(pixels - positions[:, None])
+    return _alike(taps, 1, -2)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 __all__ = ["Filter", "resample"]
 
@@ -33,7 +34,8 @@ class Filter:
     @classmethod
     def of(cls, taps: npt.NDArray[np.float64], step: int) -> "Filter":
         """Takes the taps of one sample to a group, or ``(samples, length)``."""
-        return cls(taps=tuple(tuple(row) for row in np.atleast_2d(taps).tolist()), step=step)
+        lines = np.atleast_2d(taps).tolist()
+        return cls(taps=tuple(map(tuple, lines)), step=step)
 
     @property
     def length(self) -> int:
@@ -49,46 +51,59 @@ def resample(image: Tensor, rows: Filter, cols: Filter) -> Tensor:
     """Filters both axes of ``(bands, rows, cols)``; all groups that fit into the image come out."""
     # The cheaper order: rows first if they are shrunk, last if enlarged.
     if len(rows.taps) > rows.step:
-        return _along_rows(_along_cols(image, cols), rows)
-    return _along_cols(_along_rows(image, rows), cols)
+        filtered = _along_cols(image, cols)
+        return _along_rows(filtered, rows)
+    filtered = _along_rows(image, rows)
+    return _along_cols(filtered, cols)
 
 
 def _along_cols(image: Tensor, kernel: Filter) -> Tensor:
-    return _along_rows(image.mT.contiguous(), kernel).mT.contiguous()
+    turned = image.mT.contiguous()
+    filtered = _along_rows(turned, kernel)
+    return filtered.mT.contiguous()
 
 
 def _along_rows(image: Tensor, kernel: Filter) -> Tensor:
     bands, size, cols = image.shape
     samples = len(kernel.taps)
-    groups = (size - kernel.length) // kernel.step + 1
+    room = size - kernel.length
+    groups = room // kernel.step + 1
     strips = -(-groups // STRIP)
     matrix = _matrix(kernel, image.dtype).to(image.device)
-    image = _padded(image, kernel.span(strips * STRIP), max(cols, _SHORTEST))
-    width = image.shape[2]
+    made, used = matrix.shape
+    width = max(cols, _SHORTEST)
+    image = _padded(image, kernel.span(strips * STRIP), width)
     plane, row, _ = image.stride()
-    strip_shape = (bands, strips, matrix.shape[1], width)
-    strides = (plane, STRIP * kernel.step * row, row, 1)
-    pieces = image.as_strided(strip_shape, strides, image.storage_offset())
-    output = image.new_empty(bands, strips, STRIP * samples, width)
+    strip = STRIP * kernel.step * row
+    shape = (bands, strips, used, width)
+    strides = (plane, strip, row, 1)
+    pieces = image.as_strided(shape, strides, image.storage_offset())
+    output = image.new_empty(bands, strips, made, width)
+    matrices = matrix.expand(strips, -1, -1)
     for band in range(bands):
-        torch.bmm(matrix.expand(strips, -1, -1), pieces[band], out=output[band])
-    return output.flatten(1, 2)[:, : groups * samples, :cols]
+        torch.bmm(matrices, pieces[band], out=output[band])
+    lines = output.flatten(1, 2)
+    return lines[:, : groups * samples, :cols]
 
 
 def _padded(image: Tensor, rows: int, cols: int) -> Tensor:
     """Adds zeros that no wanted sample uses, and makes the columns contiguous."""
-    missing_rows = max(rows - image.shape[1], 0)
-    missing_cols = cols - image.shape[2]
-    if missing_rows or missing_cols:
-        return torch.nn.functional.pad(image, (0, missing_cols, 0, missing_rows))
+    _, height, width = image.shape
+    below = max(rows - height, 0)
+    right = cols - width
+    if below or right:
+        return pad(image, (0, right, 0, below))
     return image if image.stride(2) == 1 else image.contiguous()
 
 
 @lru_cache(maxsize=128)
 def _matrix(kernel: Filter, dtype: torch.dtype) -> Tensor:
     taps = np.array(kernel.taps)
-    matrix = np.zeros((STRIP, len(taps), kernel.span(STRIP)))
+    samples = len(taps)
+    matrix = np.zeros((STRIP, samples, kernel.span(STRIP)))
     for group in range(STRIP):
         first = group * kernel.step
-        matrix[group, :, first : first + kernel.length] = taps
-    return torch.from_numpy(matrix.reshape(STRIP * len(taps), -1)).to(dtype)
+        stop = first + kernel.length
+        matrix[group, :, first:stop] = taps
+    flat = matrix.reshape(STRIP * samples, -1)
+    return torch.from_numpy(flat).to(dtype)

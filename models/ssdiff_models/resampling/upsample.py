@@ -31,13 +31,15 @@ _HALF_BAND = (
 
 def shift_image(image: Tensor, first: tuple[float, float]) -> Tensor:
     """Resamples ``(rows, cols)`` at ``first + i`` by 12-tap Lagrange interpolation, mirrored."""
-    rows = _shift_rows(image, first[0])
-    return _shift_rows(rows.mT, first[1]).mT
+    row, col = first
+    rows = _shift_rows(image, row)
+    return _shift_rows(rows.mT, col).mT
 
 
 def _shift_rows(image: Tensor, first: float) -> Tensor:
     base = math.floor(first)
-    weights = torch.tensor(lagrange(first - base, LAGRANGE_TAPS), dtype=torch.float64)
+    taps = lagrange(first - base, LAGRANGE_TAPS)
+    weights = torch.tensor(taps, dtype=torch.float64)
     start = base + 1 - LAGRANGE_TAPS // 2
     return weighted_rows(image, weights, start=start, step=1, count=len(image))
 
@@ -53,7 +55,9 @@ def interp23(ms: Tensor, ratio: int) -> Tensor:
     if ratio not in (2, 4):
         raise UsageError(f"the 23-tap interpolator serves ratios 2 and 4, got {ratio}")
     for step in range(ratio // 2):
-        ms = _double(_double(ms, -1, first=step == 0), -2, first=step == 0)
+        first = step == 0
+        wide = _double(ms, -1, first=first)
+        ms = _double(wide, -2, first=first)
     return ms
 
 
@@ -62,9 +66,11 @@ def _double(image: Tensor, axis: int, *, first: bool) -> Tensor:
     between = torch.zeros_like(image)
     for m, tap in enumerate(_HALF_BAND):
         before, after = (m + 1, -m) if first else (m, -(m + 1))
-        between += tap * (image.roll(before, axis) + image.roll(after, axis))
+        neighbours = image.roll(before, axis) + image.roll(after, axis)
+        between += tap * neighbours
     pair = (between, image) if first else (image, between)
-    return torch.stack(pair, axis).flatten(axis - 1, axis)
+    interleaved = torch.stack(pair, axis)
+    return interleaved.flatten(axis - 1, axis)
 
 
 def upsample(ms: Tensor, ratio: int, phase: float) -> Tensor:
@@ -83,15 +89,17 @@ def upsample(ms: Tensor, ratio: int, phase: float) -> Tensor:
     """
     kernel, origin = _interpolator(ratio, phase)
     first = MS_HALO + origin
-    row_stop = first + kernel.span(ms.shape[-2] - 2 * MS_HALO)
-    col_stop = first + kernel.span(ms.shape[-1] - 2 * MS_HALO)
+    _, rows, cols = ms.shape
+    row_stop = first + kernel.span(rows - 2 * MS_HALO)
+    col_stop = first + kernel.span(cols - 2 * MS_HALO)
     window = ms[:, first:row_stop, first:col_stop]
     return resample(window, kernel, kernel)
 
 
 def upsample_image(ms: Tensor, ratio: int, phase: float) -> Tensor:
     """Interpolates a whole MS image ``(bands, rows, cols)`` (EXP), mirrored at its borders."""
-    return upsample(extended(ms, MS_HALO, "symmetric"), ratio, phase)
+    wide = extended(ms, MS_HALO, "symmetric")
+    return upsample(wide, ratio, phase)
 
 
 @lru_cache(maxsize=32)
@@ -104,16 +112,21 @@ def _interpolator(ratio: int, phase: float) -> tuple[Filter, int]:
         position = (residue - phase) / ratio
         base = math.floor(position)
         first = base + 1
-        taps[residue, first : first + LAGRANGE_TAPS] = lagrange(position - base, LAGRANGE_TAPS)
+        stop = first + LAGRANGE_TAPS
+        taps[residue, first:stop] = lagrange(position - base, LAGRANGE_TAPS)
     return Filter.of(taps, 1), -6
 
 
 def _half_band(ratio: int) -> Filter:
     """Returns the taps of `interp23` from its response to an impulse."""
-    size, pixel = 32, 16
+    size = 32
+    pixel = 16
     impulse = torch.zeros(1, size, size, dtype=torch.float64)
     impulse[0, pixel, pixel] = 1.0
-    response = interp23(impulse, ratio)[0, :, ratio * pixel + ratio // 2].numpy()
+    col = ratio * pixel + ratio // 2
+    response = interp23(impulse, ratio)[0, :, col].numpy()
     # The impulse reaches output ratio*(pixel - k) + residue through tap k, from -9 to 9.
     by_residue = response.reshape(size, ratio).T
-    return Filter.of(by_residue[:, pixel + 9 : pixel - 10 : -1], 1)
+    last = pixel + 9
+    taps = by_residue[:, last : pixel - 10 : -1]
+    return Filter.of(taps, 1)
