@@ -1,7 +1,9 @@
 """Approximate spectral responses of the bands and the PAN of each kind of sensor."""
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,8 @@ from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.simulation.spectra import WAVELENGTHS
 
 __all__ = ["Response", "channel_weights", "responses"]
+
+_SUN_KELVIN = 5800
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Response:
     def weights(self) -> npt.NDArray[np.float64]:
         """Returns the response at `WAVELENGTHS`, weighted by the sun's spectrum, of sum 1."""
         position = (WAVELENGTHS - self.centre) / self.width
-        top = np.exp(-np.log(2) * (2 * position) ** 6)
+        flatness = (2 * position) ** 6
+        top = np.exp(-np.log(2) * flatness)
         tilt = np.clip(1 + self.slope * position, 0, None)
         weights = top * tilt * _sunlight()
         return np.asarray(weights / weights.sum())
@@ -41,49 +46,22 @@ class _Family:
     bands: Mapping[str, Response]
 
 
-# The PAN of four-band sensors reaches into the infrared; WorldView's ends at 800, Landsat's at 680.
-_FAMILIES = (
-    _Family(
-        Response(672, 430, 0.35),
-        {
-            "blue": Response(485, 70),
-            "green": Response(560, 80),
-            "red": Response(660, 62),
-            "nir": Response(830, 138),
-        },
-    ),
-    _Family(
-        Response(625, 345, 0.25),
-        {
-            "coastal": Response(427, 52),
-            "blue": Response(480, 60),
-            "green": Response(546, 70),
-            "yellow": Response(606, 40),
-            "red": Response(659, 60),
-            "red_edge": Response(724, 40),
-            "nir1": Response(832, 118),
-            "nir2": Response(949, 180),
-        },
-    ),
-    _Family(
-        Response(590, 173, 0.1),
-        {
-            "coastal": Response(443, 16),
-            "blue": Response(482, 60),
-            "green": Response(561, 57),
-            "red": Response(655, 38),
-            "nir": Response(865, 28),
-            "swir1": Response(1609, 85),
-            "swir2": Response(2201, 187),
-        },
-    ),
-)
+def _families() -> Iterator[_Family]:
+    """Yields the families of `responses.toml`."""
+    path = resources.files(__package__).joinpath("responses.toml")
+    text = path.read_text(encoding="utf-8")
+    for table in tomllib.loads(text)["families"]:
+        pan = Response(*table["pan"])
+        bands = {name: Response(*numbers) for name, numbers in table["bands"].items()}
+        yield _Family(pan, bands)
 
 
 def _sunlight() -> npt.NDArray[np.float64]:
     """Returns a black body of 5800 K in photons, which detectors count, at an arbitrary scale."""
     micrometres = WAVELENGTHS / 1000
-    return np.asarray(micrometres**-4 / np.expm1(14388 / (micrometres * 5800)))
+    energy = 14388 / (micrometres * _SUN_KELVIN)
+    photons: npt.NDArray[np.float64] = micrometres**-4 / np.expm1(energy)
+    return photons
 
 
 def responses(sensor: Sensor) -> tuple[Response, ...]:
@@ -92,9 +70,10 @@ def responses(sensor: Sensor) -> tuple[Response, ...]:
     Raises:
         UsageError: When a band's name belongs to no known response.
     """
-    for family in _FAMILIES:
+    for family in _families():
         if set(sensor.bands) <= set(family.bands):
-            return (*(family.bands[name] for name in sensor.bands), family.pan)
+            bands = [family.bands[name] for name in sensor.bands]
+            return (*bands, family.pan)
     raise UsageError(
         f"the bands {', '.join(sensor.bands)} of {sensor.title} have no known spectral response: "
         "simulate another --sensor"
@@ -103,4 +82,5 @@ def responses(sensor: Sensor) -> tuple[Response, ...]:
 
 def channel_weights(sensor: Sensor) -> npt.NDArray[np.float64]:
     """Returns ``(bands + 1, wavelengths)`` weights of sum 1: the bands, then the PAN."""
-    return np.stack([response.weights() for response in responses(sensor)])
+    weights = [response.weights() for response in responses(sensor)]
+    return np.stack(weights)

@@ -20,10 +20,9 @@ WAVELENGTHS: npt.NDArray[np.float64] = np.arange(380.0, 2401.0, 4.0)
 
 _SMOOTHING = 7
 
-_HEADER, *_ROWS = (
-    line.split(",")
-    for line in resources.files(__package__).joinpath("reflectance.csv").read_text().splitlines()
-)
+_PATH = resources.files(__package__).joinpath("reflectance.csv")
+_LINES = _PATH.read_text(encoding="utf-8").splitlines()
+_HEADER, *_ROWS = (line.split(",") for line in _LINES)
 _KNOTS = [float(wavelength) for wavelength in _HEADER[1:]]
 _PERCENT = {name: [float(value) for value in values] for name, *values in _ROWS}
 
