@@ -1,16 +1,19 @@
 """A satellite over the landscape: light, haze, optics, two pixel grids, noise and DN."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene.sensors import Sensor
+from ssdiff_models.simulation.chance import Random, generator
 from ssdiff_models.simulation.landscape import landscape, metres_per_pixel
 from ssdiff_models.simulation.responses import channel_weights
 from ssdiff_models.simulation.spectra import MATERIALS, WAVELENGTHS, reflectance
-from ssdiff_models.simulation.texture import FloatArray, Random
+from ssdiff_models.simulation.texture import FloatArray, floats
 
 __all__ = ["SceneSpec", "SimulatedPair", "simulate_pair"]
 
@@ -58,7 +61,8 @@ class SceneSpec:
     def ms_centre(self, axis: int) -> float:
         """Returns the PAN index of the centre of MS pixel 0 along an axis."""
         ratio = self.sensor.ratio
-        return self.offset[axis] + (ratio - 1) / 2 - ratio * self.margin
+        middle = self.offset[axis] + (ratio - 1) / 2
+        return middle - ratio * self.margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,41 +90,42 @@ def simulate_pair(spec: SceneSpec) -> SimulatedPair:
     centres of the MS grid.
     """
     sensor = spec.sensor
-    widest = _ms_sigma(min(sensor.ms_gains), sensor.ratio)
-    border = sensor.ratio * (spec.margin + 2) + int(_REACH * widest) + 3
+    widest = _sigma(min(sensor.ms_gains), sensor.ratio)
+    reach = int(_REACH * widest) + 3
+    border = sensor.ratio * (spec.margin + 2) + reach
     radiance = _radiance(spec, spec.size + 2 * border)
-    sharp = _optics(radiance, sensor.pan_gain) * np.float32(_EXPOSURE * sensor.full_scale)
-    bands = sharp[:-1]
+    exposure = np.float32(_EXPOSURE * sensor.full_scale)
+    sharp = _optics(radiance, sensor.pan_gain) * exposure
+    bands = zip(sharp[:-1], sensor.ms_gains, strict=True)
+    coarse = [_sample(band, gain, spec, border) for band, gain in bands]
     inner = slice(border, border + spec.size)
-    coarse = [
-        _sample(band, gain, spec, border) for band, gain in zip(bands, sensor.ms_gains, strict=True)
-    ]
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([spec.seed, 99])))
-    pan = _noisy(sharp[-1, inner, inner], _PAN_ELECTRONS, sensor, rng)
-    ms = _noisy(np.stack(coarse), _MS_ELECTRONS, sensor, rng)
-    return SimulatedPair(
-        pan=_quantise(pan, sensor),
-        ms=_quantise(ms, sensor),
-        truth=_quantise(bands[:, inner, inner], sensor),
-        first=(spec.ms_centre(0), spec.ms_centre(1)),
-    )
+    scene = sharp[:, inner, inner]
+    rng = generator(spec.seed, 99)
+    pan = _recorded(scene[-1], _PAN_ELECTRONS, sensor, rng)
+    ms = _recorded(np.stack(coarse), _MS_ELECTRONS, sensor, rng)
+    truth = _quantised(scene[:-1], sensor)
+    first = (spec.ms_centre(0), spec.ms_centre(1))
+    return SimulatedPair(pan=pan, ms=ms, truth=truth, first=first)
 
 
 def _radiance(spec: SceneSpec, size: int) -> FloatArray:
     """Returns the apparent reflectance ``(bands + PAN, rows, cols)`` above the atmosphere."""
     weights = channel_weights(spec.sensor)
-    colours = (reflectance() @ weights.T).astype(np.float32)
+    colours = floats(reflectance() @ weights.T)
     palette = dict(zip(MATERIALS, colours, strict=True))
     grain = metres_per_pixel(spec.sensor.pan_gsd, spec.size)
     scene = landscape(size=size, grain=grain, palette=palette, seed=spec.seed)
     # Shadows see the sky only, which is blue, and so is the haze in front of everything.
-    sky = _channels(weights, 0.09 + 0.2 * (480 / WAVELENGTHS) ** 2.5)
-    haze = _channels(weights, 0.012 + 0.052 * (480 / WAVELENGTHS) ** 3.5)
-    return scene.reflectance * (sky + (1 - sky) * scene.sunlight) + haze
+    blue = 480 / WAVELENGTHS
+    sky = _channels(weights, 0.09 + 0.2 * blue**2.5)
+    haze = _channels(weights, 0.012 + 0.052 * blue**3.5)
+    light = sky + (1 - sky) * scene.sunlight
+    return scene.reflectance * light + haze
 
 
 def _channels(weights: npt.NDArray[np.float64], curve: npt.NDArray[np.float64]) -> FloatArray:
-    return (weights @ curve).astype(np.float32)[:, None, None]
+    values = floats(weights @ curve)
+    return values[:, None, None]
 
 
 def _optics(image: FloatArray, gain: float) -> FloatArray:
@@ -128,55 +133,64 @@ def _optics(image: FloatArray, gain: float) -> FloatArray:
 
     That is a Gaussian whose response at the PAN's Nyquist frequency is `gain`.
     """
-    sigma = np.sqrt(-2 * np.log(gain)) / np.pi
-    taps = np.exp(-0.5 * (np.arange(-3, 4) / sigma) ** 2)
-    taps /= taps.sum()
+    taps = _gaussian(np.arange(-3, 4), _sigma(gain, 1))
+    channels, rows, cols = image.shape
     padded = np.pad(image, ((0, 0), (3, 3), (3, 3)), mode="edge")
-    rows, cols = image.shape[1:]
-    tall = np.zeros((len(image), rows, padded.shape[2]), np.float32)
+    tall = np.zeros((channels, rows, cols + 6), np.float32)
     blurred = np.zeros_like(image)
     for k, tap in enumerate(taps):
-        tall += padded[:, k : k + rows] * np.float32(tap)
+        tall += padded[:, k : k + rows] * tap
     for k, tap in enumerate(taps):
-        blurred += tall[:, :, k : k + cols] * np.float32(tap)
+        blurred += tall[:, :, k : k + cols] * tap
     return blurred
 
 
-def _ms_sigma(gain: float, ratio: int) -> float:
+def _sigma(gain: float, ratio: int) -> float:
     """Returns the standard deviation, in PAN pixels, of the Gaussian of an MTF gain."""
-    return float(ratio * np.sqrt(-2 * np.log(gain)) / np.pi)
+    deviation = ratio * np.sqrt(-2 * np.log(gain))
+    return float(deviation / np.pi)
+
+
+def _gaussian(position: npt.NDArray[Any], sigma: float) -> FloatArray:
+    """Returns weights of sum 1 at some positions."""
+    taps = np.exp(-0.5 * (position / sigma) ** 2)
+    return floats(taps / taps.sum())
 
 
 def _sample(band: FloatArray, gain: float, spec: SceneSpec, border: int) -> FloatArray:
     """Filters ``(rows, cols)`` with the MS MTF and samples it at the centres of the MS pixels."""
-    sigma = _ms_sigma(gain, spec.sensor.ratio)
+    sigma = _sigma(gain, spec.sensor.ratio)
     tall = _sample_rows(band, sigma, spec, spec.ms_centre(0) + border)
-    return _sample_rows(tall.T, sigma, spec, spec.ms_centre(1) + border).T
+    wide = _sample_rows(tall.T, sigma, spec, spec.ms_centre(1) + border)
+    return wide.T
 
 
 def _sample_rows(image: FloatArray, sigma: float, spec: SceneSpec, first: float) -> FloatArray:
     # Tap by tap: the order of a matrix product's sum, hence its last bit, depends on threads.
     ratio = spec.sensor.ratio
     count = spec.size // ratio + 2 * spec.margin
-    reach = int(np.ceil(_REACH * sigma))
-    middle = int(np.round(first))
-    positions = np.arange(middle - reach, middle + reach + 1)
-    taps = np.exp(-0.5 * ((positions - first) / sigma) ** 2)
-    taps /= taps.sum()
-    sampled = np.zeros((count, image.shape[1]), np.float32)
-    for start, tap in zip(positions, taps, strict=True):
-        sampled += image[start : start + ratio * (count - 1) + 1 : ratio] * np.float32(tap)
+    reach = math.ceil(_REACH * sigma)
+    middle = round(first)
+    starts = np.arange(middle - reach, middle + reach + 1)
+    taps = _gaussian(starts - first, sigma)
+    _, cols = image.shape
+    sampled = np.zeros((count, cols), np.float32)
+    length = ratio * (count - 1) + 1
+    for start, tap in zip(starts, taps, strict=True):
+        sampled += image[start : start + length : ratio] * tap
     return sampled
 
 
-def _noisy(dn: FloatArray, electrons: float, sensor: Sensor, rng: Random) -> FloatArray:
+def _recorded(dn: FloatArray, electrons: float, sensor: Sensor, rng: Random) -> UintArray:
     """Adds photon and read noise; `electrons` fill a detector at the sensor's full scale."""
     per_dn = np.float32(electrons / sensor.full_scale)
-    variance = np.maximum(dn, 0) * per_dn + np.float32(_READ_NOISE**2)
+    photons = np.maximum(dn, 0) * per_dn
+    variance = photons + np.float32(_READ_NOISE**2)
     sigma = np.sqrt(variance) / per_dn
     noise = rng.standard_normal(dn.shape, dtype=np.float32)
-    return np.asarray(dn + sigma * noise, dtype=np.float32)
+    return _quantised(dn + sigma * noise, sensor)
 
 
-def _quantise(dn: FloatArray, sensor: Sensor) -> UintArray:
-    return np.rint(np.clip(dn, 0, sensor.full_scale)).astype(np.uint16)
+def _quantised(dn: FloatArray, sensor: Sensor) -> UintArray:
+    whole = np.rint(np.clip(dn, 0, sensor.full_scale))
+    return whole.astype(np.uint16)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssdiff_models.simulation.canvas import Canvas, Frame, Stamp, coverage
-from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.texture import FloatArray, floats
 
 __all__ = ["Course", "Curve", "Swing", "course"]
 
@@ -28,7 +28,7 @@ class Swing:
         return 2 * math.pi / self.period
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A line along a frame's u axis that swings to both sides: v is the sum of its swings at u."""
 
@@ -73,19 +73,18 @@ class Curve:
     def at(self, u: float, aside: float = 0.0) -> Frame:
         """Returns the frame on the line at `u`, along it, `aside` metres to its far side."""
         position = np.array([u], np.float32)
-        angle = float(np.arctan(self.slope(position))[0])
-        v = float(self.offset(position)[0])
-        return self.frame.at(v, u, angle).at(aside, 0.0)
+        angle = np.arctan(self.slope(position))
+        v = self.offset(position)
+        on_line = self.frame.at(v.item(), u)
+        return on_line.turned(angle.item()).down(aside)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Course:
     """A curve laid over a canvas."""
 
     canvas: Canvas
-    """The canvas."""
     curve: Curve
-    """The curve."""
     aside: FloatArray
     """Distance of each pixel from the line, in metres, positive on its far side."""
     along: FloatArray
@@ -94,18 +93,26 @@ class Course:
     def strip(self, half: float, aside: float = 0.0) -> Stamp:
         """Returns a strip along the line, `half` metres to both sides of a parallel at `aside`."""
         distance = self.aside - aside
-        return self.canvas.pixels(distance, self.along, coverage(distance, half, self.canvas.grain))
+        cover = coverage(distance, half, self.canvas.grain)
+        return self.canvas.pixels(distance, self.along, cover)
+
+    def cover(self, cover: FloatArray) -> Stamp:
+        """Returns the pixels of the canvas where a cover ``(rows, cols)`` is not 0."""
+        return self.canvas.pixels(self.aside, self.along, cover)
 
     def dashes(self, half: float, aside: float, length: float, period: float) -> Stamp:
         """Returns a dashed strip: `length` metres painted of every `period`."""
         strip = self.strip(half, aside)
-        phase = np.mod(strip.u, period) - (length / 2)
-        return strip.masked(coverage(phase, length / 2, self.canvas.grain))
+        phase = strip.u % period
+        return strip.line(phase - length / 2, length / 2)
 
 
-def course(canvas: Canvas, curve: Curve) -> Course:
-    """Lays a curve over a canvas."""
+def course(curve: Curve) -> Course:
+    """Lays a curve over the canvas of its frame."""
+    canvas = curve.frame.canvas
     v, u = canvas.positions()
     local_v, local_u = curve.frame.from_canvas(v, u)
-    aside = (local_v - curve.offset(local_u)) / np.sqrt(1 + curve.slope(local_u) ** 2)
-    return Course(canvas=canvas, curve=curve, aside=aside.astype(np.float32), along=local_u)
+    beyond = local_v - curve.offset(local_u)
+    slope = curve.slope(local_u)
+    aside = floats(beyond / np.sqrt(1 + slope**2))
+    return Course(canvas, curve, aside, local_u)

@@ -1,32 +1,20 @@
-"""Farmland: fields with rows, tramlines, tracks and hedges, farmsteads, a power line."""
+"""Farmland: fields and what runs between them, farmsteads, a power line."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ssdiff_models.simulation.buildings import gable, hall, parked_car
-from ssdiff_models.simulation.canvas import Canvas, Frame, Half, Stamp, coverage, stripes
-from ssdiff_models.simulation.texture import FloatArray, Random
+from ssdiff_models.simulation.canvas import Frame, Stamp, wave
+from ssdiff_models.simulation.chance import Random, draw, pick
+from ssdiff_models.simulation.texture import FloatArray, floats
 from ssdiff_models.simulation.vegetation import orchard
 
 __all__ = ["Plot", "farmstead", "fields", "power_line"]
 
 _SMALLEST = 62.0
 """Width in metres below which no field is cut."""
-_CROPS = {
-    "wheat": 0.18,
-    "maize": 0.13,
-    "beet": 0.12,
-    "rapeseed": 0.08,
-    "ripe_grain": 0.12,
-    "stubble": 0.1,
-    "ploughed": 0.1,
-    "meadow": 0.07,
-    "orchard": 0.05,
-    "vegetables": 0.05,
-}
-"""How often each crop grows on a field."""
 _GROUND = {
     "ploughed": "soil",
     "stubble": "stubble",
@@ -35,8 +23,8 @@ _GROUND = {
     "vegetables": "moist_soil",
 }
 _SPRAYED = {"wheat", "rapeseed", "beet", "ripe_grain"}
-_BORDERS = {"track": 0.34, "hedge": 0.22, "ditch": 0.14, "none": 0.3}
-"""How often each thing runs along the side of a field."""
+_BEDS = {"beet": 0.42, "maize": 0.34, "meadow": 0.22, "white_paint": 0.02}
+"""How often each thing, fleece being the white one, covers a bed of vegetables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +41,16 @@ class Plot:
     """Half its width in metres."""
 
 
-def fields(canvas: Canvas, frame: Frame, region: FloatArray, rng: Random) -> None:
-    """Covers a region with fields.
-
-    Args:
-        canvas: The canvas.
-        frame: Axes of the fields' borders.
-        region: ``(rows, cols)``: 1 inside the region, 0 outside.
-        rng: Source of the layout.
-    """
-    reach = 0.75 * canvas.extent
-    for plot in _parcels(Plot(v=0, u=0, half_v=reach, half_u=reach), rng):
+def fields(frame: Frame, region: FloatArray, rng: Random) -> None:
+    """Covers a region ``(rows, cols)``, 0..1, with fields whose borders follow the frame."""
+    reach = 0.75 * frame.canvas.extent
+    everything = Plot(v=0, u=0, half_v=reach, half_u=reach)
+    for plot in _parcels(everything, rng):
         at = frame.at(plot.v, plot.u)
-        stamp = canvas.box(at, plot.half_v, plot.half_u)
+        stamp = at.box(plot.half_v, plot.half_u)
         if _inside(stamp, region).cover.any():
-            _field(canvas, at, plot, region, rng)
+            _borders(at, plot, region, rng)
+            _field(at, plot, region, rng)
 
 
 def _inside(stamp: Stamp, region: FloatArray) -> Stamp:
@@ -78,10 +61,9 @@ def _parcels(plot: Plot, rng: Random) -> Iterator[Plot]:
     """Cuts a plot again and again, across its longer side; some halves stay large."""
     longer = max(plot.half_u, plot.half_v)
     shorter = min(plot.half_u, plot.half_v)
-    if 2 * longer < _SMALLEST * rng.uniform(1.3, 2.6):
-        yield plot
-        return
-    if longer < 2.4 * shorter and 2 * longer < 200 and rng.random() < 0.18:
+    small = 2 * longer < _SMALLEST * rng.uniform(1.3, 2.6)
+    compact = longer < 2.4 * shorter and 2 * longer < 200
+    if small or (compact and rng.random() < 0.18):
         yield plot
         return
     share = rng.uniform(0.36, 0.64)
@@ -94,166 +76,159 @@ def _part(plot: Plot, low: float, high: float) -> Plot:
     half = high - low
     if plot.half_u >= plot.half_v:
         u = plot.u + middle * plot.half_u
-        return Plot(v=plot.v, u=u, half_v=plot.half_v, half_u=half * plot.half_u)
+        return replace(plot, u=u, half_u=half * plot.half_u)
     v = plot.v + middle * plot.half_v
-    return Plot(v=v, u=plot.u, half_v=half * plot.half_v, half_u=plot.half_u)
+    return replace(plot, v=v, half_v=half * plot.half_v)
 
 
-def _field(canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: Random) -> None:
-    _borders(canvas, at, plot, region, rng)
-    margin = rng.choice([1.2, 2.2, 3.4])
-    half = (plot.half_v - margin, plot.half_u - margin)
+def _field(at: Frame, plot: Plot, region: FloatArray, rng: Random) -> None:
+    margin = pick(rng, [1.2, 2.2, 3.4])
+    half_v = plot.half_v - margin
+    half_u = plot.half_u - margin
     # Rows run along the longer side: the frame is turned so that u is that side.
-    if half[1] < half[0]:
+    if half_u < half_v:
         at = at.turned()
-        half = (half[1], half[0])
-    stamp = canvas.box(at.at(0, 0, rng.normal(0, 0.006)), *half)
-    if stamp.empty:
+        half_v, half_u = half_u, half_v
+    askew = at.turned(rng.normal(0, 0.006))
+    box = askew.box(half_v, half_u)
+    if box.empty:
         return
-    stamp = _inside(stamp, region)
-    crop = str(rng.choice(list(_CROPS), p=list(_CROPS.values())))
-    canvas.plant(stamp, 0.0)
-    _grow(canvas, stamp, crop, rng)
+    field = _inside(box, region)
+    crop = draw(rng, "crops")
+    _grow(field, crop, rng)
     if crop == "stubble":
-        _bales(canvas, at, half, region, rng)
+        for _ in range(int(half_v * half_u / 90)):
+            v = rng.uniform(-half_v, half_v) * 0.9
+            u = rng.uniform(-half_u, half_u) * 0.95
+            place = at.at(v, u).turned(rng.normal(0, 0.2))
+            bale = _inside(place.box(0.8, 1.1), region)
+            bale.paint("ripe_grain", 1.1)
+            bale.build(1.4)
 
 
-def _borders(canvas: Canvas, at: Frame, plot: Plot, region: FloatArray, rng: Random) -> None:
-    """Draws what runs along one long and one short side of a plot."""
-    far = at.at(plot.half_v, 0)
-    right = at.at(0, plot.half_u, np.pi / 2)
-    for side, length in ((far, plot.half_u), (right, plot.half_v)):
-        kind = str(rng.choice(list(_BORDERS), p=list(_BORDERS.values())))
-        stamp = canvas.box(side, 2.6, length + 1.5)
-        if not stamp.empty:
-            _border(canvas, _inside(stamp, region), kind, rng)
-
-
-def _border(canvas: Canvas, stamp: Stamp, kind: str, rng: Random) -> None:
-    """Draws a track with a grass strip, a ditch, or a hedge."""
-    if kind == "track":
-        wheel = np.abs(stamp.v) - 0.85
-        wheels = stamp.masked(coverage(wheel, 0.5, canvas.grain))
-        canvas.paint(stamp, "meadow", canvas.texture(stamp, fine=0.1))
-        canvas.paint(wheels, "sand", canvas.texture(stamp, fine=0.06), 0.9)
-        canvas.plant(stamp, 0.0)
-    elif kind == "ditch":
-        canvas.paint(stamp.masked(coverage(stamp.v, 0.6, canvas.grain)), "river", 0.9, 0.8)
-    elif kind == "hedge":
-        canvas.plant(stamp, float(rng.choice([0.35, 0.9])))
-
-
-def _grow(canvas: Canvas, stamp: Stamp, crop: str, rng: Random) -> None:
+def _grow(field: Stamp, crop: str, rng: Random) -> None:
     """Paints bare ground, then plants with the ground's vigour in rows along u."""
-    vigour = _vigour(canvas, stamp, rng)
-    shade = canvas.texture(stamp, fine=0.05, patches=0.07) * np.float32(rng.normal(1, 0.09))
+    field.plant(0.0)
+    level = rng.uniform(0.62, 0.97)
+    share = level + 0.11 * field.patches + 0.03 * field.fine
+    vigour = np.clip(share, 0.05, 1)
+    tone = rng.normal(1, 0.09)
+    shade = field.texture(fine=0.05, patches=0.07) * tone
     ground = _GROUND.get(crop, "soil")
-    canvas.paint(stamp, ground, shade)
+    field.paint(ground, shade)
     if ground in {"soil", "moist_soil"}:
-        moisture = np.clip(0.3 + 0.45 * canvas.patches[stamp.index], 0, 0.85)
-        canvas.paint(stamp, "moist_soil", shade, moisture)
+        moisture = 0.3 + 0.45 * field.patches
+        field.paint("moist_soil", shade, np.clip(moisture, 0, 0.85))
     if crop == "orchard":
-        orchard(canvas, stamp, (6.0, 4.2), "broadleaf")
+        orchard(field, (6.0, 4.2), "broadleaf")
     elif crop == "vegetables":
-        _beds(canvas, stamp, rng)
+        _beds(field, rng)
     elif crop in _GROUND:
         furrow = 0.35 if crop == "ploughed" else 0.12
-        canvas.paint(stamp, "moist_soil", shade, _rows(canvas, stamp, rng) * furrow)
+        field.paint("moist_soil", shade, _gaps(field, rng) * furrow)
     else:
         gap = rng.uniform(0.1, 0.5)
-        canvas.paint(stamp, crop, shade, vigour * (1 - gap * _rows(canvas, stamp, rng)))
+        plants = 1 - gap * _gaps(field, rng)
+        field.paint(crop, shade, vigour * plants)
     if crop in _SPRAYED:
-        _tramlines(canvas, stamp, rng)
+        _tramlines(field, rng)
 
 
-def _vigour(canvas: Canvas, stamp: Stamp, rng: Random) -> FloatArray:
-    level = rng.uniform(0.62, 0.97)
-    share = level + 0.11 * canvas.patches[stamp.index] + 0.03 * canvas.fine[stamp.index]
-    return np.asarray(np.clip(share, 0.05, 1), dtype=np.float32)
-
-
-def _rows(canvas: Canvas, stamp: Stamp, rng: Random) -> FloatArray:
+def _gaps(field: Stamp, rng: Random) -> FloatArray:
     """Returns the share of bare ground between rows, 0..1, never finer than pixels can show."""
-    spacing = max(float(rng.uniform(1.4, 3.4)), 2.7 * canvas.grain)
-    wide = 0.35 * canvas.patches[stamp.index]
-    bend = wide + 0.08 * canvas.fine[stamp.index]
-    wave = np.sin((2 * np.pi / spacing) * (stamp.v + bend))
-    return np.asarray(0.5 + 0.5 * wave, dtype=np.float32)
+    wanted = rng.uniform(1.4, 3.4)
+    spacing = max(wanted, 2.7 * field.canvas.grain)
+    bend = 0.35 * field.patches + 0.08 * field.fine
+    rows = wave(field.v + bend, spacing)
+    return floats(0.5 + 0.5 * rows)
 
 
-def _tramlines(canvas: Canvas, stamp: Stamp, rng: Random) -> None:
+def _tramlines(field: Stamp, rng: Random) -> None:
     """Draws the pairs of wheel tracks that a sprayer leaves at every width of its boom."""
-    period = float(rng.choice([18.0, 24.0, 27.0]))
-    shifted = np.mod(stamp.v + np.float32(period * rng.random()), period)
-    wheel = np.abs(shifted - (period / 2)) - 0.95
-    canvas.paint(stamp.masked(coverage(wheel, 0.22, canvas.grain)), "soil", 0.95, 0.85)
+    period = pick(rng, [18.0, 24.0, 27.0])
+    start = period * rng.random()
+    shifted = (field.v + start) % period
+    middle = abs(shifted - period / 2)
+    wheels = field.line(middle - 0.95, 0.22)
+    wheels.paint("soil", 0.95, 0.85)
 
 
-def _beds(canvas: Canvas, stamp: Stamp, rng: Random) -> None:
+def _beds(field: Stamp, rng: Random) -> None:
     """Paints strips of different vegetables, some under white fleece."""
-    width = float(rng.uniform(5, 9))
-    number = np.floor(stamp.v / width).astype(np.intp)
-    kinds = rng.choice(4, size=4096, p=[0.42, 0.34, 0.22, 0.02])[number % 4096]
-    inner = stripes(stamp.v, width, 0.42 * width, canvas.grain)
-    rows = 1 - 0.5 * _rows(canvas, stamp, rng)
-    for kind, material in enumerate(("beet", "maize", "meadow", "white_paint")):
+    width = rng.uniform(5, 9)
+    numbers = np.floor(field.v / width).astype(np.intp)
+    kinds = rng.choice(4, size=4096, p=list(_BEDS.values()))
+    kind_of = kinds[numbers % 4096]
+    beds = field.stripes(field.v, width, 0.42 * width)
+    rows = 1 - 0.5 * _gaps(field, rng)
+    for kind, material in enumerate(_BEDS):
         dense = 0.7 if material == "white_paint" else rows
-        shade = canvas.texture(stamp, fine=0.06)
-        canvas.paint(stamp, material, shade, inner * (kinds == kind) * dense)
+        here = beds * (kind_of == kind)
+        field.paint(material, 1.0, here * dense, fine=0.06)
 
 
-def _bales(canvas: Canvas, at: Frame, half: Half, region: FloatArray, rng: Random) -> None:
-    for _ in range(int(half[0] * half[1] / 90)):
-        v = rng.uniform(-half[0], half[0]) * 0.9
-        u = rng.uniform(-half[1], half[1]) * 0.95
-        bale = _inside(canvas.box(at.at(v, u, rng.normal(0, 0.2)), 0.8, 1.1), region)
-        canvas.paint(bale, "ripe_grain", 1.1)
-        canvas.build(bale, 1.4)
+def _borders(at: Frame, plot: Plot, region: FloatArray, rng: Random) -> None:
+    """Draws a track, a ditch, a hedge or nothing along one long and one short side of a plot."""
+    far = at.down(plot.half_v)
+    right = at.along(plot.half_u).turned()
+    for side, length in ((far, plot.half_u), (right, plot.half_v)):
+        kind = draw(rng, "borders")
+        strip = side.box(2.6, length + 1.5)
+        if strip.empty:
+            continue
+        border = _inside(strip, region)
+        if kind == "track":
+            border.paint("meadow", fine=0.1)
+            wheels = border.line(abs(border.v) - 0.85, 0.5)
+            wheels.paint("sand", 1.0, 0.9, fine=0.06)
+            border.plant(0.0)
+        elif kind == "ditch":
+            water = border.line(border.v, 0.6)
+            water.paint("river", 0.9, 0.8)
+        elif kind == "hedge":
+            border.plant(pick(rng, [0.35, 0.9]))
 
 
-def farmstead(canvas: Canvas, at: Frame, rng: Random) -> None:
+def farmstead(at: Frame, rng: Random) -> None:
     """Draws a farm: a yard, a house, barns, greenhouses and cars."""
-    yard = canvas.box(at, 27, 36)
+    yard = at.box(27, 36)
     if yard.empty:
         return
-    canvas.pave(yard, "meadow", fine=0.1, patches=0.06, trees=0.06)
-    canvas.pave(canvas.box(at.at(2, 0), 9, 27), "gravel", fine=0.09)
-    gable(canvas, at.at(-16, -16), (5, 8), rng, eaves=4.5)
-    hall(canvas, at.at(-15, 14), (8, 15), rng)
-    gable(canvas, at.at(17, -18), (6, 13), rng, eaves=5)
-    for place in range(3):
-        greenhouse(canvas, at.at(19, 4 + 11.0 * place, np.pi / 2), (4, 9))
+    yard.paint("meadow", fine=0.1, patches=0.06)
+    yard.plant(0.06)
+    drive = at.down(2).box(9, 27)
+    drive.paint("gravel", fine=0.09)
+    drive.plant(0)
+    gable(at.at(-16, -16), 5, 8, rng, eaves=4.5)
+    hall(at.at(-15, 14), 8, 15, rng)
+    gable(at.at(17, -18), 6, 13, rng, eaves=5)
+    for u in (4.0, 15.0, 26.0):
+        greenhouse = at.at(19, u).turned().box(4, 9)
+        greenhouse.paint("glass", fine=0.05)
+        # Plants shine through the panes.
+        panes = greenhouse.stripes(greenhouse.u, 3.0, 0.25)
+        greenhouse.masked(panes).paint("beet", 0.8, 0.75)
+        depth = 4 - abs(greenhouse.v)
+        greenhouse.build(2 + 0.35 * depth)
+        greenhouse.plant(0)
     for _ in range(3):
         v = rng.uniform(-4, 8)
         u = rng.uniform(-22, 22)
-        parked_car(canvas, at.at(v, u, rng.uniform(0, np.pi)), rng)
+        angle = rng.uniform(0, np.pi)
+        parked_car(at.at(v, u).turned(angle), rng)
 
 
-def greenhouse(canvas: Canvas, at: Frame, half: Half) -> None:
-    """Draws a greenhouse: panes and bars along its ridge, plants shining through."""
-    roof = canvas.box(at, *half)
-    canvas.paint(roof, "glass", canvas.texture(roof, fine=0.05))
-    canvas.paint(roof.masked(stripes(roof.u, 3.0, 0.25, canvas.grain)), "beet", 0.8, 0.75)
-    canvas.build(roof, 2 + (half[0] - np.abs(roof.v)) * 0.35)
-    canvas.plant(roof, 0)
-
-
-def power_line(canvas: Canvas, at: Frame, region: FloatArray, span: float = 95.0) -> None:
-    """Draws three wires along a frame's u axis, and pylons that cast shadows.
-
-    Args:
-        canvas: The canvas.
-        at: The line's axes.
-        region: ``(rows, cols)``: 1 where the line runs, 0 elsewhere.
-        span: Distance between pylons in metres.
-    """
-    reach = 0.75 * canvas.extent
+def power_line(at: Frame, region: FloatArray, span: float = 95.0) -> None:
+    """Draws three wires along u, and pylons every `span` metres, in a region ``(rows, cols)``."""
+    reach = 0.75 * at.canvas.extent
     for aside in (-4.5, 0.0, 4.5):
-        wire = _inside(canvas.box(at.at(aside, 0), 0.07, reach), region)
-        canvas.paint(wire, "silver_paint", 1.3)
-    for number in range(-int(reach / span), int(reach / span) + 1):
-        place = at.at(0, (number + 0.3) * span)
+        wire = at.down(aside).box(0.07, reach)
+        _inside(wire, region).paint("silver_paint", 1.3)
+    farthest = int(reach / span)
+    for number in range(-farthest, farthest + 1):
+        u = (number + 0.3) * span
         for half_v, half_u, height in ((5.5, 0.3, 0.0), (0.6, 0.6, 21.0)):
-            pylon = _inside(canvas.box(place, half_v, half_u), region)
-            canvas.paint(pylon, "silver_paint", 1.1, 0.8)
-            canvas.build(pylon, height)
+            pylon = at.along(u).box(half_v, half_u)
+            part = _inside(pylon, region)
+            part.paint("silver_paint", 1.1, 0.8)
+            part.build(height)

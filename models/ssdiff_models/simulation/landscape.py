@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssdiff_models.simulation.canvas import Canvas, Frame
+from ssdiff_models.simulation.canvas import Canvas, Frame, inside
+from ssdiff_models.simulation.chance import Random, generator, pick
 from ssdiff_models.simulation.curves import Course, Curve, Swing, course
 from ssdiff_models.simulation.farmland import farmstead, fields, power_line
 from ssdiff_models.simulation.light import Sun, direct_light
-from ssdiff_models.simulation.texture import FloatArray, Random
+from ssdiff_models.simulation.texture import FloatArray, floats
 from ssdiff_models.simulation.town import blocks, build_block, pave
 from ssdiff_models.simulation.vegetation import Stand, grow
 from ssdiff_models.simulation.waterside import boats, main_road, railway, river
@@ -31,7 +32,7 @@ class Landscape:
     """``(rows, cols)``: direct sunlight, 1 on open flat ground, 0 in full shadow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """Where the large things lie."""
 
@@ -46,9 +47,27 @@ class _Plan:
 
         The stretch is empty where there is no bridge.
         """
-        wet = np.abs(self.river.aside) < self.half_river + 4
-        over = way.along[(np.abs(way.aside) < 6) & wet]
-        return (float(over.min()), float(over.max())) if over.size else (0.0, 0.0)
+        near = abs(way.aside) < 6
+        wet = abs(self.river.aside) < self.half_river + 4
+        over = way.along[near & wet]
+        if over.size == 0:
+            return 0.0, 0.0
+        return float(over.min()), float(over.max())
+
+    def zone(self, v: float, u: float) -> int:
+        """Returns the part of the town, 1 to 4, of a canvas position; 0 where none may be built."""
+        road = self.road.curve.distance(v, u)
+        rails = self.rails.curve.distance(v, u)
+        river = self.river.curve.distance(v, u)
+        dry = river > self.half_river + 20
+        if not dry or abs(road) <= 5 or abs(rails) <= 13:
+            return 0
+        return 1 + (road > 0) + 2 * (rails > 0)
+
+    def farmland(self, margin: float) -> FloatArray:
+        """Returns 1 on the farmland's side, `margin` metres from the river, and 0 beyond."""
+        # The river's distances are negative on the farmland's side.
+        return inside(self.river.aside, -self.half_river - margin, 2)
 
 
 def landscape(
@@ -62,109 +81,99 @@ def landscape(
         palette: Reflectance ``(channels,)`` of each material of the library.
         seed: Chooses the landscape.
     """
-    canvas = Canvas(size=size, grain=grain, palette=palette, rng=_rng(seed, 0))
-    plan = _plan(canvas, _rng(seed, 1))
-    _countryside(canvas, plan, _rng(seed, 2))
-    river(canvas, plan.river, plan.half_river)
-    _town(canvas, plan, _rng(seed, 3))
-    boats(canvas, plan.river, plan.half_river, _rng(seed, 5))
-    railway(canvas, plan.rails, plan.bridge(plan.rails))
-    main_road(canvas, plan.road, plan.bridge(plan.road), _rng(seed, 4))
+    canvas = Canvas(size=size, grain=grain, palette=palette, rng=generator(seed, 0))
+    plan = _plan(canvas, generator(seed, 1))
+    _countryside(canvas, plan, generator(seed, 2))
+    river(plan.river, plan.half_river)
+    _town(plan, generator(seed, 3))
+    boats(plan.river, plan.half_river, generator(seed, 5))
+    railway(plan.rails, plan.bridge(plan.rails))
+    main_road(plan.road, plan.bridge(plan.road), generator(seed, 4))
     for number, stand in enumerate((_SHRUBS, _TREES, _WOOD)):
-        grow(canvas, stand, _rng(seed, 6 + number))
-    wires = plan.base.at(-0.16 * canvas.extent, 0, 0.35)
-    power_line(canvas, wires, _side(plan.river.aside, -plan.half_river - 15))
+        grow(canvas, stand, generator(seed, 6 + number))
+    wires = plan.base.down(-0.16 * canvas.extent).turned(0.35)
+    power_line(wires, plan.farmland(15))
     sunlight = direct_light(canvas.height, grain, Sun())
     return Landscape(reflectance=canvas.reflectance, sunlight=sunlight)
-
-
-def _rng(seed: int, part: int) -> Random:
-    """Gives every part of a landscape its own numbers, so a change in one leaves others alone."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, part])))
-
-
-def _side(aside: FloatArray, edge: float) -> FloatArray:
-    """Returns 1 where a course's distance is below `edge` metres and 0 beyond, over two metres."""
-    return np.clip((np.float32(edge) - aside) / 2 + 0.5, 0, 1).astype(np.float32)
 
 
 def _plan(canvas: Canvas, rng: Random) -> _Plan:
     extent = canvas.extent
     tilt = rng.uniform(-0.5, 0.5)
-    base = Frame(angle=tilt + float(rng.choice([0, np.pi / 2, np.pi, -np.pi / 2])))
-    across = base.at(0, rng.uniform(-0.16, 0.0) * extent, np.pi / 2)
+    quarter = pick(rng, [0, np.pi / 2, np.pi, -np.pi / 2])
+    base = Frame(canvas=canvas, angle=tilt + quarter)
+    shift = rng.uniform(-0.16, 0.0) * extent
+    across = base.along(shift).turned()
     bends = Swing(0.035 * extent, 0.9 * extent, rng.uniform(0, 6.3))
     ripples = Swing(0.012 * extent, 0.37 * extent, rng.uniform(0, 6.3))
     # The town grid hangs on the road, so the road is nearly straight.
-    road = base.at(rng.uniform(-0.14, 0.14) * extent, 0)
+    road = base.down(rng.uniform(-0.14, 0.14) * extent)
     sway = Swing(1.2, 500.0, rng.uniform(0, 6.3))
-    aside = rng.choice([-0.33, 0.36]) * extent
-    rails = base.at(aside, 0, rng.uniform(-0.06, 0.06))
+    aside = pick(rng, [-0.33, 0.36]) * extent
+    rails = base.down(aside).turned(rng.uniform(-0.06, 0.06))
     sweep = Swing(9.0, 1900.0, rng.uniform(0, 6.3))
-    return _Plan(
-        base=base,
-        river=course(canvas, Curve(frame=across, swings=(bends, ripples))),
-        road=course(canvas, Curve(frame=road, swings=(sway,))),
-        rails=course(canvas, Curve(frame=rails, swings=(sweep,))),
-        half_river=float(np.clip(0.035 * extent, 8, 26)),
-    )
+    river_course = course(Curve(across, (bends, ripples)))
+    road_course = course(Curve(road, (sway,)))
+    rails_course = course(Curve(rails, (sweep,)))
+    half_river = float(np.clip(0.035 * extent, 8, 26))
+    return _Plan(base, river_course, road_course, rails_course, half_river)
 
 
 def _countryside(canvas: Canvas, plan: _Plan, rng: Random) -> None:
-    everywhere = canvas.box(Frame(), canvas.extent, canvas.extent)
-    canvas.paint(everywhere, "meadow", canvas.texture(everywhere, fine=0.12, patches=0.12))
-    canvas.paint(everywhere, "dry_grass", 1.0, np.clip(0.1 + 0.25 * canvas.patches, 0, 0.7))
-    canvas.plant(everywhere, np.clip(0.02 + 0.17 * canvas.patches, 0, 0.5))
-    # The river's distances are negative on the farmland's side.
-    region = _side(plan.river.aside, -plan.half_river - 7)
-    fields(canvas, plan.base.at(0, 0, rng.uniform(-0.2, 0.2)), region, rng)
+    ground = Frame(canvas=canvas).box(canvas.extent, canvas.extent)
+    ground.paint("meadow", fine=0.12, patches=0.12)
+    dry = 0.1 + 0.25 * canvas.patches
+    ground.paint("dry_grass", 1.0, np.clip(dry, 0, 0.7))
+    density = 0.02 + 0.17 * canvas.patches
+    ground.plant(np.clip(density, 0, 0.5))
+    region = plan.farmland(7)
+    axes = plan.base.turned(rng.uniform(-0.2, 0.2))
+    fields(axes, region, rng)
     _woods(canvas, region, rng)
     for _ in range(max(1, int(canvas.extent**2 / 4e5))):
-        place = _open_place(canvas, plan, rng)
+        place = _open_place(plan, rng)
         if place is not None:
-            farmstead(canvas, place, rng)
+            farmstead(place, rng)
 
 
 def _woods(canvas: Canvas, region: FloatArray, rng: Random) -> None:
     """Covers a ragged disc of the farmland with forest, over dark ground."""
     v, u = canvas.positions()
-    centre_v, centre_u = rng.uniform(-0.5, 0.5, 2) * canvas.extent
-    radius = np.hypot(v - np.float32(centre_v), u - np.float32(centre_u))
-    distance = radius + np.float32(12) * canvas.patches
-    inside = np.clip((0.2 * canvas.extent - distance) / 3 + 0.5, 0, 1)
-    wood = canvas.pixels(distance, distance, inside * (region > 0.5))
-    canvas.paint(wood, "meadow", 0.6)
-    canvas.plant(wood, 0.97)
+    centre = rng.uniform(-0.5, 0.5, 2) * canvas.extent
+    centre_v, centre_u = floats(centre)
+    radius = np.hypot(v - centre_v, u - centre_u)
+    distance = radius + 12 * canvas.patches
+    disc = inside(distance, 0.2 * canvas.extent, 3)
+    wood = canvas.pixels(distance, distance, disc * (region > 0.5))
+    wood.paint("meadow", 0.6)
+    wood.plant(0.97)
 
 
-def _open_place(canvas: Canvas, plan: _Plan, rng: Random) -> Frame | None:
+def _open_place(plan: _Plan, rng: Random) -> Frame | None:
+    """Returns a place on the farmland for a farm, or None when 40 tries find none."""
+    extent = plan.base.canvas.extent
     for _ in range(40):
-        v, u = rng.uniform(-0.45, 0.45, 2) * canvas.extent
-        at = plan.base.at(v, u, rng.uniform(-0.2, 0.2))
+        v, u = rng.uniform(-0.45, 0.45, 2) * extent
+        angle = rng.uniform(-0.2, 0.2)
+        at = plan.base.at(v, u).turned(angle)
         to_road = abs(plan.road.curve.distance(at.v, at.u))
         to_rails = abs(plan.rails.curve.distance(at.v, at.u))
-        dry = plan.river.curve.distance(at.v, at.u) < -plan.half_river - 45
-        inside = max(abs(at.v), abs(at.u)) < canvas.extent / 2 - 25
-        if dry and inside and min(to_road, to_rails) > 45:
+        to_river = plan.river.curve.distance(at.v, at.u)
+        dry = to_river < -plan.half_river - 45
+        to_middle = max(abs(at.v), abs(at.u))
+        if dry and to_middle < extent / 2 - 25 and min(to_road, to_rails) > 45:
             return at
     return None
 
 
-def _town(canvas: Canvas, plan: _Plan, rng: Random) -> None:
-    def zone(v: float, u: float) -> int:
-        road = plan.road.curve.distance(v, u)
-        rails = plan.rails.curve.distance(v, u)
-        dry = plan.river.curve.distance(v, u) > plan.half_river + 20
-        if not dry or abs(road) <= 5 or abs(rails) <= 13:
-            return 0
-        return 1 + (road > 0) + 2 * (rails > 0)
-
-    grid = plan.road.curve.frame.at(0, 0)
-    town = list(blocks(grid, 0.8 * canvas.extent, zone, rng))
+def _town(plan: _Plan, rng: Random) -> None:
+    grid = plan.road.curve.frame
+    reach = 0.8 * grid.canvas.extent
+    town = list(blocks(grid, reach, plan.zone, rng))
     for block in town:
-        pave(canvas, block)
+        pave(block)
     for block in town:
-        build_block(canvas, block, rng)
+        build_block(block, rng)
 
 
 def metres_per_pixel(gsd: float, size: int) -> float:
@@ -173,4 +182,5 @@ def metres_per_pixel(gsd: float, size: int) -> float:
     Pixels wider than 2 m would leave nothing to see, and a scene narrower than 300 m would hold
     one house: both get another scale.
     """
-    return max(min(gsd, 2.0), 300 / size)
+    finest = 300 / size
+    return max(min(gsd, 2.0), finest)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssdiff_models.simulation.texture import FloatArray
+from ssdiff_models.simulation.texture import FloatArray, floats
 
 __all__ = ["Sun", "direct_light"]
 
@@ -31,8 +31,8 @@ def direct_light(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
         grain: Width of a pixel in metres.
         sun: The sun.
     """
-    lit = _incidence(height, grain, sun) * (1 - _shadow(height, grain, sun))
-    return np.asarray(lit, dtype=np.float32)
+    shadow = _shadow(height, grain, sun)
+    return floats(_incidence(height, grain, sun) * (1 - shadow))
 
 
 def _incidence(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
@@ -40,24 +40,26 @@ def _incidence(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
     steep = np.hypot(down, right)
     # A wall fills no pixel of a picture taken from above, so it is lit as flat ground.
     step = np.maximum(_cliff(height, 0), _cliff(height, 1))
-    fade = 1 / (1 + (step / np.float32(_WALL * grain)) ** 6)
+    walls = step / np.float32(_WALL * grain)
+    fade = 1 / (1 + walls**6)
     tangent = math.tan(sun.elevation)
-    eastwards = np.float32(math.sin(sun.azimuth) / tangent)
-    northwards = np.float32(math.cos(sun.azimuth) / tangent)
+    eastwards = math.sin(sun.azimuth) / tangent
+    northwards = math.cos(sun.azimuth) / tangent
     towards = eastwards * right - northwards * down
-    facing = (1 - towards * fade) / np.sqrt(1 + (steep * fade) ** 2)
-    return np.asarray(np.clip(facing, 0.05, 1.7), dtype=np.float32)
+    tilt = np.sqrt(1 + (steep * fade) ** 2)
+    facing = (1 - towards * fade) / tilt
+    return floats(np.clip(facing, 0.05, 1.7))
 
 
 def _cliff(height: FloatArray, axis: int) -> FloatArray:
     """Returns the larger step from each pixel to its two neighbours on an axis, in metres."""
-    step = np.abs(np.diff(height, axis=axis))
+    step = abs(np.diff(height, axis=axis))
     edge = [(0, 0), (0, 0)]
     edge[axis] = (1, 0)
     before = np.pad(step, edge)
     edge[axis] = (0, 1)
     after = np.pad(step, edge)
-    return np.asarray(np.maximum(before, after), dtype=np.float32)
+    return floats(np.maximum(before, after))
 
 
 def _shadow(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
@@ -67,17 +69,20 @@ def _shadow(height: FloatArray, grain: float, sun: Sun) -> FloatArray:
     longest = max(abs(northwards), abs(eastwards))
     step_row = northwards / longest
     step_col = eastwards / longest
-    drop = grain * math.hypot(step_row, step_col) * math.tan(sun.elevation)
-    reach = min(int(float(height.max()) / drop) + 1, max(height.shape))
-    padded = np.pad(height, reach + 1)
+    stride = grain * math.hypot(step_row, step_col)
+    drop = stride * math.tan(sun.elevation)
+    farthest = int(float(height.max()) / drop) + 1
+    reach = min(farthest, max(height.shape))
+    border = reach + 1
+    padded = np.pad(height, border)
     ridge = np.zeros_like(height)
-    for k in range(1, reach + 1):
-        row = reach + 1 + k * step_row
-        col = reach + 1 + k * step_col
-        obstacle = _shifted(padded, height.shape, row, col) - np.float32(k * drop)
-        np.maximum(ridge, obstacle, out=ridge)
+    for k in range(1, border):
+        row = border + k * step_row
+        col = border + k * step_col
+        obstacle = _shifted(padded, height.shape, row, col)
+        np.maximum(ridge, obstacle - k * drop, out=ridge)
     depth = (ridge - height) / np.float32(0.8 * drop)
-    return np.asarray(np.clip(depth, 0, 1), dtype=np.float32)
+    return floats(np.clip(depth, 0, 1))
 
 
 def _shifted(padded: FloatArray, shape: tuple[int, ...], row: float, col: float) -> FloatArray:
@@ -88,10 +93,12 @@ def _shifted(padded: FloatArray, shape: tuple[int, ...], row: float, col: float)
     right = np.float32(col - left)
     share = max(down, right)
     here = _window(padded, shape, top, left)
-    next_row, next_col = (top + 1, left) if down > right else (top, left + 1)
-    after = _window(padded, shape, next_row, next_col)
-    return np.asarray(here * (1 - share) + after * share, dtype=np.float32)
+    below = _window(padded, shape, top + 1, left)
+    beside = _window(padded, shape, top, left + 1)
+    after = below if down > right else beside
+    return here * (1 - share) + after * share
 
 
 def _window(padded: FloatArray, shape: tuple[int, ...], top: int, left: int) -> FloatArray:
-    return padded[top : top + shape[0], left : left + shape[1]]
+    rows, cols = shape
+    return padded[top : top + rows, left : left + cols]

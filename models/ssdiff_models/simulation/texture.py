@@ -5,14 +5,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyFloats", "FloatArray", "Random", "fractal", "smooth"]
+from ssdiff_models.simulation.chance import Random
+
+__all__ = ["AnyFloats", "FloatArray", "Values", "floats", "fractal", "smooth"]
 
 AnyFloats = npt.NDArray[np.floating[Any]]
 FloatArray = npt.NDArray[np.float32]
-Random = np.random.Generator
+Values = float | AnyFloats
 
 _DEVIATION = np.float32(0.479)
 """Variance of white noise that a cubic B-spline keeps on each axis."""
+
+
+def floats(values: Values) -> FloatArray:
+    """Returns the values in the precision of every picture."""
+    return np.asarray(values, dtype=np.float32)
 
 
 def smooth(rng: Random, shape: tuple[int, int], scale: float) -> FloatArray:
@@ -20,14 +27,17 @@ def smooth(rng: Random, shape: tuple[int, int], scale: float) -> FloatArray:
 
     Its features are about `scale` pixels wide.
     """
-    rows, row_weights = _spline(shape[0], scale)
-    cols, col_weights = _spline(shape[1], scale)
-    size = (int(rows.max()) + 4, int(cols.max()) + 4)
-    grid = rng.standard_normal(size, dtype=np.float32)
-    tall = np.zeros((shape[0], size[1]), np.float32)
+    height, width = shape
+    rows, row_weights = _spline(height, scale)
+    cols, col_weights = _spline(width, scale)
+    knots_down = int(rows.max()) + 4
+    knots_along = int(cols.max()) + 4
+    grid = rng.standard_normal((knots_down, knots_along), dtype=np.float32)
+    tall = np.zeros((height, knots_along), np.float32)
     field = np.zeros(shape, np.float32)
     for tap in range(4):
-        tall += grid[rows + tap] * row_weights[tap][:, None]
+        weights = row_weights[tap]
+        tall += grid[rows + tap] * weights[:, None]
     for tap in range(4):
         field += tall[:, cols + tap] * col_weights[tap]
     return field / _DEVIATION
@@ -38,10 +48,13 @@ def _spline(size: int, scale: float) -> tuple[npt.NDArray[np.intp], FloatArray]:
     position = np.arange(size) / max(scale, 1.0)
     first = np.floor(position).astype(np.intp)
     t = position - first
-    second = 3 * t**3 - 6 * t**2 + 4
-    third = -3 * t**3 + 3 * t**2 + 3 * t + 1
-    weights = np.stack([(1 - t) ** 3, second, third, t**3]) / 6
-    return first, weights.astype(np.float32)
+    square = t**2
+    cube = t**3
+    before = (1 - t) ** 3
+    second = 3 * cube - 6 * square + 4
+    third = -3 * cube + 3 * square + 3 * t + 1
+    weights = np.stack([before, second, third, cube])
+    return first, floats(weights / 6)
 
 
 def fractal(rng: Random, shape: tuple[int, int], scale: float, octaves: int) -> FloatArray:
@@ -50,8 +63,10 @@ def fractal(rng: Random, shape: tuple[int, int], scale: float, octaves: int) -> 
     Each is half as wide and 0.6 times as strong as the one before.
     """
     gains = 0.6 ** np.arange(octaves)
-    gains = gains / np.sqrt((gains**2).sum())
+    power = (gains**2).sum()
+    gains = gains / np.sqrt(power)
     total = np.zeros(shape, np.float32)
     for octave, gain in enumerate(gains):
-        total += smooth(rng, shape, scale / 2**octave) * np.float32(gain)
+        field = smooth(rng, shape, scale / 2**octave)
+        total += field * np.float32(gain)
     return total

@@ -31,33 +31,33 @@ def test_coverage_keeps_the_width_of_a_strip(half: float, place: float) -> None:
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, math.pi / 2, 2.5])
 def test_a_box_has_its_area_at_any_angle(angle: float) -> None:
-    stamp = canvas().box(Frame(v=1.3, u=-0.7, angle=angle), 3.0, 6.0)
+    stamp = Frame(canvas=canvas(), v=1.3, u=-0.7, angle=angle).box(3.0, 6.0)
     assert float(stamp.cover.sum()) * GRAIN**2 == pytest.approx(72, rel=0.02)
 
 
 def test_what_lies_off_the_canvas_draws_nothing() -> None:
     board = canvas()
-    off = board.box(Frame(v=500.0), 3, 3)
+    off = Frame(canvas=board, v=500.0).box(3, 3)
     assert off.empty
-    board.paint(off, "paint")
+    off.paint("paint")
     assert not board.reflectance.any()
 
 
 def test_a_box_over_the_edge_is_cut() -> None:
-    stamp = canvas().box(Frame(v=-20.0), 3.0, 4.0)
+    stamp = Frame(canvas=canvas(), v=-20.0).box(3.0, 4.0)
     assert float(stamp.cover.sum()) * GRAIN**2 == pytest.approx(24, rel=0.02)
 
 
 def test_paint_mixes_by_cover_in_every_channel() -> None:
     board = canvas()
-    stamp = board.box(Frame(), 4, 4)
-    board.paint(stamp, "paint", shade=0.5, opacity=0.25)
+    stamp = Frame(canvas=board).box(4, 4)
+    stamp.paint("paint", shade=0.5, opacity=0.25)
     assert board.reflectance[:, 40, 40] == pytest.approx([0.05, 0.1])
     assert board.reflectance[:, 5, 5] == pytest.approx([0, 0])
 
 
 def test_frames_go_there_and_back() -> None:
-    frame = Frame(v=3.0, u=-2.0, angle=0.7)
+    frame = Frame(canvas=canvas(), v=3.0, u=-2.0, angle=0.7)
     v, u = frame.to_canvas(1.5, -4.0)
     back = frame.from_canvas(np.array([v], np.float32), np.array([u], np.float32))
     assert (float(back[0][0]), float(back[1][0])) == pytest.approx((1.5, -4.0), abs=1e-5)
@@ -65,10 +65,9 @@ def test_frames_go_there_and_back() -> None:
 
 def test_a_courses_distance_is_the_curves() -> None:
     board = canvas()
-    curve = Curve(
-        frame=Frame(v=2.0, angle=0.3), swings=(Swing(3.0, 40.0, 1.0), Swing(1.0, 17.0, 0.2))
-    )
-    laid = course(board, curve)
+    frame = Frame(canvas=board, v=2.0, angle=0.3)
+    curve = Curve(frame, (Swing(3.0, 40.0, 1.0), Swing(1.0, 17.0, 0.2)))
+    laid = course(curve)
     v, u = board.positions()
     for row, col in ((3, 70), (40, 40), (66, 12)):
         assert laid.aside[row, col] == pytest.approx(
@@ -77,7 +76,8 @@ def test_a_courses_distance_is_the_curves() -> None:
 
 
 def test_a_frame_on_a_curve_lies_on_it() -> None:
-    curve = Curve(frame=Frame(v=2.0, angle=0.3), swings=(Swing(3.0, 40.0, 1.0),))
+    frame = Frame(canvas=canvas(), v=2.0, angle=0.3)
+    curve = Curve(frame, (Swing(3.0, 40.0, 1.0),))
     at = curve.at(12.0, aside=0.0)
     assert curve.distance(at.v, at.u) == pytest.approx(0, abs=1e-4)
 
