@@ -1,6 +1,7 @@
 """Images that stay within the data type, yet give the MS back: neighbours get what is clipped."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,16 +74,20 @@ def clip_consistently(projected: Tensor, limits: Limits, view: SensorView) -> Te
         return projected
     wanted = view.reduce(projected)
     missing = wanted - view.reduce(clipped)
-    previous, previous_missing = clipped, missing
+    previous = clipped
+    previous_missing = missing
     weight = 1.0
     for _ in range(limits.clip_iterations):
-        next_weight = (1 + math.sqrt(1 + 4 * weight**2)) / 2
+        root = math.sqrt(1 + 4 * weight**2)
+        next_weight = (1 + root) / 2
         momentum = (weight - 1) / next_weight
         weight = next_weight
         start = clipped + momentum * (clipped - previous)
         start_missing = missing + momentum * (missing - previous_missing)
-        previous, previous_missing = clipped, missing
-        clipped = limits.clip(start + view.correction(start_missing, 1))
+        previous = clipped
+        previous_missing = missing
+        corrected = start + view.correction(start_missing, 1)
+        clipped = limits.clip(corrected)
         missing = wanted - view.reduce(clipped)
     return clipped
 
@@ -98,17 +103,23 @@ class ClipCounter:
 
         Threads may add at the same time; no device is waited for.
         """
-        low = (after <= limits.low) & (before > limits.low)
-        high = (after >= limits.high) & (before < limits.high)
-        self._counts.append((tuple(bands), (low | high).sum((0, 2, 3)), before[:, 0].numel()))
+        raised = (after <= limits.low) & (before > limits.low)
+        lowered = (after >= limits.high) & (before < limits.high)
+        clipped = raised | lowered
+        counts = clipped.sum((0, 2, 3))
+        size = clipped[:, 0].numel()
+        self._counts.append((tuple(bands), counts, size))
 
     def worst(self) -> tuple[int, float]:
         """Returns the band with the largest share of counted pixels, and that share, 0..1."""
-        clipped: dict[int, int] = {}
-        pixels: dict[int, int] = {}
+        clipped: Counter[int] = Counter()
+        pixels: Counter[int] = Counter()
         for bands, counts, size in self._counts:
             for band, count in zip(bands, counts.tolist(), strict=True):
-                clipped[band] = clipped.get(band, 0) + count
-                pixels[band] = pixels.get(band, 0) + size
-        shares = {band: clipped[band] / pixels[band] for band in clipped}
-        return max(shares.items(), key=lambda item: item[1], default=(0, 0.0))
+                clipped[band] += count
+                pixels[band] += size
+        shares = {band: count / pixels[band] for band, count in clipped.items()}
+        if not shares:
+            return 0, 0.0
+        worst = max(shares, key=shares.__getitem__)
+        return worst, shares[worst]

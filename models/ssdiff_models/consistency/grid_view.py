@@ -42,27 +42,34 @@ class GridView:
         cls, target: GridTarget, gains: Sequence[float], ratio: int, *, like: Tensor
     ) -> "GridView":
         """Returns the view of images like `like`, by the MTF gains of the bands."""
-        rows, cols = (
-            _operators(tuple(gains), ratio, phase, size, device=like.device, dtype=like.dtype)
-            for phase, size in zip(target.phase, target.pixels.shape[-2:], strict=True)
-        )
+        sizes = target.pixels.shape[-2:]
+        axes = []
+        for phase, size in zip(target.phase, sizes, strict=True):
+            axis = _operators(
+                tuple(gains), ratio, phase, size, device=like.device, dtype=like.dtype
+            )
+            axes.append(axis)
+        rows, cols = axes
         return cls(target=target, rows=rows, cols=cols)
 
     def passes(self, iterations: int) -> tuple[int, ...]:
         return (iterations,)
 
     def reduce(self, image: Tensor) -> Tensor:
-        return self.rows.reduce @ image @ self.cols.reduce.mT
+        rows = self.rows.reduce @ image
+        return rows @ self.cols.reduce.mT
 
     def missing(self, image: Tensor) -> Tensor:
         return self.target.pixels - self.reduce(image)
 
     def correction(self, wanted: Tensor, iterations: int) -> Tensor:
         total = solve(self._round_trip, wanted, iterations)
-        return self.rows.interpolate @ total @ self.cols.interpolate.mT
+        rows = self.rows.interpolate @ total
+        return rows @ self.cols.interpolate.mT
 
     def _round_trip(self, pixels: Tensor) -> Tensor:
-        return self.rows.round_trip @ pixels @ self.cols.round_trip.mT
+        rows = self.rows.round_trip @ pixels
+        return rows @ self.cols.round_trip.mT
 
 
 @lru_cache(maxsize=64)
@@ -79,10 +86,11 @@ def _operators(
     with torch.inference_mode(mode=False):
         reduce = _reduction(gains, ratio, phase, size)
         interpolate = _interpolation(ratio, phase, size)
+        round_trip = reduce @ interpolate
         return _Axis(
             reduce=reduce.to(device, dtype),
-            interpolate=interpolate.to(device, dtype)[None],
-            round_trip=(reduce @ interpolate).to(device, dtype),
+            interpolate=interpolate[None].to(device, dtype),
+            round_trip=round_trip.to(device, dtype),
         )
 
 
@@ -91,18 +99,21 @@ def _reduction(gains: tuple[float, ...], ratio: int, phase: float, size: int) ->
 
     The filters are Gaussians under a nearly flat window; their marginals stand for them.
     """
-    first = math.floor(phase)
-    result = torch.zeros(len(gains), size, size * ratio, dtype=torch.float64)
-    for band, gain in enumerate(gains):
+    length = size * ratio
+    centres = ratio * torch.arange(size) + math.floor(phase)
+    result = torch.zeros(len(gains), size, length, dtype=torch.float64)
+    for matrix, gain in zip(result, gains, strict=True):
         profile = mtf_kernel(gain, ratio, phase % 1).sum(0)
         profile = profile / profile.sum()
         reach = len(profile) // 2
-        index = ratio * torch.arange(size)[:, None] + first + torch.arange(-reach, reach + 1)
-        result[band].scatter_add_(1, mirrored(index, size * ratio), profile.expand(size, -1))
+        taps = torch.arange(-reach, reach + 1)
+        index = mirrored(centres[:, None] + taps, length)
+        matrix.scatter_add_(1, index, profile.expand(size, -1))
     return result
 
 
 def _interpolation(ratio: int, phase: float, size: int) -> Tensor:
     """Returns `upsample_image` along one axis, float64 ``(size*ratio, size)``."""
-    impulses = torch.eye(size, dtype=torch.float64)[:, :, None]
-    return upsample_image(impulses, ratio, phase)[:, :, 0].T.contiguous()
+    impulses = torch.eye(size, dtype=torch.float64)
+    responses = upsample_image(impulses[:, :, None], ratio, phase)
+    return responses[:, :, 0].T.contiguous()

@@ -56,7 +56,8 @@ def project(
         return fused
     view = _view(target, gains, ratio, fused)
     for count in view.passes(iterations):
-        fused = fused + view.correction(view.missing(fused), count)
+        missing = view.missing(fused)
+        fused = fused + view.correction(missing, count)
     return fused if limits is None else clip_consistently(fused, limits, view)
 
 

@@ -27,7 +27,8 @@ def solve(operator: Callable[[Tensor], Tensor], wanted: Tensor, iterations: int)
     step = wanted
     total = wanted
     for momentum, gain in _weights(iterations):
-        step = momentum * step + gain * (wanted - operator(total))
+        residual = wanted - operator(total)
+        step = momentum * step + gain * residual
         total = total + step
     return total
 

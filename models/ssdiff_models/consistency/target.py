@@ -63,8 +63,10 @@ class ScatteredTarget(_MsPixels):
 
     def sent(self, send: Callable[[Tensor], Tensor]) -> Self:
         """Returns the target on another device."""
+        pixels = send(self.pixels)
         places = send(self.places)
-        return replace(self, pixels=send(self.pixels), places=places, under=send(self.under))
+        under = send(self.under)
+        return replace(self, pixels=pixels, places=places, under=under)
 
 
 Target = GridTarget | ScatteredTarget
@@ -73,13 +75,16 @@ Target = GridTarget | ScatteredTarget
 def target_of(native: NativeMs | ScatteredMs) -> Target:
     """Returns a patch's MS pixels as tensors."""
     if isinstance(native, NativeMs):
-        return GridTarget(pixels=torch.from_numpy(native.pixels), phase=native.phase)
+        pixels = torch.from_numpy(native.pixels)
+        return GridTarget(pixels=pixels, phase=native.phase)
     _, height, width = native.pixels.shape
-    under = np.stack([_inner(native.rows, height), _inner(native.cols, width)])
+    places = _inverse(native.rows, native.cols, (height, width))
+    rows = _inner(native.rows, height)
+    cols = _inner(native.cols, width)
     return ScatteredTarget(
         pixels=torch.from_numpy(np.ascontiguousarray(native.pixels)),
-        places=torch.from_numpy(_inverse(native.rows, native.cols, (height, width))),
-        under=torch.from_numpy(under),
+        places=torch.from_numpy(places),
+        under=torch.from_numpy(np.stack([rows, cols])),
         pitch=native.pitch,
     )
 
@@ -87,7 +92,8 @@ def target_of(native: NativeMs | ScatteredMs) -> Target:
 def _inner(positions: npt.NDArray[np.floating], size: int) -> FloatArray:
     """Clips positions to those with `EDGE` pixels on either side; only invalid ones change."""
     finite = np.where(np.isfinite(positions), positions, 0)
-    return np.clip(finite, EDGE, size - 1 - EDGE).astype(np.float32)
+    inner = np.clip(finite, EDGE, size - 1 - EDGE)
+    return inner.astype(np.float32)
 
 
 def stacked_targets(targets: Sequence[Target]) -> Target | None:
@@ -97,24 +103,32 @@ def stacked_targets(targets: Sequence[Target]) -> Target | None:
     """
     grids = [target for target in targets if isinstance(target, GridTarget)]
     if grids:
-        pixels = torch.stack([target.pixels for target in grids])
-        return GridTarget(pixels=pixels, phase=grids[0].phase)
+        stack = torch.stack([target.pixels for target in grids])
+        return GridTarget(pixels=stack, phase=grids[0].phase)
     scattered = [target for target in targets if isinstance(target, ScatteredTarget)]
     if not scattered:
         return None
-    height = max(target.pixels.shape[-2] for target in scattered)
-    width = max(target.pixels.shape[-1] for target in scattered)
-
-    def padded(images: Tensor, value: float) -> Tensor:
-        missing = (0, width - images.shape[-1], 0, height - images.shape[-2])
-        return pad(images, missing, value=value)
-
+    pixels = [target.pixels for target in scattered]
+    places = [target.places for target in scattered]
+    under = [target.under for target in scattered]
     return ScatteredTarget(
-        pixels=torch.stack([padded(target.pixels, 0.0) for target in scattered]),
-        places=torch.stack([padded(target.places, torch.nan) for target in scattered]),
-        under=torch.stack([target.under for target in scattered]),
+        pixels=_padded(pixels, 0.0),
+        places=_padded(places, torch.nan),
+        under=torch.stack(under),
         pitch=scattered[0].pitch,
     )
+
+
+def _padded(images: Sequence[Tensor], value: float) -> Tensor:
+    """Stacks images; smaller ones grow downwards and to the right."""
+    height = max(image.shape[-2] for image in images)
+    width = max(image.shape[-1] for image in images)
+    padded = []
+    for image in images:
+        _, rows, cols = image.shape
+        margins = (0, width - cols, 0, height - rows)
+        padded.append(pad(image, margins, value=value))
+    return torch.stack(padded)
 
 
 def _inverse(
@@ -131,23 +145,26 @@ def _inverse(
         The PAN row and column of each MS pixel, float32 ``(2, n, m)``; NaN where there is none.
     """
     forward = np.stack([rows, cols]).astype(np.float64)
-    known: BoolArray = np.isfinite(forward[0]) & np.isfinite(forward[1])
+    known: BoolArray = np.isfinite(rows) & np.isfinite(cols)
     forward = np.where(known, forward, np.nan)
     slope = _mean_slope(forward)
     if not np.isfinite(slope).all() or abs(np.linalg.det(slope)) < np.finfo(np.float32).eps:
         return np.full((2, *shape), np.nan, np.float32)
     inverse_slope = np.linalg.inv(slope)
     centre = np.argwhere(known).mean(0)[:, None]
+    at_centre = forward[:, known].mean(1)[:, None]
     wanted = np.indices(shape, np.float64).reshape(2, -1)
-    places = inverse_slope @ (wanted - forward[:, known].mean(1)[:, None]) + centre
+    places = inverse_slope @ (wanted - at_centre) + centre
     error = wanted - _interpolated(forward, places, slope)
     for _ in range(NEWTON_STEPS):
         if np.abs(error).max() < EXACT:
             break
-        places = places + inverse_slope @ np.where(np.isfinite(error), error, 0.0)
+        usable = np.where(np.isfinite(error), error, 0.0)
+        places = places + inverse_slope @ usable
         error = wanted - _interpolated(forward, places, slope)
     hit = np.abs(error).max(0) < MISSED
-    return np.where(hit, places, np.nan).astype(np.float32).reshape(2, *shape)
+    found = np.where(hit, places, np.nan).astype(np.float32)
+    return found.reshape(2, *shape)
 
 
 def _mean_slope(forward: Array) -> Array:
@@ -155,21 +172,26 @@ def _mean_slope(forward: Array) -> Array:
     slope = np.full((2, 2), np.nan)
     for axis in (0, 1):
         steps = np.diff(forward, axis=axis + 1).reshape(2, -1)
-        steps = steps[:, np.isfinite(steps).all(0)]
-        if steps.size:
-            slope[:, axis] = steps.mean(1)
+        known = np.isfinite(steps).all(0)
+        if known.any():
+            slope[:, axis] = steps[:, known].mean(1)
     return slope
 
 
 def _interpolated(forward: Array, places: Array, slope: Array) -> Array:
     """Reads a map bilinearly; beyond its borders it goes on by its mean slope."""
-    last = np.array(forward.shape[1:])[:, None] - 1
+    size = np.array(forward.shape[1:])
+    last = size[:, None] - 1
     near = np.clip(places, 0, last)
-    base = np.minimum(near.astype(np.int64), np.maximum(last - 1, 0))
+    last_base = np.maximum(last - 1, 0)
+    base = np.minimum(near.astype(np.int64), last_base)
     top, left = base
     bottom, right = np.minimum(base + 1, last)
     down, across = near - base
-    upper = forward[:, top, left] * (1 - across) + forward[:, top, right] * across
-    lower = forward[:, bottom, left] * (1 - across) + forward[:, bottom, right] * across
-    read: Array = upper * (1 - down) + lower * down + slope @ (places - near)
-    return read
+    upper = _between(forward[:, top, left], forward[:, top, right], across)
+    lower = _between(forward[:, bottom, left], forward[:, bottom, right], across)
+    return _between(upper, lower, down) + slope @ (places - near)
+
+
+def _between(first: Array, second: Array, share: Array) -> Array:
+    return first * (1 - share) + second * share
