@@ -1,7 +1,4 @@
-"""Shifts that change over a scene: the stiffest model that predicts unseen windows about as well.
-
-The models are polynomials of degree 0 to 3, then ever softer spline surfaces.
-"""
+"""Shifts that change over a scene: the stiffest model that predicts unseen windows about as well."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,19 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.registration.surface import Lattice, Surface
+from ssdiff_models.registration.models import (
+    ShiftModel,
+    ShiftSamples,
+    least_squares,
+    polynomial,
+    supported_models,
+)
+from ssdiff_models.registration.surface import Surface
 
-__all__ = ["Drift", "ShiftFit", "ShiftSamples", "fit_constant", "fit_smooth"]
+__all__ = ["Drift", "ShiftFit", "fit_constant", "fit_smooth"]
 
 Vector = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-CELLS = 10
-"""Largest number of the lattice's cells on the longer side of the scene."""
-STIFFNESS = tuple(10.0**power for power in np.arange(2, -2.1, -0.5))
-"""Weights of the bending energy, from stiff to soft."""
-MINIMUM_WINDOWS = (1, 6, 15, 25)
-"""Windows for polynomials of degree 0, 1, 2 and 3; 25 are enough for surfaces, too."""
 IMPROVEMENT = 1.2
 """Relative drop of the prediction error, times the root of the windows, for a softer model."""
 NEIGHBOURS = 8
@@ -33,10 +31,10 @@ OVERLAP = 1 / 3
 """Share of common pixels above which one window must not help to predict the other."""
 LEAST_ERROR = 0.002
 """Least standard error of a window in PAN pixels."""
-LEAST_MISFIT = 0.02
-"""Least error of a smooth model in PAN pixels."""
-FAR, SLACK = 4.0, 0.25
-"""Robust standard deviations, and PAN pixels, from a model beyond which a window is an outlier."""
+FAR = 4.0
+"""Robust standard deviations from a model beyond which a window is an outlier."""
+SLACK = 0.25
+"""Distance in PAN pixels from a model that is never too far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,32 +59,6 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShiftSamples:
-    """The shifts of n windows."""
-
-    places: Vector
-    """``(n, 2)``: PAN rows and columns of their centres."""
-    shifts: Vector
-    """``(n, 2)`` in PAN pixels."""
-    errors: Vector
-    """``(n,)``: standard errors of the shifts."""
-    reach: float = 0.0
-    """Half a window's side in PAN pixels."""
-
-    def weights(self, inliers: Flags) -> Vector:
-        """Returns weights for least squares, of mean 1 over the inliers and 0 elsewhere."""
-        weights = inliers / np.maximum(self.errors, LEAST_MISFIT) ** 2
-        return np.asarray(weights / weights[inliers].mean())
-
-    def lattice(self) -> Lattice:
-        """Returns the lattice of surfaces over all windows."""
-        low = (self.places.min(0) - self.reach).tolist()
-        high = (self.places.max(0) + self.reach).tolist()
-        across = max(len(np.unique(axis)) for axis in self.places.T)
-        return Lattice.over(low, high, min(across, CELLS))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShiftFit:
     """A model of the shift, fitted to windows."""
 
@@ -101,50 +73,36 @@ class ShiftFit:
     """``(n, 2)``: the shifts of the windows minus the model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
-    """A linear model of a shift, fitted by weighted least squares and a penalty."""
-
-    basis: Vector
-    """``(n, k)``: its functions at the windows."""
-    penalty: Vector
-    """``(k, k)``."""
-    controls: Vector | None = None
-    """``(points, k)``: control points of a surface for each function; None: it is linear."""
-
-    def solver(self, weights: Vector) -> Vector:
-        """Returns ``(k, n)``: the map from values to coefficients."""
-        weighted = self.basis.T * weights
-        normal = weighted @ self.basis + self.penalty
-        ridge = 1e-9 * np.trace(normal) / len(normal)
-        return np.asarray(np.linalg.solve(normal + ridge * np.eye(len(normal)), weighted))
-
-
 def fit_constant(samples: ShiftSamples) -> ShiftFit:
     """Fits one shift for the whole scene by weighted least squares without outliers."""
     inliers = np.ones(len(samples.shifts), bool)
-    weights = 1 / np.maximum(samples.errors, LEAST_ERROR) ** 2
-    fit = np.median(samples.shifts, axis=0)
+    errors = np.maximum(samples.errors, LEAST_ERROR)
+    weights = 1 / errors**2
+    shifts = samples.shifts
+    fit = np.median(shifts, axis=0)
     for _ in range(10):
-        near = _near(samples.shifts - fit, inliers)
-        fit = np.average(samples.shifts[near], axis=0, weights=weights[near])
+        near = _near(shifts - fit, inliers)
+        fit = np.average(shifts[near], axis=0, weights=weights[near])
         if (near == inliers).all():
             break
         inliers = near
     row, col = samples.places.mean(0).tolist()
+    down, right = fit.tolist()
     return ShiftFit(
-        shift=(float(fit[0]), float(fit[1])),
+        shift=(down, right),
         drift=Drift(row=row, col=col),
         surface=None,
         inliers=inliers,
-        residuals=samples.shifts - fit,
+        residuals=shifts - fit,
     )
 
 
 def _near(residuals: Vector, inliers: Flags) -> Flags:
     """Returns the windows near a fit, by the spread of those that it was fitted to."""
-    spread = 1.4826 * np.median(np.abs(residuals[inliers]), axis=0)
-    return np.asarray((np.abs(residuals) <= np.maximum(FAR * spread, SLACK)).all(1))
+    distances = np.abs(residuals)
+    spread = 1.4826 * np.median(distances[inliers], axis=0)
+    near = distances <= np.maximum(FAR * spread, SLACK)
+    return np.asarray(near.all(1))
 
 
 def fit_smooth(samples: ShiftSamples) -> ShiftFit:
@@ -152,17 +110,17 @@ def fit_smooth(samples: ShiftSamples) -> ShiftFit:
     inliers = _plausible(samples)
     centre = samples.places[inliers].mean(0)
     for _ in range(2):
-        models = _models(samples, int(inliers.sum()), centre)
-        model = _best(models, samples, inliers)
+        count = int(inliers.sum())
+        model = _best(supported_models(samples, count, centre), samples, inliers)
         inliers = _refitted(model, samples, inliers)
     return _fit(model, samples, inliers, centre)
 
 
-def _refitted(model: _Model, samples: ShiftSamples, inliers: Flags) -> Flags:
+def _refitted(model: ShiftModel, samples: ShiftSamples, inliers: Flags) -> Flags:
     """Returns the windows near a model that is fitted to them."""
     for _ in range(10):
-        coefficients = model.solver(samples.weights(inliers)) @ samples.shifts
-        near = _near(samples.shifts - model.basis @ coefficients, inliers)
+        residuals = model.residuals(samples, samples.weights(inliers))
+        near = _near(residuals, inliers)
         if (near == inliers).all():
             break
         inliers = near
@@ -176,16 +134,21 @@ def _plausible(samples: ShiftSamples) -> Flags:
     """
     places = samples.places
     count = len(places)
+    everyone = np.ones(count, bool)
     if count <= NEIGHBOURS:
-        return np.ones(count, bool)
+        return everyone
     plane = np.column_stack([np.ones(count), places - places.mean(0)])
     residuals = samples.shifts - plane @ _least_deviations(plane, samples.shifts)
-    distance = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1]
-    median = np.median(residuals[nearest], axis=1)
-    usual = np.median(np.abs(residuals[nearest] - median[:, None]), axis=1)
-    plausible = (np.abs(residuals - median) <= OUTLIER * (usual + TOLERANCE)).all(1)
-    return np.asarray(plausible) if 2 * plausible.sum() > count else np.ones(count, bool)
+    down, right = (places[:, None] - places).transpose(2, 0, 1)
+    order = np.argsort(np.hypot(down, right), axis=1, kind="stable")
+    neighbours = residuals[order[:, 1 : NEIGHBOURS + 1]]
+    median = np.median(neighbours, axis=1)
+    spreads = np.abs(neighbours - median[:, None])
+    usual = np.median(spreads, axis=1)
+    limit = OUTLIER * (usual + TOLERANCE)
+    deviation = np.abs(residuals - median)
+    plausible = np.asarray((deviation <= limit).all(1))
+    return plausible if 2 * plausible.sum() > count else everyone
 
 
 def _least_deviations(design: Vector, values: Vector) -> Vector:
@@ -195,56 +158,27 @@ def _least_deviations(design: Vector, values: Vector) -> Vector:
         weights = np.ones(len(value))
         for _ in range(20):
             root = np.sqrt(weights)
-            fit = np.linalg.lstsq(design * root[:, None], value * root, rcond=None)[0]
-            weights = 1 / np.maximum(np.abs(value - design @ fit), 0.01)
+            fit = least_squares(design * root[:, None], value * root)
+            deviations = np.abs(value - design @ fit)
+            weights = 1 / np.maximum(deviations, 0.01)
         fits[:, column] = fit
     return fits
 
 
-def _models(samples: ShiftSamples, count: int, centre: Vector) -> Iterator[_Model]:
-    """Yields the models that `count` windows support, from stiff to soft."""
-    lattice = samples.lattice()
-    for degree, minimum in enumerate(MINIMUM_WINDOWS):
-        if count >= minimum:
-            yield _polynomial(degree, samples.places, lattice, centre)
-    if count >= MINIMUM_WINDOWS[-1]:
-        basis = lattice.basis(samples.places)
-        bending = lattice.bending()
-        for stiffness in STIFFNESS:
-            controls = np.eye(basis.shape[1])
-            yield _Model(basis=basis, penalty=stiffness * bending, controls=controls)
-
-
-def _polynomial(degree: int, places: Vector, lattice: Lattice, centre: Vector) -> _Model:
-    """Returns a polynomial as a model; cubic splines contain all of them."""
-
-    def monomials(at: Vector) -> Vector:
-        down, right = ((at - centre) / lattice.spacing).T
-        powers = [(power - k, k) for power in range(degree + 1) for k in range(power + 1)]
-        return np.column_stack([down**rows * right**cols for rows, cols in powers])
-
-    basis = monomials(places)
-    penalty = np.zeros((basis.shape[1], basis.shape[1]))
-    if degree < 2:
-        return _Model(basis=basis, penalty=penalty)
-    positions = lattice.samples()
-    controls = np.linalg.lstsq(lattice.basis(positions), monomials(positions), rcond=None)[0]
-    return _Model(basis=basis, penalty=penalty, controls=np.asarray(controls, np.float64))
-
-
-def _best(models: Iterator[_Model], samples: ShiftSamples, inliers: Flags) -> _Model:
+def _best(models: Iterator[ShiftModel], samples: ShiftSamples, inliers: Flags) -> ShiftModel:
     """Returns the first model that no later one improves on by enough."""
     best = next(models)
     least = _prediction_error(best, samples, inliers)
+    share = 1 - IMPROVEMENT / np.sqrt(inliers.sum())
     for model in models:
         error = _prediction_error(model, samples, inliers)
-        if error < (1 - IMPROVEMENT / np.sqrt(inliers.sum())) * least:
+        if error < share * least:
             best = model
             least = error
     return best
 
 
-def _prediction_error(model: _Model, samples: ShiftSamples, inliers: Flags) -> float:
+def _prediction_error(model: ShiftModel, samples: ShiftSamples, inliers: Flags) -> float:
     """Returns the mean weighted error of predicting each window from those that do not overlap it.
 
     For a linear smoother with hat matrix H, leaving out the set S turns its residuals e into
@@ -254,45 +188,57 @@ def _prediction_error(model: _Model, samples: ShiftSamples, inliers: Flags) -> f
     weights = samples.weights(inliers)
     hat = model.basis @ model.solver(weights)
     residuals = samples.shifts - hat @ samples.shifts
+    side = max(2 * samples.reach, 1e-9)
     total = 0.0
     for i in np.flatnonzero(inliers):
-        apart = np.abs(places - places[i]) / max(2 * samples.reach, 1e-9)
-        overlap = (1 - np.minimum(apart, 1)).prod(1)
-        group = np.flatnonzero(inliers & (overlap > OVERLAP))
-        inverse = np.eye(len(group)) - hat[np.ix_(group, group)]
-        errors = np.linalg.lstsq(inverse, residuals[group], rcond=None)[0]
-        own = errors[np.searchsorted(group, i)]
-        total += np.sqrt(weights[i]) * float(np.hypot(*own))
+        apart = np.abs(places - places[i]) / side
+        common = 1 - np.minimum(apart, 1)
+        overlapping = common.prod(1) > OVERLAP
+        group = np.flatnonzero(inliers & overlapping)
+        own_part = hat[np.ix_(group, group)]
+        inverse = np.eye(len(group)) - own_part
+        errors = least_squares(inverse, residuals[group])
+        down, right = errors[np.searchsorted(group, i)]
+        total += np.sqrt(weights[i]) * float(np.hypot(down, right))
     return total / int(inliers.sum())
 
 
-def _fit(model: _Model, samples: ShiftSamples, inliers: Flags, centre: Vector) -> ShiftFit:
+def _fit(model: ShiftModel, samples: ShiftSamples, inliers: Flags, centre: Vector) -> ShiftFit:
     """Splits a model into its linear part and a surface."""
     weights = samples.weights(inliers)
     lattice = samples.lattice()
-    plane = _polynomial(min(model.basis.shape[1] - 1, 1), samples.places, lattice, centre)
+    _, functions = model.basis.shape
+    plane = polynomial(min(functions - 1, 1), samples.places, lattice, centre)
     coefficients = plane.solver(weights) @ samples.shifts
     residuals = samples.shifts - plane.basis @ coefficients
     surface = None
     if model.controls is not None:
-        surface = Surface.of(lattice, model.controls @ (model.solver(weights) @ residuals))
-        residuals = residuals - np.column_stack(surface.at(*samples.places.T))
+        bent = model.solver(weights) @ residuals
+        surface = Surface.of(lattice, model.controls @ bent)
+        added = surface.at(*samples.places.T)
+        residuals = residuals - np.column_stack(added)
     linear = np.zeros((3, 2))
     linear[: len(coefficients)] = coefficients
-    row, col = centre.tolist()
-    per_row, per_col = (linear[1:] / lattice.spacing).tolist()
-    drift = Drift(
-        row=row,
-        col=col,
-        rows_per_row=per_row[0],
-        rows_per_col=per_col[0],
-        cols_per_row=per_row[1],
-        cols_per_col=per_col[1],
-    )
+    slopes = linear[1:] / lattice.spacing
+    down, right = linear[0].tolist()
     return ShiftFit(
-        shift=(float(linear[0, 0]), float(linear[0, 1])),
-        drift=drift,
+        shift=(down, right),
+        drift=_drift(centre, slopes),
         surface=surface,
         inliers=inliers,
         residuals=residuals,
+    )
+
+
+def _drift(centre: Vector, slopes: Vector) -> Drift:
+    """Takes the change of rows and columns ``(2, 2)``: for each row, then for each column."""
+    row, col = centre.tolist()
+    (rows_per_row, cols_per_row), (rows_per_col, cols_per_col) = slopes.tolist()
+    return Drift(
+        row=row,
+        col=col,
+        rows_per_row=rows_per_row,
+        rows_per_col=rows_per_col,
+        cols_per_row=cols_per_row,
+        cols_per_col=cols_per_col,
     )

@@ -50,14 +50,19 @@ def estimate_shift(
     """
     pan = pan.double()
     bands = ms.double()
-    shape = (bands.shape[1], bands.shape[2])
+    _, height, width = bands.shape
+    shape = (height, width)
     inside = _inside(shape, valid)
-    design = torch.stack([*bands[:, inside], torch.ones_like(bands[0][inside])], 1)
+    row, col = first
+    columns = [band[inside] for band in bands]
+    constant = torch.ones_like(columns[0])
+    design = torch.stack([*columns, constant], 1)
     rows = cols = correlation = error = 0.0
     for _ in range(ITERATIONS):
-        at = (first[0] + rows, first[1] + cols)
+        at = (row + rows, col + cols)
         reduced = reduce_pan(pan, ratio, first=at, shape=shape)
-        slope = torch.stack([gradient[inside] for gradient in torch.gradient(reduced)], 1) / ratio
+        gradients = [gradient[inside] for gradient in torch.gradient(reduced)]
+        slope = torch.stack(gradients, 1) / ratio
         step, correlation, error = _step(reduced[inside], slope, design)
         down, right = step.clamp(-ratio, ratio).tolist()
         rows += down
@@ -69,20 +74,24 @@ def estimate_shift(
 
 def _step(pan: Tensor, slope: Tensor, design: Tensor) -> tuple[Tensor, float, float]:
     """Returns a step ``(2,)``, the multiple correlation and the standard error."""
-    residual = pan - _fitted(design, pan[:, None])[:, 0]
+    column = pan[:, None]
+    residual = column - _fitted(design, column)
     # The bands may explain part of the slope itself; only the rest depends on the shift.
     slope = slope - _fitted(design, slope)
-    step = -torch.linalg.lstsq(slope, residual[:, None]).solution[:, 0]
-    correlation = float((1 - residual.var() / pan.var()).clamp(min=0).sqrt())
+    solution = torch.linalg.lstsq(slope, residual).solution
+    unexplained = residual.var()
+    explained = 1 - unexplained / pan.var()
+    correlation = explained.clamp(min=0).sqrt()
     energy = slope.square().sum(0).min().clamp(min=1e-30)
-    return step, correlation, float((residual.var() / energy).sqrt())
+    error = (unexplained / energy).sqrt()
+    return -solution[:, 0], float(correlation), float(error)
 
 
 def _inside(shape: tuple[int, int], valid: Tensor | None) -> Tensor:
-    inside = torch.zeros(shape, dtype=torch.bool)
     inner = slice(BORDER, -BORDER)
-    inside[inner, inner] = True if valid is None else valid[inner, inner]
-    return inside
+    inside = torch.zeros(shape, dtype=torch.bool)
+    inside[inner, inner] = True
+    return inside if valid is None else inside & valid
 
 
 def _fitted(design: Tensor, values: Tensor) -> Tensor:

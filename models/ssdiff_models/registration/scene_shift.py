@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.registration.drift import Drift, ShiftSamples, fit_constant, fit_smooth
+from ssdiff_models.registration.drift import Drift, fit_constant, fit_smooth
+from ssdiff_models.registration.models import ShiftSamples
 from ssdiff_models.registration.surface import Surface
 from ssdiff_models.registration.window_shift import WindowShift
 
@@ -81,14 +82,16 @@ def agree(windows: Iterable[WindowShift | None], *, local: bool = False) -> Scen
         return NoShift(windows=0, correlation=correlation)
     samples = _samples(usable)
     fit = fit_smooth(samples) if local else fit_constant(samples)
-    spread = _spread(fit.residuals[fit.inliers])
+    agreed = fit.residuals[fit.inliers]
+    spread = _spread(agreed)
     agreeing = int(fit.inliers.sum())
     if spread > CONTRADICTION or agreeing < len(usable) / 2:
         spread = _spread(fit.residuals)
         return NoShift(windows=len(usable), spread=spread, correlation=correlation)
+    rows, cols = fit.shift
     return SceneShift(
-        rows=fit.shift[0],
-        cols=fit.shift[1],
+        rows=rows,
+        cols=cols,
         spread=spread,
         correlation=_median_correlation(usable),
         windows=agreeing,
@@ -98,18 +101,25 @@ def agree(windows: Iterable[WindowShift | None], *, local: bool = False) -> Scen
 
 
 def _median_correlation(windows: list[WindowShift]) -> float:
-    return float(np.median([window.shift.correlation for window in windows]))
+    correlations = [window.shift.correlation for window in windows]
+    return float(np.median(correlations))
 
 
 def _spread(residuals: npt.NDArray[np.float64]) -> float:
     """Returns the robust standard deviation, the larger of rows and columns."""
-    return 1.4826 * float(np.median(np.abs(residuals), axis=0).max())
+    deviations = np.median(np.abs(residuals), axis=0)
+    return 1.4826 * float(deviations.max())
 
 
 def _samples(windows: list[WindowShift]) -> ShiftSamples:
+    shifts = [window.shift for window in windows]
+    places = [(window.row, window.col) for window in windows]
+    moves = [(shift.rows, shift.cols) for shift in shifts]
+    errors = [shift.error for shift in shifts]
+    reaches = [window.reach for window in windows]
     return ShiftSamples(
-        places=np.array([(window.row, window.col) for window in windows]),
-        shifts=np.array([(window.shift.rows, window.shift.cols) for window in windows]),
-        errors=np.array([window.shift.error for window in windows]),
-        reach=float(np.median([window.reach for window in windows])),
+        places=np.array(places),
+        shifts=np.array(moves),
+        errors=np.array(errors),
+        reach=float(np.median(reaches)),
     )

@@ -4,6 +4,7 @@ Their smoothing is that of P-splines (Eilers and Marx, 1996) with the bending en
 as the penalty: planes cost nothing, so a stiff surface is one.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,51 +36,69 @@ class Lattice:
     @classmethod
     def over(cls, low: Sequence[float], high: Sequence[float], cells: int) -> "Lattice":
         """Returns the lattice with `cells` cells on the longer side of a box (row, column)."""
-        sides = (high[0] - low[0], high[1] - low[1])
+        row, col = low
+        sides = [end - start for start, end in zip(low, high, strict=True)]
         spacing = max(*sides, 1.0) / cells
-        rows, cols = (max(int(np.ceil(side / spacing - 1e-9)), 1) + 3 for side in sides)
-        return cls(row=low[0], col=low[1], spacing=spacing, rows=rows, cols=cols)
+        counts = [math.ceil(side / spacing - 1e-9) for side in sides]
+        rows, cols = (max(count, 1) + 3 for count in counts)
+        return cls(row=row, col=col, spacing=spacing, rows=rows, cols=cols)
 
     def taps(self, rows: Points, cols: Points) -> Iterator[tuple[Indices, Indices, Vector, Vector]]:
         """Yields the row, column and two weights of the 16 control points of each position."""
-        first_row, down = _axis_taps((rows - self.row) / self.spacing, self.rows - 3)
-        first_col, right = _axis_taps((cols - self.col) / self.spacing, self.cols - 3)
+        row_places = (rows - self.row) / self.spacing
+        col_places = (cols - self.col) / self.spacing
+        first_row, down = _axis_taps(row_places, self.rows - 3)
+        first_col, right = _axis_taps(col_places, self.cols - 3)
         for i in range(4):
             for j in range(4):
                 yield first_row + i, first_col + j, down[i], right[j]
 
     def basis(self, places: Vector) -> Vector:
         """Returns the weight of every control point at ``(n, 2)`` places, ``(n, rows * cols)``."""
-        weights = np.zeros((len(places), self.rows, self.cols))
-        index = np.arange(len(places))
+        count = len(places)
+        weights = np.zeros((count, self.rows, self.cols))
+        index = np.arange(count)
         for row, col, down, right in self.taps(*places.T):
             weights[index, row, col] = down * right
-        return weights.reshape(len(places), -1)
+        return weights.reshape(count, -1)
 
     def samples(self) -> Vector:
         """Returns ``(n, 2)`` places, enough of them in every cell to fit all control points."""
-        cells = (self.rows - 3, self.cols - 3)
-        steps = [np.linspace(0, count, 3 * count + 4) * self.spacing for count in cells]
-        rows, cols = np.meshgrid(self.row + steps[0], self.col + steps[1], indexing="ij")
+        down = self._steps(self.rows - 3)
+        right = self._steps(self.cols - 3)
+        rows, cols = np.meshgrid(self.row + down, self.col + right, indexing="ij")
         return np.column_stack([rows.ravel(), cols.ravel()])
+
+    def _steps(self, cells: int) -> Vector:
+        count = 3 * cells + 4
+        return np.linspace(0, cells, count) * self.spacing
 
     def bending(self) -> Vector:
         """Returns the quadratic form of the control points that is the energy of bending."""
         rows = np.eye(self.rows)
         cols = np.eye(self.cols)
-        down = np.kron(np.diff(rows, 2, axis=0), cols)
-        right = np.kron(rows, np.diff(cols, 2, axis=0))
-        twist = np.sqrt(2) * np.kron(np.diff(rows, axis=0), np.diff(cols, axis=0))
-        return np.asarray(down.T @ down + right.T @ right + twist.T @ twist)
+        row_slope = np.diff(rows, axis=0)
+        col_slope = np.diff(cols, axis=0)
+        down = np.kron(np.diff(row_slope, axis=0), cols)
+        right = np.kron(rows, np.diff(col_slope, axis=0))
+        twist = np.sqrt(2) * np.kron(row_slope, col_slope)
+        along_axes = down.T @ down + right.T @ right
+        return np.asarray(along_axes + twist.T @ twist)
 
 
 def _axis_taps(position: Points, cells: int) -> tuple[Indices, Vector]:
     """Returns the first control point and the four weights; positions beyond count as the edge."""
-    inside = np.clip(np.nan_to_num(position, nan=0.0), 0, cells)
+    known = np.nan_to_num(position, nan=0.0)
+    inside = np.clip(known, 0, cells)
     cell = np.minimum(np.floor(inside), cells - 1)
     t = inside - cell
-    weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
-    return cell.astype(np.int64), np.stack(weights) / 6
+    square = t**2
+    cube = t**3
+    before = (1 - t) ** 3
+    here = 3 * cube - 6 * square + 4
+    after = -3 * cube + 3 * square + 3 * t + 1
+    weights = np.stack([before, here, after, cube]) / 6
+    return cell.astype(np.int64), weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +114,9 @@ class Surface:
     @classmethod
     def of(cls, lattice: Lattice, controls: Vector) -> "Surface":
         """Makes a surface of ``(rows * cols, 2)`` control points, rounded alike everywhere."""
-        shape = (lattice.rows, lattice.cols)
-        down, right = (_rounded(part.reshape(shape)) for part in controls.T)
-        return cls(lattice=lattice, down=down, right=right)
+        shape = (2, lattice.rows, lattice.cols)
+        down, right = controls.T.reshape(shape)
+        return cls(lattice=lattice, down=_rounded(down), right=_rounded(right))
 
     def at(self, rows: Points, cols: Points) -> tuple[Vector, Vector]:
         """Returns the PAN rows and columns to add at PAN positions; beyond the edge, the edge's."""
@@ -112,4 +131,6 @@ class Surface:
 
 
 def _rounded(values: Vector) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(round(float(value), 3) + 0.0 for value in line) for line in values)
+    # A zero's sign is lost.
+    lines = [[round(value, 3) + 0.0 for value in line] for line in values.tolist()]
+    return tuple(map(tuple, lines))

@@ -13,7 +13,7 @@ from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
 from ssdiff_models.resampling.upsample import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
-from ssdiff_models.scene.source import Patch
+from ssdiff_models.scene.source import BoolArray, Patch
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["LEAST_VALID", "WindowShift", "shift_windows", "window_shift"]
@@ -57,8 +57,10 @@ def _spans(start: int, length: int, count: int, size: int, ratio: int) -> list[t
     if length <= size:
         return [(start, length)]
     fitting = min(count, 2 * length // size - 1)
-    places = np.linspace(start, start + length - size, fitting)
-    return [(place, size) for place in sorted({round(place / ratio) * ratio for place in places})]
+    last = start + length - size
+    places = np.linspace(start, last, fitting)
+    on_grid = {round(place / ratio) * ratio for place in places}
+    return [(place, size) for place in sorted(on_grid)]
 
 
 def window_shift(patch: Patch, window: Window, *, grid: ModelGrid) -> WindowShift | None:
@@ -73,7 +75,7 @@ def window_shift(patch: Patch, window: Window, *, grid: ModelGrid) -> WindowShif
     first = (grid.phase, grid.phase)
     rows = window.rows // ratio
     cols = window.cols // ratio
-    valid = _valid_around(torch.from_numpy(patch.valid), ratio)
+    valid = _valid_around(patch.valid, ratio)
     if min(rows, cols) < LEAST_SIDE or float(valid.float().mean()) < LEAST_VALID:
         return None
     pan = torch.from_numpy(patch.pan).double()
@@ -86,19 +88,23 @@ def window_shift(patch: Patch, window: Window, *, grid: ModelGrid) -> WindowShif
     shift = estimate_shift(pan, guessed, ratio, first=first, valid=valid)
     if math.isnan(shift.correlation):  # without any content
         return None
+    # MS pixel (i + down) was passed as pixel i, so its content seems that much higher up.
+    down_all = shift.rows - ratio * down
+    right_all = shift.cols - ratio * right
     return WindowShift(
         row=window.row + window.rows / 2,
         col=window.col + window.cols / 2,
-        # MS pixel (i + down) was passed as pixel i, so its content seems that much higher up.
-        shift=replace(shift, rows=shift.rows - ratio * down, cols=shift.cols - ratio * right),
+        shift=replace(shift, rows=down_all, cols=right_all),
         reach=max(window.shape) / 2,
     )
 
 
-def _valid_around(valid: Tensor, ratio: int) -> Tensor:
+def _valid_around(valid: BoolArray, ratio: int) -> Tensor:
     """Returns the MS pixels that are valid with all pixels up to two MS pixels around them."""
-    holes = max_pool2d((~valid).float()[None, None], ratio)
-    return max_pool2d(holes, 5, stride=1, padding=2)[0, 0] == 0
+    gaps = torch.from_numpy(~valid).float()
+    holes = max_pool2d(gaps[None], ratio)
+    around = max_pool2d(holes, 5, stride=1, padding=2)[0]
+    return around == 0
 
 
 def _first_guess(reduced: Tensor, ms: Tensor, valid: Tensor) -> tuple[int, int]:
@@ -107,17 +113,19 @@ def _first_guess(reduced: Tensor, ms: Tensor, valid: Tensor) -> tuple[int, int]:
     Edges, because bands may be darker where the PAN is brighter.
     """
     count = valid.sum()
-    template = _edges(reduced[None]) * valid
-    template = (template - template.sum() / count) * valid
-    field = _edges(ms)
-    inner = MS_HALO - REACH
-    field = field[inner : len(field) - inner, inner : field.shape[1] - inner]
+    edges = _edges(reduced[None]) * valid
+    average = edges.sum() / count
+    template = (edges - average) * valid
+    inner = slice(MS_HALO - REACH, REACH - MS_HALO)
+    field = _edges(ms)[inner, inner]
     mask = valid.to(field)
     product = _correlated(field, template)
     mean = _correlated(field, mask) / count
     square = _correlated(field.square(), mask) / count
-    score = product / (square - mean.square()).clamp(min=1e-12).sqrt()
-    row, col = divmod(int(score.argmax()), score.shape[1])
+    variance = square - mean.square()
+    score = product / variance.clamp(min=1e-12).sqrt()
+    best = int(score.argmax())
+    row, col = divmod(best, score.shape[1])
     return row - REACH, col - REACH
 
 
@@ -127,6 +135,8 @@ def _correlated(image: Tensor, kernel: Tensor) -> Tensor:
 
 def _edges(image: Tensor) -> Tensor:
     """Returns the sum over the bands of gradient magnitudes, each band with equal weight."""
-    normal = image / image.std((1, 2), keepdim=True).clamp(min=1e-12)
+    spread = image.std((1, 2), keepdim=True)
+    normal = image / spread.clamp(min=1e-12)
     down, right = torch.gradient(normal, dim=(1, 2))
-    return (down.square() + right.square()).sqrt().sum(0)
+    magnitude = (down.square() + right.square()).sqrt()
+    return magnitude.sum(0)

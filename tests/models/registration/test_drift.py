@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ssdiff_models.registration.drift import ShiftFit, ShiftSamples, fit_constant, fit_smooth
+from ssdiff_models.registration.drift import ShiftFit, fit_constant, fit_smooth
+from ssdiff_models.registration.models import ShiftSamples
 
 Points = npt.NDArray[np.float64]
 Field = Callable[[Points], Points]
