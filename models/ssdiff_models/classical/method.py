@@ -42,7 +42,7 @@ class Context:
     gains: Numbers
     """MTF gain of each MS band at its Nyquist frequency; their number is the number of bands."""
     pan_gain: float
-    """The PAN's, at the same frequency."""
+    """The PAN's, as the sensor has it."""
     ranges: tuple[tuple[float, float], ...]
     """Range of each band in which percentiles are sought, DN."""
     percentiles: Numbers | None = None

@@ -1,6 +1,6 @@
 """What a sampler needs of a model: an estimate of the clean state from a noisy one.
 
-The state is the scaled residual ``s * r`` with ``r = HRMS - LMS`` in the network's range.
+The state is the scaled residual ``s * r`` with ``r = HRMS - prior`` in the network's range.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -43,7 +43,10 @@ class ResidualDenoiser:
     network: ResidualPredictor
     """The network, in evaluation mode."""
     lms: Tensor
-    """Up-sampled MS in the network's range, ``(batch, bands, rows, cols)``, float32."""
+    """The prior image, ``(batch, bands, rows, cols)``, float32 in the network's range.
+
+    It is the up-sampled MS in the paper.
+    """
     pan: Tensor
     """PAN in the network's range, ``(batch, 1, rows, cols)``, float32."""
     ms: Tensor

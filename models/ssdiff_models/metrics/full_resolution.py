@@ -1,7 +1,7 @@
 """Metrics without a reference: D_lambda (Khan's and QNR's), D_s, HQNR and QNR.
 
 Definitions of the DLPan toolbox. Images are converted, filtered and scored by strips of rows;
-borders of strips leave no trace.
+borders of strips leave no trace. `scene_figures` has the same for scenes that come in pieces.
 """
 
 import numpy as np

@@ -24,7 +24,10 @@ class NetworkConfig:
 
 
 class Network(nn.Module, ABC):
-    """Predicts the scaled residual HRMS - LMS from PAN, LMS, MS and a noisy residual."""
+    """Predicts what an image lacks from the PAN, the MS, the image and a noisy residual.
+
+    The image is the LMS, as in the paper, or another prior image (`fusion.prior`).
+    """
 
     config: NetworkConfig
 

@@ -27,7 +27,7 @@ class Sensor:
     ms_gains: tuple[float, ...]
     """MTF gain of each MS band at the MS Nyquist frequency, 0..1."""
     pan_gain: float
-    """MTF gain of the PAN at the MS Nyquist frequency's PAN counterpart, 0..1."""
+    """MTF gain of the PAN at its Nyquist frequency, 0..1 (the toolbox's MTF_PAN)."""
     ratio: int
     """PAN pixels per MS pixel on each axis."""
     full_scale: float
