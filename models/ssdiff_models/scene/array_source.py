@@ -60,27 +60,36 @@ class ArraySource:
         return Window(row=0, col=0, rows=self.rows, cols=self.cols)
 
     def statistics(self) -> SceneStatistics:
-        return SceneStatistics.of(pan=_statistics(self.pan[None])[0], ms=_statistics(self.ms))
+        (pan,) = _statistics(self.pan[None])
+        return SceneStatistics.of(pan=pan, ms=_statistics(self.ms))
 
     def read(self, window: Window) -> Patch:
         inside = np.zeros(window.shape, np.bool_)
         part = window.intersection(self.area)
         if part is not None:
             inside[part.within(window)] = True
-        pan = _read(self.pan[None], window)[0]
-        ms = _read(self.ms, window.coarser(self.ratio).expand(MS_HALO))
+        (pan,) = _read(self.pan[None], window)
+        under = window.coarser(self.ratio)
+        ms = _read(self.ms, under.expand(MS_HALO))
         return Patch(pan=pan, ms=ms, valid=inside)
 
 
 def _statistics(image: FloatArray) -> tuple[BandStatistics, ...]:
     bands, rows, cols = image.shape
     whole = Window(row=0, col=0, rows=rows, cols=cols)
-    places = [window.within(whole) for window in statistics_windows(whole)]
-    return band_statistics([image[:, down, right].reshape(bands, -1) for down, right in places])
+    pieces = []
+    for window in statistics_windows(whole):
+        down, right = window.within(whole)
+        piece = image[:, down, right]
+        pieces.append(piece.reshape(bands, -1))
+    return band_statistics(pieces)
 
 
 def _read(image: FloatArray, window: Window) -> FloatArray:
     """Reads a window of ``(bands, rows, cols)``, mirrored at the borders."""
-    rows = mirrored(np.arange(window.row, window.row_stop), image.shape[1])
-    cols = mirrored(np.arange(window.col, window.col_stop), image.shape[2])
-    return image[:, rows[:, None], cols]
+    _, height, width = image.shape
+    rows = np.arange(window.row, window.row_stop)
+    cols = np.arange(window.col, window.col_stop)
+    down = mirrored(rows, height)
+    across = mirrored(cols, width)
+    return image[:, down[:, None], across]

@@ -44,19 +44,23 @@ def closest_bands(wanted: Sequence[str | None], available: Sequence[str | None])
     named = bool(wanted and available)
     if named and len(ranks) == len(wanted) and len(others) == len(available):
         return tuple(_nearest(rank, others) for rank in ranks)
-    last = max(len(wanted) - 1, 1)
-    return tuple(round(place * (len(available) - 1) / last) for place in range(len(wanted)))
+    count = len(wanted)
+    last = max(count - 1, 1)
+    last_available = len(available) - 1
+    return tuple(round(place * last_available / last) for place in range(count))
 
 
 def _nearest(rank: int, others: Sequence[int]) -> int:
     """Returns the index of the nearest rank; of two, the one of the shorter wavelength."""
     distances = [(abs(other - rank), other) for other in others]
-    return distances.index(min(distances))
+    nearest = min(distances)
+    return distances.index(nearest)
 
 
 def _ranks(names: Sequence[str | None]) -> list[int | None]:
     """Returns the position of each band in the spectrum, None for unknown names."""
-    return [_RANKS.get((name or "").strip().lower()) for name in names]
+    known = [(name or "").strip().lower() for name in names]
+    return [_RANKS.get(name) for name in known]
 
 
 def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
@@ -68,9 +72,9 @@ def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:
     several times are averaged. A scene with fewer bands repeats its last.
     """
     if scene <= model:
-        return (tuple(min(band, scene - 1) for band in range(model)),)
+        last = scene - 1
+        return (tuple(min(band, last) for band in range(model)),)
     count = -(-scene // model)
-    return tuple(
-        tuple((place * count + k) * scene // (model * count) for place in range(model))
-        for k in range(count)
-    )
+    places = model * count
+    spread = [place * scene // places for place in range(places)]
+    return tuple(tuple(spread[k::count]) for k in range(count))

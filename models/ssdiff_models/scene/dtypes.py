@@ -14,8 +14,10 @@ def cast(values: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[
     info = np.iinfo(target)
     # float32 cannot hold the largest 32-bit integers, nor float64 the largest 64-bit ones.
     wide = values.astype(np.float64) if target.itemsize >= 4 else values
-    top = float(info.max) if target.itemsize < 8 else np.nextafter(float(info.max), 0)
-    return np.rint(np.clip(wide, info.min, top)).astype(target)
+    highest = float(info.max)
+    top = highest if target.itemsize < 8 else np.nextafter(highest, 0)
+    clipped = np.clip(wide, info.min, top)
+    return np.rint(clipped).astype(target)
 
 
 def default_limits(dtype: npt.DTypeLike) -> tuple[float, float] | None:

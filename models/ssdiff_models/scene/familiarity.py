@@ -56,7 +56,8 @@ def _ranges(known: Sequence[Sequence[float]], bands: int) -> Sequence[Sequence[f
     if len(known) == bands:
         return known
     lows, highs = zip(*known, strict=True)
-    return [(min(lows), max(highs))] * bands
+    union = (min(lows), max(highs))
+    return [union] * bands
 
 
 def _contrast(name: str, band: BandStatistics, limits: Sequence[float]) -> Iterator[str]:
@@ -70,6 +71,7 @@ def _contrast(name: str, band: BandStatistics, limits: Sequence[float]) -> Itera
 
 
 def _scale(statistics: SceneStatistics, full_scale: float) -> Iterator[str]:
-    brightest = max(band.maximum for band in (statistics.pan, *statistics.ms))
+    bands = (statistics.pan, *statistics.ms)
+    brightest = max(band.maximum for band in bands)
     if not FULL_SCALE_SHARE * full_scale <= brightest <= 1.1 * full_scale:
         yield f"the largest value sampled is {brightest:g}, while it divides by {full_scale:g}"

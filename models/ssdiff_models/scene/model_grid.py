@@ -20,12 +20,15 @@ class ModelGrid:
     @classmethod
     def aligned(cls, ratio: int) -> "ModelGrid":
         """Returns the grid whose outer corners are those of the PAN grid."""
-        return cls(ratio=ratio, phase=(ratio - 1) / 2)
+        centre = (ratio - 1) / 2
+        return cls(ratio=ratio, phase=centre)
 
     def whole_pixels(self, reach: int) -> int:
         """Rounds a distance in PAN pixels up to whole MS pixels."""
-        return -(-reach // self.ratio) * self.ratio
+        count = -(-reach // self.ratio)
+        return count * self.ratio
 
     def ms_window(self, window: Window) -> Window:
         """Returns the MS pixels under a PAN window and `MS_HALO` more on every side."""
-        return window.coarser(self.ratio).expand(MS_HALO)
+        under = window.coarser(self.ratio)
+        return under.expand(MS_HALO)

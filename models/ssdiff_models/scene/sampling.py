@@ -36,13 +36,16 @@ def band_statistics(
     """
     sample = np.concatenate(pieces, axis=1)
     levels = zeros or [0.0] * len(sample)
-    return tuple(_statistics(band, zero) for band, zero in zip(sample, levels, strict=True))
+    pairs = zip(sample, levels, strict=True)
+    return tuple(_statistics(band, zero) for band, zero in pairs)
 
 
 def _statistics(band: FloatArray, zero: float) -> BandStatistics:
+    mean = band.mean(dtype=np.float64)
+    std = band.std(dtype=np.float64)
     return BandStatistics(
-        mean=float(band.mean(dtype=np.float64)),
-        std=float(band.std(dtype=np.float64)),
+        mean=float(mean),
+        std=float(std),
         minimum=float(band.min()),
         maximum=float(band.max()),
         zero=zero,

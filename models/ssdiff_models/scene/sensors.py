@@ -49,13 +49,18 @@ class Sensor:
             return tuple(known[name] for name in names if name)
         if count == len(self.bands):
             return self.ms_gains
-        return (sum(self.ms_gains) / len(self.ms_gains),) * count
+        mean = sum(self.ms_gains) / len(self.ms_gains)
+        return (mean,) * count
 
 
 def _read() -> tuple[Sensor, ...]:
-    text = resources.files(__package__).joinpath("sensors.toml").read_text(encoding="utf-8")
-    entries = tomllib.loads(text)["sensors"]
-    return tuple(Sensor(**{key: _frozen(value) for key, value in one.items()}) for one in entries)
+    table = resources.files(__package__).joinpath("sensors.toml")
+    entries = tomllib.loads(table.read_text(encoding="utf-8"))["sensors"]
+    sensors = []
+    for entry in entries:
+        fields = {key: _frozen(value) for key, value in entry.items()}
+        sensors.append(Sensor(**fields))
+    return tuple(sensors)
 
 
 def _frozen(value: object) -> Any:  # noqa: ANN401 - what TOML holds

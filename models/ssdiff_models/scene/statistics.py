@@ -29,12 +29,15 @@ class BandStatistics:
         """The DN that counts as no signal: `zero`, or a value that only outliers lie below."""
         if not self.signed:
             return self.zero
-        return min(self.mean - 3 * self.std, max(self.minimum, self.mean - 4 * self.std))
+        low = self.mean - 3 * self.std
+        lowest = self.mean - 4 * self.std
+        return min(low, max(self.minimum, lowest))
 
     @property
     def below_zero(self) -> bool:
         """Whether values lie far below `zero`."""
-        return self.minimum < self.zero - SLIGHT * abs(self.mean - self.zero)
+        signal = abs(self.mean - self.zero)
+        return self.minimum < self.zero - SLIGHT * signal
 
     @property
     def scale(self) -> float:
@@ -74,4 +77,5 @@ class SceneStatistics:
         bands = (pan, *ms)
         if any(band.below_zero or band.signed for band in bands):
             bands = tuple(replace(band, signed=True) for band in bands)
-        return cls(pan=bands[0], ms=bands[1:])
+        first, *others = bands
+        return cls(pan=first, ms=tuple(others))

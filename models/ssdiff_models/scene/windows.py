@@ -68,7 +68,8 @@ class Window:
         cols = self.col_stop // multiple - col
         if rows <= 0 or cols <= 0:
             return None
-        return Window(row=row, col=col, rows=rows, cols=cols).finer(multiple)
+        whole = Window(row=row, col=col, rows=rows, cols=cols)
+        return whole.finer(multiple)
 
     def coarser(self, ratio: int) -> "Window":
         """Returns the pixels that this window touches on a grid `ratio` times as coarse."""
@@ -93,13 +94,17 @@ class Window:
         col = max(self.col, other.col)
         rows = min(self.row_stop, other.row_stop) - row
         cols = min(self.col_stop, other.col_stop) - col
-        return Window(row=row, col=col, rows=rows, cols=cols) if rows > 0 and cols > 0 else None
+        if rows <= 0 or cols <= 0:
+            return None
+        return Window(row=row, col=col, rows=rows, cols=cols)
 
     def within(self, outer: "Window") -> tuple[slice, slice]:
         """Returns the row and column slices of this window inside an array that holds `outer`."""
         row = self.row - outer.row
         col = self.col - outer.col
-        return slice(row, row + self.rows), slice(col, col + self.cols)
+        row_stop = row + self.rows
+        col_stop = col + self.cols
+        return slice(row, row_stop), slice(col, col_stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +155,14 @@ class TileGrid:
     def tile(self, i: int, j: int) -> Window:
         """Returns the pixels of tile (i, j); they overhang the scene by less than `multiple`."""
         block = self.block(i, j)
-        rows = min(self.step + self.overlap, self._up(self.rows - block.row))
-        cols = min(self.step + self.overlap, self._up(self.cols - block.col))
+        rows = self._side(self.rows - block.row)
+        cols = self._side(self.cols - block.col)
         return Window(row=block.row, col=block.col, rows=rows, cols=cols)
 
-    def _up(self, size: int) -> int:
-        return -(-size // self.multiple) * self.multiple
+    def _side(self, left: int) -> int:
+        """Returns the side of a tile that begins `left` pixels before the end of the scene."""
+        whole = -(-left // self.multiple) * self.multiple
+        return min(self.step + self.overlap, whole)
 
     def block(self, i: int, j: int) -> Window:
         """Returns the output pixels that are complete once tile (i, j) is, inside the scene."""
@@ -167,7 +174,8 @@ class TileGrid:
 
     def covering(self, area: Window) -> tuple[range, range]:
         """Returns the tile rows and columns whose blocks touch `area`."""
-        part = area.intersection(Window(row=0, col=0, rows=self.rows, cols=self.cols))
+        scene = Window(row=0, col=0, rows=self.rows, cols=self.cols)
+        part = area.intersection(scene)
         if part is None:
             return range(0), range(0)
         tiles = part.coarser(self.step)
@@ -195,7 +203,12 @@ def sample_windows(region: Window, *, count: int, side: int, multiple: int = 1) 
 def _spans(start: int, size: int, count: int, side: int, multiple: int) -> list[tuple[int, int]]:
     """Returns the start and size of the windows along one axis."""
     if size <= count * side:
-        return [(start, -(-size // multiple) * multiple)]
+        whole = -(-size // multiple) * multiple
+        return [(start, whole)]
     side = side // multiple * multiple
-    centres = [(2 * k + 1) * size // (2 * count) for k in range(count)]
-    return [(start + (centre - side // 2) // multiple * multiple, side) for centre in centres]
+    spans = []
+    for k in range(count):
+        centre = (2 * k + 1) * size // (2 * count)
+        first = (centre - side // 2) // multiple * multiple
+        spans.append((start + first, side))
+    return spans

@@ -20,17 +20,20 @@ ZeroLevels = tuple[float, ...]
 
 def black_levels(statistics: SceneStatistics) -> ZeroLevels:
     """Returns the DN of no signal by the metadata."""
-    return (*(band.zero for band in statistics.ms), statistics.pan.zero)
+    zeros = [band.zero for band in statistics.ms]
+    return (*zeros, statistics.pan.zero)
 
 
 def zero_levels(statistics: SceneStatistics) -> ZeroLevels:
     """Returns the DN that networks take for zero: see `BandStatistics.offset`."""
-    return (*(band.offset for band in statistics.ms), statistics.pan.offset)
+    offsets = [band.offset for band in statistics.ms]
+    return (*offsets, statistics.pan.offset)
 
 
 def per_band(zeros: ZeroLevels) -> FloatArray:
     """Returns the levels of the MS bands, ``(bands, 1, 1)``."""
-    return np.array(zeros[:-1], np.float32)[:, None, None]
+    levels = np.array(zeros[:-1], np.float32)
+    return levels[:, None, None]
 
 
 def above_zero(patch: Patch, zeros: ZeroLevels) -> Patch:
@@ -38,7 +41,8 @@ def above_zero(patch: Patch, zeros: ZeroLevels) -> Patch:
     if not any(zeros):
         return patch
     pan = patch.pan - np.float32(zeros[-1])
-    return Patch(pan=pan, ms=patch.ms - per_band(zeros), valid=patch.valid)
+    ms = patch.ms - per_band(zeros)
+    return Patch(pan=pan, ms=ms, valid=patch.valid)
 
 
 def _above(band: BandStatistics, zero: float) -> BandStatistics:
@@ -80,8 +84,11 @@ class AboveZero:
 
     def statistics(self) -> SceneStatistics:
         scene = self.source.statistics()
-        ms = tuple(_above(band, zero) for band, zero in zip(scene.ms, self.zeros[:-1], strict=True))
-        return replace(scene, pan=_above(scene.pan, self.zeros[-1]), ms=ms)
+        *zeros, pan_zero = self.zeros
+        pairs = zip(scene.ms, zeros, strict=True)
+        ms = tuple(_above(band, zero) for band, zero in pairs)
+        pan = _above(scene.pan, pan_zero)
+        return replace(scene, pan=pan, ms=ms)
 
     def read(self, window: Window) -> Patch:
         return above_zero(self.source.read(window), self.zeros)
