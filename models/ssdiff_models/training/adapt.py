@@ -112,7 +112,8 @@ def adapt_model(
             least = mean
         yield report
     if config.steps:
-        yield from _trained(_trainer(start, config, full), train, config, judge)
+        trainer = _trainer(start, config, full)
+        yield from _trained(trainer, train, config, judge)
 
 
 def _trained(
@@ -183,14 +184,14 @@ class _Judge:
 def mean_errors(model: Checkpoint, scenes: Sequence[WaldScene]) -> tuple[float, float]:
     """Returns mean SAM in degrees and mean ERGAS, at least `TINY` each, of one sampling step."""
     pairs = [errors(scene, fuse_scene(model, scene)) for scene in scenes]
-    sam = fmean(angle for angle, _ in pairs)
-    ergas = fmean(distance for _, distance in pairs)
-    return max(sam, TINY), max(ergas, TINY)
+    angles, distances = zip(*pairs, strict=True)
+    return max(fmean(angles), TINY), max(fmean(distances), TINY)
 
 
 def _frozen(model: Checkpoint) -> Checkpoint:
-    network = copy.deepcopy(model.network).requires_grad_(requires_grad=False).eval()
-    return replace(model, network=network)
+    network = copy.deepcopy(model.network)
+    network.requires_grad_(requires_grad=False)
+    return replace(model, network=network.eval())
 
 
 def mixed(first: Network, second: Network, share: float) -> Network:

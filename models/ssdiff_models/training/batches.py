@@ -68,13 +68,15 @@ class BatchSampler:
         for index in chosen.tolist():
             scene, origins = self._patches[index]
             patches.append(self._patch(scene, origins, generator))
-        return Batch(*(torch.stack(images) for images in zip(*patches, strict=True)))
+        stacks = [torch.stack(images) for images in zip(*patches, strict=True)]
+        return Batch(*stacks)
 
     def _patch(self, scene: WaldScene, origins: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Returns reference, prior image, PAN and MS of a patch."""
         place = int(torch.randint(0, len(origins), (1,), generator=generator))
         row, col = origins[place].tolist()
-        window = Window(row=row, col=col, rows=self._config.size, cols=self._config.size)
+        size = self._config.size
+        window = Window(row=row, col=col, rows=size, cols=size)
         images = cut_patch([scene.gt, scene.prior, scene.pan], scene.ms, window)
         turns, flip = torch.randint(0, 4, (2,), generator=generator).tolist()
         images = [image.rot90(turns, (1, 2)) for image in images]

@@ -79,32 +79,33 @@ class ConsistencyTerm:
     def __call__(self, network: Network, step: int) -> Tensor:
         """Returns the weighted term of one step."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step + 1)
-        scene = self.scenes[int(torch.randint(0, len(self.scenes), (1,), generator=generator))]
+        scene = self.scenes[_drawn(len(self.scenes), generator)]
         device = next(network.parameters()).device
         window = self._window(scene, generator)
         patches = cut_patch([scene.prior, scene.pan], scene.ms, window)
         prior, pan, ms = (image[None].to(device) for image in patches)
-        t = torch.full((1,), self.model.schedule.steps - 1, device=device)
-        noise = torch.randn(prior.shape, generator=generator).to(device)
-        residual = network(lms=prior, pan=pan, ms=ms, x_t=noise, t=t)
+        last = self.model.schedule.steps - 1
+        t = torch.full((1,), last, device=device)
+        noise = torch.randn(prior.shape, generator=generator)
+        residual = network(lms=prior, pan=pan, ms=ms, x_t=noise.to(device), t=t)
         fused = prior + residual / self.model.residual_scale
-        target = GridTarget(pixels=ms, phase=(scene.grid.phase, scene.grid.phase))
-        nearest = project(
-            fused,
-            target,
-            gains=scene.gains,
-            ratio=scene.grid.ratio,
-            iterations=1,
-        )
-        term: Tensor = self.weight * (nearest - fused).abs().mean()
+        grid = scene.grid
+        target = GridTarget(pixels=ms, phase=(grid.phase, grid.phase))
+        nearest = project(fused, target, gains=scene.gains, ratio=grid.ratio, iterations=1)
+        distance = (nearest - fused).abs()
+        term: Tensor = self.weight * distance.mean()
         return term
 
     def _window(self, scene: FullScene, generator: torch.Generator) -> Window:
         """Returns whole MS pixels."""
         ratio = scene.grid.ratio
-        row, col = (
-            ratio
-            * int(torch.randint(0, (size - self.side) // ratio + 1, (1,), generator=generator))
-            for size in scene.pan.shape[-2:]
-        )
+        _, rows, cols = scene.pan.shape
+        down = (rows - self.side) // ratio + 1
+        across = (cols - self.side) // ratio + 1
+        row = ratio * _drawn(down, generator)
+        col = ratio * _drawn(across, generator)
         return Window(row=row, col=col, rows=self.side, cols=self.side)
+
+
+def _drawn(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(0, count, (1,), generator=generator))

@@ -29,43 +29,51 @@ def scene_fingerprint(scenes: Sequence[WaldScene]) -> dict[str, list[float] | li
     Args:
         scenes: At least one; all with the same bands.
     """
-    contrasts = [_range(values.tolist()) for values in torch.stack([*map(_contrasts, scenes)]).T]
+    of_scenes = torch.stack([_contrasts(scene) for scene in scenes])
+    *of_bands, of_pan = [_range(values) for values in of_scenes.T.tolist()]
+    correlations = [_correlation(scene) for scene in scenes]
     return {
-        "contrast": contrasts[:-1],
-        "pan_contrast": contrasts[-1],
-        "correlation": _range([_correlation(scene) for scene in scenes]),
+        "contrast": of_bands,
+        "pan_contrast": of_pan,
+        "correlation": _range(correlations),
     }
 
 
 def _range(values: Sequence[float]) -> list[float]:
-    return [round(min(values), 4), round(max(values), 4)]
+    low = round(min(values), 4)
+    high = round(max(values), 4)
+    return [low, high]
 
 
 def _contrasts(scene: WaldScene) -> Tensor:
     """``(bands + 1,)``: of each MS band, then of the PAN."""
     bands = torch.cat([scene.gt, scene.pan])
-    return torch.stack([band[scene.valid].double().std(correction=0) for band in bands])
+    spreads = [band[scene.valid].double().std(correction=0) for band in bands]
+    return torch.stack(spreads)
 
 
 def _correlation(scene: WaldScene) -> float:
     """Returns the median over windows, or that of the whole scene where they are too invalid."""
     rows, cols = scene.valid.shape
     area = Window(row=0, col=0, rows=rows, cols=cols)
-    correlations = []
+    (pan,) = scene.pan
+    known = []
     for window in shift_windows(area, count=WINDOWS, size=SIDE, ratio=1):
-        part = window.within(area)
-        valid = scene.valid[part]
+        down, across = window.within(area)
+        valid = scene.valid[down, across]
         if float(valid.float().mean()) >= LEAST_VALID:
-            correlations.append(_multiple(scene.gt[:, *part], scene.pan[0][part], valid))
-    known = [value for value in correlations if not isnan(value)]
-    return median(known) if known else _multiple(scene.gt, scene.pan[0], scene.valid)
+            value = _multiple(scene.gt[:, down, across], pan[down, across], valid)
+            if not isnan(value):
+                known.append(value)
+    return median(known) if known else _multiple(scene.gt, pan, scene.valid)
 
 
 def _multiple(gt: Tensor, pan: Tensor, valid: Tensor) -> float:
     """Returns the multiple correlation; NaN where the PAN has no content."""
     bands = gt[:, valid].double()
     target = pan[valid].double()
-    design = torch.cat([bands, torch.ones_like(bands[:1])]).T
+    constant = torch.ones_like(bands[:1])
+    design = torch.cat([bands, constant]).T
     solution = torch.linalg.lstsq(design, target[:, None]).solution[:, 0]
     residual = target - design @ solution
     explained = 1 - residual.var() / target.var()

@@ -53,10 +53,13 @@ def fit_last_layer(
                 weighted = columns * weights
                 gram += weighted @ columns.T
                 moments += weighted @ residuals.T
-    unit = gram.diagonal().mean() * torch.eye(inputs, dtype=torch.float64)
+    identity = torch.eye(inputs, dtype=torch.float64)
+    unit = gram.diagonal().mean() * identity
     for penalty in penalties:
-        change = torch.linalg.solve(gram + penalty * unit, moments).T
-        yield replace(model, network=_changed(model.network, change))
+        regular = gram + penalty * unit
+        change = torch.linalg.solve(regular, moments).T
+        network = _changed(model.network, change)
+        yield replace(model, network=network)
 
 
 def _equations(
@@ -65,7 +68,8 @@ def _equations(
     """Yields features and a one ``(inputs, pixels)``, residuals ``(bands, pixels)``, weights."""
     features, fused = _features(model, scene, seed)
     residual = (scene.gt - fused) * model.residual_scale
-    level = (scene.prior + 1).square().mean(0).clamp(min=DARKEST**2).double()
+    square = (scene.prior + 1).square().mean(0)
+    level = square.clamp(min=DARKEST**2).double()
     for top in range(0, scene.valid.shape[0], ROWS):
         rows = slice(top, top + ROWS)
         valid = scene.valid[rows].flatten()
@@ -75,8 +79,8 @@ def _equations(
         columns = unfold(part, 3)[0][:, valid].double()
         one = torch.ones(1, columns.shape[1], dtype=torch.float64)
         residuals = residual[:, rows].flatten(1)[:, valid].double()
-        weights = 1 / level[rows].flatten()[valid]
-        yield torch.cat([columns, one]), residuals, weights
+        levels = level[rows].flatten()[valid]
+        yield torch.cat([columns, one]), residuals, 1 / levels
 
 
 def _features(model: Checkpoint, scene: WaldScene, seed: int) -> tuple[Tensor, Tensor]:
@@ -88,8 +92,9 @@ def _features(model: Checkpoint, scene: WaldScene, seed: int) -> tuple[Tensor, T
         fused = fuse_scene(model, scene, seed=seed)
     finally:
         hook.remove()
-    rows, cols = scene.gt.shape[-2:]
-    padded = pad(seen[0][0].cpu().float(), (1, 1, 1, 1))
+    _, rows, cols = scene.gt.shape
+    features = seen[0][0].cpu().float()
+    padded = pad(features, (1, 1, 1, 1))
     return padded[:, : rows + 2, : cols + 2], fused
 
 

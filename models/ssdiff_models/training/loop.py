@@ -55,8 +55,9 @@ class Execution:
         if self.world == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
-        means = torch.split(flat, [gradient.numel() for gradient in gradients])
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        sizes = [gradient.numel() for gradient in gradients]
+        means = torch.split(self.mean(flat), sizes)
         for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view_as(gradient))
 
@@ -104,7 +105,8 @@ class Trainer:
         self._extra = extra
         self._execution = execution
         self.network = network.channels_last()
-        self.average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+        average = copy.deepcopy(network)
+        self.average = average.requires_grad_(requires_grad=False).eval()
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -134,7 +136,8 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._execution.average_gradients(self.network.parameters())
-        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip))
+        gradient = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        norm = float(gradient)
         self._check_finite("gradient", norm)
         self.optimiser.step()
         self.step += 1
@@ -159,20 +162,25 @@ class Trainer:
         config = self.config
         device = next(self.network.parameters()).device
         # Drawn on the CPU from the step alone: the same on every device, and when resumed.
-        generator = torch.Generator().manual_seed((config.seed << 32) + self.step)
-        t = torch.randint(0, config.schedule.steps, (len(batch.gt),), generator=generator)
+        seed = (config.seed << 32) + self.step
+        generator = torch.Generator().manual_seed(seed)
+        schedule = config.schedule
+        count = len(batch.gt)
+        t = torch.randint(0, schedule.steps, (count,), generator=generator)
         state = (batch.gt - batch.lms) * config.residual_scale
         noise = torch.randn(state.shape, generator=generator)
-        noisy = config.schedule.add_noise(state, t, noise)
+        noisy = schedule.add_noise(state, t, noise)
         share = self._execution.share
         lms, pan, ms, x_t = (
             share(image).to(device, memory_format=torch.channels_last)
             for image in (batch.lms, batch.pan, batch.ms, noisy)
         )
+        own_t = share(t).to(device)
+        own_state = share(state).to(device)
         with self._execution.autocast(device):
-            estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=share(t).to(device))
+            estimate = self.network(lms=lms, pan=pan, ms=ms, x_t=x_t, t=own_t)
         distance = nn.functional.l1_loss if config.loss == "l1" else nn.functional.mse_loss
-        return distance(estimate.float(), share(state).to(device))
+        return distance(estimate.float(), own_state)
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -33,20 +33,25 @@ class PatchSet:
 
     def shift(self) -> Shift:
         """Returns the median shift of the PAN against the reference over a sample, PAN pixels."""
-        shifts = [
-            estimate_shift(self.pan[index], self.gt[index], 1, first=(0.0, 0.0))
-            for index in sample_patches(len(self.names))
-            if float(self.pan[index].std()) > 0
-        ]
+        shifts = []
+        for index in sample_patches(len(self.names)):
+            pan = self.pan[index]
+            if float(pan.std()) > 0:
+                shift = estimate_shift(pan, self.gt[index], 1, first=(0.0, 0.0))
+                shifts.append(shift)
         if not shifts:
             return Shift(rows=0.0, cols=0.0, correlation=0.0)
-        names = ("rows", "cols", "correlation", "error")
-        values = {name: [getattr(shift, name) for shift in shifts] for name in names}
-        return Shift(**{name: median(values[name]) for name in names})
+        return Shift(
+            rows=median(shift.rows for shift in shifts),
+            cols=median(shift.cols for shift in shifts),
+            correlation=median(shift.correlation for shift in shifts),
+            error=median(shift.error for shift in shifts),
+        )
 
     def registered(self, shift: Shift) -> "PatchSet":
         """Returns the set with a shift of the PAN corrected."""
-        pans = [shift_image(image, (shift.rows, shift.cols)) for image in self.pan]
+        first = (shift.rows, shift.cols)
+        pans = [shift_image(image, first) for image in self.pan]
         return replace(self, pan=torch.stack(pans))
 
     def scenes(self) -> Iterator[WaldScene]:
@@ -59,12 +64,14 @@ class PatchSet:
         Raises:
             InputError: When a band has no content.
         """
-        of_bands = self.gt.double().mean((0, 2, 3)).tolist()
-        means = positive(self.names[0], [*of_bands, float(self.pan.double().mean())])
+        of_bands = self.gt.double().mean((0, 2, 3))
+        of_pan = self.pan.double().mean()
+        means = positive(self.names[0], [*of_bands.tolist(), float(of_pan)])
         scale = torch.tensor(means)[:, None, None]
 
         def degraded(index: int) -> WaldScene:
-            images = torch.cat([self.gt[index], self.pan[index][None]])
+            pan = self.pan[index]
+            images = torch.cat([self.gt[index], pan[None]])
             normal = images / scale - 1
             scene = WaldScene.degraded(self.names[index], normal, means, self.degradation)
             return replace(scene, sensor=self.sensor)
@@ -82,4 +89,6 @@ class PatchSet:
 
 def sample_patches(count: int, size: int = SAMPLE) -> Sequence[int]:
     """Returns at most `size` of `count` indexes, evenly spread."""
-    return range(count) if count <= size else [index * count // size for index in range(size)]
+    if count <= size:
+        return range(count)
+    return [index * count // size for index in range(size)]

@@ -54,7 +54,9 @@ def save_scenes(path: Path, scenes: SceneSet) -> None:
     stacks: list[dict[str, Any]] = []
     for split, members in (("train", scenes.train), ("validation", scenes.validation)):
         for _, alike in groupby(members, key=_traits):
-            stacks.append({"split": split} | _pack([*alike], f"{len(stacks)}.", arrays))
+            prefix = f"{len(stacks)}."
+            packed = _pack([*alike], prefix, arrays)
+            stacks.append({"split": split} | packed)
     header = {"schema": SCHEMA, "settings": dict(scenes.settings), "stacks": stacks}
     try:
         with atomic(path) as part:
@@ -79,7 +81,9 @@ def _pack(scenes: Sequence[WaldScene], prefix: str, arrays: Arrays) -> dict[str,
     ranges = {}
     for image in IMAGES if first.prior is not first.lms else IMAGES[:-1]:
         stack = torch.stack([getattr(scene, image) for scene in scenes])
-        ranges[image], arrays[prefix + image] = _encode(stack)
+        limits, codes = _encode(stack)
+        ranges[image] = limits
+        arrays[prefix + image] = codes
     valid = torch.stack([scene.valid for scene in scenes])
     if not bool(valid.all()):
         arrays[prefix + "valid"] = valid.numpy().astype(np.uint8)
@@ -92,7 +96,7 @@ def _encode(stack: Tensor) -> tuple[list[list[float]], npt.NDArray[np.uint16]]:
     codes = np.empty(tuple(stack.shape), np.uint16)
     ranges = []
     for band in range(stack.shape[1]):
-        values = stack[:, band].numpy().astype(np.float64)
+        values = stack[:, band].double().numpy()
         low = float(values.min())
         high = float(values.max())
         scale = CODES / (high - low) if high > low else 0.0
@@ -148,8 +152,10 @@ def load_scenes(path: Path) -> SceneSet:
 def _unpack(stack: Mapping[str, Any], arrays: Arrays) -> Iterator[WaldScene]:
     images = {image: _decode(arrays[image], ranges) for image, ranges in stack["ranges"].items()}
     count, _, rows, cols = images["gt"].shape
-    valid = torch.from_numpy(arrays.get("valid", np.ones((count, rows, cols))) > 0)
-    grid = ModelGrid.aligned(rows // images["ms"].shape[-2])
+    _, _, height, _ = images["ms"].shape
+    everything = np.ones((count, rows, cols))
+    valid = torch.from_numpy(arrays.get("valid", everything) > 0)
+    grid = ModelGrid.aligned(rows // height)
     for index, name in enumerate(stack["names"]):
         own = {image: members[index] for image, members in images.items()}
         lms = upsample_image(own["ms"], grid.ratio, grid.phase)
@@ -167,7 +173,8 @@ def _header(path: Path) -> dict[str, Any]:
     reason: object = "of another version"
     try:
         with safe_open(str(path), framework="numpy") as file:
-            header = json.loads((file.metadata() or {}).get(KEY, "null"))
+            metadata = file.metadata() or {}
+            header = json.loads(metadata.get(KEY, "null"))
         if isinstance(header, dict) and header.get("schema") == SCHEMA:
             return header
     except (SafetensorError, OSError, ValueError) as error:

@@ -82,12 +82,15 @@ def _corner(scene: WaldScene) -> Masks:
 def _quarters(valid: Tensor) -> Iterator[Masks]:
     """Yields for each corner the pixels apart from its quarter, and the quarter."""
     rows, cols = valid.shape
-    apart = min(APART, min(rows, cols) // 8)
+    row = rows // 2
+    col = cols // 2
+    shorter = min(rows, cols)
+    apart = min(APART, shorter // 8)
     outside = torch.zeros_like(valid)
-    outside[: rows // 2 - apart] = True
-    outside[:, : cols // 2 - apart] = True
+    outside[: row - apart] = True
+    outside[:, : col - apart] = True
     quarter = torch.zeros_like(valid)
-    quarter[rows // 2 :, cols // 2 :] = True
+    quarter[row:, col:] = True
     for axes in ((), (0,), (1,), (0, 1)):
         yield outside.flip(axes), quarter.flip(axes)
 
@@ -97,8 +100,9 @@ def _spread(scene: WaldScene, inside: Tensor) -> Masks:
 
     def cost(masks: Masks) -> float:
         train, validation = (mask.sum() for mask in masks)
-        share = float(validation / (validation + train).clamp(min=1))
-        return _unlikeness(scene, *masks) + 100 * max(0.0, LEAST_SHARE - share)
+        both = (validation + train).clamp(min=1)
+        missing = LEAST_SHARE - float(validation / both)
+        return _unlikeness(scene, *masks) + 100 * max(0.0, missing)
 
     choices = [(inside & ~around, blocks & inside) for blocks, around in _blocks(inside)]
     return min(choices, key=cost, default=(inside, inside & False))
@@ -107,16 +111,20 @@ def _spread(scene: WaldScene, inside: Tensor) -> Masks:
 def _blocks(inside: Tensor) -> Iterator[Masks]:
     """Yields lattices of blocks, and each with a margin of a third of the blocks' side."""
     rows, cols = inside.shape
-    side = max(4, min(BLOCK, min(rows, cols) // 10) // 4 * 4)
+    tenth = min(rows, cols) // 10
+    side = max(4, min(BLOCK, tenth) // 4 * 4)
     margin = side // 3
     for first_row, first_col in product(range(side, 4 * side, side), repeat=2):
         blocks = torch.zeros_like(inside)
         tops = range(first_row, rows - side, 3 * side)
         lefts = range(first_col, cols - side, 3 * side)
         for top, left in product(tops, lefts):
-            block = (slice(top, top + side), slice(left, left + side))
-            blocks[block] = float(inside[block].float().mean()) > 0.5
-        grown = max_pool2d(blocks.float()[None], 2 * margin + 1, stride=1, padding=margin)[0]
+            down = slice(top, top + side)
+            across = slice(left, left + side)
+            share = inside[down, across].float().mean()
+            blocks[down, across] = float(share) > 0.5
+        width = 2 * margin + 1
+        grown = max_pool2d(blocks.float()[None], width, stride=1, padding=margin)[0]
         yield blocks, grown > 0
 
 
@@ -125,7 +133,8 @@ def _unlikeness(scene: WaldScene, some: Tensor, others: Tensor) -> float:
     if not (bool(some.any()) and bool(others.any())):
         return inf
     plain = (scene.gt - scene.prior).square().mean(0)
-    relative = plain / (scene.gt + 1).square().mean(0).clamp(min=DARKEST**2)
+    level = (scene.gt + 1).square().mean(0)
+    relative = plain / level.clamp(min=DARKEST**2)
     total = 0.0
     for error in (plain, relative):
         here = max(float(error[some].mean()), TINY)

@@ -41,7 +41,7 @@ def fuse_scene(
     network = model.network
     multiple = network.multiple
     device = next(network.parameters()).device
-    rows, cols = scene.gt.shape[-2:]
+    bands, rows, cols = scene.gt.shape
     down = -rows % multiple
     right = -cols % multiple
 
@@ -56,10 +56,12 @@ def fuse_scene(
         ms=grown(scene.ms, scene.ratio),
         residual_scale=model.residual_scale,
     )
-    shape = (1, len(scene.gt), rows + down, cols + right)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
+    shape = (1, bands, rows + down, cols + right)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(shape, generator=generator).to(device)
     state = sample(denoiser, noise, model.schedule, steps=steps, sampler=sampler)
-    return denoiser.fuse(state)[0, :, :rows, :cols].cpu()
+    (fused,) = denoiser.fuse(state)
+    return fused[:, :rows, :cols].cpu()
 
 
 def score(scene: WaldScene, fused: Tensor) -> Score:
@@ -73,7 +75,9 @@ def errors(scene: WaldScene, fused: Tensor) -> tuple[float, float]:
     truth = scene.denormalise(scene.gt)
     image = scene.denormalise(fused)
     valid = scene.valid.numpy()
-    return sam(image, truth, valid=valid), ergas(image, truth, ratio=scene.ratio, valid=valid)
+    angle = sam(image, truth, valid=valid)
+    error = ergas(image, truth, ratio=scene.ratio, valid=valid)
+    return angle, error
 
 
 def _q2n(scene: WaldScene, fused: Tensor) -> float:

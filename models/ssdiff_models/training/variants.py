@@ -40,11 +40,13 @@ class _Draw:
         self._generator = torch.Generator().manual_seed(seed)
 
     def between(self, low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand(1, generator=self._generator))
+        share = float(torch.rand(1, generator=self._generator))
+        return low + (high - low) * share
 
     def shares(self, count: int) -> Tensor:
         """Returns positive weights that add up to one, uniform over all such."""
-        weights = -torch.rand(count, generator=self._generator).clamp(min=1e-9).log()
+        numbers = torch.rand(count, generator=self._generator)
+        weights = -numbers.clamp(min=1e-9).log()
         return weights / weights.sum()
 
 
@@ -56,7 +58,8 @@ def variants(scene: WaldScene, degradation: Degradation, seed: int) -> Iterator[
     draw = _Draw(seed)
     images = torch.cat([scene.gt, scene.pan])
     if min(images.shape[-2:]) >= HALVED:
-        half = replace(scene, valid=_halved(scene.valid[None].float())[0] > 0.999)
+        share = _halved(scene.valid[None].float())[0]
+        half = replace(scene, valid=share > 0.999)
         small = _halved(images)
         yield from _made(half, "half", small, degradation)
         sharp = _sharpened(small, draw.between(0.2, 0.8))
@@ -94,7 +97,8 @@ def _sharpened(images: Tensor, amount: float) -> Tensor:
     """Adds `amount` of what a 3 x 3 binomial filter takes away."""
     taps = torch.tensor([0.25, 0.5, 0.25])
     kernel = torch.outer(taps, taps)[None, None]
-    low = conv2d(pad(images[:, None], (1,) * 4, mode="reflect"), kernel)[:, 0]
+    padded = pad(images[:, None], (1,) * 4, mode="reflect")
+    low = conv2d(padded, kernel)[:, 0]
     return images + amount * (images - low)
 
 
@@ -105,13 +109,15 @@ def _other_pan(scene: WaldScene, draw: _Draw) -> Tensor:
     response = (weights[:, None, None] * scene.gt).sum(0)
     pan = (1 - share) * scene.pan[0] + share * response
     sharper = _sharpened(pan[None], draw.between(-0.4, 0.5))[0]
-    first = (draw.between(-0.35, 0.35), draw.between(-0.35, 0.35))
-    return shift_image(sharper, first)[None]
+    row = draw.between(-0.35, 0.35)
+    col = draw.between(-0.35, 0.35)
+    return shift_image(sharper, (row, col))[None]
 
 
 def _varied(degradation: Degradation, draw: _Draw) -> Degradation:
-    gains = [min(max(gain * draw.between(0.8, 1.2), 0.1), 0.6) for gain in degradation.gains]
-    return replace(degradation, gains=tuple(gains))
+    gains = [gain * draw.between(0.8, 1.2) for gain in degradation.gains]
+    usual = tuple(min(max(gain, 0.1), 0.6) for gain in gains)
+    return replace(degradation, gains=usual)
 
 
 def simulated(
@@ -123,7 +129,8 @@ def simulated(
     """
     middle = slice(SIDE // 6, SIDE // 2)
     for number, gamma in enumerate(GAMMAS):
-        pair = simulate_pair(SceneSpec(sensor=sensor, size=SIDE, seed=seed + number))
+        spec = SceneSpec(sensor=sensor, size=SIDE, seed=seed + number)
+        pair = simulate_pair(spec)
         pan = _contrasted(pair.pan[None], gamma)[0]
         ms = _contrasted(pair.ms[list(bands)], gamma)
         truth = _contrasted(pair.truth[list(bands)], gamma)

@@ -60,7 +60,8 @@ class WaldScene:
         """
         gt = images[:-1]
         grid = ModelGrid.aligned(degradation.ratio)
-        ms = reduce_ms(gt.double(), degradation.gains, grid.ratio, grid.phase).float()
+        reduced = reduce_ms(gt.double(), degradation.gains, grid.ratio, grid.phase)
+        ms = reduced.float()
         lms = upsample_image(ms, grid.ratio, grid.phase)
         valid = torch.ones(gt.shape[-2:], dtype=torch.bool)
         pan = images[-1:]
@@ -78,7 +79,8 @@ class WaldScene:
 
     def with_prior(self, prior: RatioPrior) -> "WaldScene":
         """Returns the scene with a prior image of PAN and MS."""
-        return replace(self, prior=prior.image(self.lms + 1, self.pan + 1) - 1)
+        image = prior.image(self.lms + 1, self.pan + 1)
+        return replace(self, prior=image - 1)
 
     def with_measured_prior(self, prior: PriorName) -> "WaldScene":
         """Returns the scene with a prior image that is measured on its valid pixels."""
@@ -87,8 +89,8 @@ class WaldScene:
         grid = ModelGrid.aligned(self.ratio)
         # In units of the bands' means a ratio is what it is in DN.
         pan = self.pan[0] + 1
-        valid = self.valid.numpy()
-        measured = measure_images([(pan, self.ms + 1, valid)], grid)
+        ms = self.ms + 1
+        measured = measure_images([(pan, ms, self.valid.numpy())], grid)
         return self.with_prior(measured)
 
     def with_noise(self, *, pan: float, ms: float, prior: PriorName, seed: int) -> "WaldScene":
@@ -98,10 +100,12 @@ class WaldScene:
         """
         generator = torch.Generator().manual_seed(seed)
         grid = ModelGrid.aligned(self.ratio)
-        sharp = self.pan + pan * torch.randn(self.pan.shape, generator=generator)
-        coarse = self.ms + ms * torch.randn(self.ms.shape, generator=generator)
+        pan_noise = torch.randn(self.pan.shape, generator=generator)
+        ms_noise = torch.randn(self.ms.shape, generator=generator)
+        coarse = self.ms + ms * ms_noise
         lms = upsample_image(coarse, grid.ratio, grid.phase)
-        return replace(self, pan=sharp, ms=coarse, lms=lms).with_measured_prior(prior)
+        noisy = replace(self, pan=self.pan + pan * pan_noise, ms=coarse, lms=lms)
+        return noisy.with_measured_prior(prior)
 
 
 def from_reference(
@@ -136,7 +140,8 @@ def from_reference(
     images = torch.cat([gt, pan])
     if not bool(valid.any()):
         raise InputError(f"{name}: no valid pixel to train on")
-    means = positive(name, [float(band[valid].double().mean()) for band in images])
+    averages = [float(band[valid].double().mean()) for band in images]
+    means = positive(name, averages)
     scale = torch.tensor(means)[:, None, None]
     normal = torch.where(valid, images / scale - 1, 0.0)
     scene = WaldScene.degraded(name, normal, means, degradation)
