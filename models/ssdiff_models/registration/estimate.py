@@ -54,9 +54,7 @@ def estimate_shift(
     shape = (height, width)
     inside = _inside(shape, valid)
     row, col = first
-    columns = [band[inside] for band in bands]
-    constant = torch.ones_like(columns[0])
-    design = torch.stack([*columns, constant], 1)
+    design = _design(bands, inside)
     rows = cols = correlation = error = 0.0
     for _ in range(ITERATIONS):
         at = (row + rows, col + cols)
@@ -70,6 +68,13 @@ def estimate_shift(
         if float(step.abs().max()) < 1e-3:
             break
     return Shift(rows=rows, cols=cols, correlation=correlation, error=error)
+
+
+def _design(bands: Tensor, inside: Tensor) -> Tensor:
+    """Returns the pixels inside of each band, and a column of ones."""
+    columns = [band[inside] for band in bands]
+    constant = torch.ones_like(columns[0])
+    return torch.stack([*columns, constant], 1)
 
 
 def _step(pan: Tensor, slope: Tensor, design: Tensor) -> tuple[Tensor, float, float]:

@@ -60,7 +60,7 @@ def fuse_scene(
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(shape, generator=generator).to(device)
     state = sample(denoiser, noise, model.schedule, steps=steps, sampler=sampler)
-    (fused,) = denoiser.fuse(state)
+    fused = denoiser.fuse(state)[0]
     return fused[:, :rows, :cols].cpu()
 
 
