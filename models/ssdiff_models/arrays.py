@@ -43,7 +43,7 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
         checkpoint: The model, from `load_checkpoint`; it is not changed.
         settings: Steps, seed, samples, tile and the like; the model's own by default.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        workers: Tiles at a time on a CPU, one thread each; by default torch's number of threads.
+        workers: Tiles at a time on a CPU, one thread each; None: torch's number of threads.
         batch: Tiles at a time on another device.
         precision: Arithmetic of the network; ``torch.bfloat16`` is fast on GPUs.
         progress: Called with the blocks done and their total.
@@ -56,21 +56,28 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
         ModelError: When the model does not fit their ratio.
         ResourceError: When the device's memory does not suffice.
     """
-    source = ArraySource(
-        pan=pan.astype(np.float32),
-        ms=ms.astype(np.float32),
-        ratio=_ratio(pan, ms, checkpoint.ratio),
-    )
+    ratio = _ratio(pan, ms, checkpoint.ratio)
+    source = ArraySource(pan=pan.astype(np.float32), ms=ms.astype(np.float32), ratio=ratio)
     settings = settings or FusionSettings.of(checkpoint, limits=default_limits(ms.dtype))
+    prepared = replace(checkpoint, network=checkpoint.network.prepared(torch.device(device)))
+    fuser = ModelFuser.for_scene(prepared, source, settings, precision=precision)
     runner: Runner = ThreadRunner(workers=workers or torch.get_num_threads())
     if device != "cpu":
         runner = BatchRunner(device=torch.device(device), batch=batch)
-    prepared = replace(checkpoint, network=checkpoint.network.prepared(torch.device(device)))
-    fuser = ModelFuser.for_scene(prepared, source, settings, precision=precision)
+    return _fused(source, fuser, runner, ms.dtype, progress)
+
+
+def _fused(
+    source: ArraySource,
+    fuser: ModelFuser,
+    runner: Runner,
+    dtype: np.dtype[Any],
+    progress: Progress | None,
+) -> npt.NDArray[Any]:
     grid = model_grid(source, fuser)
-    output = np.empty((source.bands, source.rows, source.cols), ms.dtype)
+    output = np.empty((source.bands, source.rows, source.cols), dtype)
     for done, block in enumerate(fuse_tiles(source, fuser, runner), 1):
-        output[:, *block.window.within(source.area)] = cast(block.fused, ms.dtype)
+        output[:, *block.window.within(source.area)] = cast(block.fused, dtype)
         if progress is not None:
             progress(done, grid.tile_rows * grid.tile_cols)
     return output

@@ -44,24 +44,22 @@ def fuse(
             sets. On rasters whose outer corners coincide it is ``(ratio - 1)/2``.
 
     Returns:
-        ``(bands, rows, cols)``. Ratio methods keep within `RATIO_LIMIT` times the MS; otherwise
-        the reference's values.
+        ``(bands, rows, cols)``; ratio methods keep within `RATIO_LIMIT` times the MS.
 
     Raises:
         UsageError: When the method or the sensor is unknown.
         InputError: When the arrays do not fit each other or hold values that are not finite.
     """
     known = find(method)
+    _check(pan.shape, ms.shape, lms.shape, ratio=ratio)
     sharp = _tensor(pan)
     small = _tensor(ms)
     large = _tensor(lms)
-    _check(tuple(sharp.shape), tuple(small.shape), tuple(large.shape), ratio=ratio)
     grid = ModelGrid(ratio=ratio, phase=ratio / 2 if phase is None else phase)
     ranges = tuple((float(band.min()), float(band.max())) for band in large)
     floors = matched_floors([_moments(band) for band in large], pan=_moments(sharp))
     context = Context.of(grid, sensor, ranges, floors)
-    if len(ranges) == 4:
-        context = replace(context, percentiles=exact_percentiles(large))
+    context = replace(context, percentiles=exact_percentiles(large))
     block = WholeImage(sharp, small, large, grid)
     statistics = known.gather(block, context) or Statistics()
     return known.solve(statistics, context).apply(block).numpy()

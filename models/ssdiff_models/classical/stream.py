@@ -127,15 +127,23 @@ def stream(
     whole = Window(row=0, col=0, rows=source.rows, cols=source.cols)
     lattice = _lattice(source)
     windows = [lattice.tile(*place) for place in lattice.blocks(whole)]
+    parts = _gathered(known, source, context, windows, workers)
+    total = _merged(parts, len(windows), progress)
+    rule = known.solve(total, context)
+    return ClassicalFuser(method=method, grid=grid, rule=rule, zero=zero)
+
+
+def _merged(
+    parts: Iterator[Statistics | None], count: int, progress: Progress | None
+) -> Statistics:
     total = Statistics()
-    for done, part in enumerate(_gathered(known, source, context, windows, workers), start=1):
+    for done, part in enumerate(parts, start=1):
         if part is None:
             break
         total = total.merged(part)
         if progress is not None:
-            progress(done, len(windows))
-    rule = known.solve(total, context)
-    return ClassicalFuser(method=method, grid=grid, rule=rule, zero=zero)
+            progress(done, count)
+    return total
 
 
 def _alone() -> None:

@@ -58,23 +58,20 @@ class FullResolution:
             valid: ``(rows, cols)``, True where a pixel counts.
 
         Raises:
-            InputError: When the images cannot be compared or are smaller than a block.
+            InputError: When the images cannot be compared.
         """
         quality = Q2nAccumulator(block=self._block)
         high = BlockIndex(block=self._block)
         low = BlockIndex(block=self._block)
         first, last, _ = inner[0].indices(valid.shape[0])
         for row in range(first, last, STRIP_ROWS):
-            wide = slice(max(row - REACH, 0), row + STRIP_ROWS + REACH)
-            stop = min(row + STRIP_ROWS, last)
-            own_rows = slice(row - wide.start, stop - wide.start)
-            bands = strip(fused[:, wide], lms[:, wide], valid[wide])
+            wide, own_rows = _rows_of(row, last)
+            around = strip(fused[:, wide], lms[:, wide], valid[wide])
             planes = strip(pan[None, wide], pan_low[None, wide], valid[wide])
-            filtered = seen_by_sensor(bands, self._sensor, self._ratio)
-            filtered = filtered[own_rows].inner(inner[1])
-            bands = bands[own_rows].inner(inner[1])
+            seen = seen_by_sensor(around, self._sensor, self._ratio)
+            quality.add(seen[own_rows].inner(inner[1]))
+            bands = around[own_rows].inner(inner[1])
             planes = planes[own_rows].inner(inner[1])
-            quality.add(filtered)
             sharp = np.concatenate([bands.fused, planes.fused])
             soft = np.concatenate([bands.reference, planes.reference])
             high.update(sharp, bands.valid)
@@ -95,6 +92,13 @@ class FullResolution:
         khan = 1 - _mean(self._q2n, self._block)
         spectral = spectral_distortion(high[:-1, :-1], low[:-1, :-1])
         return figures(khan, spatial_distortion(high, low), spectral)
+
+
+def _rows_of(first: int, last: int) -> tuple[slice, slice]:
+    """Returns the rows that a strip needs, and its own among them."""
+    wide = slice(max(first - REACH, 0), first + STRIP_ROWS + REACH)
+    stop = min(first + STRIP_ROWS, last)
+    return wide, slice(first - wide.start, stop - wide.start)
 
 
 def _sum(a: tuple[Total, int], b: tuple[Total, int]) -> tuple[Total, int]:
