@@ -19,10 +19,7 @@ def solve(operator: Callable[[Tensor], Tensor], wanted: Tensor, iterations: int)
     Chebyshev's from `LEAST` to 1 (Golub and Varga 1961; Saad, Iterative Methods for Sparse Linear
     Systems, algorithm 12.1).
 
-    Args:
-        operator: A linear map with real eigenvalues in (0, 1].
-        wanted: A tensor of any shape.
-        iterations: At least 1; `operator` is called once less.
+    `operator` is linear with real eigenvalues in (0, 1]; it is called ``iterations - 1`` times.
     """
     step = wanted
     total = wanted

@@ -134,15 +134,9 @@ def _padded(images: Sequence[Tensor], value: float) -> Tensor:
 def _inverse(
     rows: npt.NDArray[np.floating], cols: npt.NDArray[np.floating], shape: tuple[int, int]
 ) -> FloatArray:
-    """Inverts a map from PAN to MS pixels by Newton's method.
+    """Inverts a map from PAN to MS pixels ``(h, w)`` by Newton's method.
 
-    Args:
-        rows: ``(h, w)``: MS row of each PAN pixel.
-        cols: ``(h, w)``: MS column of each PAN pixel.
-        shape: Rows and columns of MS pixels; they may lie beyond the PAN pixels.
-
-    Returns:
-        The PAN row and column of each MS pixel, float32 ``(2, n, m)``; NaN where there is none.
+    Returns the PAN row and column of each MS pixel, float32 ``(2, *shape)``; NaN where it has none.
     """
     forward = np.stack([rows, cols]).astype(np.float64)
     known: BoolArray = np.isfinite(rows) & np.isfinite(cols)

@@ -71,9 +71,7 @@ class NoShift:
 def agree(windows: Iterable[WindowShift | None], *, local: bool = False) -> SceneShift | NoShift:
     """Returns the shift that most windows have, or why there is none.
 
-    Args:
-        windows: The windows' estimates.
-        local: Whether the shift may change over the scene, if there are enough windows.
+    With `local` the shift may change over the scene, if there are enough windows.
     """
     estimates = [window for window in windows if window is not None]
     usable = [window for window in estimates if window.shift.correlation > LEAST_CORRELATION]

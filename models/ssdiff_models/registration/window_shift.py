@@ -66,10 +66,7 @@ def _spans(start: int, length: int, count: int, size: int, ratio: int) -> list[t
 def window_shift(patch: Patch, window: Window, *, grid: ModelGrid) -> WindowShift | None:
     """Estimates the shift of one window; None where it is empty or too little of it is valid.
 
-    Args:
-        patch: The window's pixels.
-        window: Its place; a multiple of the ratio.
-        grid: How the MS grid lies on the PAN grid.
+    `window` is the place of the patch, a multiple of the ratio.
     """
     ratio = grid.ratio
     first = (grid.phase, grid.phase)

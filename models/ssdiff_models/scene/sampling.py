@@ -30,9 +30,8 @@ def band_statistics(
 ) -> tuple[BandStatistics, ...]:
     """Returns the statistics of each band of valid pixels.
 
-    Args:
-        pieces: ``(bands, n)`` each; at least one pixel in all.
-        zeros: DN of no signal of each band; 0 by default.
+    Pieces are ``(bands, n)``, with one pixel or more in all; `zeros` are the bands' DN of no
+    signal, 0 by default.
     """
     sample = np.concatenate(pieces, axis=1)
     levels = zeros or [0.0] * len(sample)

@@ -101,9 +101,6 @@ class Sink(Protocol):
     def write(self, block: Window, fused: FloatArray, valid: BoolArray) -> None:
         """Takes a block; each comes once, in row-major order.
 
-        Args:
-            block: Its place.
-            fused: ``(bands, rows, cols)`` in DN.
-            valid: ``(rows, cols)``.
+        `fused` is ``(bands, rows, cols)`` in DN, `valid` is ``(rows, cols)``.
         """
         ...

@@ -24,10 +24,8 @@ def scene_fingerprint(scenes: Sequence[WaldScene]) -> dict[str, list[float] | li
 
     All numbers are ranges over the scenes, ``[lowest, highest]``, in units of the bands' means:
     ``contrast`` (one range a band) and ``pan_contrast`` are standard deviation over mean,
-    ``correlation`` is the multiple correlation of the PAN with the MS bands.
-
-    Args:
-        scenes: At least one; all with the same bands.
+    ``correlation`` is the multiple correlation of the PAN with the MS bands. There is at least one
+    scene; all have the same bands.
     """
     of_scenes = torch.stack([_contrasts(scene) for scene in scenes])
     *of_bands, of_pan = [_range(values) for values in of_scenes.T.tolist()]

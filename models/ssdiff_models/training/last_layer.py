@@ -36,12 +36,7 @@ def fit_last_layer(
     """Yields models with the last layer fitted to the valid pixels of scenes, one a penalty.
 
     Errors count relative to a pixel's own brightness, as SAM's do: bright roofs then do not spoil
-    the colours of dark ground.
-
-    Args:
-        model: The model, which is not changed.
-        scenes: What to fit to.
-        penalties: In units of the features' mean square.
+    the colours of dark ground. `penalties` are in units of the features' mean square.
     """
     layer = model.network.last_layer
     inputs = layer.in_channels * 9 + 1
