@@ -38,9 +38,9 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
 
     Args:
         pan: ``(rows, cols)``, DN.
-        ms: ``(bands, rows/ratio, cols/ratio)``, DN; the centre of pixel i lies at PAN index
-            ``ratio*i + checkpoint.ms_phase``, so for the shipped models the corners coincide.
-        checkpoint: The model, from `load_checkpoint`; it is not changed.
+        ms: ``(bands, rows/ratio, cols/ratio)``, DN; pixel i is centred at PAN index
+            ``ratio*i + checkpoint.ms_phase``: the corners coincide for the shipped models.
+        checkpoint: From `load_checkpoint`; it is not changed.
         settings: Steps, seed, samples, tile and the like; the model's own by default.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         workers: Tiles at a time on a CPU, one thread each; None: torch's number of threads.
@@ -48,13 +48,10 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
         precision: Arithmetic of the network; ``torch.bfloat16`` is fast on GPUs.
         progress: Called with the blocks done and their total.
 
-    Returns:
-        ``(bands, rows, cols)`` in the dtype of `ms`: integers are rounded and clipped.
+    The result is ``(bands, rows, cols)`` in the dtype of `ms`: integers are rounded and clipped.
 
     Raises:
-        InputError: When the arrays do not fit each other or hold values that are not finite.
-        ModelError: When the model does not fit their ratio.
-        ResourceError: When the device's memory does not suffice.
+        SsdiffError: When arrays, model and device do not fit each other, or hold no finite values.
     """
     ratio = _ratio(pan, ms, checkpoint.ratio)
     source = ArraySource(pan=pan.astype(np.float32), ms=ms.astype(np.float32), ratio=ratio)

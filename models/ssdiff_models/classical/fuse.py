@@ -31,24 +31,22 @@ def fuse(
     ratio: int,
     phase: float | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Fuses arrays by a classical method in double precision.
+    """Fuses arrays of DN by a classical method in double precision.
 
     Args:
         method: One of `METHODS`.
-        pan: ``(rows, cols)``, DN.
-        ms: ``(bands, rows/ratio, cols/ratio)``, DN.
+        pan: ``(rows, cols)``.
+        ms: ``(bands, rows/ratio, cols/ratio)``.
         lms: ``(bands, rows, cols)``: the MS interpolated to the PAN grid (EXP).
         sensor: Whose MTF gains are used, or its name.
         ratio: PAN pixels per MS pixel.
-        phase: PAN index of the centre of MS pixel 0; None: ``ratio/2``, as in the field's data
-            sets. On rasters whose outer corners coincide it is ``(ratio - 1)/2``.
+        phase: PAN index of the centre of MS pixel 0: ``(ratio - 1)/2`` where the corners coincide;
+            None: ``ratio/2``, as in the field's data sets.
 
-    Returns:
-        ``(bands, rows, cols)``; ratio methods keep within `RATIO_LIMIT` times the MS.
+    The result is ``(bands, rows, cols)``; ratio methods keep within `RATIO_LIMIT` times the MS.
 
     Raises:
-        UsageError: When the method or the sensor is unknown.
-        InputError: When the arrays do not fit each other or hold values that are not finite.
+        SsdiffError: For unknown names, and arrays that do not fit each other or are not finite.
     """
     known = find(method)
     _check(pan.shape, ms.shape, lms.shape, ratio=ratio)

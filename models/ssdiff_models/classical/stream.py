@@ -100,9 +100,8 @@ def stream(
 ) -> ClassicalFuser:
     """Gathers a method's statistics in one pass over the scene; the method is then ready to fuse.
 
-    The pass runs over the scene, not over the source's `area`, in blocks of a lattice anchored at
-    PAN (0, 0), and over valid pixels only: the same scene gives the same numbers, to the bit, for
-    any area of interest, block size and number of workers.
+    It runs over the scene's valid pixels, whatever the source's `area`, in blocks of a lattice
+    anchored at PAN (0, 0): the same scene always gives the same numbers, to the bit.
 
     Args:
         method: One of `METHODS`.
@@ -110,15 +109,15 @@ def stream(
         sensor: Whose MTF gains are used, or its name.
         phase: PAN index of the centre of MS model pixel 0; None: ``(ratio - 1)/2``.
         workers: Blocks at a time.
-        progress: Told after each block.
+        progress: Called after each block.
 
     Raises:
         UsageError: When the method or the sensor is unknown.
         InputError: When the scene has no valid pixel.
     """
     known = find(method)
-    aligned = ModelGrid.aligned(source.ratio)
-    grid = aligned if phase is None else ModelGrid(ratio=source.ratio, phase=phase)
+    centre = (source.ratio - 1) / 2 if phase is None else phase
+    grid = ModelGrid(ratio=source.ratio, phase=centre)
     zero = black_levels(source.statistics())
     if any(zero):
         source = AboveZero(source=source, zeros=zero)
@@ -128,8 +127,7 @@ def stream(
     lattice = _lattice(source)
     windows = [lattice.tile(*place) for place in lattice.blocks(whole)]
     parts = _gathered(known, source, context, windows, workers)
-    total = _merged(parts, len(windows), progress)
-    rule = known.solve(total, context)
+    rule = known.solve(_merged(parts, len(windows), progress), context)
     return ClassicalFuser(method=method, grid=grid, rule=rule, zero=zero)
 
 

@@ -56,9 +56,6 @@ class FullResolution:
             pan_low: The PAN at MS resolution on its own grid, ``(rows, cols)``.
             inner: The piece's own rows and columns.
             valid: ``(rows, cols)``, True where a pixel counts.
-
-        Raises:
-            InputError: When the images cannot be compared.
         """
         quality = Q2nAccumulator(block=self._block)
         high = BlockIndex(block=self._block)
