@@ -12,6 +12,7 @@ from ssdiff_models.fusion.prior import RatioPrior, measure_images
 from ssdiff_models.resampling.degrade import reduce_ms
 from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
+from ssdiff_models.training.pan_sharpness import match_sharpness
 
 __all__ = ["Degradation", "WaldScene", "from_reference", "positive"]
 
@@ -26,6 +27,8 @@ class Degradation:
     """PAN pixels per MS pixel."""
     prior: PriorName = "lms"
     """What the network corrects."""
+    match_pan: bool = False
+    """Whether the PAN is blurred to the reference's sharpness (`match_sharpness`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +140,11 @@ def from_reference(
     if valid is None:
         valid = torch.ones_like(pan[0], dtype=torch.bool)
     valid = valid[:rows, :cols]
-    images = torch.cat([gt, pan])
     if not bool(valid.any()):
         raise InputError(f"{name}: no valid pixel to train on")
+    if degradation.match_pan:
+        pan = match_sharpness(pan[0], gt, valid)[None]
+    images = torch.cat([gt, pan])
     averages = [float(band[valid].double().mean()) for band in images]
     means = positive(name, averages)
     scale = torch.tensor(means)[:, None, None]

@@ -4,7 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +172,16 @@ def degradation_of(sensor: str, bands: Sequence[str], ratio: int, prior: PriorNa
     return Degradation(gains=gains, ratio=ratio, prior=prior)
 
 
-def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms") -> WaldScene:
+def read_scene(
+    record: PairRecord,
+    bands: Sequence[str],
+    prior: PriorName = "lms",
+    *,
+    match_pan: bool = False,
+) -> WaldScene:
     """Reads one pair, corrects a shift of the PAN, and degrades it by Wald's protocol.
+
+    With `match_pan` the PAN becomes as crisp as the reference.
 
     Raises:
         InputError: When the pair cannot be read, or is further off than can be corrected.
@@ -185,7 +193,7 @@ def read_scene(record: PairRecord, bands: Sequence[str], prior: PriorName = "lms
         raise InputError(
             f"{image.path}: has {len(image.pixels)} bands, fewer than {', '.join(record.bands)}"
         )
-    degradation = _degradation(record, order, prior)
+    degradation = replace(_degradation(record, order, prior), match_pan=match_pan)
     step = 1 if record.has_gt else record.ratio
     rows, cols, first = _common(record.name, pan, image, step)
     zeros = torch.tensor(image.zeros)[order][:, None, None]

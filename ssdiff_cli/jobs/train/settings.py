@@ -58,6 +58,8 @@ class DataConfig:
     """PAN pixels per MS pixel; 0: that of the data."""
     prior: PriorName = "bt-h"
     """What the network corrects."""
+    match_pan: bool = False
+    """Whether each PAN is made as crisp as its reference, which keeps full resolution crisp."""
     without: Names = ()
     """Sensors left out."""
     limit: Annotated[int, Ge(0)] = 0
