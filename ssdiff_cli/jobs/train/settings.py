@@ -59,7 +59,7 @@ class DataConfig:
     prior: PriorName = "bt-h"
     """What the network corrects."""
     match_pan: bool = False
-    """Whether each PAN is made as crisp as its reference, which keeps full resolution crisp."""
+    """Whether pairs also train with a PAN as crisp as their reference, as at full resolution."""
     without: Names = ()
     """Sensors left out."""
     limit: Annotated[int, Ge(0)] = 0
