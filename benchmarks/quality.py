@@ -1,9 +1,10 @@
-"""Quality of a model on the pairs of a folder, beside the classical methods, by Wald's protocol with exact geometry.
+"""Quality of a model on the pairs of a folder, beside the classical methods.
 
-The network's rows are what ``ssdiff sharpen --sensor`` makes: one sampling step and the projection that gives the MS back.
+Wald's protocol with exact geometry. The network's rows are what ``ssdiff sharpen`` makes: one
+sampling step and no projection.
 
-Usage: ``python -m benchmarks.quality FOLDER [--split val] [--model NAME|FILE] [--without SENSOR] [--steps N] [--sampler NAME]
-[--samples N] [--consistency ROUNDS]``
+Usage: ``python -m benchmarks.quality FOLDER [--split val] [--model NAME|FILE] [--without SENSOR]
+[--steps N] [--sampler NAME] [--samples N] [--consistency ITERATIONS]``
 """
 
 import argparse

@@ -1,0 +1,113 @@
+"""How much of the PAN's detail a fused image has at full resolution, and whether it is the PAN's.
+
+Detail is what a Gaussian of sigma 1 takes away. I is the weighted sum of bands that fits the PAN
+best where both are blurred by a Gaussian of sigma 6 (least squares with a constant, every 4th
+pixel). A row of the table has, 16 pixels inside the border,
+
+- gain: standard deviation of I's detail over that of the PAN's,
+- corr: correlation of the two, slope: their product,
+- other: the part of each band's detail that is no multiple of the PAN's, the mean over bands.
+
+Usage: ``python -m benchmarks.detail FOLDER [--split val] [--model NAME|FILE]... [--scene NAME]...``
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from scipy.ndimage import gaussian_filter
+
+Image = npt.NDArray[np.float64]
+
+BORDER = slice(16, -16)
+CLASSICAL = ("gsa", "bt-h")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prints a row for each scene and method."""
+    options = _parse(arguments)
+    methods = [("--method", name) for name in CLASSICAL]
+    methods += [("--model", name) for name in options.model or ["bgrn"]]
+    print(f"{'scene':32} {'method':24} {'gain':>6} {'corr':>6} {'slope':>6} {'other':>6}")
+    with tempfile.TemporaryDirectory() as temporary:
+        output = Path(temporary) / "fused.tif"
+        for folder in _folders(options):
+            for method in methods:
+                _sharpen(folder, output, method)
+                gain, corr, other = figures(*_images(folder / "pan.tif", output))
+                name = f"{folder.parent.name}/{folder.name}"
+                cells = f"{gain:6.2f} {corr:6.3f} {gain * corr:6.2f} {other:6.2f}"
+                print(f"{name:32} {Path(method[1]).name:24} {cells}", flush=True)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--model", action="append")
+    parser.add_argument("--scene", action="append")
+    return parser.parse_args(arguments)
+
+
+def _folders(options: argparse.Namespace) -> Iterator[Path]:
+    """Yields the full-resolution pairs of ratio 4 of a split, or those named."""
+    for record in json.loads((options.folder / "index.json").read_text())["pairs"]:
+        ratio = record["pan_size"][0] / record["ms_size"][0]
+        wanted = record["split"] == options.split and record["kind"] == "full-res"
+        if options.scene:
+            wanted = record["path"] in options.scene
+        if wanted and 3.5 < ratio < 4.5:
+            yield options.folder / record["path"]
+
+
+def _sharpen(folder: Path, output: Path, method: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "ssdiff_cli", "sharpen", folder / "pan.tif", folder / "ms.tif"]
+    subprocess.run([*command, "-o", output, "--overwrite", "-q", *method], check=True, stdout=-3)
+
+
+def _images(pan: Path, fused: Path) -> tuple[Image, Image]:
+    """Returns the fused image ``(bands, rows, cols)``, and the PAN on its grid."""
+    with rasterio.open(fused) as file, rasterio.open(pan) as sharp:
+        col, row = (round(value) for value in ~sharp.transform @ (file.transform @ (0, 0)))
+        image = file.read().astype(float)
+        plane = sharp.read(1).astype(float)
+    return image, plane[row : row + image.shape[1], col : col + image.shape[2]]
+
+
+def figures(image: Image, pan: Image) -> tuple[float, float, float]:
+    """Returns gain, corr and other of a fused image ``(bands, rows, cols)``."""
+    coarse = [_samples(gaussian_filter(band, 6, mode="nearest")) for band in image]
+    design = np.stack([*coarse, np.ones_like(coarse[0])], axis=1)
+    target = _samples(gaussian_filter(pan, 6, mode="nearest"))
+    weights = np.linalg.lstsq(design, target, rcond=None)[0][:-1]
+    of_pan = _detail(pan)
+    of_sum = _detail(np.tensordot(weights, image, 1))
+    gain = of_sum.std() / of_pan.std()
+    corr = np.corrcoef(of_sum, of_pan)[0, 1]
+    return float(gain), float(corr), float(np.mean([_other(band, of_pan) for band in image]))
+
+
+def _samples(image: Image) -> Image:
+    return image[BORDER, BORDER][::4, ::4].ravel()
+
+
+def _detail(image: Image) -> Image:
+    detail = image - gaussian_filter(image, 1, mode="nearest")
+    return np.asarray(detail[BORDER, BORDER].ravel())
+
+
+def _other(band: Image, of_pan: Image) -> float:
+    own = _detail(band)
+    share = (own @ of_pan) / (of_pan @ of_pan)
+    return float((own - share * of_pan).std() / own.std())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
