@@ -1,6 +1,6 @@
 """What half a pixel of misregistration, a gain error, and noise cost the network and the classical methods.
 
-Usage: ``python -m benchmarks.robustness FOLDER [--split test] [--model NAME|FILE] [--consistency ROUNDS] [--without SENSOR]``
+Usage: ``python -m benchmarks.robustness FOLDER [--split test] [--model NAME|FILE] [--consistency ITERATIONS] [--without SENSOR]``
 
 Each scene of the split is degraded by Wald's protocol, its PAN then moved by half a pixel, or one of its bands brightened by a tenth (in
 MS and reference alike, which is what a calibration error does), or PAN and MS get white noise of 1 or 2 % of their means (the reference
