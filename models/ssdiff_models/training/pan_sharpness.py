@@ -37,7 +37,7 @@ def match_sharpness(pan: Tensor, reference: Tensor, valid: Tensor) -> Tensor:
     Args:
         pan: ``(rows, cols)``.
         reference: ``(bands, rows, cols)`` on the same grid.
-        valid: ``(rows, cols)``: the pixels that count.
+        valid: ``(rows, cols)``: the pixels that count; the others are finite.
     """
     sharp = pan.double()[None]
     intensity = _intensity(sharp, reference.double(), valid)

@@ -28,7 +28,7 @@ class Degradation:
     prior: PriorName = "lms"
     """What the network corrects."""
     match_pan: bool = False
-    """Whether the PAN is blurred to the reference's sharpness (`match_sharpness`)."""
+    """Whether the PAN is made as crisp as the reference (`match_sharpness`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,15 +142,17 @@ def from_reference(
     valid = valid[:rows, :cols]
     if not bool(valid.any()):
         raise InputError(f"{name}: no valid pixel to train on")
-    if degradation.match_pan:
-        pan = match_sharpness(pan[0], gt, valid)[None]
     images = torch.cat([gt, pan])
     averages = [float(band[valid].double().mean()) for band in images]
     means = positive(name, averages)
     scale = torch.tensor(means)[:, None, None]
     normal = torch.where(valid, images / scale - 1, 0.0)
+    far = _clear(valid, ratio)
+    if degradation.match_pan:
+        sharpened = match_sharpness(normal[-1], normal[:-1], far)
+        normal[-1] = torch.where(valid, sharpened, 0.0)
     scene = WaldScene.degraded(name, normal, means, degradation)
-    clear = replace(scene, valid=_clear(valid, ratio))
+    clear = replace(scene, valid=far)
     return clear.with_measured_prior(degradation.prior)
 
 

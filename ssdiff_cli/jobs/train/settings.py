@@ -59,7 +59,10 @@ class DataConfig:
     prior: PriorName = "bt-h"
     """What the network corrects."""
     match_pan: bool = False
-    """Whether pairs also train with a PAN as crisp as their reference, as at full resolution."""
+    """Whether pairs also train, and validate, with a PAN as crisp as their reference.
+
+    Simulated scenes have that PAN alone.
+    """
     without: Names = ()
     """Sensors left out."""
     limit: Annotated[int, Ge(0)] = 0

@@ -1,4 +1,6 @@
-"""A reduced PAN is blurred until its detail is what the reference shares with it."""
+"""A reduced PAN is blurred or sharpened until its detail is what the reference shares with it."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from ssdiff_models.training.pan_sharpness import match_sharpness
-from tests.models.training.pieces import landscape
+from ssdiff_models.training.wald_scene import from_reference
+from tests.models.training.pieces import DEGRADATION, landscape
 
 EVERYWHERE = torch.ones(128, 128, dtype=torch.bool)
 
@@ -72,3 +75,27 @@ def test_invalid_pixels_have_no_say(truth: Tensor) -> None:
     assert float(detail(matched)[inside].std()) == pytest.approx(
         float(detail(clean)[inside].std()), rel=0.05
     )
+
+
+@pytest.mark.parametrize("nodata", [0.0, float("nan"), -9999.0])
+def test_a_hole_does_not_change_what_lies_far_from_it(truth: Tensor, nodata: float) -> None:
+    pan = truth.mean(0)
+    reference = blurred(truth, 0.7)
+    valid = EVERYWHERE.clone()
+    valid[48:64, 100:] = False
+    degradation = replace(DEGRADATION, match_pan=True)
+    whole = from_reference("whole", degradation, pan=pan, gt=reference)
+    holed = from_reference(
+        "holed",
+        degradation,
+        pan=torch.where(valid, pan, nodata),
+        gt=torch.where(valid, reference, nodata),
+        valid=valid,
+    )
+    plain = from_reference("plain", DEGRADATION, pan=pan, gt=reference)
+    spreads = [
+        float(detail(scene.pan[0].double())[holed.valid].std()) * scene.means[-1]
+        for scene in (whole, holed, plain)
+    ]
+    assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
+    assert spreads[0] < 0.9 * spreads[2]
