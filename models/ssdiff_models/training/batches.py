@@ -11,6 +11,7 @@ from torch.nn.functional import max_pool2d
 
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.windows import Window
+from ssdiff_models.training.chance import Part, step_generator
 from ssdiff_models.training.config import TrainingConfig
 from ssdiff_models.training.wald_scene import WaldScene
 
@@ -60,7 +61,7 @@ class BatchSampler:
     def draw(self, step: int) -> Batch:
         """Returns the batch of one step."""
         config = self._config
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+        generator = step_generator(config.seed, step, Part.PATCHES)
         chosen = torch.multinomial(
             self._shares, config.batch, replacement=True, generator=generator
         )

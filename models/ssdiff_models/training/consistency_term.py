@@ -16,6 +16,7 @@ from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.training.batches import cut_patch
+from ssdiff_models.training.chance import Part, step_generator
 from ssdiff_models.training.wald_scene import Degradation
 
 __all__ = ["ConsistencyTerm", "FullScene"]
@@ -78,7 +79,7 @@ class ConsistencyTerm:
 
     def __call__(self, network: Network, step: int) -> Tensor:
         """Returns the weighted term of one step."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + step + 1)
+        generator = step_generator(self.seed, step, Part.CONSISTENCY)
         scene = self.scenes[_drawn(len(self.scenes), generator)]
         device = next(network.parameters()).device
         window = self._window(scene, generator)

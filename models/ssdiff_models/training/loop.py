@@ -16,6 +16,7 @@ from ssdiff_models.files import atomic
 from ssdiff_models.nets.network import Branch, Network
 from ssdiff_models.parallel.threads import prefetch
 from ssdiff_models.training.batches import Batch, BatchSampler
+from ssdiff_models.training.chance import Part, step_generator
 from ssdiff_models.training.config import TrainingConfig
 
 __all__ = ["ALONE", "Execution", "StepReport", "Trainer"]
@@ -161,9 +162,7 @@ class Trainer:
         """Distance between the residual and its estimate (Eq. 2, Algorithm 1)."""
         config = self.config
         device = next(self.network.parameters()).device
-        # Drawn on the CPU from the step alone: the same on every device, and when resumed.
-        seed = (config.seed << 32) + self.step
-        generator = torch.Generator().manual_seed(seed)
+        generator = step_generator(config.seed, self.step, Part.NOISE)
         schedule = config.schedule
         count = len(batch.gt)
         t = torch.randint(0, schedule.steps, (count,), generator=generator)
