@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +15,8 @@ from ssdiff_models._version import __version__
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.files import atomic
-from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.network import Network, NetworkConfig
-from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
-from ssdiff_models.nets.ssdiff import SSDiffConfig
+from ssdiff_models.nets.registry import find_kind, name_of
 
 __all__ = [
     "WEIGHTS",
@@ -37,10 +35,6 @@ WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the shipped models."""
 SCHEMA = 1
 KEY = "ssdiff"
-_NETWORKS: dict[str, tuple[type[NetworkConfig], Callable[[Any], Network]]] = {
-    "ssdiff": (SSDiffConfig, build),
-    "released": (ReleasedConfig, ReleasedSSDiff),
-}
 _OTHER_VERSION = "the model needs another version of ssdiff"
 
 
@@ -122,20 +116,13 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 
 
 def _header(checkpoint: Checkpoint) -> dict[str, Any]:
-    config = checkpoint.config
-    kinds = [name for name, (kind, _) in _NETWORKS.items() if isinstance(config, kind)]
-    if not kinds:
-        raise ModelError(
-            f"a network of type {type(checkpoint.network).__name__} cannot be stored: "
-            f"known are {', '.join(_NETWORKS)}"
-        )
     names = [one.name for one in fields(checkpoint)]
     stored = {name: getattr(checkpoint, name) for name in names}
     return stored | {
         "schema": SCHEMA,
         "version": __version__,
-        "network": kinds[0],
-        "config": asdict(config),
+        "network": name_of(checkpoint.network),
+        "config": asdict(checkpoint.config),
         "schedule": asdict(checkpoint.schedule),
         "metadata": dict(checkpoint.metadata),
     }
@@ -225,11 +212,11 @@ def _weights(path: Path, digest: str | None) -> dict[str, torch.Tensor]:
 
 
 def _assemble(header: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> Checkpoint:
-    kind, build_network = _NETWORKS[header["network"]]
+    kind = find_kind(header["network"])
     config = dict(header["config"])
     for name, value in config.items():
         config[name] = tuple(value) if isinstance(value, list) else value
-    network = build_network(kind(**config))
+    network = kind.build(kind.config(**config))
     network.load_state_dict(weights, strict=True)
     return Checkpoint(
         network=network.requires_grad_(requires_grad=False).eval(),

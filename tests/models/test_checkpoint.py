@@ -13,6 +13,7 @@ from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.nets.network import NetworkConfig
+from ssdiff_models.nets.registry import BASELINES
 from ssdiff_models.nets.released import ReleasedConfig, ReleasedSSDiff
 from tests.models.tiny import Slots, images, model
 
@@ -245,3 +246,26 @@ def test_a_models_own_rules() -> None:
         model(normalisation="median")
     with pytest.raises(ModelError, match="--full-scale"):
         model(normalisation="full-scale")
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_checkpoint_knows_its_network(name: str, tmp_path: Path) -> None:
+    kind = BASELINES[name]
+    path = tmp_path / "baseline.safetensors"
+    network = kind.build(kind.config(bands=4)).eval()
+    save_checkpoint(path, Checkpoint(network=network, bands=None, ratio=4))
+    assert read_header(path)["network"] == name
+    loaded = load_checkpoint(path).network
+    assert type(loaded) is type(network)
+    given = images(4, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(loaded(**given), network(**given), atol=1e-5)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pnn.safetensors"
+    kind = BASELINES["pnn"]
+    network = kind.build(kind.config(bands=4))
+    save_checkpoint(path, Checkpoint(network=network, bands=None, ratio=4))
+    assert "do not fit together" in refusal(rewritten(path, network="dicnn"))
+    assert "no network 'pix': known are ssdiff" in refusal(rewritten(path, network="pix"))

@@ -42,13 +42,29 @@ class Network(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def receptive_radius(self) -> int:
-        """No input pixel farther than this, in PAN pixels, influences an output pixel."""
+    def receptive_radius(self) -> int | None:
+        """No input pixel farther than this, in PAN pixels, influences an output pixel.
+
+        None: every pixel of a tile may.
+        """
 
     @property
     @abstractmethod
     def last_layer(self) -> nn.Conv2d:
         """The 3 x 3 convolution from features to bands."""
+
+    @property
+    def diffuses(self) -> bool:
+        """Whether the noisy residual and its step matter; else the network is a regression."""
+        return True
+
+    def tiling(self, patch: int) -> tuple[int, int]:
+        """Returns the distance between tiles and their overlap, in PAN pixels.
+
+        `patch` is the side of the patches of training.
+        """
+        del patch
+        return 256, 32
 
     @abstractmethod
     def branch_of(self, name: str) -> Branch | None:

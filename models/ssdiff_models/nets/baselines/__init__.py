@@ -1,0 +1,1 @@
+"""The deep networks that the paper compares SSDiff with, one a file."""
