@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.runners import BatchRunner, ThreadRunner
 from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles, model_grid
+from ssdiff_models.nets.registry import BASELINES
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.windows import Window
-from tests.models.tiny import PartSource, fuser_of, model, scene_source
+from tests.models.tiny import PartSource, fuser_of, model, randomised, scene_source
 
 # Sums over a whole image and over a tile are taken in another order: float32 rounding, in DN of some 500.
 ROUNDING = 0.01
@@ -49,6 +50,7 @@ def test_a_whole_image_run_equals_the_tiled_run_in_the_cores() -> None:
     source = scene_source(264, 264)
     fuser = fuser_of(source, tile=128, overlap=8)
     radius = fuser.checkpoint.network.receptive_radius
+    assert radius is not None
     tiled = assembled(fuse_tiles(source, fuser, ONE), 4, source.area)
     whole = assembled(
         fuse_tiles(source, fuser_of(source, tile=264, overlap=0), ONE), 4, source.area
@@ -58,6 +60,27 @@ def test_a_whole_image_run_equals_the_tiled_run_in_the_cores() -> None:
     for rows, cols in ((core, core), (core, inner), (inner, inner)):
         assert np.abs(tiled[:, rows, cols] - whole[:, rows, cols]).max() <= ROUNDING
     assert np.abs(tiled - whole).max() > ROUNDING
+
+
+@pytest.mark.parametrize("name", ["pnn", "pannet", "msdcnn", "dicnn", "fusionnet"])
+def test_the_overlap_of_a_local_baseline_leaves_the_rest_of_a_tile_exact(name: str) -> None:
+    source = scene_source(160, 176)
+    kind = BASELINES[name]
+    torch.manual_seed(0)
+    net = randomised(kind.build(kind.config(bands=4))).eval()
+    _, overlap = net.tiling(32)
+    tiled, whole = (
+        assembled(
+            fuse_tiles(source, fuser_of(source, model(network=net), **tiles), ONE), 4, source.area
+        )
+        for tiles in ({"tile": 64, "overlap": overlap}, {"tile": 176, "overlap": 0})
+    )
+    for first in (0, 64):
+        own = slice(first + overlap if first else 0, first + 64)
+        core = (slice(None), own, own)
+        scale = np.abs(whole[core]).max()
+        assert np.abs(tiled[core] - whole[core]).max() <= 1e-5 * scale
+    assert np.abs(tiled - whole).max() > 0
 
 
 areas = st.builds(
