@@ -1,5 +1,6 @@
 """The command ``ssdiff``: its commands, and the one place where errors become exit codes."""
 
+import gc
 import logging
 import os
 import sys
@@ -27,6 +28,8 @@ from ssdiff_models import __version__
 __all__ = ["ErrorGroup", "app", "main"]
 
 _INTERRUPTED = 130
+GARBAGE = 10_000
+"""Objects between two collections: imports make hundreds of thousands that live on."""
 
 
 class ErrorGroup(TyperGroup):
@@ -96,6 +99,7 @@ def main() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
     logging.captureWarnings(capture=True)
+    gc.set_threshold(GARBAGE)
     try:
         app(prog_name="ssdiff")
     except SystemExit as end:

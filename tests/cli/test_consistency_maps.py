@@ -18,7 +18,7 @@ from scipy.ndimage import map_coordinates
 
 from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.resampling.degrade import correlate
-from ssdiff_models.resampling.taps import mtf_kernel
+from ssdiff_models.resampling.mtf import mtf_kernel
 from ssdiff_models.scene.sensors import get
 from tests.cli.calls import answer, save_tiny
 from tests.scenes import SceneFactory

@@ -20,7 +20,8 @@ from ssdiff_models.resampling.lowpass import (
     gaussian_lowpass,
     mtf,
 )
-from ssdiff_models.resampling.upsample import MS_HALO, upsample
+from ssdiff_models.resampling.taps import MS_HALO
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["FILTER_REACH", "Block", "cycle_reach", "detail_reach", "low_reach"]

@@ -13,7 +13,8 @@ from torch import Tensor
 from ssdiff_models.classical.block import Block
 from ssdiff_models.classical.moments import Array, gram
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.resampling.upsample import MS_HALO, upsample
+from ssdiff_models.resampling.taps import MS_HALO
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["lms_gram"]

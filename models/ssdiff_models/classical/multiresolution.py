@@ -22,7 +22,7 @@ from ssdiff_models.classical.method import (
     numbers,
 )
 from ssdiff_models.classical.moments import Array, Moments, Statistics, gram, quotient
-from ssdiff_models.resampling.taps import mtf_kernel
+from ssdiff_models.resampling.mtf import mtf_kernel
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["AdditiveRule", "Equalised", "HazeModulated", "Injection", "ModulatedRule", "Regressed"]

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ssdiff_models.classical.block import Block, low_reach
 from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down
-from ssdiff_models.resampling.upsample import MS_HALO, upsample
+from ssdiff_models.resampling.taps import MS_HALO
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window

@@ -6,7 +6,7 @@ from torch import Tensor
 from ssdiff_models.classical.block import FILTER_REACH, Block, cycle_reach
 from ssdiff_models.resampling.borders import extended
 from ssdiff_models.resampling.lowpass import Lowpass, bicubic_down, binomial
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = ["WholeImage"]

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ssdiff_models.consistency.solver import solve
 from ssdiff_models.consistency.target import GridTarget
-from ssdiff_models.resampling.borders import mirrored
-from ssdiff_models.resampling.taps import mtf_kernel
+from ssdiff_models.resampling.mirror import mirrored
+from ssdiff_models.resampling.mtf import mtf_kernel
 from ssdiff_models.resampling.upsample import upsample_image
 
 __all__ = ["GridView"]

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from ssdiff_models.consistency.solver import FEW, solve
 from ssdiff_models.consistency.target import ScatteredTarget
-from ssdiff_models.resampling.borders import extended, mirrored
+from ssdiff_models.resampling.borders import extended
+from ssdiff_models.resampling.mirror import mirrored
+from ssdiff_models.resampling.mtf import mtf_kernel
 from ssdiff_models.resampling.separable import Filter, resample
-from ssdiff_models.resampling.taps import lagrange, mtf_kernel
+from ssdiff_models.resampling.taps import lagrange
 
-__all__ = ["SCATTERED_MARGIN", "ScatteredView"]
+__all__ = ["ScatteredView"]
 
-SCATTERED_MARGIN = 6
-"""MS pixels that a window needs around those under a tile: `REACH` and one for rounding."""
 REACH = 5
-"""Distance in MS pixels at which an interpolated and filtered pixel is still seen."""
+"""MS pixels at which an interpolated and filtered pixel is still seen; below `SCATTERED_MARGIN`."""
 SHARP_TAPS = 6
 """Taps along an axis for reading a filtered image: its PAN pixels are four times oversampled."""
 SMOOTH_TAPS = 6

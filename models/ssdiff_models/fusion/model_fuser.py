@@ -20,7 +20,8 @@ from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.inputs import BandRange, InputBatch, NetworkImages
 from ssdiff_models.fusion.prior import RatioPrior, measure_prior
 from ssdiff_models.fusion.settings import FusionSettings
-from ssdiff_models.resampling.upsample import MS_HALO, upsample
+from ssdiff_models.resampling.taps import MS_HALO
+from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.band_matching import band_groups, spectral_order
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.sensors import get

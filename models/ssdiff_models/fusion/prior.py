@@ -17,7 +17,7 @@ from ssdiff_models.classical.haze_ratio import BroveyHaze, BroveyHazeRule, add_d
 from ssdiff_models.classical.method import RATIO_LIMIT, Context, as_column
 from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.scene_window import WindowBlock
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import SceneStatistics

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,9 @@ import numpy.typing as npt
 from ssdiff_models.registration.drift import Drift, fit_constant, fit_smooth
 from ssdiff_models.registration.models import ShiftSamples
 from ssdiff_models.registration.surface import Surface
-from ssdiff_models.registration.window_shift import WindowShift
+
+if TYPE_CHECKING:
+    from ssdiff_models.registration.window_shift import WindowShift
 
 __all__ = ["NoShift", "SceneShift", "agree"]
 
@@ -68,7 +71,7 @@ class NoShift:
         return f"{self.windows} windows contradict each other (spread {self.spread:.1f} PAN pixels)"
 
 
-def agree(windows: Iterable[WindowShift | None], *, local: bool = False) -> SceneShift | NoShift:
+def agree(windows: "Iterable[WindowShift | None]", *, local: bool = False) -> SceneShift | NoShift:
     """Returns the shift that most windows have, or why there is none.
 
     With `local` the shift may change over the scene, if there are enough windows.
@@ -98,7 +101,7 @@ def agree(windows: Iterable[WindowShift | None], *, local: bool = False) -> Scen
     )
 
 
-def _median_correlation(windows: list[WindowShift]) -> float:
+def _median_correlation(windows: "list[WindowShift]") -> float:
     correlations = [window.shift.correlation for window in windows]
     return float(np.median(correlations))
 
@@ -109,7 +112,7 @@ def _spread(residuals: npt.NDArray[np.float64]) -> float:
     return 1.4826 * float(deviations.max())
 
 
-def _samples(windows: list[WindowShift]) -> ShiftSamples:
+def _samples(windows: "list[WindowShift]") -> ShiftSamples:
     shifts = [window.shift for window in windows]
     places = [(window.row, window.col) for window in windows]
     moves = [(shift.rows, shift.cols) for shift in shifts]

@@ -11,7 +11,7 @@ from torch.nn.functional import conv2d, max_pool2d
 
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.source import BoolArray, Patch
 from ssdiff_models.scene.windows import Window

@@ -1,24 +1,11 @@
 """Images beyond their borders."""
 
-from typing import TypeVar
-
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-__all__ = ["extended", "mirrored", "weighted_rows"]
+from ssdiff_models.resampling.mirror import mirrored
 
-Index = TypeVar("Index", Tensor, npt.NDArray[np.int64])
-
-
-def mirrored(index: Index, size: int) -> Index:
-    """Maps indices to ``0 .. size - 1``: mirrored at the edges, which are repeated."""
-    period = 2 * size
-    last = period - 1
-    wrapped = index % period
-    beside_middle = abs(2 * wrapped - last)
-    return (last - beside_middle) // 2
+__all__ = ["extended", "weighted_rows"]
 
 
 def extended(image: Tensor, pixels: int, border: str) -> Tensor:

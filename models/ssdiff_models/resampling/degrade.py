@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ssdiff_models.resampling.borders import weighted_rows
-from ssdiff_models.resampling.taps import mtf_kernel, reduction_taps
+from ssdiff_models.resampling.mtf import mtf_kernel
+from ssdiff_models.resampling.taps import reduction_taps
 
 __all__ = ["correlate", "imresize_bicubic", "mtf_filter", "reduce_ms", "reduce_pan"]
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ssdiff_models.resampling.mtf import lowpass_kernel, mtf_kernel
 from ssdiff_models.resampling.separable import Filter, resample
-from ssdiff_models.resampling.taps import cubic, lowpass_kernel, mtf_kernel, reduction_taps
+from ssdiff_models.resampling.taps import cubic, reduction_taps
 
 __all__ = ["Lowpass", "bicubic_down", "bicubic_up", "binomial", "gaussian_lowpass", "mtf"]
 

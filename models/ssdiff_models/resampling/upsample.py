@@ -10,12 +10,10 @@ from torch import Tensor
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.borders import extended, weighted_rows
 from ssdiff_models.resampling.separable import Filter, resample
-from ssdiff_models.resampling.taps import lagrange
+from ssdiff_models.resampling.taps import MS_HALO, lagrange
 
-__all__ = ["MS_HALO", "interp23", "shift_image", "upsample", "upsample_image"]
+__all__ = ["interp23", "shift_image", "upsample", "upsample_image"]
 
-MS_HALO = 10
-"""MS pixels around a window that its interpolation needs."""
 LAGRANGE_TAPS = 12
 """Of degree 11, whose midpoint weights are the 23-tap filter's."""
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssdiff_models.errors import InputError
-from ssdiff_models.resampling.borders import mirrored
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.mirror import mirrored
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.sampling import band_statistics, statistics_windows
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["ModelGrid"]

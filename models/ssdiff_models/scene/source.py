@@ -9,10 +9,21 @@ import numpy.typing as npt
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["BoolArray", "FloatArray", "NativeMs", "Patch", "ScatteredMs", "Sink", "Source"]
+__all__ = [
+    "SCATTERED_MARGIN",
+    "BoolArray",
+    "FloatArray",
+    "NativeMs",
+    "Patch",
+    "ScatteredMs",
+    "Sink",
+    "Source",
+]
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
+SCATTERED_MARGIN = 6
+"""MS pixels around those under a window that `ScatteredMs` holds: filters see 5, rounding 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +42,7 @@ class ScatteredMs:
     """Original MS pixels of another size or direction than the model's."""
 
     pixels: FloatArray
-    """``(bands, n, m)``: those under the window, and some around them."""
+    """``(bands, n, m)``: those under the window, and `SCATTERED_MARGIN` more around them."""
     rows: npt.NDArray[np.floating]
     """``(rows, cols)``: row among `pixels` of the centre of each PAN pixel of the window.
 

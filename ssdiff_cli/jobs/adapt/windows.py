@@ -16,7 +16,7 @@ from ssdiff_models.errors import InputError, ModelError
 from ssdiff_models.nets.released import ReleasedSSDiff
 from ssdiff_models.nets.transplant import transplant
 from ssdiff_models.resampling.degrade import reduce_pan
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.scene.dtypes import default_limits
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch

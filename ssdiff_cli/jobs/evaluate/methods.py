@@ -15,7 +15,8 @@ from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models import classical
 from ssdiff_models.checkpoint import Checkpoint
-from ssdiff_models.fusion.stream import FusedBlock, fuse_tiles
+from ssdiff_models.fusion.blocks import FusedBlock
+from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.dtypes import cast

@@ -12,7 +12,7 @@ from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models import classical
 from ssdiff_models.classical.stream import ClassicalFuser
-from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks
+from ssdiff_models.fusion.blocks import FusedBlock, fuse_blocks
 from ssdiff_models.scene.source import Source
 from ssdiff_models.scene.windows import TileGrid
 

@@ -3,12 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ssdiff_cli.device import DeviceChoice
 from ssdiff_cli.rasters.reading.pair import ScenePair
-from ssdiff_models.fusion.prior import RatioPrior
-from ssdiff_models.fusion.stream import FusedBlock
 from ssdiff_models.scene.windows import TileGrid, Window
+
+if TYPE_CHECKING:
+    from ssdiff_models.fusion.blocks import FusedBlock
+    from ssdiff_models.fusion.prior import RatioPrior
 
 __all__ = ["PROBE", "Cost", "MethodReport", "MethodSummary", "SceneMethod"]
 
@@ -68,7 +71,7 @@ class SceneMethod(ABC):
         return len(rows) * len(cols)
 
     @abstractmethod
-    def blocks(self, rows: range) -> Iterator[FusedBlock]:
+    def blocks(self, rows: range) -> "Iterator[FusedBlock]":
         """Yields the fused blocks of some rows of `grid`, row-major."""
 
     @abstractmethod
@@ -84,7 +87,7 @@ class SceneMethod(ABC):
         return MethodReport(method=self.name, name=None, device=str(self.device.device))
 
     @property
-    def prior(self) -> RatioPrior | None:
+    def prior(self) -> "RatioPrior | None":
         """What a model starts from, where that is not the LMS."""
         return None
 

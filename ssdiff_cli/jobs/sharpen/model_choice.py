@@ -2,25 +2,32 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.reading.pair_files import PairFiles
-from ssdiff_models import zoo
-from ssdiff_models.checkpoint import Checkpoint, load_checkpoint
+
+if TYPE_CHECKING:
+    from ssdiff_models.checkpoint import Checkpoint
 
 __all__ = ["LoadModel", "find_model"]
 
-LoadModel = Callable[[Path], Checkpoint]
+LoadModel = Callable[[Path], "Checkpoint"]
 """Loads a model's file; a cached one serves many jobs."""
 
 
 def find_model(
-    job: SharpenJob, files: PairFiles, load: LoadModel = load_checkpoint
-) -> Checkpoint | None:
+    job: SharpenJob, files: PairFiles, load: LoadModel | None = None
+) -> "Checkpoint | None":
     """Returns the model of a job for its open files; None for a classical method."""
     if job.method != NETWORK:
         return None
+    # A classical method needs nothing of this.
+    from ssdiff_models import zoo
+    from ssdiff_models.checkpoint import load_checkpoint
+
+    load = load or load_checkpoint
     if job.model is not None:
         return load(zoo.locate(job.model))
     pair = ScenePair.of(files)

@@ -16,11 +16,12 @@ from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import ClipCounter
 from ssdiff_models.consistency.project import ITERATIONS
+from ssdiff_models.fusion.blocks import FusedBlock
 from ssdiff_models.fusion.inputs import InputTile
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.fusion.settings import FusionSettings
-from ssdiff_models.fusion.stream import FusedBlock, fuse_tiles, model_grid
+from ssdiff_models.fusion.stream import fuse_tiles, model_grid
 from ssdiff_models.scene.band_matching import closest_bands, spectral_order
 from ssdiff_models.scene.dtypes import default_limits
 

@@ -27,7 +27,6 @@ from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, open_sink
-from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.registration.scene_shift import SceneShift
 
 __all__ = ["plan", "sharpen"]
@@ -36,14 +35,14 @@ _log = logging.getLogger(__name__)
 
 
 def sharpen(
-    job: SharpenJob, progress: Progress = no_progress, load: LoadModel = load_checkpoint
+    job: SharpenJob, progress: Progress = no_progress, load: LoadModel | None = None
 ) -> SharpenReport:
     """Makes one output.
 
     Args:
         job: What to make.
         progress: Called after each block.
-        load: Loads a model's file; a cached one serves many jobs.
+        load: Loads a model's file, `load_checkpoint` by default; a cached one serves many jobs.
 
     Raises:
         SsdiffError: When anything the user gave cannot be used; no file then has the output's name.

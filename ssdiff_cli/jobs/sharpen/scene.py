@@ -4,26 +4,26 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ssdiff_cli.jobs.sharpen.classical_method import ClassicalMethod
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
-from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
-from ssdiff_cli.jobs.sharpen.shift import measure_shift, register, warn_of_shift
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.reading.pair_files import PairFiles, open_files
-from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.errors import InputError
-from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift
 from ssdiff_models.scene.familiarity import unfamiliar
 from ssdiff_models.scene.model_grid import ModelGrid
 
+if TYPE_CHECKING:
+    from ssdiff_models.checkpoint import Checkpoint
+    from ssdiff_models.fusion.prior import RatioPrior
+
 __all__ = ["FindModel", "OpenScene", "open_scene"]
 
-FindModel = Callable[[SharpenJob, PairFiles], Checkpoint | None]
+FindModel = Callable[[SharpenJob, PairFiles], "Checkpoint | None"]
 """Returns the model of a job for its open files; None for a classical method."""
 
 _log = logging.getLogger(__name__)
@@ -34,9 +34,9 @@ class OpenScene:
     """A pair ready to be fused."""
 
     pair: ScenePair
-    checkpoint: Checkpoint | None
+    checkpoint: "Checkpoint | None"
     """The model; None where the method is classical."""
-    prior: RatioPrior | None
+    prior: "RatioPrior | None"
     """What the model starts from, where it was given; None: it is measured if need be."""
     shift: SceneShift | NoShift
     """The measured shift between PAN and MS, or why it is unknown."""
@@ -46,7 +46,11 @@ class OpenScene:
     def bind(self, job: SharpenJob) -> SceneMethod:
         """Binds the job's method to the scene; fuses no pixel yet."""
         if self.checkpoint is None:
+            from ssdiff_cli.jobs.sharpen.classical_method import ClassicalMethod
+
             return ClassicalMethod.bind(job, self.pair)
+        from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
+
         return NetworkMethod.bind(job, self.pair, self.checkpoint, self.prior)
 
 
@@ -58,6 +62,9 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
         SsdiffError: When the pair, the model or the statistics cannot be used.
     """
     with open_files(job.pan, job.ms, options=job.pair) as files:
+        # Files that cannot be used are refused before the slow import of torch.
+        from ssdiff_cli.jobs.sharpen.shift import measure_shift, register, warn_of_shift
+
         checkpoint = find_model(job, files)
         pair = _pair(files, checkpoint)
         registered = job.register != "no"
@@ -84,7 +91,7 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
         )
 
 
-def _pair(files: PairFiles, checkpoint: Checkpoint | None) -> ScenePair:
+def _pair(files: PairFiles, checkpoint: "Checkpoint | None") -> ScenePair:
     if checkpoint is not None:
         files = files.for_model(ModelGrid(ratio=checkpoint.ratio, phase=checkpoint.ms_phase))
     return ScenePair.of(files)
@@ -101,7 +108,7 @@ def _check_content(pair: ScenePair) -> None:
                 raise InputError(f"{raster.path}: band {index}: {error}") from error
 
 
-def _warn_of_unfamiliar(pair: ScenePair, model: Checkpoint, correlation: float | None) -> None:
+def _warn_of_unfamiliar(pair: ScenePair, model: "Checkpoint", correlation: float | None) -> None:
     """Warns of a scene far from what the model was trained on."""
     full_scale = model.full_scale if model.normalisation == "full-scale" else None
     statistics = pair.statistics()

@@ -5,12 +5,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ssdiff_models.classical.haze_ratio import BroveyHazeRule
 from ssdiff_models.errors import InputError
-from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
+
+if TYPE_CHECKING:
+    from ssdiff_models.fusion.prior import RatioPrior
 
 __all__ = ["read_statistics", "statistics_record"]
 
@@ -18,7 +19,7 @@ NAMES = ("mean", "std", "minimum", "maximum", "black")
 """Numbers of a band; ``black`` is its zero. Whether a scene is signed follows from all bands."""
 
 
-def statistics_record(statistics: SceneStatistics, prior: RatioPrior | None) -> dict[str, Any]:
+def statistics_record(statistics: SceneStatistics, prior: "RatioPrior | None") -> dict[str, Any]:
     """Returns an object ``pan``, a list ``ms`` of such objects, in DN, and ``prior`` if any."""
     record: dict[str, Any] = {
         "pan": _band_record(statistics.pan),
@@ -34,7 +35,7 @@ def _band_record(band: BandStatistics) -> dict[str, float]:
     return dict(zip(NAMES, values, strict=True))
 
 
-def read_statistics(path: str, bands: int) -> tuple[SceneStatistics, RatioPrior | None]:
+def read_statistics(path: str, bands: int) -> "tuple[SceneStatistics, RatioPrior | None]":
     """Reads a `statistics_record`, or an object that has one under ``statistics``.
 
     Args:
@@ -60,7 +61,7 @@ def read_statistics(path: str, bands: int) -> tuple[SceneStatistics, RatioPrior 
     return statistics, prior
 
 
-def _parsed(text: str) -> tuple[SceneStatistics, RatioPrior | None]:
+def _parsed(text: str) -> "tuple[SceneStatistics, RatioPrior | None]":
     record = json.loads(text)
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004
@@ -80,9 +81,12 @@ def _band(record: Mapping[str, Any]) -> BandStatistics:
     return BandStatistics(**values, zero=zero)  # type: ignore[arg-type]
 
 
-def _prior(record: Mapping[str, Any] | None) -> RatioPrior | None:
+def _prior(record: Mapping[str, Any] | None) -> "RatioPrior | None":
     if record is None:
         return None
+    from ssdiff_models.classical.haze_ratio import BroveyHazeRule
+    from ssdiff_models.fusion.prior import RatioPrior
+
     values: dict[str, Any] = {name: float(record[name]) for name in ("scale", "shift")}
     numbers = list(values.values())
     for name in ("haze", "intensity", "black"):

@@ -13,7 +13,7 @@ from rasterio.io import DatasetReader
 from ssdiff_cli.rasters.gdal import GDAL_ERRORS, header_errors, reason
 from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
 from ssdiff_models.errors import InputError
-from ssdiff_models.resampling.borders import mirrored
+from ssdiff_models.resampling.mirror import mirrored
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
 

@@ -6,10 +6,9 @@ import numpy.typing as npt
 from ssdiff_cli.rasters.geometry.grid_map import AxisMap, SeparableMap
 from ssdiff_cli.rasters.geometry.point_map import Coordinates
 from ssdiff_cli.rasters.reading.bands import FilledWindow
-from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
-from ssdiff_models.scene.source import NativeMs, ScatteredMs
+from ssdiff_models.scene.source import SCATTERED_MARGIN, NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["gridded_ms", "scattered_ms"]

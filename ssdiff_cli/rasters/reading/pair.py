@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from affine import Affine
 from rasterio.crs import CRS
 
-from ssdiff_cli.rasters.geometry.area_of_interest import PixelRegion
 from ssdiff_cli.rasters.geometry.grid_map import SeparableMap
 from ssdiff_cli.rasters.geometry.ms_shift import MsShift
 from ssdiff_cli.rasters.reading.bands import Bands
@@ -23,6 +22,9 @@ from ssdiff_models.registration.scene_shift import SceneShift
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
+
+if TYPE_CHECKING:
+    from ssdiff_cli.rasters.geometry.pixel_region import PixelRegion
 
 __all__ = ["ScenePair", "open_pair"]
 
@@ -70,7 +72,7 @@ class ScenePair(PairGeometry):
         return self.files.pan_georeference.affine
 
     @property
-    def region(self) -> PixelRegion | None:
+    def region(self) -> "PixelRegion | None":
         """The polygons of the area of interest, in PAN pixels."""
         return self.files.region
 

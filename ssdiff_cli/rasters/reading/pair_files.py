@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
 from ssdiff_cli.rasters.gdal import header_errors, open_raster
-from ssdiff_cli.rasters.geometry.area_of_interest import PixelRegion, parse_crs, read_region, ring
+from ssdiff_cli.rasters.geometry.area_of_interest import parse_crs, ring
 from ssdiff_cli.rasters.geometry.crs_link import CrsLink, crs_link
 from ssdiff_cli.rasters.geometry.elevation import check_heights
 from ssdiff_cli.rasters.geometry.georeference import (
@@ -22,6 +22,9 @@ from ssdiff_cli.rasters.reading.bands import Bands, select_bands
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.model_grid import ModelGrid
+
+if TYPE_CHECKING:
+    from ssdiff_cli.rasters.geometry.pixel_region import PixelRegion
 
 __all__ = ["PairFiles", "open_files"]
 
@@ -39,7 +42,7 @@ class PairFiles:
     ms_georeference: Georeference
     crs_link: CrsLink
     """From the PAN's CRS to the MS's."""
-    region: PixelRegion | None
+    region: "PixelRegion | None"
     """Polygons of the area of interest, in PAN pixels."""
     options: PairOptions
 
@@ -86,6 +89,8 @@ def _related(pan: Bands, ms: Bands, options: PairOptions) -> PairFiles:
     border = pan_place.to_world(*ring(0, 0, pan.cols, pan.rows))
     region = None
     if options.aoi:
+        from ssdiff_cli.rasters.geometry.pixel_region import read_region
+
         region_crs = parse_crs(options.bbox_crs) if options.bbox_crs else None
         region = read_region(pan_place, options.aoi, region_crs)
     return PairFiles(

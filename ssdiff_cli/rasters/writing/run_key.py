@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import shapely
-
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair import ScenePair
 
@@ -71,7 +69,7 @@ def _file(name: str) -> tuple[int, int] | str:
 
 
 def _geometry(pair: ScenePair) -> str:
-    region = shapely.to_wkb(pair.region.polygons).hex() if pair.region else ""
+    region = pair.region.wkb if pair.region else ""
     shift = tuple(pair.shift.motion), pair.shift.surface
     rpc_dem = pair.files.options.rpc_dem
     values = pair.ratio, pair.ms_phase, shift, rpc_dem, repr(pair.crs), region

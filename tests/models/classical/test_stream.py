@@ -14,7 +14,7 @@ from ssdiff_models import classical
 from ssdiff_models.classical.component_substitution import LinearRule
 from ssdiff_models.classical.pracs import PracsRule
 from ssdiff_models.errors import InputError
-from ssdiff_models.fusion.stream import fuse_blocks
+from ssdiff_models.fusion.blocks import fuse_blocks
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.windows import Window

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssdiff_models.consistency.clipping import Limits
 from ssdiff_models.consistency.project import project
-from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN, ScatteredView
+from ssdiff_models.consistency.scattered_view import ScatteredView
 from ssdiff_models.consistency.target import (
     GridTarget,
     ScatteredTarget,
@@ -21,8 +21,8 @@ from ssdiff_models.consistency.target import (
 )
 from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.degrade import correlate, reduce_ms
-from ssdiff_models.resampling.taps import mtf_kernel
-from ssdiff_models.scene.source import ScatteredMs
+from ssdiff_models.resampling.mtf import mtf_kernel
+from ssdiff_models.scene.source import SCATTERED_MARGIN, ScatteredMs
 from tests.models.consistency.test_project import BOUND, GAINS, scene
 
 Array = npt.NDArray[np.float64]

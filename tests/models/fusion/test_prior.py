@@ -11,9 +11,9 @@ from ssdiff_models.checkpoint import Checkpoint, PriorName
 from ssdiff_models.classical import stream
 from ssdiff_models.classical.haze_ratio import BroveyHazeRule
 from ssdiff_models.errors import ModelError
+from ssdiff_models.fusion.blocks import fuse_blocks
 from ssdiff_models.fusion.prior import measure_images, measure_prior
 from ssdiff_models.fusion.settings import FusionSettings
-from ssdiff_models.fusion.stream import fuse_blocks
 from ssdiff_models.nets.ssdiff import SSDiff, SSDiffConfig
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.model_grid import ModelGrid

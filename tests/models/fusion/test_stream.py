@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssdiff_models.errors import ModelError, UsageError
+from ssdiff_models.fusion.blocks import FusedBlock, fuse_blocks
 from ssdiff_models.fusion.runners import BatchRunner, ThreadRunner
-from ssdiff_models.fusion.stream import FusedBlock, fuse_blocks, fuse_tiles, model_grid
+from ssdiff_models.fusion.stream import fuse_tiles, model_grid
 from ssdiff_models.nets.registry import BASELINES
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.windows import Window

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ssdiff_models.registration.estimate import estimate_shift
 from ssdiff_models.resampling.degrade import correlate, reduce_ms
-from ssdiff_models.resampling.taps import lowpass_kernel
+from ssdiff_models.resampling.mtf import lowpass_kernel
 from ssdiff_models.resampling.upsample import shift_image
 
 

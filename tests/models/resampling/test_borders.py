@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ssdiff_models.resampling.borders import extended, mirrored, weighted_rows
+from ssdiff_models.resampling.borders import extended, weighted_rows
 
 NUMPY = {"replicate": "edge", "symmetric": "symmetric", "circular": "wrap"}
 
@@ -18,14 +16,6 @@ def test_images_are_extended_as_numpy_pads(border: str, pixels: int) -> None:
     padding = ((0, 0), (pixels, pixels), (pixels, pixels))
     expected = np.pad(image.numpy(), padding, mode=NUMPY[border])  # type: ignore[call-overload]
     assert np.array_equal(extended(image, pixels, border).numpy(), expected)
-
-
-@given(st.integers(1, 9), st.integers(0, 40))
-def test_mirrored_indices_are_those_of_numpy_and_torch_alike(size: int, pixels: int) -> None:
-    index = np.arange(-pixels, size + pixels)
-    expected = np.pad(np.arange(size), pixels, mode="symmetric")
-    assert np.array_equal(mirrored(index, size), expected)
-    assert np.array_equal(mirrored(torch.from_numpy(index), size).numpy(), expected)
 
 
 def test_weighted_rows_are_a_correlation_of_the_mirrored_image() -> None:

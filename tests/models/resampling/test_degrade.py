@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssdiff_models.resampling import degrade, taps, upsample
+from ssdiff_models.resampling import degrade, mtf, upsample
 from ssdiff_models.scene import sensors
 from tests.golden import scenes
 from tests.models.resampling.reference import near, noise, stored
@@ -40,7 +40,7 @@ def test_wald_reproduces_the_toolboxs_reduced_pair(golden: Path) -> None:
     assert near(degrade.imresize_bicubic(pan, 4), reduced, 1e-4)
     # The toolbox does not normalise its kernel; at unit gain the difference is a factor.
     ours = degrade.reduce_ms(truth, gains, 4, phase=2)
-    assert near(ours * taps.mtf_kernel(gains[0], 4).sum(), coarse, 1e-4)
+    assert near(ours * mtf.mtf_kernel(gains[0], 4).sum(), coarse, 1e-4)
 
 
 @pytest.mark.parametrize("sensor", scenes.SENSORS)

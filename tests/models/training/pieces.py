@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ssdiff_models.resampling.degrade import correlate
-from ssdiff_models.resampling.taps import lowpass_kernel
+from ssdiff_models.resampling.mtf import lowpass_kernel
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.config import TrainingConfig
 from ssdiff_models.training.loop import Trainer

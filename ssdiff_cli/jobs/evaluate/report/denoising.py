@@ -15,7 +15,7 @@ from ssdiff_models.diffusion.noise import gaussian_batch
 from ssdiff_models.diffusion.sampler import SAMPLERS
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.resampling.degrade import correlate
-from ssdiff_models.resampling.taps import lowpass_kernel
+from ssdiff_models.resampling.mtf import lowpass_kernel
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.windows import Window
 

@@ -17,7 +17,7 @@ from ssdiff_cli.jobs.sharpen.band_names import band_names
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.source import FloatArray
 
 __all__ = ["draw_quicklook"]

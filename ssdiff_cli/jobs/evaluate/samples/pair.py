@@ -21,7 +21,8 @@ from ssdiff_cli.jobs.evaluate.samples.windows import (
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
-from ssdiff_models.resampling.upsample import MS_HALO, upsample, upsample_image
+from ssdiff_models.resampling.taps import MS_HALO
+from ssdiff_models.resampling.upsample import upsample, upsample_image
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.scene.windows import Window

@@ -12,7 +12,7 @@ from ssdiff_cli.jobs.sharpen.method import Cost, SceneMethod
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_models.fusion.stream import FusedBlock
+from ssdiff_models.fusion.blocks import FusedBlock
 from ssdiff_models.scene.windows import TileGrid
 from tests.scenes import SceneFactory
 

@@ -13,7 +13,7 @@ from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import InputError
-from ssdiff_models.resampling.upsample import MS_HALO
+from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.source import Patch
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Array, Rasters

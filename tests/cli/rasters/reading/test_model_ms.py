@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_models.consistency.scattered_view import SCATTERED_MARGIN
 from ssdiff_models.consistency.target import ScatteredTarget, target_of
 from ssdiff_models.registration.scene_shift import SceneShift
 from ssdiff_models.scene.model_grid import ModelGrid
-from ssdiff_models.scene.source import NativeMs, ScatteredMs
+from ssdiff_models.scene.source import SCATTERED_MARGIN, NativeMs, ScatteredMs
 from ssdiff_models.scene.windows import Window
 from tests.cli.rasters.fields import Rasters, centres, north_up, plane, waves
 from tests.cli.rasters.placement import PAN, check_everywhere, turned
