@@ -1,5 +1,6 @@
 """The shipped models, found by name or by what a scene is."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,18 +71,18 @@ def locate(name: str) -> Path:
     raise ModelError(f"no model {name!r}: neither a file nor a shipped model (shipped: {known})")
 
 
-def nearest(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
-    """Returns what `find_model` does, or the model of the nearest ratio: training starts from it.
+def nearest(*, bands: int, ratio: float, sensor: str | None = None) -> Entry:
+    """Returns what `find_model` does, or the model of the nearest ratio.
 
     Raises:
         ModelError: When no model is shipped.
     """
     ratios = {entry.ratio for entry in shipped()}
-    known = min(ratios, key=lambda known: (abs(known - ratio), known), default=ratio)
+    known = min(ratios, key=lambda known: abs(math.log(known / ratio)), default=round(ratio))
     return find_model(bands=bands, ratio=known, sensor=sensor)
 
 
-def find_model(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
+def find_model(*, bands: int, ratio: float, sensor: str | None = None) -> Entry:
     """Returns the shipped model for a scene: of its ratio, its band count, its sensor.
 
     Where none has the band count, it is the one whose band groups cover the scene best.
@@ -93,7 +94,7 @@ def find_model(*, bands: int, ratio: int, sensor: str | None = None) -> Entry:
     if not fitting:
         known = ", ".join(str(entry) for entry in shipped()) or "none is shipped"
         raise ModelError(
-            f"no shipped model serves {bands} bands at ratio {ratio} (known: {known}): "
+            f"no shipped model serves {bands} bands at ratio {ratio:g} (known: {known}): "
             "give one with --model, or use a classical --method"
         )
     name = get(sensor).name if sensor else None

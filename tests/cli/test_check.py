@@ -121,7 +121,7 @@ def elsewhere(scene: Scene) -> list[str]:
 
 def too_coarse(scene: Scene) -> list[str]:
     with rasterio.open(scene.ms, "r+") as file:
-        file.transform = file.transform @ Affine.scale(2.5)
+        file.transform = file.transform @ Affine.scale(5)
     return []
 
 
@@ -200,7 +200,21 @@ def test_a_command_line_that_suits_no_pair_keeps_its_own_code(
 
 def test_a_model_of_another_ratio(scene: Scene, tmp_path: Path) -> None:
     landsat = save_tiny(tmp_path, ratio=2)
-    assert "ratio 2" in refusal(ssdiff("check", scene.pan, scene.ms, "--model", landsat), 3)
+    found = answer("check", scene.pan, scene.ms, "--model", landsat)
+    assert found["ratio"] == 2
+    (warning,) = (text for text in found["warnings"] if "PAN pixels" in text)
+    assert "its pixels are 4 x 4 PAN pixels, model tiny is for 2 x 2 (1.5 to 2.66)" in warning
+    assert "--method bt-h" in warning
+
+
+@pytest.mark.parametrize(("ratio", "model"), [(2, "landsat"), (3, "bgrn"), (6, "bgrn")])
+def test_the_model_of_the_nearest_ratio_is_chosen_and_a_far_one_warned_of(
+    scene_factory: SceneFactory, ratio: int, model: str
+) -> None:
+    scene = scene_factory(size=96, ratio=ratio, offset=(0.0, 0.0))
+    found = answer("check", scene.pan, scene.ms)
+    assert found["model"]["name"] == model
+    assert any("do not hold" in text for text in found["warnings"]) is (ratio == 6)
 
 
 def rpc_only(path: Path, pixels: int) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from rasterio.windows import from_bounds
+from scipy.ndimage import gaussian_filter, map_coordinates
 from typer.testing import CliRunner, Result
 
 from ssdiff_cli.app import app
+from ssdiff_cli.rasters.reading.pair_geometry import PairGeometry
 from ssdiff_models.classical import METHODS
 from tests.scenes import Scene, SceneFactory
 
@@ -36,6 +39,54 @@ def test_every_method_makes_an_image_like_the_ms(scene: Scene, tmp_path: Path, m
     ):
         assert (fused.shape, fused.count, fused.transform) == (pan.shape, ms.count, pan.transform)
         assert fused.read().mean((1, 2)) == pytest.approx(ms.read().mean((1, 2)), rel=0.05)
+
+
+def of_ratio(scene: Scene, ratio: float) -> None:
+    """Makes the MS of the truth: a Gaussian of 0.3 at Nyquist, sampled at pixels of any size."""
+    with rasterio.open(scene.truth) as file:
+        truth, profile = file.read().astype(float), file.profile
+    sigma = ratio * np.sqrt(-2 * np.log(0.3)) / np.pi
+    count = int(len(truth[0]) / ratio)
+    centres = (np.arange(count) + 0.5) * ratio - 0.5
+    places = np.meshgrid(centres, centres, indexing="ij")
+    blurred = [gaussian_filter(band, sigma, mode="mirror") for band in truth]
+    ms = np.stack([map_coordinates(band, places, mode="mirror") for band in blurred])
+    shape = {"width": count, "height": count}
+    shape["transform"] = profile["transform"] @ Affine.scale(ratio)
+    with rasterio.open(scene.ms, "w", **profile | shape) as file:
+        file.write(np.rint(ms).astype("uint16"))
+
+
+def error(output: Path, scene: Scene) -> float:
+    """Root mean square difference from the truth over the mean, away from the border."""
+    inner = (slice(None), slice(24, -48), slice(24, -48))
+    with rasterio.open(output) as fused, rasterio.open(scene.truth) as truth:
+        wanted = truth.read().astype(float)[:, : fused.height, : fused.width][inner]
+        return float(np.sqrt(np.square(fused.read()[inner] - wanted).mean()) / wanted.mean())
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2.76, 3, 6, 7.5, 16])
+@pytest.mark.parametrize("method", ["gsa", "bt-h", "mtf-glp-fs", "bdsd-pc", "awlp", "pracs"])
+def test_any_ratio_is_sharpened(
+    scene_factory: SceneFactory, tmp_path: Path, ratio: float, method: str
+) -> None:
+    scene = scene_factory(size=240)
+    of_ratio(scene, ratio)
+    assert sharpen(scene, tmp_path / "exp.tif", "--method", "exp").exit_code == 0
+    result = sharpen(scene, tmp_path / "out.tif", "--method", method)
+    assert result.exit_code == 0, result.output
+    assert error(tmp_path / "out.tif", scene) < 0.9 * error(tmp_path / "exp.tif", scene)
+
+
+def test_filters_are_those_of_the_exact_ratio(
+    scene_factory: SceneFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scene_factory(size=240)
+    of_ratio(scene, 2.76)
+    assert sharpen(scene, tmp_path / "exact.tif", "--method", "mtf-glp-fs").exit_code == 0
+    monkeypatch.setattr(PairGeometry, "pitch", None)
+    assert sharpen(scene, tmp_path / "grid.tif", "--method", "mtf-glp-fs").exit_code == 0
+    assert error(tmp_path / "exact.tif", scene) < 0.95 * error(tmp_path / "grid.tif", scene)
 
 
 @pytest.mark.parametrize("method", ["brovey", "gsa", "mtf-glp-hpm", "bt-h"])

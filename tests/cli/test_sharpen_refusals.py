@@ -76,10 +76,10 @@ def test_a_crs_of_no_box(run: Run, scene: Scene, tmp_path: Path) -> None:
 
 
 def test_a_ratio_out_of_reach(run: Run, scene_factory: SceneFactory, tmp_path: Path) -> None:
-    scene = scene_factory(size=64, ratio=2)
+    scene = scene_factory(size=102, ratio=17, offset=(0.0, 0.0))
     line = refused(run(scene), 3)
-    assert "2 x 2 PAN pixels" in line
-    assert "ratio 4" in line
+    assert "17 x 17 PAN pixels" in line
+    assert "1.5 to 16 can be fused" in line
     assert nothing_left(tmp_path)
 
 

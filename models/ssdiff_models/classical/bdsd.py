@@ -37,7 +37,9 @@ class Bdsd(Method):
         """Sums at MS resolution of the PAN, the filtered MS and its detail."""
         image = block.lms_reduced(FILTER_REACH)
         inner = image[:, FILTER_REACH:-FILTER_REACH, FILTER_REACH:-FILTER_REACH]
-        lowpasses = [mtf(gain, context.grid.ratio, 0.0, 1) for gain in context.gains]
+        # The next coarser scale, in pixels of the grid.
+        coarser = context.grid.seen**2 / context.grid.ratio
+        lowpasses = [mtf(gain, coarser, 0.0, 1) for gain in context.gains]
         pairs = zip(lowpasses, image, strict=True)
         filtered = [lowpass(band[None], FILTER_REACH, block.small) for lowpass, band in pairs]
         low = torch.cat(filtered)

@@ -47,7 +47,7 @@ def cycle_reach(grid: ModelGrid) -> int:
 
 
 def _binomial_reach(grid: ModelGrid) -> int:
-    return grid.ratio**2 // 2 + 2
+    return math.ceil(grid.seen**2 / 2) + 2
 
 
 class Block(ABC):
@@ -124,7 +124,7 @@ class Block(ABC):
         """
         ratio = self.grid.ratio
         different = list(dict.fromkeys(gains))
-        lowpasses = [mtf(gain, ratio, self.grid.phase, ratio) for gain in different]
+        lowpasses = [mtf(gain, self.grid.seen, self.grid.phase, ratio) for gain in different]
         reduced = [self._reduced_around(lowpass, "replicate") for lowpass in lowpasses]
         low = upsample(torch.cat(reduced), ratio, self.grid.phase)
         if len(different) == len(gains):
@@ -134,25 +134,25 @@ class Block(ABC):
     def pan_gaussian(self) -> Tensor:
         """Returns the PAN under the generic low-pass (LPfilterGauss), ``(rows, cols)``."""
         around = self.pan_around(FILTER_REACH, "replicate")
-        return gaussian_lowpass(self.grid.ratio)(around, FILTER_REACH, self.size)[0]
+        return gaussian_lowpass(self.grid.seen)(around, FILTER_REACH, self.size)[0]
 
     def pan_binomial(self) -> Tensor:
         """Returns the PAN under the binomial low-pass at every pixel, ``(rows, cols)``."""
         margin = _binomial_reach(self.grid)
         around = self.pan_around(margin, "symmetric")
-        return binomial(self.grid.ratio, 0.0, 1)(around, margin, self.size)[0]
+        return binomial(self.grid.seen, 0.0, 1)(around, margin, self.size)[0]
 
     def pan_reduced(self) -> Tensor:
         """Returns the PAN under the binomial low-pass at the MS pixels."""
         margin = detail_reach(self.grid)
         around = self.pan_around(margin, "symmetric")
-        lowpass = binomial(self.grid.ratio, self.grid.phase, self.grid.ratio)
+        lowpass = binomial(self.grid.seen, self.grid.phase, self.grid.ratio)
         return lowpass(around, margin, self.small)[0]
 
     def pan_as_ms(self, gain: float) -> Tensor:
         """Returns the PAN under its own MTF at the MS pixels, ``(rows/ratio, cols/ratio)``."""
         margin = self.grid.whole_pixels(FILTER_REACH)
-        lowpass = mtf(gain, self.grid.ratio, self.grid.phase, self.grid.ratio)
+        lowpass = mtf(gain, self.grid.seen, self.grid.phase, self.grid.ratio)
         return lowpass(self.pan_around(margin, "replicate"), margin, self.small)[0]
 
     def cycled(self, image: Tensor) -> Tensor:
@@ -162,5 +162,5 @@ class Block(ABC):
         """
         ratio = self.grid.ratio
         rows, cols = self.small
-        small = bicubic_down(ratio)(image, 3 * ratio, (rows + 6, cols + 6))
+        small = bicubic_down(ratio, self.grid.seen)(image, 3 * ratio, (rows + 6, cols + 6))
         return bicubic_up(ratio)(small, 3, (rows, cols))

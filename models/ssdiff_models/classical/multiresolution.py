@@ -82,7 +82,7 @@ class Injection(Enum):
 def _gains_of_mean(context: Context) -> Array:
     """Returns the gain of each MTF filter for a constant, which the reference leaves as it is."""
     phase = context.grid.phase % 1
-    kernels = [mtf_kernel(gain, context.grid.ratio, phase) for gain in context.gains]
+    kernels = [mtf_kernel(gain, context.grid.seen, phase) for gain in context.gains]
     return np.array([float(kernel.sum()) for kernel in kernels])
 
 

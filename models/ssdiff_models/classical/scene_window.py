@@ -72,7 +72,7 @@ class WindowBlock(Block):
         ratio = self.grid.ratio
         margin = 3 * ratio
         around = self.lms_around(margin + pixels * ratio, "symmetric")
-        return bicubic_down(ratio)(around, margin, _grown(self._small, pixels))
+        return bicubic_down(ratio, ratio)(around, margin, _grown(self._small, pixels))
 
     def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
         margin = low_reach(self.grid)

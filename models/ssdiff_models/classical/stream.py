@@ -95,6 +95,7 @@ def stream(
     sensor: Sensor | str,
     *,
     phase: float | None = None,
+    pitch: float | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ClassicalFuser:
@@ -108,6 +109,7 @@ def stream(
         source: The scene.
         sensor: Whose MTF gains are used, or its name.
         phase: PAN index of the centre of MS model pixel 0; None: ``(ratio - 1)/2``.
+        pitch: PAN pixels per MS pixel that the sensor saw; None: the source's ratio.
         workers: Blocks at a time.
         progress: Called after each block.
 
@@ -117,7 +119,7 @@ def stream(
     """
     known = find(method)
     centre = (source.ratio - 1) / 2 if phase is None else phase
-    grid = ModelGrid(ratio=source.ratio, phase=centre)
+    grid = ModelGrid(ratio=source.ratio, phase=centre, pitch=pitch)
     zero = black_levels(source.statistics())
     if any(zero):
         source = AboveZero(source=source, zeros=zero)

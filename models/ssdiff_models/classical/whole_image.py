@@ -49,7 +49,8 @@ class WholeImage(Block):
         """Shrinks, then extends by the edge's own pixels."""
         margin = cycle_reach(self.grid)
         around = self.lms_around(margin, "symmetric")
-        small = bicubic_down(self.grid.ratio)(around, margin, self.small)
+        ratio = self.grid.ratio
+        small = bicubic_down(ratio, ratio)(around, margin, self.small)
         return extended(small, pixels, "replicate")
 
     def _reduced_around(self, lowpass: Lowpass, border: str) -> Tensor:
@@ -59,7 +60,7 @@ class WholeImage(Block):
 
     def pan_binomial(self) -> Tensor:
         """As a window does inside; the reference extends the border twice, between passes."""
-        return _four_passes(self._pan)[0] if self.grid.ratio == 4 else super().pan_binomial()
+        return _four_passes(self._pan)[0] if self.grid.seen == 4 else super().pan_binomial()
 
     def pan_reduced(self) -> Tensor:
         """As a window does, with the reference's border where MS pixels lie on PAN pixels."""

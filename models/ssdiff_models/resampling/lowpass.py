@@ -67,7 +67,7 @@ def _alike(taps: npt.NDArray[np.float64], step: int, first: int) -> Lowpass:
 
 
 @lru_cache(maxsize=64)
-def mtf(gain: float, ratio: int, phase: float, step: int) -> Lowpass:
+def mtf(gain: float, ratio: float, phase: float, step: int) -> Lowpass:
     """Returns the MTF filter (genMTF, not normalised), centred on pixels ``step*i + phase``."""
     kernel = mtf_kernel(gain, ratio, phase % 1)
     reach = len(kernel) // 2
@@ -75,7 +75,7 @@ def mtf(gain: float, ratio: int, phase: float, step: int) -> Lowpass:
 
 
 @lru_cache(maxsize=16)
-def gaussian_lowpass(ratio: int) -> Lowpass:
+def gaussian_lowpass(ratio: float) -> Lowpass:
     """Returns the generic low-pass (LPfilterGauss) at every pixel."""
     kernel = lowpass_kernel(ratio)
     reach = len(kernel) // 2
@@ -83,14 +83,14 @@ def gaussian_lowpass(ratio: int) -> Lowpass:
 
 
 @lru_cache(maxsize=16)
-def binomial(ratio: int, phase: float, step: int) -> Lowpass:
+def binomial(ratio: float, phase: float, step: int) -> Lowpass:
     """Returns the binomial low-pass of sigma ``ratio/2``, centred on pixels ``step*i + phase``.
 
     At ratio 4 and an integer phase this is ``[1 4 6 4 1] / 16`` four times, as in the toolbox's GSA
     and AWLP. Between pixels, the Gamma function gives the coefficients.
     """
     order = ratio * ratio
-    reach = order // 2 + 1
+    reach = int(order // 2) + 1
     shift = phase % 1
     if shift == 0 and order % 2 == 0:
         reach -= 1
@@ -99,7 +99,7 @@ def binomial(ratio: int, phase: float, step: int) -> Lowpass:
     return _alike(np.array(taps), step, math.floor(phase) - reach)
 
 
-def _choose(order: int, distance: float) -> float:
+def _choose(order: float, distance: float) -> float:
     up = order / 2 + distance + 1
     down = order / 2 - distance + 1
     if min(up, down) <= 0:
@@ -109,11 +109,11 @@ def _choose(order: int, distance: float) -> float:
 
 
 @lru_cache(maxsize=16)
-def bicubic_down(ratio: int) -> Lowpass:
-    """Returns Matlab's antialiased bicubic reduction, centred on each group of `ratio` pixels."""
-    centre = (ratio - 1) / 2
+def bicubic_down(step: int, ratio: float) -> Lowpass:
+    """Returns Matlab's antialiased bicubic reduction by `ratio`, at each group of `step` pixels."""
+    centre = (step - 1) / 2
     first, taps = reduction_taps(ratio, centre)
-    return _alike(taps, ratio, first)
+    return _alike(taps, step, first)
 
 
 @lru_cache(maxsize=16)

@@ -38,7 +38,7 @@ def mtf_kernel(gain: float, ratio: float, shift: float = 0.0) -> Tensor:
     return torch.from_numpy(_sampled_gaussian(sigma, shift))
 
 
-def lowpass_kernel(ratio: int) -> Tensor:
+def lowpass_kernel(ratio: float) -> Tensor:
     """Returns the generic low-pass of the toolbox (LPfilterGauss), float64 ``(41, 41)``."""
     # In bins of N; genMTF's is in bins of N - 1.
     sigma = _sigma(TAPS, ratio, 0.3)

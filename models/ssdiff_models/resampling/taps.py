@@ -31,12 +31,12 @@ def cubic(x: Array) -> Array:
     return np.where(x <= 1, inner, beyond_one)
 
 
-def reduction_taps(ratio: int, centre: float) -> tuple[int, Array]:
+def reduction_taps(ratio: float, centre: float) -> tuple[int, Array]:
     """Returns the first pixel and the taps of imresize's antialiased cubic, not normalised."""
-    first = math.floor(centre) - 2 * ratio
-    length = 4 * ratio + 2
-    pixels = np.arange(length) + first
-    distance = pixels - centre
+    reach = math.ceil(2 * ratio)
+    first = math.floor(centre) - reach
+    pixels = np.arange(2 * reach + 2) + first
+    distance: Array = np.subtract(pixels, centre, dtype=np.float64)
     return first, cubic(distance / ratio)
 
 

@@ -16,6 +16,13 @@ class ModelGrid:
     """PAN pixels per MS pixel, on each axis."""
     phase: float
     """PAN index of the centre of MS pixel 0, on each axis."""
+    pitch: float | None = None
+    """PAN pixels per MS pixel of the file, where that is coarser than this grid; None: `ratio`."""
+
+    @property
+    def seen(self) -> float:
+        """PAN pixels per pixel that the sensor saw: what its low-pass depends on."""
+        return self.pitch or self.ratio
 
     @classmethod
     def aligned(cls, ratio: int) -> "ModelGrid":

@@ -31,4 +31,5 @@ def find_model(
     if job.model is not None:
         return load(zoo.locate(job.model))
     pair = ScenePair.of(files)
-    return load(zoo.find_model(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor).path)
+    find = zoo.nearest if job.pair.ratio is None else zoo.find_model
+    return load(find(bands=pair.bands, ratio=pair.pitch or pair.ratio, sensor=job.sensor).path)

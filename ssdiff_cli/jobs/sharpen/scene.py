@@ -12,6 +12,7 @@ from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.reading.pair_files import PairFiles, open_files
+from ssdiff_cli.rasters.reading.pair_geometry import RESAMPLED_RATIO
 from ssdiff_models.errors import InputError
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift
 from ssdiff_models.scene.familiarity import unfamiliar
@@ -26,6 +27,12 @@ __all__ = ["FindModel", "OpenScene", "open_scene"]
 FindModel = Callable[[SharpenJob, PairFiles], "Checkpoint | None"]
 """Returns the model of a job for its open files; None for a classical method."""
 
+RATIO_RANGE = (0.75, 1.331)
+"""Measured ratio over a model's, where resampling the MS to that ratio is fair.
+
+Simulated QuickBird scenes: beside BT-H at the exact ratio, `bgrn` has 8 % less ERGAS at 3, 38 % at
+4, 23 % at 5, 12 % at 6 and 5 % at 7.5, and 3 % more at 2.76.
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -84,6 +91,7 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
             warn_of_shift(pair, shift)
         if checkpoint is not None:
             _check_content(pair)
+            _warn_of_ratio(pair, checkpoint)
             correlation = shift.correlation if isinstance(shift, SceneShift) else None
             _warn_of_unfamiliar(pair, checkpoint, correlation)
         yield OpenScene(
@@ -95,6 +103,20 @@ def _pair(files: PairFiles, checkpoint: "Checkpoint | None") -> ScenePair:
     if checkpoint is not None:
         files = files.for_model(ModelGrid(ratio=checkpoint.ratio, phase=checkpoint.ms_phase))
     return ScenePair.of(files)
+
+
+def _warn_of_ratio(pair: ScenePair, model: "Checkpoint") -> None:
+    """Warns of MS pixels of another size than those that the model was trained on."""
+    low, high = (limit * model.ratio for limit in RATIO_RANGE)
+    height, width = pair.measured_ratio
+    resampled = max(height, width) <= RESAMPLED_RATIO
+    if resampled or (low <= min(height, width) and max(height, width) <= high):
+        return
+    _log.warning(
+        "%s: its pixels are %.3g x %.3g PAN pixels, model %s is for %d x %d (%.3g to %.3g): fused "
+        "on that grid, where the model's figures do not hold; --method bt-h takes the exact ratio",
+        *(pair.ms.path, height, width, model.name, model.ratio, model.ratio, low, high),
+    )
 
 
 def _check_content(pair: ScenePair) -> None:

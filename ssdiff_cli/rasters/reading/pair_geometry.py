@@ -32,11 +32,17 @@ from ssdiff_models.scene.windows import Window
 
 __all__ = ["RESAMPLED_RATIO", "PairGeometry"]
 
-RATIO_RANGE = (0.75, 1.33)
-"""Measured ratio over the ratio to work at, where resampling the MS to that ratio is fair."""
+RATIO_LIMITS = (1.5, 16.0)
+"""PAN pixels per MS pixel that can be fused."""
+
+SQUARE = 1.78
+"""Largest quotient of the height and width of an MS pixel."""
 
 RATIO_ERROR = 1e-6
 """Relative rounding error of a measured ratio: one at the end of the range lies inside."""
+
+SAME_RATIO = 0.02
+"""Relative difference up to which a measured ratio counts as the whole number beside it."""
 
 RESAMPLED_RATIO = 1.33
 """Up to this measured ratio the MS counts as resampled to the PAN grid."""
@@ -68,6 +74,14 @@ class PairGeometry:
     def ratio(self) -> int:
         """PAN pixels per MS model pixel."""
         return self.grid.ratio
+
+    @property
+    def pitch(self) -> float | None:
+        """PAN pixels per MS pixel as the sensor saw it; None: as on the grid, or unknown."""
+        size = _size(self.measured_ratio)
+        if max(self.measured_ratio) <= RESAMPLED_RATIO or size < self.ratio * (1 + SAME_RATIO):
+            return None
+        return size
 
     @property
     def ms_phase(self) -> float:
@@ -178,9 +192,9 @@ def _checked_ratio(
     """Returns the ratio to work at, with notes.
 
     Raises:
-        InputError: When no model of the ratio can serve the measured one.
+        InputError: When MS pixels are of a size, or a shape, that nothing serves.
     """
-    size = math.sqrt(measured[0] * measured[1])
+    size = _size(measured)
     if not math.isfinite(size):
         raise InputError(
             f"{path}: its pixels cannot be placed on the PAN grid: check both georeferences"
@@ -192,17 +206,30 @@ def _checked_ratio(
             "its original is better"
         )
         return chosen, (note,)
-    chosen = ratio or min((2, 4), key=lambda candidate: abs(math.log(size / candidate)))
-    low = RATIO_RANGE[0] * chosen
-    high = RATIO_RANGE[1] * chosen
-    if min(measured) < low * (1 - RATIO_ERROR) or max(measured) > high * (1 + RATIO_ERROR):
+    low, high = RATIO_LIMITS
+    square = max(measured) <= SQUARE * min(measured)
+    if not (square and low * (1 - RATIO_ERROR) <= size <= high * (1 + RATIO_ERROR)):
         height, width = measured
         raise InputError(
-            f"{path}: its pixels are {height:.3g} x {width:.3g} PAN pixels high and wide, "
-            f"while ratio {chosen} suits {low:.3g} to {high:.3g}: "
-            "resample the MS, or choose a model of another ratio"
+            f"{path}: its pixels are {height:.3g} x {width:.3g} PAN pixels high and wide, while "
+            f"square ones of {low:g} to {high:g} can be fused: resample the MS, or check its grid"
         )
-    return chosen, ()
+    chosen = ratio or _exact(size)
+    if abs(size / chosen - 1) <= SAME_RATIO:
+        return chosen, ()
+    return chosen, (f"{path} has {size:.3g} PAN pixels a pixel: interpolated to {chosen}",)
+
+
+def _size(measured: tuple[float, float]) -> float:
+    return math.sqrt(measured[0] * measured[1])
+
+
+def _exact(size: float) -> int:
+    """Returns the ratio of a grid that holds all that an MS of pixels of `size` holds."""
+    nearest = round(size)
+    if abs(size / nearest - 1) <= SAME_RATIO:
+        return nearest
+    return max(math.floor(size), 2)
 
 
 def _area(files: PairFiles, overlap: Window) -> Window:

@@ -11,7 +11,7 @@ class PairOptions:
     """Options of a pair; the defaults suit georeferenced files."""
 
     ratio: int | None = None
-    """The model's ratio; None takes 2 or 4, whichever is nearer to the measured one."""
+    """The ratio of a model; None takes the measured one, or the whole number below it."""
     ms_phase: float | None = None
     """PAN index of the centre of model pixel 0; None is corner-aligned: ``(ratio - 1) / 2``."""
     pan_bidx: int | None = None

@@ -117,9 +117,9 @@ def test_images_of_different_places_are_refused(rasters: Rasters, paths: tuple[s
 
 @pytest.mark.parametrize(
     ("pixel", "ratio", "seen"),
-    [(8.0, None, "8 x 8"), (2.0, 4, "2 x 2"), (4.0, 2, "4 x 4"), (1.0 / 3, 4, None)],
+    [(17.0, None, "17 x 17"), (1.4, 4, "1.4 x 1.4"), (1.0 / 3, 4, None)],
 )
-def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
+def test_a_ratio_out_of_reach_is_refused_with_what_can_be_fused(
     pixel: float, ratio: int | None, seen: str | None, rasters: Rasters, paths: tuple[str, str]
 ) -> None:
     ms = rasters.write(
@@ -128,15 +128,42 @@ def test_a_ratio_out_of_reach_is_refused_with_both_numbers(
     if seen is not None:
         message = refusal(paths[0], ms, ratio=ratio)
         assert seen in message
-        assert f"ratio {ratio or 4} suits" in message
+        assert "1.5 to 16 can be fused" in message
     else:
         with open_pair(paths[0], ms, options=PairOptions(ratio=ratio)) as pair:
             assert "resampled" in pair.notes[0]
 
 
-def test_a_ratio_at_the_end_of_the_range_is_accepted_whatever_its_rounding(
-    rasters: Rasters,
+def test_oblong_pixels_are_refused(rasters: Rasters, paths: tuple[str, str]) -> None:
+    oblong = Affine(2.0, 0, 500_000.0, 0, -4.0, 4_600_000.0)
+    ms = rasters.write("oblong.tif", np.ones((1, 300, 300), np.uint8), oblong)
+    assert "4 x 2 PAN pixels high and wide, while square ones" in refusal(paths[0], ms)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "ratio", "pitch"),
+    [
+        (1.5, 2, None),
+        (2.76, 2, 2.76),
+        (2.99, 3, None),
+        (3.9, 3, 3.9),
+        (7.5, 7, 7.5),
+        (16, 16, None),
+    ],
+)
+def test_the_grid_is_that_of_the_ms_or_a_little_finer(
+    pixel: float, ratio: int, pitch: float | None, rasters: Rasters, paths: tuple[str, str]
 ) -> None:
+    ms = rasters.write(
+        "any.tif", np.ones((1, 300, 300), np.uint8), north_up(500_000.0, 4_600_000.0, pixel)
+    )
+    with open_pair(paths[0], ms, options=PairOptions()) as pair:
+        assert (pair.ratio, pair.pitch) == (ratio, pytest.approx(pitch) if pitch else None)
+        told = any("interpolated" in note for note in pair.notes)
+        assert told is (abs(pixel / ratio - 1) > 0.02)
+
+
+def test_a_measured_ratio_counts_whatever_its_rounding(rasters: Rasters) -> None:
     pan = rasters.write(
         "fine.tif", np.ones((1, 216, 174), np.uint8), north_up(540_000.0, 4_000_000.0, 10.0)
     )
@@ -145,7 +172,7 @@ def test_a_ratio_at_the_end_of_the_range_is_accepted_whatever_its_rounding(
     )
     with open_pair(pan, ms, options=PairOptions()) as pair:
         assert pair.measured_ratio != (3.0, 3.0)
-        assert pair.ratio == 4
+        assert (pair.ratio, pair.pitch) == (3, None)
 
 
 @pytest.mark.filterwarnings("ignore:Best transformation is not available")
