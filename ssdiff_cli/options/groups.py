@@ -42,6 +42,7 @@ class PairFlags:
     """How to read a pair."""
 
     bidx: str | None = _pair("-b", metavar="N[,N…]", help="MS bands, from 1. (default: all)")
+    band_names: str | None = _pair(metavar="NAME[,…]", help="Their names. (default: the file's)")
     pan_bidx: int | None = _pair(min=1, help="PAN band, from 1.")
     assume_same_crs: bool = _pair(default=False, help="A missing CRS is the other image's.")
     src_nodata: str | None = _pair(metavar="PAN[,MS]", help="Nodata, instead of the files' own.")
@@ -64,6 +65,7 @@ class PairFlags:
 
         values = group_values(self, "src_nodata", "register", "register_local")
         values["bidx"] = parsing.band_list(self.bidx)
+        values["band_names"] = parsing.name_list(self.band_names)
         values["pan_nodata"], values["ms_nodata"] = parsing.source_nodata(self.src_nodata)
         if "bbox" in values:
             values["bbox"] = parsing.bounding_box(values["bbox"])

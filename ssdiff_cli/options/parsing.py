@@ -4,7 +4,14 @@ from typing import Literal
 
 from ssdiff_models.errors import UsageError
 
-__all__ = ["band_list", "bounding_box", "creation_options", "output_nodata", "source_nodata"]
+__all__ = [
+    "band_list",
+    "bounding_box",
+    "creation_options",
+    "name_list",
+    "output_nodata",
+    "source_nodata",
+]
 
 
 def band_list(text: str | None) -> tuple[int, ...]:
@@ -14,6 +21,17 @@ def band_list(text: str | None) -> tuple[int, ...]:
     except ValueError:
         advice = "give band numbers from 1, separated by commas, such as 1,2,3"
         raise UsageError(f"--bidx {text}: {advice}") from None
+
+
+def name_list(text: str | None) -> tuple[str, ...]:
+    """Returns the names of ``--band-names`` in lower case; none for the file's."""
+    if text is None:
+        return ()
+    names = tuple(part.strip().lower() for part in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        advice = "give each band a name of its own, such as red,green,blue,nir"
+        raise UsageError(f"--band-names {text}: {advice}")
+    return names
 
 
 def bounding_box(text: str | None) -> tuple[float, float, float, float] | None:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import rasterio
 from rasterio._err import CPLE_BaseError
@@ -17,6 +18,7 @@ from ssdiff_models.errors import InputError, ResourceError, UsageError
 __all__ = [
     "CACHE_MEGABYTES",
     "GDAL_ERRORS",
+    "band_texts",
     "disk_errors",
     "header_errors",
     "open_raster",
@@ -67,6 +69,16 @@ def open_raster(path: str) -> DatasetReader:
         dataset.close()
         raise InputError(f"{path}: {problem}")
     return dataset
+
+
+def band_texts(
+    dataset: DatasetReader, field: Literal["descriptions", "units"]
+) -> tuple[str | None, ...]:
+    """Returns a text of each band; none of them where one is no UTF-8, as older programs write."""
+    try:
+        return tuple(dataset.units if field == "units" else dataset.descriptions)
+    except UnicodeDecodeError:
+        return tuple(None for _ in dataset.indexes)
 
 
 def _open(path: str) -> DatasetReader:

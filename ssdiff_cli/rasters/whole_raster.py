@@ -11,7 +11,7 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, MemoryFile
 
-from ssdiff_cli.rasters.gdal import GDAL_ERRORS, disk_errors, open_raster, reason
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, band_texts, disk_errors, open_raster, reason
 from ssdiff_cli.rasters.reading.bands import zero_signal
 from ssdiff_models.errors import InputError
 from ssdiff_models.files import atomic
@@ -107,7 +107,7 @@ def _header(path: str, dataset: DatasetReader) -> dict[str, Any]:
         "shape": (dataset.count, dataset.height, dataset.width),
         "transform": dataset.transform,
         "crs": dataset.crs.to_string() if dataset.crs else None,
-        "names": tuple(dataset.descriptions),
+        "names": band_texts(dataset, "descriptions"),
     }
 
 

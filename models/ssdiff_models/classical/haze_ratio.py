@@ -19,6 +19,7 @@ from ssdiff_models.classical.method import (
     numbers,
 )
 from ssdiff_models.classical.moments import Array, Statistics, gram
+from ssdiff_models.scene.band_matching import known_bands
 from ssdiff_models.scene.model_grid import ModelGrid
 
 __all__ = [
@@ -30,8 +31,8 @@ __all__ = [
     "haze",
 ]
 
-_SHARE = np.array([0.95, 0.45, 0.40, 0.05])
-"""Part of the first percentile that is haze: blue, green, red, near infrared."""
+_SHARES = {"blue": 0.95, "green": 0.45, "red": 0.40, "nir": 0.05}
+"""Part of the first percentile that is haze."""
 _BINS = 1 << 16
 
 
@@ -44,7 +45,7 @@ class HazeMethod(Method):
     def gather(self, block: Block, context: Context) -> Statistics | None:
         """Sums of the low-passed PAN and the LMS, and what `haze` needs.
 
-        That is minima, and histograms of four bands whose percentiles are not known.
+        That is minima, and histograms of bands whose percentiles are needed and not known.
         """
         features = torch.cat([block.pan_gaussian()[None], block.lms])
         sums = {"pixels": gram(features, block.valid)}
@@ -52,7 +53,7 @@ class HazeMethod(Method):
         lms = lms.flatten(1)
         bands, pixels = lms.shape
         minima = lms.amin(1).double().numpy() if pixels else np.full(bands, np.inf)
-        if bands == len(_SHARE) and context.percentiles is None:
+        if _shares(context) and context.percentiles is None:
             pairs = zip(lms, context.ranges, strict=True)
             histograms = [_histogram(band, *limits) for band, limits in pairs]
             sums["histogram"] = np.stack(histograms)
@@ -67,21 +68,34 @@ def _histogram(values: Tensor, low: float, high: float) -> Array:
     return result
 
 
+def _shares(context: Context) -> tuple[float, ...]:
+    """Returns the share of blue, green, red and near infrared by name; empty for other bands.
+
+    Four bands of which no name is known have this order.
+    """
+    names = known_bands(context.names)
+    if context.bands == len(_SHARES) and not any(names):
+        return tuple(_SHARES.values())
+    found = tuple(_SHARES[name] for name in names if name in _SHARES)
+    return found if set(names) == set(_SHARES) and len(found) == context.bands else ()
+
+
 def haze(statistics: Statistics, context: Context) -> Array:
     """Returns the haze of each band in DN (BroveyRegHazeMin).
 
-    It is a share of the first percentile of each of four bands, else the minimum. Percentiles of a
-    scene come from a histogram of 65536 bins over a little more than the range of the scene's
-    sample, interpolated within the bin.
+    It is a share of the first percentile of blue, green, red and near infrared, else the minimum.
+    Percentiles of a scene come from a histogram of 65536 bins over a little more than the range of
+    the scene's sample, interpolated within the bin.
     """
-    if context.bands != len(_SHARE):
+    shares = _shares(context)
+    if not shares:
         assert statistics.minima is not None
         return statistics.minima
     percentiles = context.percentiles
     if percentiles is None:
         pairs = zip(statistics.sums["histogram"], context.ranges, strict=True)
         percentiles = tuple(_percentile(counts, *limits) for counts, limits in pairs)
-    dark: Array = _SHARE * np.array(percentiles)
+    dark: Array = np.array(shares) * np.array(percentiles)
     return dark
 
 

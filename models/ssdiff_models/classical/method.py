@@ -47,6 +47,8 @@ class Context:
     """Range of each band in which percentiles are sought, DN."""
     percentiles: Numbers | None = None
     """First percentile of each band of the interpolated MS; None: a histogram finds it."""
+    names: tuple[str, ...] = ()
+    """Names of the MS bands; empty, also one of them, where unknown."""
     floors: Numbers = ()
     """DN of each band that become 0 when the band takes the PAN's mean and deviation."""
 
@@ -69,6 +71,7 @@ class Context:
             gains=known.gains(len(ranges)),
             pan_gain=known.pan_gain,
             ranges=ranges,
+            names=known.bands if len(known.bands) == len(ranges) else (),
             floors=floors,
         )
 

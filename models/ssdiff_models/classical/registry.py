@@ -10,7 +10,7 @@ from ssdiff_models.classical.component_substitution import (
     GramSchmidt,
     GramSchmidtAdaptive,
 )
-from ssdiff_models.classical.haze_ratio import BroveyHaze
+from ssdiff_models.classical.haze_ratio import BroveyHaze, HazeMethod
 from ssdiff_models.classical.method import Method
 from ssdiff_models.classical.multiresolution import (
     AdditiveRule,
@@ -23,7 +23,7 @@ from ssdiff_models.classical.multiresolution import (
 from ssdiff_models.classical.pracs import Pracs
 from ssdiff_models.errors import UsageError
 
-__all__ = ["METHODS", "find"]
+__all__ = ["METHODS", "NEED_GAINS", "NEED_HAZE", "find"]
 
 _KNOWN: Mapping[str, Method] = {
     "exp": Exp(),
@@ -45,6 +45,12 @@ _KNOWN: Mapping[str, Method] = {
 
 METHODS: tuple[str, ...] = tuple(_KNOWN)
 """Names, as in ``--method``."""
+
+NEED_HAZE = tuple(name for name, method in _KNOWN.items() if isinstance(method, HazeMethod))
+"""Methods that take off the haze of each band by its colour."""
+
+NEED_GAINS = (*(name for name in _KNOWN if name.startswith("mtf-")), "bdsd", "bdsd-pc")
+"""Methods that filter the PAN with the MTF of each band."""
 
 
 def find(name: str) -> Method:

@@ -80,7 +80,7 @@ class ModelFuser:
             prior = None
         elif prior is None:
             grid = ModelGrid(ratio=source.ratio, phase=checkpoint.ms_phase)
-            prior = measure_prior(source, statistics, grid)
+            prior = measure_prior(source, statistics, grid, settings.order)
         return cls(
             # One memory order for all callers: another one rounds otherwise.
             checkpoint=replace(checkpoint, network=checkpoint.network.prepared()),
@@ -190,13 +190,16 @@ class ModelFuser:
         )
 
     def _noise(self, batch: InputBatch, images: NetworkImages, k: int) -> Tensor:
-        return gaussian_batch(
+        noise = gaussian_batch(
             batch.windows,
             bands=self.bands,
             seed=self.settings.seed,
             sample=k,
             device=images.lms.device,
         )
+        # A band has the noise of its place by wavelength, so that a file's order changes nothing.
+        order = self.settings.order
+        return noise[:, [order.index(band) for band in range(self.bands)]] if order else noise
 
     def _sample(
         self,

@@ -19,6 +19,7 @@ from ssdiff_models.classical.moments import Statistics
 from ssdiff_models.classical.scene_window import WindowBlock
 from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.scene.model_grid import ModelGrid
+from ssdiff_models.scene.sensors import BGRN
 from ssdiff_models.scene.source import BoolArray, FloatArray, Patch, Source
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window, sample_windows
@@ -61,13 +62,16 @@ class RatioPrior:
         return add_detail(above, ratio.clamp(-RATIO_LIMIT, RATIO_LIMIT), dark)
 
 
-def measure_prior(source: Source, statistics: SceneStatistics, grid: ModelGrid) -> RatioPrior:
+def measure_prior(
+    source: Source, statistics: SceneStatistics, grid: ModelGrid, order: Sequence[int] = ()
+) -> RatioPrior:
     """Measures the prior on the valid pixels of a scene, or of a lattice of windows in a large one.
 
     Args:
         source: The scene, in DN; its `area` does not count.
         statistics: Its radiometry.
         grid: The MS grid of the model.
+        order: The scene's bands by wavelength; empty: as they are.
 
     Raises:
         InputError: When the windows have no two valid pixels.
@@ -82,7 +86,7 @@ def measure_prior(source: Source, statistics: SceneStatistics, grid: ModelGrid) 
             patch = above_zero(source.read(window.expand(reach)), zeros)
             yield WindowBlock(patch, window, reach, grid)
 
-    return _solve(blocks(), grid, ranges, zeros)
+    return _solve(blocks(), grid, ranges, zeros, order)
 
 
 def measure_images(
@@ -124,9 +128,13 @@ def _solve(
     grid: ModelGrid,
     ranges: Sequence[tuple[float, float]],
     zeros: tuple[float, ...],
+    order: Sequence[int] = (),
 ) -> RatioPrior:
     wider = tuple(_widened(low, high) for low, high in ranges)
-    context = Context(grid=grid, gains=(0.3,) * len(wider), pan_gain=0.15, ranges=wider)
+    gains = (0.3,) * len(wider)
+    # A model's four bands count as these whatever they are, as in its training.
+    names = tuple(BGRN[order.index(band)] for band in range(4)) if len(order) == 4 else ()
+    context = Context(grid=grid, gains=gains, pan_gain=0.15, ranges=wider, names=names)
     method = BroveyHaze()
     total = Statistics()
     for block in blocks:

@@ -1,37 +1,85 @@
 """Bands by name and position in the spectrum; files order them in any direction."""
 
+import re
 from collections.abc import Sequence
 
-__all__ = ["band_groups", "closest_bands", "spectral_order"]
+__all__ = [
+    "band_groups",
+    "band_order",
+    "closest_bands",
+    "in_places",
+    "known_bands",
+    "spectral_order",
+]
 
 _ORDER = (
-    ("coastal", "coastal blue", "coastal aerosol", "aerosol"),
+    ("coastal", "coastalblue", "coastalaerosol", "aerosol", "deepblue"),
     ("blue", "b"),
     ("green", "g"),
     ("yellow", "y"),
     ("red", "r"),
-    ("red_edge", "red edge", "rededge", "red-edge", "re"),
-    ("nir", "nir1", "near infrared", "near-infrared", "nir-1", "n", "n1"),
-    ("nir2", "nir-2", "n2"),
-    ("swir1", "swir-1", "swir"),
-    ("swir2", "swir-2"),
+    ("red_edge", "rededge", "re"),
+    ("nir", "nir1", "nearinfrared", "nearinfrared1", "n", "n1"),
+    ("nir2", "nearinfrared2", "n2"),
+    ("swir1", "swir", "shortwaveinfrared", "shortwaveinfrared1"),
+    ("swir2", "shortwaveinfrared2"),
 )
 _RANKS = {name: rank for rank, names in enumerate(_ORDER) for name in names}
-_VISIBLE = {_RANKS["blue"], _RANKS["green"], _RANKS["red"]}
+_VISIBLE = {"blue", "green", "red"}
+_ADDITIONS = re.compile(
+    r"\(.*?\)|\bb(and)?[ _-]*\d+[a-z]?\b|[\d.,]+ *(nm|um|µm)\b"
+    r"|reflectance|radiance|surface|\b(band|toa|boa|sr)\b"
+)
+"""What products write around a colour: ``Band 2 - Blue (450-510 nm)``."""
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
-def spectral_order(names: Sequence[str | None]) -> tuple[int, ...]:
-    """Returns the indices of bands from short to long wavelengths; empty for unclear names.
+def known_bands(names: Sequence[str | None]) -> tuple[str | None, ...]:
+    """Returns each band's usual name, None for unknown names.
 
     A single band without a name beside blue, green and red counts as near infrared.
     """
-    ranks = _ranks(names)
-    if ranks.count(None) == 1 and set(ranks) >= _VISIBLE and _RANKS["nir"] not in ranks:
-        ranks[ranks.index(None)] = _RANKS["nir"]
-    known = [rank for rank in ranks if rank is not None]
-    if len(set(known)) < len(ranks):
+    known = [_usual(name or "") for name in names]
+    nameless = [place for place, name in enumerate(names) if not name]
+    if len(nameless) == 1 and known.count(None) == 1 and set(known) >= _VISIBLE:
+        known[nameless[0]] = None if "nir" in known else "nir"
+    return tuple(known)
+
+
+def _usual(name: str) -> str | None:
+    text = name.lower()
+    for words in (text, _ADDITIONS.sub(" ", text)):
+        rank = _RANKS.get(_SEPARATORS.sub("", words.replace("_", " ")))
+        if rank is not None:
+            return _ORDER[rank][0]
+    return None
+
+
+def spectral_order(names: Sequence[str | None]) -> tuple[int, ...]:
+    """Returns the indices of bands from short to long wavelengths; empty for unclear names."""
+    ranks = [rank for rank in _ranks(names) if rank is not None]
+    if len(set(ranks)) < len(names):
         return ()
-    return tuple(sorted(range(len(known)), key=known.__getitem__))
+    return tuple(sorted(range(len(ranks)), key=ranks.__getitem__))
+
+
+def band_order(names: Sequence[str | None], wanted: Sequence[str]) -> tuple[int, ...]:
+    """Returns the indices of bands by wavelength, else in the order of the same wanted names.
+
+    Empty where the names tell no order.
+    """
+    order = spectral_order(names)
+    own = [(name or "").strip().lower() for name in names]
+    others = [name.strip().lower() for name in wanted]
+    if order or len(set(own)) < len(own) or sorted(own) != sorted(others):
+        return order
+    return tuple(own.index(name) for name in others)
+
+
+def in_places(order: Sequence[int], wanted: Sequence[str]) -> tuple[int, ...]:
+    """Returns the index of the band for each wanted one; `order` is what `band_order` returned."""
+    places = spectral_order(wanted) or tuple(range(len(wanted)))
+    return tuple(order[places.index(place)] for place in range(len(wanted)))
 
 
 def closest_bands(wanted: Sequence[str | None], available: Sequence[str | None]) -> tuple[int, ...]:
@@ -59,8 +107,7 @@ def _nearest(rank: int, others: Sequence[int]) -> int:
 
 def _ranks(names: Sequence[str | None]) -> list[int | None]:
     """Returns the position of each band in the spectrum, None for unknown names."""
-    known = [(name or "").strip().lower() for name in names]
-    return [_RANKS.get(name) for name in known]
+    return [None if name is None else _RANKS[name.replace("_", "")] for name in known_bands(names)]
 
 
 def band_groups(scene: int, model: int) -> tuple[tuple[int, ...], ...]:

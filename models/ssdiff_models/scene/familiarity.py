@@ -24,6 +24,7 @@ def unfamiliar(
     metadata: Mapping[str, Any],
     *,
     full_scale: float | None = None,
+    places: Sequence[int] = (),
 ) -> Iterator[str]:
     """Yields a sentence with both numbers for each property far from the model's training.
 
@@ -33,6 +34,7 @@ def unfamiliar(
         metadata: Of the model. ``radiometry`` in it is what `scene_fingerprint` returned; without
             it nothing is compared with training.
         full_scale: The DN that 1 stands for, for models that divide by it.
+        places: The scene's band for each of the model's; empty: as they are.
     """
     if full_scale is not None:
         yield from _scale(statistics, full_scale)
@@ -41,8 +43,8 @@ def unfamiliar(
         return
     yield from _contrast("PAN's contrast", statistics.pan, known["pan_contrast"])
     ranges = _ranges(known["contrast"], len(statistics.ms))
-    for number, (band, limits) in enumerate(zip(statistics.ms, ranges, strict=True), 1):
-        yield from _contrast(f"contrast of MS band {number}", band, limits)
+    for place, limits in zip(places or range(len(ranges)), ranges, strict=True):
+        yield from _contrast(f"contrast of MS band {place + 1}", statistics.ms[place], limits)
     least = float(known["correlation"][0])
     if correlation is not None and 1 - correlation > TOLERANCE * (1 - least):
         yield (

@@ -6,12 +6,11 @@ from importlib import resources
 from typing import Any
 
 from ssdiff_models.errors import UsageError
+from ssdiff_models.scene.band_matching import known_bands
 
 __all__ = ["BGRN", "SENSORS", "Sensor", "get"]
 
 BGRN = ("blue", "green", "red", "nir")
-
-_NAMES_ALIKE = {"nir": "nir1", "nir1": "nir"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +40,14 @@ class Sensor:
         """Returns the MTF gains of `count` bands.
 
         They are matched by name where every name is known, else by position where the counts
-        agree; else each is the mean of the sensor's gains.
+        agree. The mean of the sensor's gains stands in for the others.
         """
-        known = dict(zip(self.bands, self.ms_gains, strict=True))
-        known |= {_NAMES_ALIKE[name]: gain for name, gain in known.items() if name in _NAMES_ALIKE}
-        if names is not None and len(names) == count and set(names) <= set(known):
-            return tuple(known[name] for name in names if name)
-        if count == len(self.bands):
-            return self.ms_gains
         mean = sum(self.ms_gains) / len(self.ms_gains)
-        return (mean,) * count
+        own = dict(zip(known_bands(self.bands), self.ms_gains, strict=True))
+        known = known_bands(names or ())
+        if len(known) == count and None not in known:
+            return tuple(own.get(name, mean) for name in known)
+        return self.ms_gains if count == len(self.bands) else (mean,) * count
 
 
 def _read() -> tuple[Sensor, ...]:

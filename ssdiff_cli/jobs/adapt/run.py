@@ -15,7 +15,7 @@ from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.adapt.job import AdaptJob, AdaptResult
 from ssdiff_cli.jobs.adapt.quality import full_resolution_hqnr, furthest, unseen_scores
 from ssdiff_cli.jobs.adapt.windows import AdaptSample, base_model, samples
-from ssdiff_cli.jobs.sharpen.band_names import scene_sensor
+from ssdiff_cli.jobs.sharpen.band_names import model_order, scene_sensor
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.progress import Progress
@@ -24,6 +24,7 @@ from ssdiff_cli.rasters.writing.output_path import check_output
 from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.scene.band_matching import in_places
 from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.training.adapt import AdaptConfig, AdaptReport, adapt_model
 from ssdiff_models.training.batches import patch_origins
@@ -140,8 +141,13 @@ def _read(job: SharpenJob) -> _Scene:
     with raster_env(), open_scene(job, base_model) as scene:
         base = scene.checkpoint
         assert base is not None
-        sensor = scene_sensor(job.sensor, scene.pair)
-        found = list(samples(scene.pair, sensor.ms_gains, base))
+        # A model keeps the order of its bands.
+        pair = scene.pair
+        order = model_order(base, pair)
+        if order and base.bands:
+            pair = pair.with_order(in_places(order, base.bands))
+        sensor = scene_sensor(job.sensor, pair)
+        found = list(samples(pair, sensor.ms_gains, base))
     return _Scene(base=base, sensor=sensor, samples=found, parts=_split(found))
 
 

@@ -177,12 +177,14 @@ def _report(job: SharpenJob, scene: OpenScene) -> CheckReport:
 
 def _raster(bands: Bands) -> RasterReport:
     crs = bands.dataset.crs
-    descriptions = bands.dataset.descriptions
     return RasterReport(
         path=bands.path,
         width=bands.cols,
         height=bands.rows,
-        bands=tuple(descriptions[index - 1] or str(index) for index in bands.indexes),
+        bands=tuple(
+            name or str(index)
+            for name, index in zip(bands.descriptions, bands.indexes, strict=True)
+        ),
         dtype=str(bands.dtype),
         crs=crs.to_string() if crs else None,
         nodata=bands.nodata,

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from ssdiff_cli.device import choose
-from ssdiff_cli.jobs.sharpen.band_names import scene_sensor
+from ssdiff_cli.jobs.sharpen.band_names import (
+    band_names,
+    scene_sensor,
+    warn_of_guessed_gains,
+    warn_of_guessed_haze,
+)
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models import classical
+from ssdiff_models.classical.registry import NEED_GAINS, NEED_HAZE
 from ssdiff_models.classical.stream import ClassicalFuser
 from ssdiff_models.fusion.blocks import FusedBlock, fuse_blocks
 from ssdiff_models.scene.source import Source
@@ -37,11 +43,20 @@ class ClassicalMethod(SceneMethod):
         step = BLOCK // ratio * ratio
         grid = TileGrid(rows=pair.rows, cols=pair.cols, step=step, overlap=0, multiple=ratio)
         device = choose(job.device, tile_pixels=1)
+        if job.method in NEED_GAINS:
+            warn_of_guessed_gains(job.sensor, pair)
+        if job.method in NEED_HAZE:
+            warn_of_guessed_haze(job.method, pair)
         sensor = scene_sensor(job.sensor, pair)
         fuser = classical.stream(
             job.method, pair.without_region(), sensor, pitch=pair.pitch, workers=device.threads
         )
         return cls(name=job.method, pair=pair, device=device, grid=grid, fuser=fuser)
+
+    def resume_key(self) -> dict[str, str]:
+        """Returns the bands' names, which choose their haze and their MTF."""
+        names = ",".join(name or "" for name in band_names(self.pair))
+        return {"the bands' names": names}
 
     def blocks(self, rows: range) -> Iterator[FusedBlock]:
         """Yields the fused blocks of some rows of blocks."""

@@ -9,7 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from ssdiff_cli.device import BYTES_PER_PIXEL, choose
-from ssdiff_cli.jobs.sharpen.band_names import band_names, scene_sensor
+from ssdiff_cli.jobs.sharpen.band_names import (
+    band_names,
+    model_order,
+    scene_sensor,
+    warn_of_guessed_gains,
+)
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, MethodReport, MethodSummary, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
@@ -22,7 +27,7 @@ from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.fusion.settings import FusionSettings
 from ssdiff_models.fusion.stream import fuse_tiles, model_grid
-from ssdiff_models.scene.band_matching import closest_bands, spectral_order
+from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.scene.dtypes import default_limits
 
 __all__ = ["NetworkMethod", "NetworkReport"]
@@ -99,6 +104,8 @@ class NetworkMethod(SceneMethod):
         fuser = replace(fuser, clip_counter=counter)
         fuser.check(pair.ratio)
         _warn_of_groups(fuser)
+        if settings.consistency:
+            warn_of_guessed_gains(job.sensor, pair)
         if settings.consistency and settings.overlap == 0:
             _log.warning(
                 "--overlap 0: tiles that share no pixels give the MS back less exactly, to some "
@@ -216,7 +223,7 @@ def _settings(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> Fusio
         limits=default_limits(pair.ms.dtype),
         consistency=ITERATIONS if job.consistency else 0,
         gains=scene_sensor(job.sensor, pair).ms_gains,
-        order=spectral_order(band_names(pair)),
+        order=model_order(checkpoint, pair),
         closest_bands=_closest_bands(checkpoint, pair),
     )
 
@@ -237,10 +244,11 @@ def _warn_of_groups(fuser: ModelFuser) -> None:
     if fuser.bands == checkpoint.band_count:
         return
     groups = "; ".join(",".join(str(band + 1) for band in group) for group in fuser.groups)
+    guessed = "" if fuser.settings.order else ", taken by their order for that of wavelengths"
     _log.warning(
-        "model %s has %d bands, the scene %d: fused in groups of bands (%s); "
+        "model %s has %d bands, the scene %d: fused in groups of bands (%s)%s; "
         "a model of %d bands would do better",
-        *(checkpoint.name, checkpoint.band_count, fuser.bands, groups, fuser.bands),
+        *(checkpoint.name, checkpoint.band_count, fuser.bands, groups, guessed, fuser.bands),
     )
 
 

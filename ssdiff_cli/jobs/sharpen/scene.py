@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ssdiff_cli.jobs.sharpen.band_names import band_names
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
@@ -15,6 +16,7 @@ from ssdiff_cli.rasters.reading.pair_files import PairFiles, open_files
 from ssdiff_cli.rasters.reading.pair_geometry import RESAMPLED_RATIO
 from ssdiff_models.errors import InputError
 from ssdiff_models.registration.scene_shift import NoShift, SceneShift
+from ssdiff_models.scene.band_matching import band_order, in_places
 from ssdiff_models.scene.familiarity import unfamiliar
 from ssdiff_models.scene.model_grid import ModelGrid
 
@@ -133,7 +135,15 @@ def _check_content(pair: ScenePair) -> None:
 def _warn_of_unfamiliar(pair: ScenePair, model: "Checkpoint", correlation: float | None) -> None:
     """Warns of a scene far from what the model was trained on."""
     full_scale = model.full_scale if model.normalisation == "full-scale" else None
-    statistics = pair.statistics()
-    for sentence in unfamiliar(statistics, correlation, model.metadata, full_scale=full_scale):
+    order = band_order(band_names(pair), model.bands or ())
+    same_count = order and len(model.bands or ()) == pair.bands
+    sentences = unfamiliar(
+        pair.statistics(),
+        correlation,
+        model.metadata,
+        full_scale=full_scale,
+        places=in_places(order, model.bands or ()) if same_count else (),
+    )
+    for sentence in sentences:
         what = f"{pair.ms.path} is unlike what model {model.name} was trained on"
         _log.warning("%s: %s", what, sentence)

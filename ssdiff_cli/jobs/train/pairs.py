@@ -122,6 +122,7 @@ def pair_record(pan: str, ms: str, *, sensor: str | None, split: str) -> PairRec
     if not all(bands):
         numbered = tuple(f"band{number}" for number in range(1, len(bands) + 1))
         bands = known.bands if len(known.bands) == len(bands) else numbered
+        _log.warning("%s: has bands without names: taken for %s", ms, ", ".join(bands))
     return PairRecord(
         name=_short_name(Path(ms)),
         files=(pan, ms),

@@ -1,8 +1,8 @@
 """The selected bands of one raster: float32 values, validity, mirrored borders, filled holes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import rasterio.windows
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.gdal import GDAL_ERRORS, header_errors, reason
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, band_texts, header_errors, reason
 from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
 from ssdiff_models.errors import InputError
 from ssdiff_models.resampling.mirror import mirrored
@@ -69,6 +69,12 @@ class Bands:
         return np.result_type(*(np.dtype(self.dataset.dtypes[i - 1]) for i in self.indexes))
 
     @property
+    def descriptions(self) -> tuple[str | None, ...]:
+        """What the file calls the bands."""
+        texts = band_texts(self.dataset, "descriptions")
+        return tuple(texts[index - 1] for index in self.indexes)
+
+    @property
     def zeros(self) -> tuple[float, ...]:
         """The DN that each band's scale and offset make 0."""
         scales, offsets = self.dataset.scales, self.dataset.offsets
@@ -79,6 +85,14 @@ class Bands:
         """Whether anything could mark a pixel invalid."""
         has_nodata = any(value is not None for value in self.nodata)
         return bool(self.masked or self.alpha or self.dtype.kind == "f" or has_nodata)
+
+    def picked(self, places: Sequence[int]) -> Self:
+        """Returns some of the bands, by their places among these, in that order."""
+        return replace(
+            self,
+            indexes=tuple(self.indexes[place] for place in places),
+            nodata=tuple(self.nodata[place] for place in places),
+        )
 
     def read(self, window: Window) -> tuple[FloatArray, BoolArray]:
         """Reads a window inside the raster.

@@ -1,6 +1,6 @@
 """A PAN and an MS file as one `Source`: aligned windows, filled holes, validity."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -97,6 +97,13 @@ class ScenePair(PairGeometry):
         """Returns the scene without polygons, with the same statistics."""
         files = replace(self.files, region=None)
         return replace(self, files=files, imposed_statistics=self.statistics())
+
+    def with_order(self, order: Sequence[int]) -> Self:
+        """Returns the scene with its MS bands in another order."""
+        files = replace(self.files, ms=self.ms.picked(order))
+        statistics = self.statistics()
+        statistics = replace(statistics, ms=tuple(statistics.ms[band] for band in order))
+        return replace(self, files=files, imposed_statistics=statistics)
 
     def with_statistics(self, statistics: SceneStatistics) -> Self:
         """Returns the scene with other statistics than its own."""

@@ -18,6 +18,8 @@ class PairOptions:
     """1-based PAN band; None where there is only one."""
     bidx: tuple[int, ...] = ()
     """1-based MS bands in output order; empty is all but alpha."""
+    band_names: tuple[str, ...] = ()
+    """Names of these bands; empty are the file's."""
     extent: Literal["intersection", "pan"] = "intersection"
     """Output where PAN and MS overlap, or on the whole PAN."""
     bbox: tuple[float, float, float, float] | None = None

@@ -10,6 +10,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 
+from ssdiff_cli.rasters.gdal import band_texts
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.cog_band_tags import PADDING, padding_for
 from ssdiff_models.scene.windows import Window
@@ -114,11 +115,13 @@ def _write_bands(output: DatasetWriter, source: DatasetReader, indexes: tuple[in
     ]
     output.scales = tuple(source.scales[index - 1] for index in indexes)
     output.offsets = tuple(source.offsets[index - 1] for index in indexes)
+    descriptions = band_texts(source, "descriptions")
+    units = band_texts(source, "units")
     for band, index in enumerate(indexes, start=1):
-        if source.descriptions[index - 1]:
-            output.set_band_description(band, source.descriptions[index - 1])
-        if source.units[index - 1]:
-            output.set_band_unit(band, source.units[index - 1])
+        if descriptions[index - 1]:
+            output.set_band_description(band, descriptions[index - 1])
+        if units[index - 1]:
+            output.set_band_unit(band, units[index - 1])
         for domain in ("", *source.tag_namespaces(index)):
             if domain not in NOT_COPIED_DOMAINS:
                 tags = _without_statistics(source.tags(index, ns=domain or None))

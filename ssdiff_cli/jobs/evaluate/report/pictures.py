@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssdiff_cli.jobs.evaluate.report.gallery import BandFigures
+from ssdiff_models.scene.band_matching import known_bands
 from ssdiff_models.scene.source import FloatArray
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def colour_bands(names: Sequence[str | None], count: int) -> tuple[int, ...]:
 
     They are chosen by name, else by the usual order of `count` bands.
     """
-    known = [(name or "").lower() for name in names]
+    known = known_bands(names)
     colours = ("red", "green", "blue")
     if all(colour in known for colour in colours):
         return tuple(known.index(colour) for colour in colours)

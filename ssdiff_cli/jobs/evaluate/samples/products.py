@@ -1,5 +1,6 @@
 """Fused rasters on the grid of a PAN or of a reference."""
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -8,13 +9,17 @@ import numpy as np
 from affine import Affine
 
 from ssdiff_cli.jobs.evaluate.plan import Sample
+from ssdiff_cli.jobs.sharpen.band_names import names_in
 from ssdiff_cli.rasters.gdal import open_raster
 from ssdiff_cli.rasters.reading.bands import Bands, select_bands
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.scene.band_matching import known_bands
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["Grid", "Product", "open_bands", "open_products", "product_names"]
+
+_log = logging.getLogger(__name__)
 
 OFF_GRID = 0.05
 """Pixels by which a product's corners may miss the grid's."""
@@ -113,6 +118,7 @@ def _product(bands: Bands, grid: Grid) -> Product:
             f"{bands.path}: has {len(bands.indexes)} bands, {grid.spectral.path} {count}: "
             "both must have the same bands"
         )
+    bands = _in_order(bands, grid.spectral)
     window = Window(row=0, col=0, rows=bands.rows, cols=bands.cols)
     transform = bands.dataset.transform
     if transform == Affine.identity() or grid.transform == Affine.identity():
@@ -124,6 +130,26 @@ def _product(bands: Bands, grid: Grid) -> Product:
     if window.intersection(scene) is None:
         raise InputError(f"{bands.path}: does not overlap {grid.bands.path}")
     return Product(bands=bands, window=window)
+
+
+def _in_order(bands: Bands, spectral: Bands) -> Bands:
+    """Returns a product's bands in the order of those they are compared with, by their names."""
+    names, wanted = known_bands(names_in(bands)), known_bands(names_in(spectral))
+    if names == wanted or not all(wanted):
+        return bands
+    if not any(names):
+        listed = ", ".join(map(str, wanted))
+        _log.warning(
+            "%s: its bands have no names: taken for %s, as in %s",
+            *(bands.path, listed, spectral.path),
+        )
+        return bands
+    if set(names) != set(wanted):
+        raise InputError(
+            f"{bands.path}: its bands are {', '.join(name or 'no name' for name in names)}, those "
+            f"of {spectral.path} {', '.join(map(str, wanted))}: both must have the same bands"
+        )
+    return bands.picked([names.index(name) for name in wanted])
 
 
 def _window(bands: Bands, grid: Grid, to_grid: Affine) -> Window:
