@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic"]
+__all__ = ["atomic", "working_files"]
+
+WORKING = (".part", ".journal.json", ".set.json", ".lock")
+"""What the names of the files that we work with add to an output's."""
+
+
+def working_files(output: str | Path) -> list[Path]:
+    """Returns the known names beside an output that its making may use."""
+    return [Path(f"{output}{ending}") for ending in WORKING]
 
 
 @contextmanager

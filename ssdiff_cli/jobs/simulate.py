@@ -6,7 +6,7 @@ from pathlib import Path
 from affine import Affine
 
 from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
-from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_models.errors import UsageError
 from ssdiff_models.simulation import SceneSpec, simulate_pair
 
@@ -41,8 +41,7 @@ def simulate_scene(spec: SceneSpec, folder: Path, *, overwrite: bool = False) ->
         raise UsageError(
             f"{folder}: cannot be made a folder ({error.strerror}): choose another one"
         ) from error
-    for path in (files.pan, files.ms, files.truth):
-        check_output(path, overwrite=overwrite)
+    check_outputs((files.pan, files.ms, files.truth), overwrite=overwrite)
     sensor = spec.sensor
     pair = simulate_pair(spec)
     tags = {

@@ -20,7 +20,7 @@ from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
@@ -51,8 +51,8 @@ def adapted_for(job: SharpenJob, progress: Progress, *, seconds: float) -> Sharp
     """
     if job.method != NETWORK:
         raise UsageError(f"--method {job.method} has nothing to --adapt: leave one of them out")
-    check_output(job.output, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))
     path = Path(job.output).with_suffix(".model.safetensors")
+    check_outputs(job.outputs, (*job.files, str(path)), overwrite=job.sink.overwrite)
     if not (path.exists() and _stored_key(path) == _key(job)):
         adapt(AdaptJob(sharpen=job, output=str(path), seconds=seconds, overwrite=True), progress)
     return replace(job, model=str(path))
@@ -109,7 +109,7 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     """
     started = time.perf_counter()
     pair = job.sharpen
-    check_output(job.output, overwrite=job.overwrite, inputs=(pair.pan, pair.ms))
+    check_outputs([job.output], pair.files, overwrite=job.overwrite)
     choice = choose(pair.device, tile_pixels=job.config.size**2)
     torch.set_num_threads(choice.threads)
     scene = _read(pair)

@@ -1,5 +1,6 @@
 """What an evaluation is asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Literal
@@ -10,7 +11,7 @@ from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, needs_model
 from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
@@ -36,15 +37,14 @@ class Outputs:
     fail_if: tuple[str, ...] = ()
     """Conditions, as the user wrote them."""
 
-    def check(self) -> None:
-        """Makes sure, before any work, that the files can be made.
+    def check(self, reads: Sequence[str]) -> None:
+        """Makes sure, before any work, that the files can be made of those that are read.
 
         Raises:
             UsageError: When one exists, its folder does not, or what draws it is not installed.
         """
-        for path in (self.csv, self.report, self.quicklook):
-            if path is not None:
-                check_output(path, overwrite=self.overwrite)
+        files = [path for path in (self.csv, self.report, self.quicklook) if path is not None]
+        check_outputs(files, reads, overwrite=self.overwrite)
         drawn = self.report or self.quicklook
         if drawn and not all(map(find_spec, ("jinja2", "matplotlib"))):
             raise UsageError(
@@ -121,6 +121,14 @@ class EvaluationRequest:
                 f"--model and --steps are for the method {NETWORK}, which is not asked for: "
                 "leave them out, or add it"
             )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Everything that is read, by the names that GDAL gets."""
+        pairs = (self.reduced or ()) + (self.full or ())
+        named = (self.dataset, self.reference, self.model)
+        others = (name for name in named if name is not None)
+        return (*pairs, *self.fused, *others, *self.pair.files)
 
     @property
     def fusing_methods(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
         UsageError: When the request cannot be used as it is.
     """
     outputs = request.outputs
-    outputs.check()
+    outputs.check(request.files)
     with raster_env(), open_plan(request) as plan:
         metrics = metric_names(plan.settings.protocol)
         methods = tuple(plan.fusers)

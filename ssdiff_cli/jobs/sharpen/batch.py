@@ -16,6 +16,7 @@ from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.writing.output_path import refuse_existing
 from ssdiff_models.errors import InputError
+from ssdiff_models.files import working_files
 
 __all__ = ["Outcome", "attempt", "read_jobs"]
 
@@ -56,7 +57,8 @@ def read_jobs(text: str, what: str, base: SharpenJob) -> list[SharpenJob]:
             f"{what}: lists no pair: give CSV with the header pan,ms,out, or a JSON object a line"
         )
     _refuse_repeats(jobs, what)
-    return jobs
+    others = (what, *(name for job in jobs for name in job.files))
+    return [replace(job, others=others) for job in jobs]
 
 
 def _json_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -129,18 +131,15 @@ def _number(value: object, name: str, what: str) -> int:
 
 
 def _refuse_repeats(jobs: Sequence[SharpenJob], what: str) -> None:
+    outputs = [path for job in jobs for path in job.outputs]
+    working = {os.path.realpath(name) for path in outputs for name in working_files(path)}
     seen: set[str] = set()
-    for path in (path for job in jobs for path in _outputs(job)):
+    for path in outputs:
         real = os.path.realpath(path)
-        if real in seen:
-            raise InputError(
-                f"{what}: {path} is written twice: give every pair an output of its own"
-            )
+        if real in seen | working:
+            how = "written twice" if real in seen else "also a working file of another output"
+            raise InputError(f"{what}: {path} is {how}: give every pair an output of its own")
         seen.add(real)
-
-
-def _outputs(job: SharpenJob) -> list[str]:
-    return [path for path in (job.output, job.uncertainty) if path is not None]
 
 
 def attempt(job: SharpenJob, progress: Progress, load: LoadModel) -> Outcome:
@@ -155,12 +154,11 @@ def attempt(job: SharpenJob, progress: Progress, load: LoadModel) -> Outcome:
 
 def _is_finished(job: SharpenJob) -> bool:
     """Whether all outputs exist, which have their names once complete; refuses other files."""
-    outputs = _outputs(job)
-    existing = [path for path in outputs if Path(path).exists()]
+    existing = [path for path in job.outputs if Path(path).exists()]
     for path in existing:
         if not _is_ours(path):
             refuse_existing(path, "but is no finished output of ssdiff")
-    return existing == outputs
+    return len(existing) == len(job.outputs)
 
 
 def _is_ours(path: str) -> bool:

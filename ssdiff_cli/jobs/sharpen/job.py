@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
+from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import SinkOptions
 
 __all__ = ["NETWORK", "FusionOptions", "SharpenJob", "SharpenPlan", "SharpenReport"]
@@ -48,6 +49,21 @@ class SharpenJob:
     uncertainty: str | None = None
     """File for the standard deviation of the samples, in DN."""
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    others: tuple[str, ...] = ()
+    """Files of other jobs, which no output may replace."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Everything that no output may replace, by the names that GDAL gets."""
+        own = (self.pan, self.ms, self.model, self.statistics)
+        named = (name for name in own if name is not None)
+        return (*named, *self.pair.files, *self.others)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The files that are made: the image and its uncertainty, or a shard of each."""
+        named = (name for name in (self.output, self.uncertainty) if name is not None)
+        return tuple(own_path(name, self.sink.shard) for name in named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

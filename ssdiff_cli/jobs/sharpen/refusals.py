@@ -1,14 +1,10 @@
 """Options of a sharpening that contradict each other."""
 
-import os
-
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
-from ssdiff_cli.rasters.writing.output_path import check_output
-from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 
-__all__ = ["check_arguments", "check_needless", "check_outputs"]
+__all__ = ["check_arguments", "check_needless"]
 
 NETWORK_ONLY = {
     "model": "uses no model: leave --model out",
@@ -24,16 +20,11 @@ def check_arguments(job: SharpenJob) -> None:
     Raises:
         UsageError: When options contradict each other or name what is unknown.
     """
-    if job.uncertainty is not None:
-        if job.method != NETWORK or job.fusion.samples < 2:
-            raise UsageError(
-                "--uncertainty needs --samples 2 or more, drawn by the network: "
-                "one sample has no spread"
-            )
-        if os.path.realpath(job.uncertainty) == os.path.realpath(job.output):
-            raise UsageError(
-                f"{job.output}: both the output and its uncertainty; choose another --uncertainty"
-            )
+    if job.uncertainty is not None and (job.method != NETWORK or job.fusion.samples < 2):
+        raise UsageError(
+            "--uncertainty needs --samples 2 or more, drawn by the network: "
+            "one sample has no spread"
+        )
     if job.method != NETWORK:
         for name, reason in NETWORK_ONLY.items():
             if getattr(job, name) not in {None, False}:
@@ -52,11 +43,3 @@ def check_needless(job: SharpenJob) -> None:
             raise UsageError(
                 f"--method {job.method} has no --{name}: that is the network's; leave it out"
             )
-
-
-def check_outputs(job: SharpenJob, uncertainty: str | None) -> None:
-    """Refuses a job whose output, or uncertainty if it is to be made, cannot be written."""
-    for output in (job.output, uncertainty):
-        if output is not None:
-            path = own_path(output, job.sink.shard)
-            check_output(path, overwrite=job.sink.overwrite, inputs=(job.pan, job.ms))

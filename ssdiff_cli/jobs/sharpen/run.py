@@ -15,7 +15,7 @@ from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenPlan, SharpenReport
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.model_choice import LoadModel, find_model
 from ssdiff_cli.jobs.sharpen.provenance import provenance, resume_key
-from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_outputs
+from ssdiff_cli.jobs.sharpen.refusals import check_arguments
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.uncertainty import (
     check_finished_uncertainty,
@@ -25,6 +25,7 @@ from ssdiff_cli.jobs.sharpen.uncertainty import (
 from ssdiff_cli.progress import Progress, no_progress
 from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, open_sink
 from ssdiff_models.registration.scene_shift import SceneShift
@@ -70,7 +71,8 @@ def _checked(job: SharpenJob) -> str | None:
     """Refuses a job that cannot run; returns the file of its uncertainty if it is to be made."""
     check_arguments(job)
     uncertainty = None if uncertainty_is_finished(job) else job.uncertainty
-    check_outputs(job, uncertainty)
+    missing = replace(job, uncertainty=uncertainty)
+    check_outputs(missing.outputs, job.files, overwrite=job.sink.overwrite)
     return uncertainty
 
 

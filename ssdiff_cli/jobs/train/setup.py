@@ -19,7 +19,7 @@ from ssdiff_cli.jobs.train.settings import (
     read_data_config,
     read_settings,
 )
-from ssdiff_cli.rasters.writing.output_path import check_output, refuse_existing
+from ssdiff_cli.rasters.writing.output_path import check_outputs, refuse_existing
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError, ResourceError, UsageError
@@ -115,7 +115,7 @@ def _prepare(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
     output = request.output
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: a model file ends in .safetensors")
-    check_output(output, overwrite=True)
+    check_outputs(_outputs(request), _reads(request, settings), overwrite=True)
     state = output.with_suffix(".state")
     if output.exists() and not state.exists() and not request.overwrite:
         refuse_existing(output, f"and there is no {state.name} to continue from")
@@ -124,6 +124,21 @@ def _prepare(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
         state.unlink(missing_ok=True)
         output.with_suffix(".csv").unlink(missing_ok=True)
     return scenes
+
+
+def _outputs(request: TrainingRequest) -> list[Path]:
+    endings = (".safetensors", ".last.safetensors", ".state", ".toml", ".csv", ".png")
+    cache = request.cache_path
+    return [*map(request.output.with_suffix, endings), *([cache] if cache is not None else [])]
+
+
+def _reads(request: TrainingRequest, settings: TrainSettings) -> Iterator[str]:
+    """Yields the files of a training besides its own; those of its sources are found out last."""
+    yield from (str(path) for path in (request.config, request.init) if path is not None)
+    if settings.data.sources:
+        from ssdiff_cli.jobs.train.sources import find_items
+
+        yield from (name for item in find_items(settings.data) for name in item.files)
 
 
 def _scenes(request: TrainingRequest, settings: TrainSettings) -> SceneSet:

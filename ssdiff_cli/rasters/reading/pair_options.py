@@ -38,3 +38,8 @@ class PairOptions:
     """Replaces the MS's own nodata values."""
     rpc_dem: str | None = None
     """Elevation model for images that only have RPCs."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are read besides the pair."""
+        return tuple(name for name in (self.aoi, self.like, self.rpc_dem) if name is not None)

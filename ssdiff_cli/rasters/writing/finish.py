@@ -13,6 +13,7 @@ from ssdiff_cli.rasters.gdal import GDAL_ERRORS, reason
 from ssdiff_cli.rasters.writing.cog_band_tags import restore_band_tags
 from ssdiff_cli.rasters.writing.option_errors import refused_options
 from ssdiff_cli.rasters.writing.profile import OutputProfile
+from ssdiff_cli.rasters.writing.side_cars import remove_side_cars
 from ssdiff_models.errors import ResourceError
 
 __all__ = ["check_cog_options", "name_output"]
@@ -30,6 +31,7 @@ def name_output(
     """
     if file_format == "GTiff":
         _sync(part)
+        remove_side_cars(Path(output))
         part.replace(output)
         return
     cog = Path(f"{output}.cog.part")
@@ -37,6 +39,7 @@ def name_output(
         _write_cog(part, cog, creation, num_threads)
         restore_band_tags(part, cog)
         _sync(cog)
+        remove_side_cars(Path(output))
         cog.replace(output)
     except GDAL_ERRORS as error:
         raise ResourceError(f"{output}: GDAL could not write the COG: {reason(error)}") from error

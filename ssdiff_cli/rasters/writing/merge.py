@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from ssdiff_cli.rasters.gdal import disk_errors
 from ssdiff_cli.rasters.writing.finish import name_output
-from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_cli.rasters.writing.shards import ShardNote, read_note
 from ssdiff_cli.rasters.writing.tiff_tiles import encoded_tile_at, read_pages
 from ssdiff_cli.rasters.writing.tile_file import TileFile, TilePlanes, blank_template, lock_part
@@ -56,7 +56,7 @@ def merge_shards(
     """
     if not paths:
         raise UsageError("no shards given: name the files of all of them")
-    check_output(output, overwrite=overwrite, inputs=tuple(paths))
+    check_outputs([output], paths, overwrite=overwrite)
     part = Path(f"{output}.part")
     with ExitStack() as stack:
         shards = [_open(path, stack) for path in paths]

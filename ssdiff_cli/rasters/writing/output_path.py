@@ -1,34 +1,47 @@
-"""Whether a path can be written to, asked before any work."""
+"""Whether files can be written to, asked before any work."""
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from ssdiff_cli.rasters.writing.side_cars import check_side_cars, side_cars
+from ssdiff_models.checkpoint import WEIGHTS
 from ssdiff_models.errors import UsageError
+from ssdiff_models.files import working_files
 
-__all__ = ["check_output", "refuse_existing"]
+__all__ = ["check_outputs", "refuse_existing"]
 
 
-def check_output(output: str | Path, *, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
-    """Refuses an output that could not be written at the end.
+def check_outputs(
+    outputs: Sequence[str | Path], reads: Iterable[str | Path] = (), *, overwrite: bool
+) -> None:
+    """Refuses outputs of one run that could not be written at the end, or would destroy a file.
+
+    Args:
+        outputs: All files that the run makes.
+        reads: Everything that it reads, by the names that GDAL gets.
+        overwrite: Whether existing outputs are replaced.
 
     Raises:
-        UsageError: When it exists and `overwrite` is off, is an input or a device, or its folder
-            is missing or closed.
+        UsageError: When one exists and `overwrite` is off; when it, or a file that we work with
+            beside it, is an input or another output; when it is a link or a device; when its
+            folder is missing or closed.
     """
-    path = Path(output)
-    _check_kind(str(output), path)
-    if _is_one_of(path, inputs):
-        raise UsageError(f"{output}: is also an input; choose another output")
-    if not overwrite and _holds(path.exists):
-        refuse_existing(output)
-    if not _holds(path.parent.is_dir):
-        raise UsageError(f"{output}: there is no folder {path.parent}; create it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"{output}: no permission to write into {path.parent}; choose another folder"
-        )
+    for output in outputs:
+        _check_kind(str(output), Path(output))
+    for output in outputs:
+        _refuse_others(output, outputs)
+    _refuse_inputs(outputs, reads)
+    for output in outputs:
+        if _holds(Path(output).is_symlink):
+            target = os.path.realpath(output)
+            raise UsageError(f"{output}: is a link to {target}; name that file itself")
+        if not overwrite and _holds(Path(output).exists):
+            refuse_existing(output)
+        _check_folder(output)
+        check_side_cars(Path(output), overwrite=overwrite)
 
 
 def refuse_existing(path: str | Path, problem: str = "") -> NoReturn:
@@ -53,15 +66,63 @@ def _check_kind(output: str, path: Path) -> None:
         )
 
 
-def _is_one_of(path: Path, inputs: tuple[str, ...]) -> bool:
-    if not _holds(path.exists):
-        return False
-    return any(_holds(Path(name).exists) and path.samefile(name) for name in inputs)
+def _refuse_others(output: str | Path, outputs: Sequence[str | Path]) -> None:
+    own = os.path.realpath(output)
+    if [os.path.realpath(other) for other in outputs].count(own) > 1:
+        raise UsageError(f"{output}: is also another output; choose another output")
+    for other in outputs:
+        if own in map(os.path.realpath, (*working_files(other), *side_cars(Path(other)))):
+            raise UsageError(f"{output}: is also a working file of {other}; choose another output")
+
+
+def _refuse_inputs(outputs: Iterable[str | Path], reads: Iterable[str | Path]) -> None:
+    """Refuses an output that is, or whose working files or side-cars are, something that is read.
+
+    What the inputs consist of is looked up only where there is something to lose.
+    """
+    touched = {}
+    for output in map(Path, outputs):
+        for own in (output, *working_files(output), *side_cars(output)):
+            if _holds(own.exists):
+                touched[_identity(own)] = output, own
+    if not touched:
+        return
+    # Imported here, so that a machine without rasterio can train from a cache.
+    from ssdiff_cli.rasters.reading.source_files import files_read
+
+    for name in map(str, (*reads, *WEIGHTS.glob("*.safetensors"))):
+        for path in files_read(name):
+            if _identity(path) in touched:
+                output, own = touched[_identity(path)]
+                which = "is also" if own == output else f"its own {own.name} is also"
+                through = "" if path == Path(name) else f" (of {name[:100]})"
+                raise UsageError(f"{output}: {which} an input{through}; choose another output")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _check_folder(output: str | Path) -> None:
+    folder = Path(output).parent
+    if not _holds(folder.is_dir):
+        raise UsageError(f"{output}: there is no folder {folder}; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{output}: no permission to write into {folder}; choose another folder")
+    for name in working_files(output):
+        try:
+            name.lstat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise UsageError(f"{output}: the name is too long; choose a shorter one") from error
 
 
 def _holds(question: Callable[[], bool]) -> bool:
     """Asks a path; False where it must not be looked at, or where no file can have its name."""
     try:
         return question()
-    except OSError:
+    except (OSError, ValueError):
         return False

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.reading.source_files import local_file
 
 __all__ = ["RunKey", "run_key"]
 
@@ -58,14 +58,11 @@ def _input(bands: Bands) -> str:
 
 def _file(name: str) -> tuple[int, int] | str:
     """Returns size and time of a file or its archive; the name of a file that is not local."""
-    path = Path(name)
-    if name.startswith("/vsi"):
-        path = Path("/", *path.parts[2:])
-    for candidate in (path, *path.parents):
-        if candidate.is_file():
-            status = candidate.stat()
-            return status.st_size, status.st_mtime_ns
-    return name
+    path = local_file(name)
+    if path is None:
+        return name
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _geometry(pair: ScenePair) -> str:

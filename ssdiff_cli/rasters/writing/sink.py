@@ -16,7 +16,7 @@ from ssdiff_cli.rasters.gdal import disk_errors
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.finish import check_cog_options, name_output
 from ssdiff_cli.rasters.writing.journal import Journal
-from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_cli.rasters.writing.profile import OutputProfile, SinkOptions, output_profile
 from ssdiff_cli.rasters.writing.rounding import round_to_dtype
 from ssdiff_cli.rasters.writing.run_key import RunKey, run_key
@@ -143,12 +143,12 @@ def open_sink(output: str, pair: ScenePair, *, options: SinkOptions) -> Iterator
     """Opens an output for the pair's area.
 
     Raises:
-        UsageError: When the output cannot be used (see `check_output`), another run writes it, or
+        UsageError: When the output cannot be used (see `check_outputs`), another run writes it, or
             an unfinished run with other settings is there.
         ResourceError: When the disk is full.
     """
     path = own_path(output, options.shard)
-    check_output(path, overwrite=options.overwrite, inputs=(pair.pan.path, pair.ms.path))
+    check_outputs([path], (pair.pan.path, pair.ms.path), overwrite=options.overwrite)
     profile = output_profile(pair, options)
     try_encoding(profile)
     if profile.cog:

@@ -11,7 +11,7 @@ import rasterio
 
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.writing.output_path import check_output
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
 from ssdiff_cli.rasters.writing.tiff_tiles import ArrayTag, read_pages
 from ssdiff_cli.rasters.writing.tile_assembler import Assembler
@@ -213,7 +213,7 @@ def test_the_full_device_is_named(
     monkeypatch.setattr(TileFile, "_write", full)
     with pytest.raises(ResourceError, match="No space left on device; make room"):
         run(paths, str(tmp_path / "out.tif"))
-    with pytest.raises(ResourceError, match="File name too long; choose another output"):
+    with pytest.raises(UsageError, match="the name is too long; choose a shorter one"):
         run(paths, str(tmp_path / f"{'o' * 250}.tif"))
 
 
@@ -297,7 +297,7 @@ def test_options_that_would_spoil_the_output_are_refused(
 def test_a_closed_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda _path, _mode: False)
     with pytest.raises(UsageError, match="no permission to write into"):
-        check_output(str(tmp_path / "out.tif"), overwrite=False)
+        check_outputs([tmp_path / "out.tif"], overwrite=False)
 
 
 def test_what_lies_in_a_folder_that_must_not_be_entered_is_not_there(
@@ -310,11 +310,10 @@ def test_what_lies_in_a_folder_that_must_not_be_entered_is_not_there(
 
     for question in ("exists", "is_dir", "is_file"):
         monkeypatch.setattr(Path, question, closed)
-    check_output(
-        str(tmp_path / "out.tif"), overwrite=False, inputs=(str(tmp_path / "closed" / "pan.tif"),)
-    )
+    reads = (str(tmp_path / "closed" / "pan.tif"),)
+    check_outputs([tmp_path / "out.tif"], reads, overwrite=False)
     with pytest.raises(UsageError, match="there is no folder"):
-        check_output(str(tmp_path / "closed" / "out.tif"), overwrite=False)
+        check_outputs([tmp_path / "closed" / "out.tif"], overwrite=False)
 
 
 def test_overwriting_replaces_only_at_the_end(rasters: Rasters, tmp_path: Path) -> None:
