@@ -63,7 +63,7 @@ def kept(output: Path) -> list[bytes]:
         ("data.ratio=3", "[network]: the ratio must be 2 or 4, got 3"),
         ("training.seed=2020-01-01", "training.seed is datetime.date(2020, 1, 1): it should be"),
         ("network.dim=20", "[network]: the width must be a positive multiple of 16, got 20"),
-        ("training.size=12", "a patch of 12 pixels is no multiple of the attention window of 8"),
+        ("training.size=12", "a patch of 12 pixels is no multiple of 8, the window of ssdiff"),
         ("steps", "write section.name=value"),
     ],
 )

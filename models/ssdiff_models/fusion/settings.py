@@ -45,6 +45,17 @@ class FusionSettings:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, **changes: object) -> "FusionSettings":
-        """Returns the model's own settings with `changes`; None stands for the model's value."""
+        """Returns the model's own settings with `changes`; None stands for the model's value.
+
+        Raises:
+            UsageError: When a network without diffusion is to take several steps or samples.
+        """
         own = {name: getattr(checkpoint, name) for name in ("steps", "tile", "overlap")}
-        return cls(**own | {name: value for name, value in changes.items() if value is not None})
+        given = {name: value for name, value in changes.items() if value is not None}
+        settings = cls(**own | given)
+        if not checkpoint.network.diffuses and (settings.steps, settings.samples) != (1, 1):
+            raise UsageError(
+                f"model {checkpoint.name} knows no diffusion: it takes one step and has no samples "
+                "that differ; leave out --steps, --samples and --uncertainty"
+            )
+        return settings

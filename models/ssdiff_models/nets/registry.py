@@ -36,7 +36,9 @@ class Kind:
     build: Callable[[Any], Network]
     """Makes the network of a config."""
     recipe: Recipe = field(default_factory=dict)
-    """Settings of a training, by section, that its authors use and the defaults do not have."""
+    """Settings of a training, by section, where the defaults are others."""
+    steps: int = 1
+    """Sampling steps of its models."""
 
 
 def _baseline(
@@ -45,11 +47,12 @@ def _baseline(
     rate: float,
     *,
     config: type[NetworkConfig] = BaselineConfig,
+    steps: int = 1,
     **more: Mapping[str, Any],
 ) -> Kind:
     training = {"loss": loss, "learning_rate": rate} | dict(more.get("training", {}))
     recipe = {"data": {"prior": "lms"}, **more, "training": training}
-    return Kind(networks=(network,), config=config, build=network, recipe=recipe)
+    return Kind(networks=(network,), config=config, build=network, recipe=recipe, steps=steps)
 
 
 BASELINES: Mapping[str, Kind] = {
@@ -67,6 +70,7 @@ BASELINES: Mapping[str, Kind] = {
         PanDiff,
         "l2",
         1e-4,
+        steps=10,
         # The residual's deviation is about a tenth of a band's mean.
         training={"residual_scale": 10.0},
         schedule={"name": "linear", "steps": 2000},
@@ -74,7 +78,12 @@ BASELINES: Mapping[str, Kind] = {
 }
 """The networks of the paper's table."""
 NETWORKS: Mapping[str, Kind] = {
-    "ssdiff": Kind(networks=(SSDiff, SeparateSSDiff), config=SSDiffConfig, build=build),
+    "ssdiff": Kind(
+        networks=(SSDiff, SeparateSSDiff),
+        config=SSDiffConfig,
+        build=build,
+        recipe={"network": {"window": 16}},
+    ),
     "released": Kind(networks=(ReleasedSSDiff,), config=ReleasedConfig, build=ReleasedSSDiff),
     **BASELINES,
 }

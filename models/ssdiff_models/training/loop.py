@@ -185,9 +185,13 @@ class Trainer:
     def _update_average(self) -> None:
         # A short memory at first, or the average would carry the initial weights along.
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-        for mean, live in pairs:
-            mean.lerp_(live, 1 - decay)
+        averages = [*self.average.parameters(), *self.average.buffers()]
+        values = [*self.network.parameters(), *self.network.buffers()]
+        for mean, live in zip(averages, values, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(live, 1 - decay)
+            else:
+                mean.copy_(live)
 
     def save(self, path: Path) -> None:
         """Writes everything that a bit-exact resume needs, atomically.

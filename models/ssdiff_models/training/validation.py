@@ -12,6 +12,7 @@ from ssdiff_models.diffusion.denoiser import ResidualDenoiser
 from ssdiff_models.diffusion.sampler import SamplerName, sample
 from ssdiff_models.errors import InputError
 from ssdiff_models.metrics import ergas, q2n, sam
+from ssdiff_models.training.tiled_network import TiledNetwork
 from ssdiff_models.training.wald_scene import WaldScene
 
 __all__ = ["Score", "errors", "fuse_scene", "score"]
@@ -37,7 +38,10 @@ def fuse_scene(
     sampler: SamplerName = "ddim",
     seed: int = 1,
 ) -> Tensor:
-    """Returns the fused scene ``(bands, rows, cols)``, normalised, made without tiles."""
+    """Returns the fused scene ``(bands, rows, cols)``, normalised.
+
+    It is made without tiles, but for a network whose pixels depend on the whole tile.
+    """
     network = model.network
     multiple = network.multiple
     device = next(network.parameters()).device
@@ -50,7 +54,7 @@ def fuse_scene(
         return pad(image[None], margins, mode="replicate").to(device)
 
     denoiser = ResidualDenoiser(
-        network=network,
+        network=network if network.receptive_radius is not None else TiledNetwork.of(model),
         lms=grown(scene.prior, 1),
         pan=grown(scene.pan, 1),
         ms=grown(scene.ms, scene.ratio),

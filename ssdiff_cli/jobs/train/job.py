@@ -12,8 +12,8 @@ from ssdiff_cli.jobs.train.settings import TrainSettings
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
-from ssdiff_models.nets.ablated import build
 from ssdiff_models.nets.network import Network
+from ssdiff_models.nets.registry import name_of
 from ssdiff_models.nets.transplant import transplant
 from ssdiff_models.scene.band_matching import closest_bands
 from ssdiff_models.training.loop import ALONE, Execution, Trainer
@@ -76,7 +76,7 @@ def begin(job: TrainingJob) -> Trainer:
     """
     config = job.settings.training
     torch.manual_seed(config.seed)
-    network = build(job.settings.network_config())
+    network = job.settings.kind.build(job.settings.network_config())
     if job.init is not None and not job.state.exists():
         _start_from(job.init, job, network)
     trainer = Trainer(network.to(job.device), config, execution=job.execution)
@@ -104,6 +104,13 @@ def _resume(job: TrainingJob, trainer: Trainer) -> None:
 def _start_from(init: Path, job: TrainingJob, network: Network) -> None:
     """Takes the weights of a model; layers that depend on the bands begin anew for other bands."""
     model = load_checkpoint(zoo.locate(str(init)))
+    wanted = job.settings.name
+    kind = name_of(model.network)
+    if kind != wanted:
+        raise ModelError(
+            f"{init}: not the network to be trained (it is a {kind}, not a {wanted}): "
+            f"leave out --init, or set network.name={kind}"
+        )
     data = job.settings.data
     if (model.bands, model.ratio) != (data.bands, data.ratio):
         _log.warning("%s: has other bands or ratio: its first and last layers begin anew", init)

@@ -16,7 +16,7 @@ from ssdiff_cli.jobs.train.log import (
     write_log,
 )
 from ssdiff_cli.jobs.train.record import changed_settings, describe_training, pooled, stage_scores
-from ssdiff_cli.jobs.train.settings import write_settings
+from ssdiff_cli.jobs.train.settings_file import write_settings
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.training.batches import BatchSampler
@@ -118,7 +118,8 @@ class _Results:
 
     def _validate(self) -> ValidationReport:
         model = self._model({})
-        scores = [score(scene, fuse_scene(model, scene)) for scene in self._scenes.validation]
+        fused = [fuse_scene(model, one, steps=model.steps) for one in self._scenes.validation]
+        scores = list(map(score, self._scenes.validation, fused))
         ergas = fmean(result.ergas for result in scores)
         known = [result.q2n for result in scores if not math.isnan(result.q2n)]
         return ValidationReport(
@@ -142,6 +143,7 @@ class _Results:
     def _model(self, metadata: Mapping[str, Any]) -> Checkpoint:
         data = self._job.settings.data
         config = self._trainer.config
+        tile, overlap = self._trainer.network.tiling(config.size)
         return Checkpoint(
             network=self._trainer.average,
             bands=data.bands,
@@ -150,6 +152,9 @@ class _Results:
             residual_scale=config.residual_scale,
             ms_phase=(data.ratio - 1) / 2,
             schedule=config.schedule,
+            steps=self._job.settings.kind.steps,
+            tile=tile,
+            overlap=overlap,
             metadata=metadata,
         )
 

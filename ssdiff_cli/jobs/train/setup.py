@@ -11,10 +11,9 @@ import torch
 from ssdiff_cli.device import DeviceChoice, DeviceOptions, choose
 from ssdiff_cli.jobs.train.job import TrainingJob
 from ssdiff_cli.jobs.train.processes import Ranks, joined, read_ranks
-from ssdiff_cli.jobs.train.settings import (
-    DataConfig,
+from ssdiff_cli.jobs.train.settings import TRAINED, DataConfig, TrainSettings
+from ssdiff_cli.jobs.train.settings_file import (
     Setting,
-    TrainSettings,
     parse_setting,
     read_data_config,
     read_settings,
@@ -89,17 +88,18 @@ def prepared(
 
 
 def _network_of(init: Path | None) -> dict[str, Any]:
-    """Returns the fields of a model's network other than its bands and ratio."""
+    """Returns the name of a model's network, and its fields other than its bands and ratio."""
     if init is None:
         return {}
     header = read_header(zoo.locate(str(init)))
-    if header["network"] != "ssdiff":
+    if header["network"] not in TRAINED:
         raise ModelError(
             f"{init}: a network of kind {header['network']!r}, which is not trained here: "
             "leave out --init"
         )
     config: dict[str, Any] = header["config"]
-    return {name: value for name, value in config.items() if name not in {"bands", "ratio"}}
+    own = {name: value for name, value in config.items() if name not in {"bands", "ratio"}}
+    return own | {"name": header["network"]}
 
 
 def _choice(request: TrainingRequest, settings: TrainSettings, ranks: Ranks) -> DeviceChoice:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ssdiff_cli.jobs.train.record import changed_settings, pooled
-from ssdiff_cli.jobs.train.settings import read_settings
+from ssdiff_cli.jobs.train.settings_file import read_settings
 from tests.models.training.pieces import wald_scene
 
 
