@@ -1,11 +1,11 @@
-"""Runs the benchmarks: ``python -m benchmarks [attention] [end-to-end] [memory] [scale] [cuda]``; all but ``scale`` by default."""
+"""Runs the benchmarks: ``python -m benchmarks [attention] [end-to-end] [memory] [scale]``; all but ``scale`` by default."""
 
 import argparse
 from collections.abc import Callable
 
 import torch
 
-from benchmarks import attention, cuda, end_to_end, memory, scale
+from benchmarks import attention, end_to_end, memory, scale
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "attention": lambda options: attention.run(repeats=options.repeats),
@@ -19,7 +19,6 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
         threads=options.threads,
         repeats=options.scale_repeats,
     ),
-    "cuda": lambda options: cuda.run(side=options.cuda_side, model=options.model),
 }
 DEFAULTS = [name for name in PARTS if name != "scale"]
 """`scale` takes minutes and, for its largest output, gigabytes of disk."""
@@ -65,9 +64,6 @@ def main() -> None:
         type=int,
         default=3,
         help="runs of what takes seconds; the cheapest counts (default: 3)",
-    )
-    parser.add_argument(
-        "--cuda-side", type=int, default=8192, help="PAN side of the CUDA run (default: 8192)"
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
+
+from tests.cli.calls import save_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,8 +40,6 @@ def test_every_benchmark_runs_on_small_sizes() -> None:
         "--model-sides",
         "256",
         "512",
-        "--cuda-side",
-        "512",
     ]
     printed = benchmarks(*sizes)
     for pattern in (
@@ -49,7 +48,6 @@ def test_every_benchmark_runs_on_small_sizes() -> None:
         r"exp +256: \d+ MB.*ratio [\d.]+",
     ):
         assert re.search(pattern, printed), printed
-    assert ("no device, skipped" in printed) != torch.cuda.is_available()
 
 
 @pytest.mark.slow
@@ -67,3 +65,24 @@ def test_the_benchmark_of_scale_measures_a_child() -> None:
     assert re.search(r"1024 to 2048: -?[\d.]+ ms of processor time per megapixel more", printed), (
         printed
     )
+
+
+@pytest.mark.slow
+def test_the_day_of_the_gpu_is_ready(tmp_path: Path) -> None:
+    model = save_tiny(tmp_path)
+    small = "--device cpu --tiles 32 64 --batches 1 2 --sides 256 --processes 2 --seconds 0"
+    done = subprocess.run(
+        [ROOT / "benchmarks/gpu_day.sh", *small.split(), "--model", model],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tests: exit 0, figures: exit 0" in done.stdout
+    # Another precision, order and batch, and another tile with both batches.
+    rows = re.findall(r"^ +\d+ +\d+ +\S+ +\S+ +eager +[\d.e-]+", done.stdout, flags=re.MULTILINE)
+    assert len(rows) == 6, done.stdout
+    for stage in ("reading", "launching", "blending", "rounding", "encoding", "writing"):
+        assert re.search(rf"{stage} \d+%", done.stdout), done.stdout
+    assert re.search(r"256 x 256: +[\d.e-]+ MP/s", done.stdout), done.stdout
+    assert re.search(r"2 processes, start-up included: +[\d.e-]+ MP/s", done.stdout), done.stdout

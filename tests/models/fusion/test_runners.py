@@ -195,30 +195,6 @@ def test_batches_give_the_pixels_of_single_tiles(size: int) -> None:
         assert np.abs(a - b).max() <= BATCH_ROUNDING
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpus_pixels_are_the_cpus_to_rounding() -> None:
-    source = scene_source(64, 80)
-    fuser = fuser_of(source, steps=2)
-    network = fuser.checkpoint.network
-    try:
-        network.cuda()
-        results = [
-            [
-                pixels
-                for _, pixels in BatchRunner(device=torch.device("cuda"), batch=size).run(
-                    fuser, tiles(source, 12)
-                )
-            ]
-            for size in (1, 4)
-        ]
-    finally:
-        network.cpu()
-    for a, b, c in zip(fuse_all(ThreadRunner(workers=1)), *results, strict=True):
-        assert np.abs(a - b).max() <= 1
-        assert np.abs(b - c).max() <= 1
-
-
 def turned(tile: InputTile, degrees: float) -> InputTile:
     """The tile with MS pixels that are turned against its own."""
     y, x = np.mgrid[: tile.window.rows, : tile.window.cols].astype(float)
