@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
         for folder in _folders(options):
             for method in methods:
                 _sharpen(folder, output, method)
-                gain, corr, other = figures(*_images(folder / "pan.tif", output))
+                gain, corr, other = figures(*images(folder / "pan.tif", output))
                 name = f"{folder.parent.name}/{folder.name}"
                 cells = f"{gain:6.2f} {corr:6.3f} {gain * corr:6.2f} {other:6.2f}"
                 print(f"{name:32} {Path(method[1]).name:24} {cells}", flush=True)
@@ -72,7 +72,7 @@ def _sharpen(folder: Path, output: Path, method: Sequence[str]) -> None:
     subprocess.run([*command, "-o", output, "--overwrite", "-q", *method], check=True, stdout=-3)
 
 
-def _images(pan: Path, fused: Path) -> tuple[Image, Image]:
+def images(pan: Path, fused: Path) -> tuple[Image, Image]:
     """Returns the fused image ``(bands, rows, cols)``, and the PAN on its grid."""
     with rasterio.open(fused) as file, rasterio.open(pan) as sharp:
         col, row = (round(value) for value in ~sharp.transform @ (file.transform @ (0, 0)))

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -54,7 +54,9 @@ class ValidationReport:
         return {"ergas": self.ergas, "sam": self.sam, "q2n": q2n}
 
 
-def train(job: TrainingJob, scenes: SceneSet) -> Iterator[StepReport | ValidationReport]:
+def train(
+    job: TrainingJob, scenes: SceneSet
+) -> Generator[StepReport | ValidationReport, None, None]:
     """Trains, validating and saving at intervals; continues where an earlier run stopped.
 
     Raises:
