@@ -3,9 +3,12 @@
 import io
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
-from ssdiff_cli.jobs.evaluate.results import Evaluation
-from ssdiff_cli.jobs.evaluate.scores import METRICS
+from ssdiff_cli.jobs.evaluate.results import Evaluation, Table
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 __all__ = ["render_table"]
 
@@ -14,26 +17,35 @@ _WIDTH = 160
 
 
 def render_table(evaluation: Evaluation) -> str:
-    """Returns the table, best figures marked, and the protocol; coloured for a terminal."""
+    """Returns the tables, best figures marked, and the protocol; coloured for a terminal."""
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
-    table = Table("method", header_style="bold", title_justify="left")
-    for name in evaluation.metrics:
-        metric = METRICS[name]
-        arrow = "↓" if metric.best == "low" else "↑"
-        table.add_column(escape(f"{metric.title} {arrow}"), justify="right")
-    for method, cells in evaluation.table().items():
-        texts = [f"[bold green]{one.text}*[/]" if one.best else f"{one.text} " for one in cells]
-        table.add_row(escape(method), *texts)
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else _WIDTH
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=width, highlight=False)
-    console.print(table)
+    for table in evaluation.tables():
+        console.print(_drawn(table))
+    for comment in evaluation.comments:
+        console.print(comment, markup=False, soft_wrap=True)
     for name, value in evaluation.settings.described(evaluation.count):
         console.print(f"{name}: {value}", markup=False, soft_wrap=True)
     for note in evaluation.settings.notes:
         console.print(f"note: {note.text}", markup=False, soft_wrap=True)
     return text.getvalue().rstrip("\n")
+
+
+def _drawn(table: Table) -> "RichTable":
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    drawn = RichTable("method", header_style="bold", title_justify="left")
+    if table.ranks:
+        drawn.add_column("rank", justify="right")
+    for metric in table.metrics:
+        drawn.add_column(escape(f"{metric.title} {metric.arrow}"), justify="right")
+    for method, cells in table.rows.items():
+        texts = [f"[bold green]{one.text}*[/]" if one.best else f"{one.text} " for one in cells]
+        ranks = [table.rank(method)] if table.ranks else []
+        drawn.add_row(escape(method), *ranks, *texts)
+    return drawn

@@ -17,6 +17,7 @@ from ssdiff_models.errors import UsageError
 from ssdiff_models.resampling.upsample import interp23
 from tests.cli.calls import answer, refusal, ssdiff
 from tests.golden import scenes
+from tests.golden.scores import DETAIL, FULL, SCARPA
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 
@@ -156,8 +157,8 @@ def test_golden_full_resolution_scores_come_out_of_a_file(tmp_path: Path) -> Non
     }
     scipy.io.savemat(tmp_path / "qb.mat", {**images, "sensor": "QB"})
     found = scores(tmp_path / "qb.mat")["methods"]["exp"]
-    names = {"d_lambda_khan": "D_lambda_K", "d_s": "D_s", "hqnr": "HQNR", "qnr": "QNR"}
     expected = scenes.scores("qb", "exp")["full"]
+    names = {ours: theirs for theirs, ours in (FULL | SCARPA | DETAIL).items()}
     want = {ours: expected[theirs] for ours, theirs in names.items()}
     assert {name: found[name] for name in names} == pytest.approx(want, rel=1e-6)
 

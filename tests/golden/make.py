@@ -71,7 +71,7 @@ def fuse(sensor: str) -> dict[str, dict[str, scores.Scores]]:
         window = fused[:, scenes.FUSED, scenes.FUSED]
         windows[method] = (np.rint(window * PRECISION) / PRECISION).astype(np.float32)
         inner = fused[:, scenes.TRUTH, scenes.TRUTH]
-        full = scores.full_resolution(fused, pair.lms, pair.pan, sensor)
+        full = scores.full_resolution(fused, pair.lms, pair.pan, pair.ms, sensor)
         figures[method] = scores.reduced_resolution(inner, pair.truth) | {"full": full}
     write(scenes.FOLDER / f"{sensor}_fused.npz", windows)
     return figures

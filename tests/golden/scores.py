@@ -30,15 +30,28 @@ def _against(fused: Array, reference: Array) -> Scores:
     }
 
 
-def full_resolution(fused: Array, lms: Array, pan: Array, sensor: str) -> Scores:
-    """Returns both D_lambda, D_s, HQNR and QNR: fused and LMS ``(bands, rows, cols)``, PAN ``(rows, cols)``."""
-    khan = metrics.d_lambda_khan(fused, lms, sensor=sensor, ratio=4)
-    spatial = metrics.d_s(fused, lms, pan, ratio=4)
-    spectral = metrics.d_lambda(fused, lms)
-    return {
-        "D_lambda_K": khan,
-        "D_s": spatial,
-        "HQNR": (1 - khan) * (1 - spatial),
-        "D_lambda": spectral,
-        "QNR": (1 - spectral) * (1 - spatial),
-    }
+FULL = {
+    "D_lambda_K": "d_lambda_khan",
+    "D_s": "d_s",
+    "HQNR": "hqnr",
+    "D_lambda": "d_lambda",
+    "QNR": "qnr",
+}
+"""The toolbox's names of figures without a truth."""
+SCARPA = {
+    "D_rho": "d_rho",
+    "R_Q2n": "r_q2n",
+    "R_SAM": "r_sam",
+    "R_ERGAS": "r_ergas",
+    "D_lambda_align": "d_lambda_align",
+    "D_s_R": "d_s_r",
+}
+"""Names in `fullres.json`."""
+DETAIL = {"detail_gain": "gain", "detail_corr": "corr", "detail_other": "other"}
+
+
+def full_resolution(fused: Array, lms: Array, pan: Array, ms: Array, sensor: str) -> Scores:
+    """Returns the figures without a truth: fused and LMS ``(bands, rows, cols)``, PAN ``(rows, cols)``."""
+    found = metrics.full_resolution_scores(fused, lms, pan, ms, sensor=sensor, ratio=4)
+    names = FULL | SCARPA | DETAIL
+    return {name: found[own] for name, own in names.items()}

@@ -5,16 +5,19 @@ scenes that arrive in strips of rows, with the same result.
 """
 
 from ssdiff_models.metrics.base import Accumulator
+from ssdiff_models.metrics.detail import detail
 from ssdiff_models.metrics.full_resolution import (
     d_lambda,
     d_lambda_khan,
     d_s,
-    full_resolution_scores,
     hqnr,
     qnr,
 )
+from ssdiff_models.metrics.local_correlation import d_rho
+from ssdiff_models.metrics.piece import Piece
 from ssdiff_models.metrics.q2n import Q2nAccumulator, q2n
-from ssdiff_models.metrics.scene_figures import FullResolution
+from ssdiff_models.metrics.scene_figures import FullResolution, full_resolution_scores
+from ssdiff_models.metrics.sensor_view import Alignment, Place, find_places, whole_pixels
 from ssdiff_models.metrics.spectral import (
     ErgasAccumulator,
     PsnrAccumulator,
@@ -34,8 +37,11 @@ from ssdiff_models.metrics.structure import (
 
 __all__ = [
     "Accumulator",
+    "Alignment",
     "ErgasAccumulator",
     "FullResolution",
+    "Piece",
+    "Place",
     "PsnrAccumulator",
     "Q2nAccumulator",
     "SamAccumulator",
@@ -44,8 +50,11 @@ __all__ = [
     "UqiAccumulator",
     "d_lambda",
     "d_lambda_khan",
+    "d_rho",
     "d_s",
+    "detail",
     "ergas",
+    "find_places",
     "full_resolution_scores",
     "hqnr",
     "psnr",
@@ -55,4 +64,5 @@ __all__ = [
     "scc",
     "ssim",
     "uqi",
+    "whole_pixels",
 ]

@@ -1,7 +1,7 @@
 """Metrics without a reference: D_lambda (Khan's and QNR's), D_s, HQNR and QNR.
 
 Definitions of the DLPan toolbox. Images are converted, filtered and scored by strips of rows;
-borders of strips leave no trace. `scene_figures` has the same for scenes that come in pieces.
+borders of strips leave no trace. `scene_figures` has these and more for scenes in pieces.
 """
 
 import numpy as np
@@ -27,8 +27,8 @@ __all__ = [
     "d_lambda_khan",
     "d_s",
     "figures",
-    "full_resolution_scores",
     "hqnr",
+    "pan_plane",
     "qnr",
     "seen_by_sensor",
 ]
@@ -126,8 +126,8 @@ def d_s(
         InputError: When the images cannot be compared, their sides are no multiples of `ratio`, or
             no block is wholly valid.
     """
-    sharp = _plane(pan, fused, valid)
-    soft = pan_lowpass(sharp, ratio) if pan_low is None else _plane(pan_low, fused, valid)
+    sharp = pan_plane(pan, fused, valid)
+    soft = pan_lowpass(sharp, ratio) if pan_low is None else pan_plane(pan_low, fused, valid)
     high = BlockIndex(block=block)
     low = BlockIndex(block=block)
     bands = strips(fused, lms, valid, side=STRIP_ROWS)
@@ -184,25 +184,7 @@ def qnr(
     return _quality(spectral, d_s(fused, lms, pan, ratio=ratio, block=block, valid=valid))
 
 
-def full_resolution_scores(
-    fused: Array,
-    lms: Array,
-    pan: Array,
-    *,
-    sensor: str | Sensor,
-    ratio: int,
-    valid: Mask | None = None,
-) -> dict[str, float]:
-    """Returns ``d_lambda_khan, d_s, hqnr, d_lambda, qnr`` of one image.
-
-    Args and errors are those of `d_lambda_khan` and `d_s`.
-    """
-    khan = d_lambda_khan(fused, lms, sensor=sensor, ratio=ratio, valid=valid)
-    spatial = d_s(fused, lms, pan, ratio=ratio, valid=valid)
-    return figures(khan, spatial, d_lambda(fused, lms, valid=valid))
-
-
-def _plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
+def pan_plane(pan: Array, fused: Array, valid: Mask | None) -> Image:
     """Returns the PAN as ``(1, rows, cols)``, 0 where it does not count."""
     plane = pan[None] if pan.ndim == 2 else pan
     grid = tuple(fused.shape[1:])

@@ -12,7 +12,7 @@ import numpy as np
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip, cut, whole_blocks
 
-__all__ = ["Q2nAccumulator", "q2n"]
+__all__ = ["Q2nAccumulator", "block_sums", "q2n"]
 
 _UINT16_MAX = 65535.0
 _EPS = float(np.finfo(np.float64).eps)
@@ -105,11 +105,24 @@ class Q2nAccumulator(Accumulator):
         if rows.cols % side:
             missing = -rows.cols % side
             rows = rows.inner(_mirrored(0, rows.cols, missing))
-        counts = whole_blocks(rows.valid, side)
-        fused = cut(rows.fused, side)[counts]
-        reference = cut(rows.reference, side)[counts]
-        quality = _block_quality(fused, reference)
-        return float(quality.sum()), int(counts.sum())
+        return block_sums(rows, side)
+
+
+def block_sums(rows: Strip, block: int) -> tuple[float, int]:
+    """Returns the sum of Q2n over the wholly valid blocks of images, and their number.
+
+    Sides are multiples of `block`; pixels are taken as they are.
+    """
+    total = 0.0
+    count = 0
+    for start in range(0, rows.rows, block):
+        line = rows[start : start + block]
+        counts = whole_blocks(line.valid, block)
+        fused = cut(line.fused, block)[counts]
+        reference = cut(line.reference, block)[counts]
+        total += float(_block_quality(fused, reference).sum())
+        count += int(counts.sum())
+    return total, count
 
 
 def _integers(rows: Strip) -> Strip:

@@ -1,111 +1,109 @@
-"""Figures without a reference of scenes that arrive in pieces."""
+"""All figures without a reference, of scenes that arrive in pieces."""
 
-from typing import Self, TypeVar
+from collections.abc import Sequence
+from typing import Self
 
-import numpy as np
-
-from ssdiff_models.errors import InputError
-from ssdiff_models.metrics.base import Array, Image, Mask, strip
-from ssdiff_models.metrics.block_index import (
-    BlockIndex,
-    spatial_distortion,
-    spectral_distortion,
-)
-from ssdiff_models.metrics.full_resolution import REACH, STRIP_ROWS, figures, seen_by_sensor
-from ssdiff_models.metrics.q2n import Q2nAccumulator
+from ssdiff_models.metrics.base import Array, Mask
+from ssdiff_models.metrics.block_index import pan_lowpass
+from ssdiff_models.metrics.detail import Detail, PanFit
+from ssdiff_models.metrics.distortions import Distortions
+from ssdiff_models.metrics.full_resolution import figures, pan_plane
+from ssdiff_models.metrics.local_correlation import LocalCorrelation
+from ssdiff_models.metrics.piece import Piece
+from ssdiff_models.metrics.reprojection import Reprojection
+from ssdiff_models.metrics.sensor_view import Place, find_places
+from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
-__all__ = ["FullResolution"]
-
-Total = TypeVar("Total", float, Image)
+__all__ = ["FullResolution", "full_resolution_scores"]
 
 
 class FullResolution:
-    """Sums what D_lambda (Khan), D_s, HQNR, D_lambda (QNR) and QNR need over pieces of a scene.
+    """Sums what all figures at full resolution need over the pieces of a scene."""
 
-    Pieces give the figures of the whole scene when they start and end at multiples of the block,
-    counted from the scene's first pixel, or at its border, and `REACH` pixels around each come
-    with it where there are any.
-    """
-
-    def __init__(self, *, sensor: Sensor, ratio: int, block: int = 32) -> None:
-        """Takes the sensor of the MTF gains, PAN pixels per MS pixel, and the blocks' side."""
-        self._sensor = sensor
+    def __init__(
+        self, *, sensor: Sensor, ratio: int, places: Sequence[Place], size: tuple[int, int]
+    ) -> None:
+        """Takes the sensor of the MTF gains and, as `Reprojection` does, ratio, places and size."""
+        bands = len(places)
+        gains = sensor.gains(bands)
         self._ratio = ratio
-        self._block = block
-        self._q2n: tuple[float, int] = (0.0, 0)
-        self._high: tuple[Image, int] = (np.zeros(()), 0)
-        self._low: tuple[Image, int] = (np.zeros(()), 0)
+        self._distortions = Distortions(sensor=sensor, ratio=ratio)
+        self._correlation = LocalCorrelation(bands, ratio=ratio)
+        self._detail = Detail(bands)
+        self._fit = PanFit(bands)
+        self._reprojection = Reprojection(gains, ratio=ratio, places=places, size=size)
 
-    def update(
-        self,
-        fused: Array,
-        lms: Array,
-        pan: Array,
-        pan_low: Array,
-        *,
-        inner: tuple[slice, slice],
-        valid: Mask,
-    ) -> Self:
+    def update(self, piece: Piece) -> Self:
         """Takes one piece.
 
-        Args:
-            fused: ``(bands, rows, cols)`` in DN: the piece and its surroundings.
-            lms: The up-sampled MS, the same shape.
-            pan: ``(rows, cols)``.
-            pan_low: The PAN at MS resolution on its own grid, ``(rows, cols)``.
-            inner: The piece's own rows and columns.
-            valid: ``(rows, cols)``, True where a pixel counts.
+        Raises:
+            InputError: When its images do not fit each other.
         """
-        quality = Q2nAccumulator(block=self._block)
-        high = BlockIndex(block=self._block)
-        low = BlockIndex(block=self._block)
-        first, last, _ = inner[0].indices(valid.shape[0])
-        for row in range(first, last, STRIP_ROWS):
-            wide, own_rows = _rows_of(row, last)
-            around = strip(fused[:, wide], lms[:, wide], valid[wide])
-            planes = strip(pan[None, wide], pan_low[None, wide], valid[wide])
-            seen = seen_by_sensor(around, self._sensor, self._ratio)
-            quality.add(seen[own_rows].inner(inner[1]))
-            bands = around[own_rows].inner(inner[1])
-            planes = planes[own_rows].inner(inner[1])
-            sharp = np.concatenate([bands.fused, planes.fused])
-            soft = np.concatenate([bands.reference, planes.reference])
-            high.update(sharp, bands.valid)
-            low.update(soft, bands.valid)
-        self._q2n = _sum(self._q2n, quality.totals())
-        self._high = _sum(self._high, high.totals())
-        self._low = _sum(self._low, low.totals())
+        for part in piece.strips(self._ratio):
+            self._distortions.add(part)
+            self._correlation.add(part)
+            self._detail.add(part)
+            self._fit.add(part)
+            self._reprojection.add(part)
+        self._distortions.end_piece()
         return self
 
     def result(self) -> dict[str, float]:
-        """Returns ``d_lambda_khan, d_s, hqnr, d_lambda, qnr``.
+        """Returns all figures by their names.
 
         Raises:
             InputError: When no block is wholly valid.
         """
-        high = _mean(self._high, self._block)
-        low = _mean(self._low, self._block)
-        khan = 1 - _mean(self._q2n, self._block)
-        spectral = spectral_distortion(high[:-1, :-1], low[:-1, :-1])
-        return figures(khan, spatial_distortion(high, low), spectral)
+        khan, spatial, spectral = self._distortions.result()
+        bands = self._correlation.result()
+        fit = self._fit.result()
+        return {
+            "d_rho": float(bands.mean()),
+            "d_rho_worst": float(bands.max()),
+            **self._detail.result(),
+            **self._reprojection.result(),
+            "d_s_r": fit,
+            "rqnr": (1 - khan) * (1 - fit),
+            **figures(khan, spatial, spectral),
+        }
 
 
-def _rows_of(first: int, last: int) -> tuple[slice, slice]:
-    """Returns the rows that a strip needs, and its own among them."""
-    wide = slice(max(first - REACH, 0), first + STRIP_ROWS + REACH)
-    stop = min(first + STRIP_ROWS, last)
-    return wide, slice(first - wide.start, stop - wide.start)
+def full_resolution_scores(
+    fused: Array,
+    lms: Array,
+    pan: Array,
+    ms: Array,
+    *,
+    sensor: str | Sensor,
+    ratio: int,
+    valid: Mask | None = None,
+) -> dict[str, float]:
+    """Returns all figures at full resolution of one image, its MS located by `find_places`.
 
+    ``d_rho`` and ``d_rho_worst`` are D_rho's mean and largest band; ``gain, corr, slope, other``
+    are those of `detail`, ``r_sam`` (degrees), ``r_ergas, r_q2n, d_lambda_align`` those of
+    `Reprojection`, ``d_s_r`` is `PanFit`'s; ``rqnr`` is ``(1 - d_lambda_khan)(1 - d_s_r)``.
 
-def _sum(a: tuple[Total, int], b: tuple[Total, int]) -> tuple[Total, int]:
-    return a[0] + b[0], a[1] + b[1]
+    Args:
+        fused: ``(bands, rows, cols)`` in DN.
+        lms: The up-sampled MS, the same shape.
+        pan: ``(rows, cols)`` or ``(1, rows, cols)``.
+        ms: ``(bands, rows / ratio, cols / ratio)``.
+        sensor: Name, or the sensor itself, whose MTF gains are used.
+        ratio: PAN pixels per MS pixel.
+        valid: ``(rows, cols)``, True where a pixel counts.
 
-
-def _mean(totals: tuple[Total, int], block: int) -> Total:
-    total, count = totals
-    if not count:
-        raise InputError(
-            f"no block of {block} x {block} pixels is wholly valid: score a larger window"
-        )
-    return total / count
+    Raises:
+        InputError: When the images cannot be compared, or no block is wholly valid.
+        UsageError: When the sensor is unknown.
+    """
+    known = sensors.get(sensor) if isinstance(sensor, str) else sensor
+    plane = pan_plane(pan, fused, valid)
+    low = pan_lowpass(plane, ratio)
+    gains = known.gains(len(fused))
+    places = find_places(plane[0], ms, gains=gains, ratio=ratio, valid=valid)
+    rows, cols = ms.shape[1:]
+    total = FullResolution(sensor=known, ratio=ratio, places=places, size=(rows, cols))
+    piece = Piece.whole(fused=fused, lms=lms, pan=plane, pan_low=low, ms=ms, valid=valid)
+    return total.update(piece).result()

@@ -7,7 +7,15 @@ import numpy as np
 from ssdiff_models.errors import UsageError
 from ssdiff_models.metrics.base import Accumulator, Array, Image, Mask, Strip
 
-__all__ = ["ErgasAccumulator", "PsnrAccumulator", "SamAccumulator", "ergas", "psnr", "sam"]
+__all__ = [
+    "ErgasAccumulator",
+    "PsnrAccumulator",
+    "SamAccumulator",
+    "angles",
+    "ergas",
+    "psnr",
+    "sam",
+]
 
 
 def sam(fused: Array, reference: Array, *, valid: Mask | None = None) -> float:
@@ -67,23 +75,22 @@ class SamAccumulator(Accumulator):
     def add(self, rows: Strip) -> None:
         a = rows.fused[:, rows.valid]
         b = rows.reference[:, rows.valid]
-        norm_a = _norm(a)
-        norm_b = _norm(b)
-        has_angle = norm_a * norm_b > 0
-        scaled_a = a[:, has_angle] * norm_b[has_angle]
-        scaled_b = b[:, has_angle] * norm_a[has_angle]
-        self._sum += float(_angles(scaled_a, scaled_b).sum())
-        self._count += int(has_angle.sum())
+        self._sum += float(angles(a, b).sum())
+        self._count += int((_norm(a) * _norm(b) > 0).sum())
 
     def result(self) -> float:
         mean = self._sum / (self._count or math.nan)
         return math.degrees(mean)
 
 
-def _angles(a: Image, b: Image) -> Image:
-    # Kahan's form of acos(a.b / |a||b|) for vectors of one length is as exact near 0 as elsewhere.
-    difference = _norm(a - b)
-    return 2 * np.arctan2(difference, _norm(a + b))
+def angles(a: Image, b: Image) -> Image:
+    """Returns the angle in radians between spectra ``(bands, n)``, ``(n,)``; 0 where one is zero.
+
+    Kahan's form of acos(a.b / |a||b|) for vectors of one length is as exact near 0 as elsewhere.
+    """
+    scaled_a = a * _norm(b)
+    scaled_b = b * _norm(a)
+    return 2 * np.arctan2(_norm(scaled_a - scaled_b), _norm(scaled_a + scaled_b))
 
 
 def _norm(a: Image) -> Image:

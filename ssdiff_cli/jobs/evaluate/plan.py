@@ -10,12 +10,13 @@ from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.settings import FusionSettings
+from ssdiff_models.metrics import Place
 from ssdiff_models.scene.sensors import Sensor
 from ssdiff_models.scene.source import BoolArray, Source
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["Fuser", "Model", "Note", "Plan", "Sample", "Settings", "Validity"]
+__all__ = ["Fuser", "Model", "MsTarget", "Note", "Plan", "Sample", "Settings", "Validity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class Settings:
     unit: UnitName
     """What the scores are means over."""
     notes: tuple[Note, ...] = ()
+    natural_d_rho: float | None = None
+    """D_rho between the MS and the reduced PAN, where a scene has one."""
 
     @property
     def pooling(self) -> str:
@@ -64,12 +67,29 @@ class Settings:
         ]
         if self.protocol != "full-resolution":
             described.append(("PSNR, SSIM", f"PSNR {self.pooling}"))
+        if self.natural_d_rho is not None:
+            natural = (
+                f"{self.natural_d_rho:.3f}, MS against reduced PAN: a result far above is suspect"
+            )
+            described.append(("natural D_rho", natural))
         if count > 1:
             spread = "standard deviation (N-1)"
             if self.unit == "window":
                 spread = "95 % confidence interval of the mean"
             described.append(("figures", f"mean over {count} {self.unit}s ± {spread}"))
         return described
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MsTarget:
+    """The MS pixels that a fused image at full resolution is seen at."""
+
+    pixels: Pixels
+    """``(bands, rows/ratio, cols/ratio)`` under the sample."""
+    places: tuple[Place, ...]
+    """PAN row and column of the first one's centre, band by band."""
+    size: tuple[int, int]
+    """Rows and columns of MS pixels of the whole unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +114,8 @@ class Sample:
     """``(bands, rows, cols)``, where there is one."""
     pan_low: Pixels | None = None
     """``(rows, cols)``: the PAN at MS resolution on its own grid."""
+    target: MsTarget | None = None
+    """Where there is no reference."""
     window: Window | None = None
     """Place on the PAN grid, for products that are read from files."""
     statistics: SceneStatistics | None = None

@@ -3,17 +3,26 @@
 import csv
 import io
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ssdiff_cli.jobs.evaluate.plan import Settings
-from ssdiff_cli.jobs.evaluate.scores import METRICS, Scores, Summary, metric_names, summarise
+from ssdiff_cli.jobs.evaluate.ranking import RULE, Verdict, ranking
+from ssdiff_cli.jobs.evaluate.scores import (
+    METRICS,
+    Metric,
+    Scores,
+    Summary,
+    metric_names,
+    metric_tables,
+    summarise,
+)
 from ssdiff_cli.jobs.evaluate.scoring import Scored
 from ssdiff_cli.jobs.evaluate.thresholds import Condition
 from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_models.errors import ThresholdError
 
-__all__ = ["Cell", "Evaluation"]
+__all__ = ["Cell", "Evaluation", "Table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +32,22 @@ class Cell:
     text: str
     best: bool
     """Whether no other row is better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Figures as they are printed."""
+
+    metrics: tuple[Metric, ...]
+    """Its columns."""
+    rows: Mapping[str, Sequence[Cell]]
+    """A cell of each column by method."""
+    ranks: Mapping[str, int | None] = field(default_factory=dict)
+    """The methods' ranks, where this table decides them."""
+
+    def rank(self, method: str) -> str:
+        """Returns a method's rank as text."""
+        return str(self.ranks[method] or "–")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,20 +109,47 @@ class Evaluation:
             more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
             raise ThresholdError(f"threshold missed: {failures[0]}{more}")
 
-    def table(self) -> dict[str, list[Cell]]:
-        """Returns a cell for each metric of each method: the mean, and its spread if there is one.
+    def verdicts(self) -> dict[str, Verdict]:
+        """Returns the methods' ranks, best first; none but at full resolution."""
+        full = self.settings.protocol == "full-resolution"
+        return ranking(self.means()) if full else {}
+
+    @property
+    def comments(self) -> list[str]:
+        """What a reader of the tables must know about ranks."""
+        verdicts = self.verdicts()
+        means = self.means()
+        comments = [f"{RULE}; the best figures of ranked methods are marked"] if verdicts else []
+        return comments + [
+            f"not ranked: {method} ({verdict.explained(means[method])})"
+            for method, verdict in verdicts.items()
+            if verdict.misses
+        ]
+
+    def tables(self) -> list[Table]:
+        """Returns the tables, a cell for each metric of each method: the mean, and its spread.
 
         The spread is the confidence interval for windows, else the standard deviation.
         """
         summaries = self.summaries()
-        best = {name: _best(name, summaries) for name in self.metrics}
-        table = {}
-        for method, summary in summaries.items():
-            table[method] = [
-                Cell(text=self._text(name, summary), best=method in best[name])
-                for name in self.metrics
-            ]
-        return table
+        verdicts = self.verdicts()
+        ranked = {method for method in verdicts if verdicts[method].rank}
+        judged = {
+            method: row for method, row in summaries.items() if method in ranked or not verdicts
+        }
+        tables = []
+        for names in metric_tables(self.settings.protocol):
+            best = {name: _best(name, judged) for name in names}
+            rows = {}
+            for method in verdicts or summaries:
+                rows[method] = [
+                    Cell(text=self._text(name, summaries[method]), best=method in best[name])
+                    for name in names
+                ]
+            tables.append(Table(metrics=tuple(METRICS[name] for name in names), rows=rows))
+        if verdicts:
+            tables[0] = replace(tables[0], ranks={k: v.rank for k, v in verdicts.items()})
+        return tables
 
     def _text(self, name: str, summary: Summary) -> str:
         digits = METRICS[name].digits
@@ -130,6 +182,11 @@ class Evaluation:
             "methods": means,
             "std": deviations,
             "ci95": intervals,
+            "ranking": {
+                method: {"rank": verdict.rank, "misses": list(verdict.misses)}
+                for method, verdict in self.verdicts().items()
+            },
+            "natural_d_rho": settings.natural_d_rho,
             "notes": [note.text for note in settings.notes],
         }
 

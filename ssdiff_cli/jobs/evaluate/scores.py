@@ -19,6 +19,7 @@ __all__ = [
     "Summary",
     "UnitName",
     "metric_names",
+    "metric_tables",
     "reference_metrics",
     "summarise",
     "t_quantile",
@@ -35,14 +36,21 @@ class Metric:
     """How one metric is titled, printed and compared."""
 
     title: str
-    best: Literal["low", "high"]
+    best: Literal["low", "high", "one"]
     digits: int = 4
+
+    @property
+    def arrow(self) -> str:
+        """Where good values lie."""
+        return {"low": "↓", "high": "↑", "one": "→1"}[self.best]
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is better than `b`; every number is better than NaN."""
         if math.isnan(a):
             return False
-        return math.isnan(b) or (a < b if self.best == "low" else a > b)
+        if math.isnan(b) or self.best == "high":
+            return math.isnan(b) or a > b
+        return abs(a - 1) < abs(b - 1) if self.best == "one" else a < b
 
 
 METRICS: Mapping[str, Metric] = {
@@ -53,6 +61,18 @@ METRICS: Mapping[str, Metric] = {
     "scc": Metric(title="SCC", best="high"),
     "psnr": Metric(title="PSNR [dB]", best="high", digits=2),
     "ssim": Metric(title="SSIM", best="high"),
+    "d_rho": Metric(title="D_rho", best="low", digits=3),
+    "d_rho_worst": Metric(title="D_rho worst", best="low", digits=3),
+    "slope": Metric(title="slope", best="one", digits=3),
+    "corr": Metric(title="corr", best="high", digits=3),
+    "gain": Metric(title="gain", best="one", digits=3),
+    "other": Metric(title="other", best="low", digits=3),
+    "r_sam": Metric(title="R-SAM [deg]", best="low", digits=3),
+    "d_lambda_align": Metric(title="D_lambda,align", best="low"),
+    "r_ergas": Metric(title="R-ERGAS", best="low", digits=3),
+    "r_q2n": Metric(title="R-Q2n", best="high"),
+    "d_s_r": Metric(title="D_s^(R)", best="low"),
+    "rqnr": Metric(title="RQNR", best="high"),
     "d_lambda_khan": Metric(title="D_lambda (Khan)", best="low"),
     "d_s": Metric(title="D_s", best="low"),
     "hqnr": Metric(title="HQNR", best="high"),
@@ -60,7 +80,9 @@ METRICS: Mapping[str, Metric] = {
     "qnr": Metric(title="QNR", best="high"),
 }
 """All metrics, in the order of tables."""
-_FULL = ("d_lambda_khan", "d_s", "hqnr", "d_lambda", "qnr")
+_FULL = tuple(METRICS)[tuple(METRICS).index("d_rho") :]
+_RANKING = ("d_rho", "d_rho_worst", "slope", "corr", "other", "r_sam", "d_lambda_align")
+"""Those at full resolution that people should look at first."""
 
 
 def metric_names(protocol: ProtocolName) -> tuple[str, ...]:
@@ -68,6 +90,14 @@ def metric_names(protocol: ProtocolName) -> tuple[str, ...]:
     if protocol == "full-resolution":
         return _FULL
     return tuple(name for name in METRICS if name not in _FULL)
+
+
+def metric_tables(protocol: ProtocolName) -> tuple[tuple[str, ...], ...]:
+    """Returns the metrics of each table that a protocol is printed in."""
+    names = metric_names(protocol)
+    if protocol != "full-resolution":
+        return (names,)
+    return _RANKING, tuple(name for name in names if name not in _RANKING)
 
 
 def reference_metrics(*, ratio: float, peak: float) -> dict[str, metrics.Accumulator]:

@@ -9,7 +9,7 @@ from ssdiff_cli.jobs.evaluate.plan import Plan, Sample, Settings, Validity
 from ssdiff_cli.jobs.evaluate.scores import Scores, reference_metrics
 from ssdiff_cli.jobs.test_sets import Pixels
 from ssdiff_models.errors import InputError
-from ssdiff_models.metrics import FullResolution, full_resolution_scores
+from ssdiff_models.metrics import FullResolution, Piece
 
 __all__ = ["Fused", "Scored", "score"]
 
@@ -65,30 +65,20 @@ def _naming(image_name: str, method: str) -> Iterator[None]:
 
 
 class _ImageScores:
-    """Scores of a unit that is one image, as the DLPan toolbox computes them."""
+    """Scores of a unit that is one image with a reference, as the DLPan toolbox computes them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._scores: Scores = {}
 
     def update(self, sample: Sample, image: Pixels) -> None:
+        assert sample.reference is not None
         rows, cols = sample.inner
-        ratio = self._settings.ratio
         valid = sample.valid[rows, cols]
         mask = None if valid.all() else valid
         fused = image[:, rows, cols]
-        if sample.reference is None:
-            self._scores = full_resolution_scores(
-                fused,
-                sample.lms[:, rows, cols],
-                sample.pan[rows, cols],
-                sensor=self._settings.sensor,
-                ratio=ratio,
-                valid=mask,
-            )
-            return
         truth = sample.reference[:, rows, cols]
-        metrics = reference_metrics(ratio=ratio, peak=self._settings.peak)
+        metrics = reference_metrics(ratio=self._settings.ratio, peak=self._settings.peak)
         self._scores = {name: metric.of(fused, truth, mask) for name, metric in metrics.items()}
 
     def result(self) -> Scores:
@@ -99,20 +89,34 @@ class _PieceScores:
     """Scores at full resolution of a unit that comes in pieces."""
 
     def __init__(self, settings: Settings) -> None:
-        self._total = FullResolution(sensor=settings.sensor, ratio=settings.ratio)
+        self._settings = settings
+        self._total: FullResolution | None = None
 
     def update(self, sample: Sample, image: Pixels) -> None:
+        target = sample.target
+        assert target is not None
         assert sample.pan_low is not None
-        self._total.update(
-            image,
-            sample.lms,
-            sample.pan,
-            sample.pan_low,
+        if self._total is None:
+            settings = self._settings
+            self._total = FullResolution(
+                sensor=settings.sensor,
+                ratio=settings.ratio,
+                places=target.places,
+                size=target.size,
+            )
+        piece = Piece(
+            fused=image,
+            lms=sample.lms,
+            pan=sample.pan,
+            pan_low=sample.pan_low,
+            ms=target.pixels,
             inner=sample.inner,
             valid=sample.valid,
         )
+        self._total.update(piece)
 
     def result(self) -> Scores:
+        assert self._total is not None
         return self._total.result()
 
 
@@ -143,6 +147,6 @@ def _unit_scores(plan: Plan, method: str) -> _ImageScores | _PieceScores | _Stri
     settings = plan.settings
     if settings.protocol == "reference":
         return _StripScores(settings, plan.products[method])
-    if settings.protocol == "reduced-resolution" or settings.unit == "image":
+    if settings.protocol == "reduced-resolution":
         return _ImageScores(settings)
     return _PieceScores(settings)

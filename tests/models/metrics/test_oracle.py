@@ -7,10 +7,8 @@ import pytest
 import torch
 
 from ssdiff_models import metrics
-from ssdiff_models.errors import InputError
 from ssdiff_models.metrics.block_index import BlockIndex
 from ssdiff_models.resampling import degrade, upsample
-from ssdiff_models.scene import sensors
 from tests.models.metrics import naive
 
 RELATIVE = 1e-10
@@ -137,29 +135,3 @@ def test_full_resolution_metrics_do_not_see_the_strips_they_work_in() -> None:
     assert khan == pytest.approx(1 - metrics.q2n(filtered, lms), rel=1e-10)
     index = BlockIndex().update(fused, np.ones((320, 32), dtype=np.bool_)).result()
     assert index[0, 1] == pytest.approx(naive.block_uqi(fused[0], fused[1], 32), rel=1e-10)
-
-
-@pytest.mark.parametrize("bands", [1, 3])
-def test_pieces_of_a_scene_add_up_to_it(bands: int) -> None:
-    fused, lms = naive.pair(bands=bands, rows=300, cols=200)
-    pan, pan_low = fused.mean(axis=0), lms.mean(axis=0)
-    valid = np.ones((300, 200), dtype=np.bool_)
-    valid[100:120, 70:90] = False
-    total = metrics.FullResolution(sensor=sensors.get("generic"), ratio=4)
-    for row, col in itertools.product((0, 128), (0, 96)):
-        rows, cols = slice(row, 128 if row == 0 else 300), slice(col, 96 if col == 0 else 200)
-        wide = slice(max(row - 24, 0), rows.stop + 24), slice(max(col - 24, 0), cols.stop + 24)
-        inner = tuple(
-            slice(own.start - all_.start, own.stop - all_.start)
-            for own, all_ in zip((rows, cols), wide, strict=True)
-        )
-        images = [image[..., wide[0], wide[1]] for image in (fused, lms, pan, pan_low)]
-        total.update(*images, inner=(inner[0], inner[1]), valid=valid[wide])
-    khan = metrics.d_lambda_khan(fused, lms, sensor="generic", ratio=4, valid=valid)
-    spatial = metrics.d_s(fused, lms, pan, ratio=4, pan_low=pan_low, valid=valid)
-    spectral = metrics.d_lambda(fused, lms, valid=valid)
-    want = {"d_lambda_khan": khan, "d_s": spatial, "hqnr": (1 - khan) * (1 - spatial)}
-    want |= {"d_lambda": spectral, "qnr": (1 - spectral) * (1 - spatial)}
-    assert total.result() == pytest.approx(want, rel=1e-9, nan_ok=True)
-    with pytest.raises(InputError, match="no block"):
-        metrics.FullResolution(sensor=sensors.get("generic"), ratio=4).result()

@@ -8,6 +8,7 @@ from ssdiff_cli.jobs.evaluate.method_names import method_notes, needs_model, wit
 from ssdiff_cli.jobs.evaluate.methods import array_fusers, scene_fusers
 from ssdiff_cli.jobs.evaluate.plan import Model, Note, Plan, Settings
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
+from ssdiff_cli.jobs.evaluate.samples.alignment import locate
 from ssdiff_cli.jobs.evaluate.samples.pair import PairSamples, pair_samples
 from ssdiff_cli.jobs.evaluate.samples.products import Grid, Product, open_products
 from ssdiff_cli.jobs.sharpen.band_names import band_names, scene_sensor
@@ -17,6 +18,7 @@ from ssdiff_cli.jobs.sharpen.network_method import NetworkMethod
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError, ModelError
+from ssdiff_models.metrics import Place
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["pair_plan"]
@@ -51,6 +53,12 @@ def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
     }
     validity = {name: product.valid for name, product in products.items()}
     settings = _settings(request, opened, scene)
+    places: tuple[Place, ...] = ()
+    if not reduced:
+        located = locate(scene, settings.sensor.ms_gains)
+        places = located.places
+        notes = (*settings.notes, located.note)
+        settings = replace(settings, natural_d_rho=located.natural_d_rho, notes=notes)
     if reduced:
         fusers = array_fusers(
             opened.methods, sensor=settings.sensor, ratio=pair.ratio, model=opened.model
@@ -60,7 +68,7 @@ def pair_plan(request: EvaluationRequest, stack: ExitStack) -> Plan:
         fusers = scene_fusers(opened.methods, pair, job, model=opened.model, scale=scene.scale)
     return Plan(
         settings=settings,
-        samples=pair_samples(scene, settings, validity.values()),
+        samples=pair_samples(scene, settings, validity.values(), places),
         count=scene.count,
         fusers=products | fusers,
         products=validity,

@@ -9,7 +9,7 @@ import numpy as np
 from ssdiff_cli.device import choose
 from ssdiff_cli.jobs.evaluate.method_names import method_notes, needs_model, without_model
 from ssdiff_cli.jobs.evaluate.methods import array_fusers
-from ssdiff_cli.jobs.evaluate.plan import Model, Note, Plan, Sample, Settings
+from ssdiff_cli.jobs.evaluate.plan import Model, MsTarget, Note, Plan, Sample, Settings
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest, full_scale
 from ssdiff_cli.jobs.evaluate.samples.windows import crop_slices
 from ssdiff_cli.jobs.test_sets import Dataset, guess_sensor, open_dataset
@@ -17,6 +17,8 @@ from ssdiff_models import zoo
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.settings import FusionSettings
+from ssdiff_models.metrics import find_places
+from ssdiff_models.metrics.block_index import pan_lowpass
 from ssdiff_models.scene.band_matching import spectral_order
 from ssdiff_models.scene.sensors import Sensor
 
@@ -58,7 +60,7 @@ def dataset_plan(request: EvaluationRequest, path: str, stack: ExitStack) -> Pla
     )
     return Plan(
         settings=settings,
-        samples=_samples(dataset, settings.crop),
+        samples=_samples(dataset, settings),
         count=dataset.count,
         fusers=array_fusers(methods, sensor=sensor, ratio=dataset.ratio, model=model),
         model=model,
@@ -117,14 +119,14 @@ def _load_model(request: EvaluationRequest, dataset: Dataset, sensor: Sensor | N
     return Model(checkpoint=on_device, settings=settings, device=device)
 
 
-def _samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
+def _samples(dataset: Dataset, settings: Settings) -> Iterator[Sample]:
     """Yields the images; MS pixel i lies at PAN index ``ratio*i + ratio/2``, PanCollection's."""
     for index in range(dataset.count):
         image = {name: dataset.read(name, index) for name in dataset.arrays}
         rows, cols = image["pan"].shape[1:]
         name = f"{dataset.path}: image {index}"
-        inner = crop_slices(name, rows, cols, crop)
-        yield Sample(
+        inner = crop_slices(name, rows, cols, settings.crop)
+        sample = Sample(
             name=name,
             pan=image["pan"][0],
             ms=image["ms"],
@@ -134,3 +136,14 @@ def _samples(dataset: Dataset, crop: int) -> Iterator[Sample]:
             phase=dataset.ratio / 2,
             reference=image.get("gt"),
         )
+        yield sample if dataset.has_reference else _with_target(sample, settings)
+
+
+def _with_target(sample: Sample, settings: Settings) -> Sample:
+    """Returns a sample without a reference, its MS located on the PAN by search."""
+    ratio = settings.ratio
+    places = find_places(sample.pan, sample.ms, gains=settings.sensor.ms_gains, ratio=ratio)
+    rows, cols = sample.ms.shape[1:]
+    target = MsTarget(pixels=sample.ms, places=places, size=(rows, cols))
+    low = pan_lowpass(sample.pan[None].astype(np.float64), ratio)
+    return replace(sample, target=target, pan_low=low[0])

@@ -11,7 +11,6 @@ from ssdiff_cli.jobs.evaluate.report import pictures
 from ssdiff_cli.jobs.evaluate.report.denoising import STEPS, denoising
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery, Spot
 from ssdiff_cli.jobs.evaluate.results import Evaluation
-from ssdiff_cli.jobs.evaluate.scores import METRICS
 from ssdiff_models import __version__
 from ssdiff_models.scene.source import FloatArray
 
@@ -72,8 +71,8 @@ def render_report(evaluation: Evaluation, gallery: Gallery) -> str:
         version=__version__,
         settings=settings.described(evaluation.count),
         notes=[note.text for note in settings.notes],
-        metrics=[METRICS[name] for name in evaluation.metrics],
-        rows=evaluation.table(),
+        tables=evaluation.tables(),
+        comments=evaluation.comments,
         shown=gallery.sample.name,
         has_reference=gallery.reference is not None,
         **_pictures(gallery),

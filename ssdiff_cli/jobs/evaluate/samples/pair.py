@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn.functional import max_pool2d
 
-from ssdiff_cli.jobs.evaluate.plan import Sample, Settings, Validity
+from ssdiff_cli.jobs.evaluate.plan import MsTarget, Sample, Settings, Validity
 from ssdiff_cli.jobs.evaluate.samples.windows import (
     BLOCK,
     aligned,
@@ -20,15 +20,16 @@ from ssdiff_cli.jobs.evaluate.samples.windows import (
 )
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
+from ssdiff_models.metrics import Place
 from ssdiff_models.resampling.degrade import reduce_ms, reduce_pan
 from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.resampling.upsample import upsample, upsample_image
-from ssdiff_models.scene.source import BoolArray, FloatArray, Patch
+from ssdiff_models.scene.source import BoolArray, FloatArray, NativeMs, Patch
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 from ssdiff_models.scene.windows import Window
 from ssdiff_models.scene.zero_signal import AboveZero, black_levels
 
-__all__ = ["PairSamples", "pair_samples"]
+__all__ = ["PairSamples", "ms_pixels", "pair_samples"]
 
 SCENE = "the scene"
 MARGIN = 64
@@ -109,7 +110,7 @@ class PairSamples:
         elif self.reduced:
             yield Region(name=SCENE, read=self.area, scored=self.area)
         else:
-            parts = list(pieces(self.area))
+            parts = list(pieces(self.area, self.pair.ratio))
             for k, part in enumerate(parts):
                 shown = k == len(parts) // 2
                 yield Region(name=SCENE, read=self._with_margin(part), scored=part, shown=shown)
@@ -146,11 +147,15 @@ def _scaled(band: BandStatistics, scale: float) -> BandStatistics:
 
 
 def pair_samples(
-    scene: PairSamples, settings: Settings, validity: Collection[Validity]
+    scene: PairSamples,
+    settings: Settings,
+    validity: Collection[Validity],
+    places: tuple[Place, ...],
 ) -> Iterator[Sample]:
     """Yields the pair's own pixels, or the pair degraded by its ratio (Wald).
 
-    At full resolution, pixels count that are valid in all products.
+    At full resolution, pixels count that are valid in all products, and `places` says where the
+    MS's bands lie.
 
     Raises:
         InputError: When no sample has a block of valid pixels, or it is too small.
@@ -158,7 +163,7 @@ def pair_samples(
     if scene.reduced:
         samples = (_reduced_sample(scene, region, settings) for region in scene.regions())
     else:
-        samples = (_full_sample(scene, region, validity) for region in scene.regions())
+        samples = (_full_sample(scene, region, validity, places) for region in scene.regions())
     usable = (sample for sample in samples if sample is not None)
     empty = True
     for sample in islice(usable, scene.asked):
@@ -172,7 +177,10 @@ def pair_samples(
 
 
 def _full_sample(
-    scene: PairSamples, region: Region, validity: Collection[Validity]
+    scene: PairSamples,
+    region: Region,
+    validity: Collection[Validity],
+    places: tuple[Place, ...],
 ) -> Sample | None:
     pair = scene.pair
     patch = scene.patch(region.read)
@@ -186,6 +194,8 @@ def _full_sample(
         return None
     lms = upsample(torch.from_numpy(patch.ms), pair.ratio, pair.ms_phase)
     low = _reduced_pan(patch.pan, pair)[None]
+    unit = (scene.area if scene.asked is None else region.scored).coarser(pair.ratio)
+    pixels, _ = ms_pixels(patch, pair)
     return Sample(
         name=region.name,
         pan=patch.pan,
@@ -195,6 +205,7 @@ def _full_sample(
         inner=inner,
         phase=pair.ms_phase,
         pan_low=_interpolated(low, pair)[0],
+        target=MsTarget(pixels=pixels, places=places, size=unit.shape),
         window=region.read,
         statistics=scene.statistics(),
         shown=region.shown,
@@ -226,6 +237,17 @@ def _reduced_sample(scene: PairSamples, region: Region, settings: Settings) -> S
         reference=reference,
         statistics=scene.statistics(),
     )
+
+
+def ms_pixels(patch: Patch, pair: ScenePair) -> tuple[FloatArray, Place]:
+    """Returns the MS pixels under a patch, and the place of the first.
+
+    They are the file's own where these are as large as the model's, else the model's.
+    """
+    native = patch.native_ms
+    if isinstance(native, NativeMs):
+        return native.pixels, native.phase
+    return _without_halo(patch.ms), (pair.ms_phase, pair.ms_phase)
 
 
 def _without_halo(ms: FloatArray) -> FloatArray:

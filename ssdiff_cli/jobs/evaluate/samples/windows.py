@@ -29,7 +29,7 @@ WINDOWS = 24
 SIDES = (256, 1024)
 """Smallest and largest side of a window in PAN pixels."""
 PIECE = 1536
-"""Side of the pieces of a whole scene in PAN pixels; a multiple of the metrics' block."""
+"""Side of the pieces of a whole scene in PAN pixels, about."""
 
 
 def window_count(area: Window, asked: int | None) -> int | None:
@@ -85,11 +85,13 @@ def centred(area: Window, side: int) -> Window:
     return Window(row=row, col=col, rows=rows, cols=cols)
 
 
-def pieces(area: Window, side: int = PIECE) -> Iterator[Window]:
-    """Yields disjoint windows that cover `area`, `side` pixels high and wide.
+def pieces(area: Window, ratio: int) -> Iterator[Window]:
+    """Yields disjoint windows that cover `area`, whole blocks of PAN and of MS pixels wide.
 
     The last of a row or column is up to twice as large.
     """
+    lattice = BLOCK * ratio
+    side = max(PIECE // lattice, 1) * lattice
     rows = max(area.rows // side, 1)
     cols = max(area.cols // side, 1)
     for i, j in product(range(rows), range(cols)):

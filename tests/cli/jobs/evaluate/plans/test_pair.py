@@ -1,16 +1,12 @@
 """Evaluations of a pair: pieces, and rows without a model."""
 
 import logging
-from functools import partial
 
 import pytest
 
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
 from ssdiff_cli.jobs.evaluate.run import evaluate, open_plan
-from ssdiff_cli.jobs.evaluate.samples import pair
-from ssdiff_cli.jobs.evaluate.samples.windows import (
-    pieces,
-)
+from ssdiff_cli.jobs.evaluate.samples import windows
 from ssdiff_cli.rasters.gdal import raster_env
 from tests.scenes import SceneFactory
 
@@ -22,7 +18,7 @@ def test_pieces_give_the_figures_of_the_scene(
 
     request = EvaluationRequest(full=(str(scene.pan), str(scene.ms)), methods=("exp",))
     whole = evaluate(request).means()["exp"]
-    monkeypatch.setattr(pair, "pieces", partial(pieces, side=96))
+    monkeypatch.setattr(windows, "PIECE", 128)
     # The low-pass PAN sees a little beyond the margin of a piece.
     assert evaluate(request).means()["exp"] == pytest.approx(whole, rel=1e-5, abs=1e-6)
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ssdiff_cli.jobs.evaluate.samples.windows import (
     LARGE,
+    PIECE,
     WINDOWS,
     aligned,
     crop_slices,
@@ -53,13 +54,17 @@ def test_windows_are_disjoint_aligned_and_inside(
     assert windows == list(random_windows(area, ratio * ratio, asked))
 
 
-@given(row=st.integers(0, 9), rows=st.integers(1, 700), cols=st.integers(1, 700))
-def test_pieces_cover_a_scene_once(row: int, rows: int, cols: int) -> None:
+@given(
+    ratio=st.integers(2, 6), row=st.integers(0, 9), long=st.integers(1, 5000), down=st.booleans()
+)
+def test_pieces_cover_a_scene_once(ratio: int, row: int, long: int, down: bool) -> None:
+    rows, cols = (long, 40) if down else (40, long)
     area = Window(row=row, col=3, rows=rows, cols=cols)
     seen = np.zeros(area.shape, dtype=np.int64)
-    for piece in pieces(area, 64):
-        assert (piece.row - area.row) % 64 == 0, "blocks of 32 do not straddle pieces"
-        assert piece.rows >= min(rows, 64)
+    for piece in pieces(area, ratio):
+        assert (piece.row - area.row) % (32 * ratio) == 0, "blocks of 32 do not straddle pieces"
+        assert (piece.col - area.col) % (32 * ratio) == 0
+        assert max(piece.shape) >= min(long, PIECE - 32 * ratio)
         seen[piece.within(area)] += 1
     assert (seen == 1).all()
 
