@@ -77,7 +77,8 @@ class Piece:
         self._check(ratio)
         lattice = BLOCK * ratio
         height = max(_STRIP_ROWS // lattice, 1) * lattice
-        margin = -(-REACH // ratio) * ratio
+        # An MS pixel may lie half a pixel beside its block.
+        margin = -(-(REACH + ratio // 2) // ratio) * ratio
         first, last, _ = self.inner[0].indices(self.valid.shape[0])
         count = max((last - first) // height, 1)
         for k in range(count):

@@ -31,6 +31,7 @@ class Reprojection:
         ratio: int,
         places: Sequence[Place],
         size: tuple[int, int],
+        pitch: float | None = None,
     ) -> None:
         """Takes what the MS instrument is, and the size of the whole MS.
 
@@ -40,10 +41,12 @@ class Reprojection:
             places: Of the first MS pixel, band by band.
             size: Rows and columns of the MS. Unless both are multiples of `BLOCK`, the last blocks
                 are filled up by reflection and Q2n takes integers, as the tool's does.
+            pitch: That of `reduced`.
         """
         self._gains = tuple(gains)
         self._ratio = ratio
         self._places = tuple(places)
+        self._pitch = pitch
         self._filled = any(side % BLOCK for side in size)
         self._ergas = ErgasAccumulator(ratio=ratio)
         self._angles = 0.0
@@ -55,10 +58,7 @@ class Reprojection:
         """Takes a strip of `Piece.strips`."""
         inner = ms_inner(part, self._ratio)
         valid = ms_counted(part, self._ratio)[inner]
-        seen = np.stack([
-            reduced(band, part.valid, gain=gain, ratio=self._ratio, place=place)[inner]
-            for band, gain, place in zip(part.images[:-1], self._gains, self._places, strict=True)
-        ])  # fmt: skip
+        seen = np.stack(self._seen(part))[:, *inner]
         rows = Strip(
             fused=np.where(valid, seen, 0),
             reference=np.where(valid, np.asarray(part.ms)[:, *inner], 0),
@@ -68,6 +68,14 @@ class Reprojection:
         self._angles += float(angles(rows.fused[:, valid], rows.reference[:, valid]).sum())
         self._count += int(valid.sum())
         self._add_blocks(rows)
+
+    def _seen(self, part: Piece) -> list[Image]:
+        bands = zip(part.images[:-1], self._gains, self._places, strict=True)
+        ratio, pitch = self._ratio, self._pitch
+        return [
+            reduced(band, part.valid, gain=gain, ratio=ratio, place=place, pitch=pitch)
+            for band, gain, place in bands
+        ]
 
     def _add_blocks(self, rows: Strip) -> None:
         if self._filled:

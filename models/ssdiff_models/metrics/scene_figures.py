@@ -22,9 +22,15 @@ class FullResolution:
     """Sums what all figures at full resolution need over the pieces of a scene."""
 
     def __init__(
-        self, *, sensor: Sensor, ratio: int, places: Sequence[Place], size: tuple[int, int]
+        self,
+        *,
+        sensor: Sensor,
+        ratio: int,
+        places: Sequence[Place],
+        size: tuple[int, int],
+        pitch: float | None = None,
     ) -> None:
-        """Takes the sensor of the MTF gains and, as `Reprojection` does, ratio, places and size."""
+        """Takes the sensor of the MTF gains, and what `Reprojection` does."""
         bands = len(places)
         gains = sensor.gains(bands)
         self._ratio = ratio
@@ -32,7 +38,7 @@ class FullResolution:
         self._correlation = LocalCorrelation(bands, ratio=ratio)
         self._detail = Detail(bands)
         self._fit = PanFit(bands)
-        self._reprojection = Reprojection(gains, ratio=ratio, places=places, size=size)
+        self._reprojection = Reprojection(gains, ratio=ratio, places=places, size=size, pitch=pitch)
 
     def update(self, piece: Piece) -> Self:
         """Takes one piece.

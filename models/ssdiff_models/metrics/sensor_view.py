@@ -27,7 +27,9 @@ _HALF = 20
 """Pixels on either side of the filter's middle."""
 
 
-def reduced(image: Image, valid: Mask, *, gain: float, ratio: int, place: Place) -> Image:
+def reduced(
+    image: Image, valid: Mask, *, gain: float, ratio: int, place: Place, pitch: float | None = None
+) -> Image:
     """Returns an image as the MS sees it: filtered by a band's MTF and sampled at its pixels.
 
     Args:
@@ -36,22 +38,24 @@ def reduced(image: Image, valid: Mask, *, gain: float, ratio: int, place: Place)
         gain: MTF at the MS Nyquist frequency.
         ratio: PAN pixels per MS pixel.
         place: Of MS pixel (0, 0).
+        pitch: PAN pixels per pixel of the instrument, where that is not `ratio`.
 
     Returns:
         ``(rows / ratio, cols / ratio)``.
     """
-    seen = _sampled(image, gain, ratio, place)
+    sigma = _HALF / (pitch or ratio) / math.sqrt(-2 * math.log(gain))
+    seen = _sampled(image, sigma, ratio, place)
     if valid.all():
         return seen
-    shares = _sampled(valid.astype(np.float64), gain, ratio, place)
+    shares = _sampled(valid.astype(np.float64), sigma, ratio, place)
     return seen / np.maximum(shares, np.finfo(np.float64).tiny)
 
 
-def _sampled(image: Image, gain: float, ratio: int, place: Place) -> Image:
+def _sampled(image: Image, sigma: float, ratio: int, place: Place) -> Image:
     rows, cols = (size // ratio for size in image.shape)
     firsts = [math.floor(at) for at in place]
     down, across = (
-        _taps(gain, ratio, at - first, window)
+        _taps(sigma, ratio, at - first, window)
         for at, first, window in zip(place, firsts, ("none", "kaiser"), strict=True)
     )
     margin = _HALF + 1 + ratio + max(abs(first) for first in firsts)
@@ -65,13 +69,13 @@ def _sampled(image: Image, gain: float, ratio: int, place: Place) -> Image:
 
 
 @lru_cache(maxsize=256)
-def _taps(gain: float, ratio: int, shift: float, window: str) -> Filter:
+def _taps(sigma: float, ratio: int, shift: float, window: str) -> Filter:
     """Returns the filter along an axis, `shift` pixels in [0, 1) behind its middle tap.
 
-    It is a Gaussian response's inverse DFT of 41 points. The tool has a Kaiser window on one axis.
+    It is the inverse DFT of 41 points of a Gaussian of `sigma` bins, sampled at every `ratio`-th
+    pixel. The tool has a Kaiser window on one axis.
     """
     bins = np.arange(-_HALF, _HALF + 1)
-    sigma = _HALF / ratio / math.sqrt(-2 * math.log(gain))
     response = np.exp(-0.5 * (bins / sigma) ** 2)
     reach = _HALF + 1 if shift else _HALF
     places = np.arange(-reach, reach + 1) - shift
@@ -106,8 +110,19 @@ def whole_pixels(ratio: int) -> tuple[Place, ...]:
 class Alignment:
     """Sums, over strips, how well the PAN's low-pass correlates with each band at some places."""
 
-    def __init__(self, gains: Sequence[float], *, ratio: int, candidates: Sequence[Place]) -> None:
-        """Takes the bands' MTF gains and the places to choose from, the first at ties."""
+    def __init__(
+        self,
+        gains: Sequence[float],
+        *,
+        ratio: int,
+        candidates: Sequence[Place],
+        pitch: float | None = None,
+    ) -> None:
+        """Takes the bands' MTF gains and the places to choose from, the first at ties.
+
+        `pitch` is that of `reduced`.
+        """
+        self._pitch = pitch
         self._gains = tuple(gains)
         self._ratio = ratio
         self._candidates = tuple(candidates)
@@ -119,12 +134,8 @@ class Alignment:
     def add(self, part: Piece) -> None:
         """Takes a strip of `Piece.strips`."""
         counted = ms_counted(part, self._ratio)
-        pan = np.asarray(part.pan)
         for k, place in enumerate(self._candidates):
-            lows = {
-                gain: reduced(pan, part.valid, gain=gain, ratio=self._ratio, place=place)
-                for gain in set(self._gains)
-            }
+            lows = {gain: self._low(part, gain, place) for gain in set(self._gains)}
             for band, gain in enumerate(self._gains):
                 ms = np.asarray(part.ms[band])
                 # The tool searches with the first band's filter.
@@ -134,6 +145,11 @@ class Alignment:
                 self._scores[band, k] += searched[counted].sum()
                 self._natural[band, k] += (1 - own[counted]).sum()
         self._count += int(counted.sum())
+
+    def _low(self, part: Piece, gain: float, place: Place) -> Image:
+        pan = np.asarray(part.pan)
+        ratio, pitch = self._ratio, self._pitch
+        return reduced(pan, part.valid, gain=gain, ratio=ratio, place=place, pitch=pitch)
 
     def places(self) -> tuple[Place, ...]:
         """Returns the best place of each band."""

@@ -90,6 +90,8 @@ class MsTarget:
     """PAN row and column of the first one's centre, band by band."""
     size: tuple[int, int]
     """Rows and columns of MS pixels of the whole unit."""
+    pitch: float | None = None
+    """PAN pixels per pixel of the MS instrument, where that is not the ratio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

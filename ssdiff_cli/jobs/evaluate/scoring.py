@@ -103,6 +103,7 @@ class _PieceScores:
                 ratio=settings.ratio,
                 places=target.places,
                 size=target.size,
+                pitch=target.pitch,
             )
         piece = Piece(
             fused=image,

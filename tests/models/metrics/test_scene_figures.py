@@ -1,6 +1,7 @@
 """The figures at full resolution: formulas, pieces of scenes, holes, grids of any phase and ratio."""
 
 import itertools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -148,6 +149,18 @@ def test_a_ramp_is_sampled_at_the_places_of_the_ms(ratio: int) -> None:
     want = 3 * (ratio * i + place[0]) + 5 * (ratio * j + place[1])
     inner = slice(12, -12)
     assert seen[inner, inner] == pytest.approx(want[inner, inner], abs=5e-3)
+
+
+def test_an_instrument_coarser_than_the_grid_sees_less() -> None:
+    waves = np.sin(2 * np.pi * np.arange(240) / 12)[:, None] * np.ones(240)
+    valid = np.ones(waves.shape, dtype=np.bool_)
+    seen = [
+        reduced(waves, valid, gain=0.3, ratio=3, place=(1.0, 1.0), pitch=pitch)[20:60, 20:60].std()
+        for pitch in (None, 3, 3.6)
+    ]
+    # A Gaussian of 0.3 at half the sampling frequency of the pitch.
+    want = [0.3 ** ((2 * pitch / 12) ** 2) / math.sqrt(2) for pitch in (3, 3, 3.6)]
+    assert seen == pytest.approx(want, rel=0.05)
 
 
 def test_detail_is_gain_and_origin() -> None:

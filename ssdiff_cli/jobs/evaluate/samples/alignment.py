@@ -43,7 +43,7 @@ def locate(scene: PairSamples, gains: Sequence[float]) -> Located:
         piece = Piece.whole(pan=patch.pan, ms=pixels, valid=patch.valid, inner=inner)
         if search is None:
             candidates = whole_pixels(ratio) if _is_aligned(place, ratio) else (place,)
-            search = Alignment(gains, ratio=ratio, candidates=candidates)
+            search = Alignment(gains, ratio=ratio, candidates=candidates, pitch=pair.pitch)
         for part in piece.strips(ratio):
             search.add(part)
     assert search is not None

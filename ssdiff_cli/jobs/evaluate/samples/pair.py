@@ -205,7 +205,7 @@ def _full_sample(
         inner=inner,
         phase=pair.ms_phase,
         pan_low=_interpolated(low, pair)[0],
-        target=MsTarget(pixels=pixels, places=places, size=unit.shape),
+        target=MsTarget(pixels=pixels, places=places, size=unit.shape, pitch=pair.pitch),
         window=region.read,
         statistics=scene.statistics(),
         shown=region.shown,
