@@ -152,8 +152,8 @@ class ModelFuser:
         for group in self.groups:
             samples = []
             for k in range(self.settings.samples):
-                noise = self._noise(batch, images, k)
-                samples.append(self._sample(images, target, group, noise, stop))
+                start = self._start(batch, images, k)
+                samples.append(self._sample(images, target, group, start, stop))
             if len(samples) == 1:
                 means += samples
             else:
@@ -189,7 +189,10 @@ class ModelFuser:
             pan=self.pan_range.normalise(pan), lms=lms, ms=halo_ms[:, :, inner, inner]
         )
 
-    def _noise(self, batch: InputBatch, images: NetworkImages, k: int) -> Tensor:
+    def _start(self, batch: InputBatch, images: NetworkImages, k: int) -> Tensor:
+        """Returns the state ``(B, bands, rows, cols)`` that a sample starts from."""
+        if self.settings.from_zero:
+            return torch.zeros_like(images.lms)
         noise = gaussian_batch(
             batch.windows,
             bands=self.bands,
@@ -206,7 +209,7 @@ class ModelFuser:
         images: NetworkImages,
         target: Target,
         group: Sequence[int],
-        noise: Tensor,
+        start: Tensor,
         stop: Event | None,
     ) -> Tensor:
         """Returns one sample of a band group, in the network's range."""
@@ -224,7 +227,7 @@ class ModelFuser:
         )
         x_0 = sample(
             _stoppable(stop, denoiser),
-            noise[:, bands],
+            start[:, bands],
             self.checkpoint.schedule,
             steps=self.settings.steps,
             sampler=self.settings.sampler,

@@ -37,6 +37,11 @@ class FusionSettings:
     gains: tuple[float, ...] = ()
     """MTF gain of each of the scene's bands, for `consistency`; empty: the generic one."""
 
+    @property
+    def from_zero(self) -> bool:
+        """Whether the fusion starts from the mean of the noise: one step of one sample does."""
+        return self.steps == 1 and self.samples == 1
+
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise UsageError(

@@ -35,17 +35,17 @@ class SeparateSSDiff(PaperNetwork):
         both = config.variant == "concat"
         coupled = 1 + 2 * bands
         if config.variant != "spectral":
-            inputs = 1 + bands if both else coupled
+            inputs = self.channels(1 + bands if both else coupled)
             self.spatial = Stream(inputs, config.widths, time, blocks=True)
         if config.variant != "spatial":
-            inputs = 2 * bands if both else coupled
+            inputs = self.channels(2 * bands if both else coupled)
             self.spectral = Stream(inputs, config.widths, time, blocks=False)
         self.add_head((1 + both) * config.dim)
 
     @property
     def receptive_radius(self) -> int:
         """The reach of the convolutions."""
-        return 64
+        return 64 * self.stride
 
     def branch_of(self, name: str) -> Branch | None:
         """Gives the head to the spectral branch."""
@@ -58,10 +58,10 @@ class SeparateSSDiff(PaperNetwork):
         del ms
         self.check_tile(lms)
         if self.config.variant == "concat":
-            spatial = _features(self.spatial, torch.cat([pan, x_t], 1), t)
-            spectral = _features(self.spectral, torch.cat([lms, x_t], 1), t)
+            spatial = _features(self.spatial, self.joined(pan, x_t), t)
+            spectral = _features(self.spectral, self.joined(lms, x_t), t)
             features = torch.cat([spatial, spectral], 1)
         else:
             stream = self.spatial if self.config.variant == "spatial" else self.spectral
-            features = _features(stream, torch.cat([pan, lms, x_t], 1), t)
+            features = _features(stream, self.joined(pan, lms, x_t), t)
         return self.residual(features)

@@ -203,7 +203,9 @@ class FMIM(nn.Module):
         angles = 2 * math.pi * (step[:, None] - step) / window
         low = torch.ones_like(angles)
         for f in range(1, bins + 1):
-            low += 2 * (angles * f).cos()
+            # At half the window, bins f and -f are the same.
+            count = 1 if 2 * f == window else 2
+            low += count * (angles * f).cos()
         self.register_buffer("projection", (low / window).float(), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:

@@ -49,9 +49,14 @@ class Network(nn.Module, ABC):
         """
 
     @property
+    def stride(self) -> int:
+        """Side in PAN pixels of the square that a pixel of the last layer stands for."""
+        return 1
+
+    @property
     @abstractmethod
     def last_layer(self) -> nn.Conv2d:
-        """The 3 x 3 convolution from features to bands."""
+        """The 3 x 3 convolution from features to bands, `stride` squared channels of each."""
 
     @property
     def diffuses(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pixel_shuffle
+from torch.nn.functional import leaky_relu, pixel_shuffle, pixel_unshuffle
 
 from ssdiff_models.errors import ModelError
 from ssdiff_models.nets.blocks import (
@@ -45,6 +45,8 @@ class SSDiffConfig(NetworkConfig):
 
     The windows of the lower levels cover the same ground.
     """
+    unshuffle: int = 1
+    """Side in PAN pixels of the squares that become channels before the first layer; 1: none."""
     time_width: int = 128
     """Width of the time embedding of each branch (512 in the paper's code)."""
     spectral_gains: tuple[float, float, float] = (1.2, 1.4, 1.6)
@@ -68,9 +70,16 @@ class SSDiffConfig(NetworkConfig):
         if self.variant not in get_args(Variant):
             known = ", ".join(get_args(Variant))
             raise ModelError(f"no variant {self.variant!r} of the network: known are {known}")
-        if self.window % 4 or self.window < 8:
+        if self.unshuffle not in (1, 2, 4) or self.ratio % self.unshuffle:
             raise ModelError(
-                f"the attention window must be a multiple of 4 and at least 8, got {self.window}"
+                f"the squares that become channels must be 1, 2 or 4 pixels wide and fit into an "
+                f"MS pixel of {self.ratio}, got {self.unshuffle}"
+            )
+        least = 4 * self.unshuffle
+        if self.window % least or self.window < 8:
+            raise ModelError(
+                f"the attention window must be a multiple of {least} and at least 8, "
+                f"got {self.window}"
             )
 
     @property
@@ -88,7 +97,7 @@ class _Injection(nn.Module):
         super().__init__()
         depth = min(level, LEVELS - 1 - level)
         channels = config.widths[level]
-        self.window = config.window >> depth
+        self.window = config.window // config.unshuffle >> depth
         self.fmim = FMIM(self.window, config.spatial_scales[depth] if config.fmim else 1.0)
         if config.variant == "full":
             self.apfm: nn.Module = APFM(channels)
@@ -116,13 +125,26 @@ class PaperNetwork(Network):
     def add_head(self, inputs: int) -> None:
         """Adds the last two convolutions, the second one zero."""
         first = conv3x3(inputs, self.config.dim)
-        last = zeroed(conv3x3(self.config.dim, self.config.bands))
+        last = zeroed(conv3x3(self.config.dim, self.channels(self.config.bands)))
         self.head = nn.ModuleList([first, last])
 
     @property
     def multiple(self) -> int:
         """The window of attention."""
         return self.config.window
+
+    @property
+    def stride(self) -> int:
+        """The side of the squares that become channels."""
+        return self.config.unshuffle
+
+    def channels(self, images: int) -> int:
+        """Returns the channels that so many images become."""
+        return images * self.stride**2
+
+    def joined(self, *images: Tensor) -> Tensor:
+        """Joins images ``(B, n, H, W)`` to the input of a branch."""
+        return pixel_unshuffle(torch.cat(images, dim=1), self.stride)
 
     @property
     def last_layer(self) -> nn.Conv2d:
@@ -132,9 +154,9 @@ class PaperNetwork(Network):
         return layer
 
     def residual(self, features: Tensor) -> Tensor:
-        """Maps features ``(B, inputs, H, W)`` to ``(B, bands, H, W)``."""
-        residual: Tensor = self.head[1](leaky_relu(self.head[0](features)))
-        return residual
+        """Maps features ``(B, inputs, H/stride, W/stride)`` to ``(B, bands, H, W)``."""
+        squares = self.head[1](leaky_relu(self.head[0](features)))
+        return pixel_shuffle(squares, self.stride)
 
 
 class SSDiff(PaperNetwork):
@@ -143,8 +165,10 @@ class SSDiff(PaperNetwork):
     def __init__(self, config: SSDiffConfig) -> None:
         super().__init__(config)
         bands = config.bands
-        self.spatial = Stream(1 + bands, config.widths, config.time_width, blocks=True)
-        self.spectral = Stream(2 * bands, config.widths, config.time_width, blocks=False)
+        spatial_inputs = self.channels(1 + bands)
+        spectral_inputs = self.channels(2 * bands)
+        self.spatial = Stream(spatial_inputs, config.widths, config.time_width, blocks=True)
+        self.spectral = Stream(spectral_inputs, config.widths, config.time_width, blocks=False)
         self.injections = nn.ModuleList(_Injection(config, level) for level in range(LEVELS))
         self.add_head(config.dim)
         self.skip: nn.Conv2d | None = None
@@ -158,7 +182,7 @@ class SSDiff(PaperNetwork):
 
         In windows of 8 pixels the convolutions of the spatial branch reach farthest: 45 pixels.
         """
-        return max(6 * self.config.window, 56)
+        return max(6 * self.config.window, 56 * self.stride)
 
     def branch_of(self, name: str) -> Branch:
         """Gives T_a and T_b to the spatial branch, the rest of APFM to the spectral one."""
@@ -169,8 +193,8 @@ class SSDiff(PaperNetwork):
     def forward(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """Predicts the clean state (Fig. 2 of the paper)."""
         self.check_tile(lms)
-        spatial, spatial_time = self.spatial.start(torch.cat([pan, x_t], dim=1), t)
-        spectral, spectral_time = self.spectral.start(torch.cat([lms, x_t], dim=1), t)
+        spatial, spatial_time = self.spatial.start(self.joined(pan, x_t), t)
+        spectral, spectral_time = self.spectral.start(self.joined(lms, x_t), t)
         spatial_skips: list[Tensor] = []
         spectral_skips: list[Tensor] = []
         for level in range(LEVELS - 1):

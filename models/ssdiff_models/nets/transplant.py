@@ -37,19 +37,21 @@ def transplant(network: Network, closest: Sequence[int], ratio: int) -> SSDiff:
         raise ModelError(f"closest {tuple(closest)} are not among {bands} bands")
     index = torch.tensor(tuple(closest))
     shares = [1 / list(closest).count(band) for band in closest]
-    share = torch.tensor(shares)[:, None, None]
+    share = torch.tensor(shares)[:, None, None, None]
+    square = network.channels(1)
 
     def inputs(weights: Tensor) -> Tensor:
-        return weights[:, index] * share
+        of_bands = weights.unflatten(1, (bands, square))
+        return (of_bands[:, index] * share).flatten(1, 2)
 
     new = SSDiff(replace(network.config, bands=len(closest), ratio=ratio, ms_skip=False))
     old = network.state_dict()
     weights = {name: old[name] for name in new.state_dict()}
-    pan, state = weights["spatial.stem.first.weight"].split([1, bands], 1)
+    pan, state = weights["spatial.stem.first.weight"].split([square, bands * square], 1)
     weights["spatial.stem.first.weight"] = torch.cat([pan, inputs(state)], 1)
-    lms, state = weights["spectral.stem.first.weight"].split(bands, 1)
+    lms, state = weights["spectral.stem.first.weight"].split(bands * square, 1)
     weights["spectral.stem.first.weight"] = torch.cat([inputs(lms), inputs(state)], 1)
     for name in ("head.1.weight", "head.1.bias"):
-        weights[name] = old[name][index]
+        weights[name] = old[name].unflatten(0, (bands, square))[index].flatten(0, 1)
     new.load_state_dict(weights)
     return new

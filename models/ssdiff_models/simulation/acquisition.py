@@ -15,7 +15,7 @@ from ssdiff_models.simulation.responses import channel_weights
 from ssdiff_models.simulation.spectra import MATERIALS, WAVELENGTHS, reflectance
 from ssdiff_models.simulation.texture import FloatArray, floats
 
-__all__ = ["SceneSpec", "SimulatedPair", "simulate_pair"]
+__all__ = ["SceneSpec", "SimulatedPair", "blurred_by_optics", "simulate_pair"]
 
 _EXPOSURE = 0.9
 _PAN_ELECTRONS = 24000.0
@@ -95,7 +95,7 @@ def simulate_pair(spec: SceneSpec) -> SimulatedPair:
     border = sensor.ratio * (spec.margin + 2) + reach
     radiance = _radiance(spec, spec.size + 2 * border)
     exposure = np.float32(_EXPOSURE * sensor.full_scale)
-    sharp = _optics(radiance, sensor.pan_gain) * exposure
+    sharp = blurred_by_optics(radiance, sensor.pan_gain) * exposure
     bands = zip(sharp[:-1], sensor.ms_gains, strict=True)
     coarse = [_sample(band, gain, spec, border) for band, gain in bands]
     inner = slice(border, border + spec.size)
@@ -128,7 +128,7 @@ def _channels(weights: npt.NDArray[np.float64], curve: npt.NDArray[np.float64]) 
     return values[:, None, None]
 
 
-def _optics(image: FloatArray, gain: float) -> FloatArray:
+def blurred_by_optics(image: FloatArray, gain: float) -> FloatArray:
     """Blurs every channel by the PAN's optics.
 
     That is a Gaussian whose response at the PAN's Nyquist frequency is `gain`.

@@ -42,6 +42,8 @@ class TrainingConfig:
     residual_scale: Positive = 1.0
     """Factor on the residual in the diffusion state; 1 is the paper's."""
     schedule: Schedule = field(default_factory=Schedule)
+    from_zero: Share = 0.0
+    """Part of the patches that train what one step does: the last time step, from a state of 0."""
     lbaf_steps: Count = 0
     """Steps after the main stage that train one branch at a time (L-BAF, Section 3.4)."""
     lbaf_block: AtLeastOne = 100

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad, unfold
+from torch.nn.functional import avg_pool2d, max_pool2d, pad, pixel_unshuffle, unfold
 
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.nets.network import Network
@@ -22,8 +22,6 @@ __all__ = ["PENALTIES", "fit_last_layer"]
 
 PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 """Ridges to try, in units of the features' mean square."""
-SEEDS = (1, 2)
-"""Noises that the features are computed with: the layer must not rely on one."""
 ROWS = 64
 """Rows of pixels whose features, nine times as many, are in memory at a time."""
 DARKEST = 0.05
@@ -43,11 +41,10 @@ def fit_last_layer(
     gram = torch.zeros(inputs, inputs, dtype=torch.float64)
     moments = torch.zeros(inputs, layer.out_channels, dtype=torch.float64)
     for scene in scenes:
-        for seed in SEEDS:
-            for columns, residuals, weights in _equations(model, scene, seed):
-                weighted = columns * weights
-                gram += weighted @ columns.T
-                moments += weighted @ residuals.T
+        for columns, residuals, weights in _equations(model, scene):
+            weighted = columns * weights
+            gram += weighted @ columns.T
+            moments += weighted @ residuals.T
     identity = torch.eye(inputs, dtype=torch.float64)
     unit = gram.diagonal().mean() * identity
     for penalty in penalties:
@@ -57,17 +54,18 @@ def fit_last_layer(
         yield replace(model, network=network)
 
 
-def _equations(
-    model: Checkpoint, scene: WaldScene, seed: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _equations(model: Checkpoint, scene: WaldScene) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yields features and a one ``(inputs, pixels)``, residuals ``(bands, pixels)``, weights."""
-    features, fused = _features(model, scene, seed)
-    residual = (scene.gt - fused) * model.residual_scale
-    square = (scene.prior + 1).square().mean(0)
-    level = square.clamp(min=DARKEST**2).double()
-    for top in range(0, scene.valid.shape[0], ROWS):
+    features, fused = _features(model, scene)
+    stride = model.network.stride
+    residual = pixel_unshuffle((scene.gt - fused) * model.residual_scale, stride)
+    gaps = (~scene.valid).float()[None]
+    solid = max_pool2d(gaps, stride)[0] == 0
+    square = (scene.prior + 1).square().mean(0, keepdim=True)
+    level = avg_pool2d(square, stride)[0].clamp(min=DARKEST**2).double()
+    for top in range(0, solid.shape[0], ROWS):
         rows = slice(top, top + ROWS)
-        valid = scene.valid[rows].flatten()
+        valid = solid[rows].flatten()
         if not bool(valid.any()):
             continue
         part = features[None, :, top : top + ROWS + 2]
@@ -78,16 +76,16 @@ def _equations(
         yield torch.cat([columns, one]), residuals, 1 / levels
 
 
-def _features(model: Checkpoint, scene: WaldScene, seed: int) -> tuple[Tensor, Tensor]:
-    """Returns the last layer's input ``(channels, rows + 2, cols + 2)`` and the fused scene."""
+def _features(model: Checkpoint, scene: WaldScene) -> tuple[Tensor, Tensor]:
+    """Returns the last layer's input, a pixel wider on each side, and the fused scene."""
     seen: list[Tensor] = []
     layer = model.network.last_layer
     hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
-        fused = fuse_scene(model, scene, seed=seed)
+        fused = fuse_scene(model, scene)
     finally:
         hook.remove()
-    _, rows, cols = scene.gt.shape
+    rows, cols = (size // model.network.stride for size in scene.gt.shape[-2:])
     features = seen[0][0].cpu().float()
     padded = pad(features, (1, 1, 1, 1))
     return padded[:, : rows + 2, : cols + 2], fused

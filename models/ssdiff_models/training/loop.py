@@ -168,7 +168,10 @@ class Trainer:
         t = torch.randint(0, schedule.steps, (count,), generator=generator)
         state = (batch.gt - batch.lms) * config.residual_scale
         noise = torch.randn(state.shape, generator=generator)
+        alone = torch.rand(count, generator=generator) < config.from_zero
+        t[alone] = schedule.steps - 1
         noisy = schedule.add_noise(state, t, noise)
+        noisy[alone] = 0
         share = self._execution.share
         lms, pan, ms, x_t = (
             share(image).to(device, memory_format=torch.channels_last)

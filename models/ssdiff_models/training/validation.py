@@ -41,6 +41,7 @@ def fuse_scene(
     """Returns the fused scene ``(bands, rows, cols)``, normalised.
 
     It is made without tiles, but for a network whose pixels depend on the whole tile.
+    One step starts from the mean of the noise, several from noise.
     """
     network = model.network
     multiple = network.multiple
@@ -62,8 +63,8 @@ def fuse_scene(
     )
     shape = (1, bands, rows + down, cols + right)
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(shape, generator=generator).to(device)
-    state = sample(denoiser, noise, model.schedule, steps=steps, sampler=sampler)
+    noise = torch.randn(shape, generator=generator) if steps > 1 else torch.zeros(shape)
+    state = sample(denoiser, noise.to(device), model.schedule, steps=steps, sampler=sampler)
     fused = denoiser.fuse(state)[0]
     return fused[:, :rows, :cols].cpu()
 

@@ -112,22 +112,14 @@ def _item_scenes(config: DataConfig, item: Item) -> Iterator[WaldScene]:
         limit = config.limit if item.split == "train" else config.valid_limit
         yield from read_patches(item, indexes, prior=config.prior, limit=limit)
         return
-    for match_pan in (False, True) if config.match_pan else (False,):
-        yield from _pair_scenes(config, item, indexes, match_pan=match_pan)
-
-
-def _pair_scenes(
-    config: DataConfig, item: PairRecord, indexes: Sequence[int], *, match_pan: bool
-) -> Iterator[WaldScene]:
-    name = item.name + ("#matched" if match_pan else "")
-    scene = read_scene(item, config.bands, config.prior, match_pan=match_pan)
-    scene = replace(scene, name=name, sensor=sensors.get(item.sensor).name)
+    scene = read_scene(item, config.bands, config.prior, match_pan=config.match_pan)
+    scene = replace(scene, name=item.name, sensor=sensors.get(item.sensor).name)
     yield scene
     if config.variants and item.split == "train":
         bands = [item.bands[index] for index in indexes]
         degradation = degradation_of(item.sensor, bands, config.ratio, config.prior)
-        degradation = replace(degradation, match_pan=match_pan)
-        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+        degradation = replace(degradation, match_pan=config.match_pan)
+        seed = int.from_bytes(hashlib.sha256(item.name.encode()).digest()[:4], "big")
         yield from variants(scene, degradation, seed)
 
 

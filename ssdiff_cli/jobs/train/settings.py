@@ -42,10 +42,7 @@ class DataConfig:
     prior: PriorName = "bt-h"
     """What the network corrects."""
     match_pan: bool = False
-    """Whether pairs also train, and validate, with a PAN as crisp as their reference.
-
-    Simulated scenes have that PAN alone.
-    """
+    """Whether scenes train, and validate, with a PAN as crisp as their reference."""
     without: Names = ()
     """Sensors left out."""
     limit: Annotated[int, Ge(0)] = 0
