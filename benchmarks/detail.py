@@ -36,15 +36,12 @@ def main(arguments: Sequence[str]) -> None:
     methods = [("--method", name) for name in CLASSICAL]
     methods += [("--model", name) for name in options.model or ["bgrn"]]
     print(f"{'scene':32} {'method':24} {'gain':>6} {'corr':>6} {'slope':>6} {'other':>6}")
-    with tempfile.TemporaryDirectory() as temporary:
-        output = Path(temporary) / "fused.tif"
-        for folder in _folders(options):
-            for method in methods:
-                _sharpen(folder, output, method)
-                gain, corr, other = figures(*images(folder / "pan.tif", output))
-                name = f"{folder.parent.name}/{folder.name}"
-                cells = f"{gain:6.2f} {corr:6.3f} {gain * corr:6.2f} {other:6.2f}"
-                print(f"{name:32} {Path(method[1]).name:24} {cells}", flush=True)
+    for folder in full_resolution_folders(options.folder, options.split, options.scene):
+        for method in methods:
+            gain, corr, other = figures(*fused_images(folder, method))
+            name = f"{folder.parent.name}/{folder.name}"
+            cells = f"{gain:6.2f} {corr:6.3f} {gain * corr:6.2f} {other:6.2f}"
+            print(f"{name:32} {Path(method[1]).name:24} {cells}", flush=True)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -56,20 +53,26 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _folders(options: argparse.Namespace) -> Iterator[Path]:
+def full_resolution_folders(
+    folder: Path, split: str, scenes: Sequence[str] | None = None
+) -> Iterator[Path]:
     """Yields the full-resolution pairs of ratio 4 of a split, or those named."""
-    for record in json.loads((options.folder / "index.json").read_text())["pairs"]:
+    for record in json.loads((folder / "index.json").read_text())["pairs"]:
         ratio = record["pan_size"][0] / record["ms_size"][0]
-        wanted = record["split"] == options.split and record["kind"] == "full-res"
-        if options.scene:
-            wanted = record["path"] in options.scene
+        wanted = record["split"] == split and record["kind"] == "full-res"
+        if scenes:
+            wanted = record["path"] in scenes
         if wanted and 3.5 < ratio < 4.5:
-            yield options.folder / record["path"]
+            yield folder / record["path"]
 
 
-def _sharpen(folder: Path, output: Path, method: Sequence[str]) -> None:
+def fused_images(folder: Path, method: Sequence[str]) -> tuple[Image, Image]:
+    """Returns what `ssdiff sharpen` makes of a pair, and the PAN on its grid."""
     command = [sys.executable, "-m", "ssdiff_cli", "sharpen", folder / "pan.tif", folder / "ms.tif"]
-    subprocess.run([*command, "-o", output, "--overwrite", "-q", *method], check=True, stdout=-3)
+    with tempfile.TemporaryDirectory() as temporary:
+        output = Path(temporary) / "fused.tif"
+        subprocess.run([*command, "-o", output, "-q", *method], check=True, stdout=-3)
+        return images(folder / "pan.tif", output)
 
 
 def images(pan: Path, fused: Path) -> tuple[Image, Image]:
