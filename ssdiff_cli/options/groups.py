@@ -158,6 +158,12 @@ class FusionFlags:
     samples: int = _model(default=1, min=1, help="Samples to average.")
     tile: int | None = _model(min=16, help="Step of tiles, PAN pixels. (default: the model's)")
     overlap: int | None = _model(min=0, help="Overlap, PAN pixels. (default: the model's)")
+    sharpness: float = _model(
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        help="Detail of the result in parts of the PAN's: less is softer.",
+    )
 
     def parsed(self) -> "FusionOptions":
         """Returns the options of sampling."""

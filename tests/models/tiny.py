@@ -71,13 +71,21 @@ class Slots(Network):
 
 
 @cache
-def network(bands: int = 4, ratio: int = 4, window: int = 8, *, ms_skip: bool = False) -> SSDiff:
+def network(
+    bands: int = 4, ratio: int = 4, window: int = 8, *, ms_skip: bool = False, unshuffle: int = 1
+) -> SSDiff:
     """Returns one shared network of 16 channels in evaluation mode; do not change it."""
     with torch.random.fork_rng():
         torch.manual_seed(bands)
         net = SSDiff(
             SSDiffConfig(
-                bands=bands, ratio=ratio, dim=16, window=window, time_width=32, ms_skip=ms_skip
+                bands=bands,
+                ratio=ratio,
+                dim=16,
+                window=window,
+                time_width=32,
+                ms_skip=ms_skip,
+                unshuffle=unshuffle,
             )
         )
     return randomised(net, seed=1).eval().requires_grad_(requires_grad=False)

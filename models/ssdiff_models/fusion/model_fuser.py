@@ -20,6 +20,7 @@ from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.inputs import BandRange, InputBatch, NetworkImages
 from ssdiff_models.fusion.prior import RatioPrior, measure_prior
 from ssdiff_models.fusion.settings import FusionSettings
+from ssdiff_models.resampling.detail import with_detail
 from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.band_matching import band_groups, spectral_order
@@ -177,7 +178,12 @@ class ModelFuser:
         return joined
 
     def images(self, pan: Tensor, ms: Tensor) -> NetworkImages:
-        """Normalises images of an `InputBatch`, interpolates the LMS and applies the prior."""
+        """Makes images of an `InputBatch` what the network sees.
+
+        The PAN is as crisp as the settings ask for, the LMS is interpolated, the prior applied,
+        and all are normalised.
+        """
+        pan = with_detail(pan[:, 0], self.settings.sharpness)[:, None]
         halo_ms = self.ms_range.normalise(ms)
         model = self.checkpoint
         flat = upsample(halo_ms.flatten(0, 1), model.ratio, model.ms_phase)

@@ -26,6 +26,8 @@ class FusionSettings:
     """Samples that are averaged."""
     limits: tuple[float, float] | None = None
     """Least and greatest DN of a fused pixel; None: no bound."""
+    sharpness: float = 1.0
+    """Detail of the result in parts of the PAN's, 0 to 2; what the network sees is so crisp."""
     consistency: int = 0
     """Iterations of the projection on images that give the MS back through the MTF; 0: none."""
     clip_iterations: int = CLIP_ITERATIONS
@@ -46,6 +48,12 @@ class FusionSettings:
         if self.samples < 1:
             raise UsageError(
                 f"at least one sample is needed, got {self.samples}: choose another --samples"
+            )
+
+        if not 0 <= self.sharpness <= 2:
+            raise UsageError(
+                f"the sharpness must be between 0 and 2, got {self.sharpness}: "
+                "1 is as crisp as the PAN; choose another --sharpness"
             )
 
     @classmethod

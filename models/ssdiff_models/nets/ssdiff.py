@@ -76,9 +76,9 @@ class SSDiffConfig(NetworkConfig):
                 f"MS pixel of {self.ratio}, got {self.unshuffle}"
             )
         least = 4 * self.unshuffle
-        if self.window % least or self.window < 8:
+        if self.window % least or self.window < 2 * least:
             raise ModelError(
-                f"the attention window must be a multiple of {least} and at least 8, "
+                f"the attention window must be a multiple of {least} and at least {2 * least}, "
                 f"got {self.window}"
             )
 

@@ -5,17 +5,13 @@ trained with such a PAN learns to leave detail away, and is soft at full resolut
 truth has about as much detail as the PAN.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ssdiff_models.resampling.borders import extended
-from ssdiff_models.resampling.separable import Filter, resample
+from ssdiff_models.resampling.detail import blurred, detail, with_detail
 
 __all__ = ["match_sharpness"]
 
-DETAIL = 1.0
-"""Sigma, in pixels, of the Gaussian that takes the detail away."""
 COARSE = 6.0
 """Sigma, in pixels, of the Gaussian under which the bands are weighed."""
 STEP = 4
@@ -41,8 +37,8 @@ def match_sharpness(pan: Tensor, reference: Tensor, valid: Tensor) -> Tensor:
     """
     sharp = pan.double()[None]
     intensity = _intensity(sharp, reference.double(), valid)
-    own = _detail(sharp)[valid]
-    wanted = _detail(intensity)[valid]
+    own = detail(sharp)[0, valid]
+    wanted = detail(intensity)[0, valid]
     correlation = torch.corrcoef(torch.stack([own, wanted]))[0, 1]
     target = float(correlation * wanted.std())
     if not target > 0:
@@ -51,36 +47,24 @@ def match_sharpness(pan: Tensor, reference: Tensor, valid: Tensor) -> Tensor:
     high = 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        detail = _detail(_softened(sharp, middle))[valid]
-        low, high = (middle, high) if float(detail.std()) > target else (low, middle)
+        found = detail(_softened(sharp, middle))[0, valid].std()
+        low, high = (middle, high) if float(found) > target else (low, middle)
     return _softened(sharp, high)[0].to(pan)
 
 
 def _softened(image: Tensor, share: float) -> Tensor:
     """Returns an image from the crispest, at -1, to the softest, at 1."""
     if share > 0:
-        return _blurred(image, SOFTEST * share)
-    return image - CRISPEST * share * _detail(image)
+        return blurred(image, SOFTEST * share)
+    return with_detail(image, 1 - CRISPEST * share)
 
 
 def _intensity(pan: Tensor, bands: Tensor, valid: Tensor) -> Tensor:
     """Returns the weighted sum of bands, ``(1, rows, cols)``, that fits the PAN, both blurred."""
-    coarse = _blurred(torch.cat([pan, bands]), COARSE)[:, ::STEP, ::STEP]
+    coarse = blurred(torch.cat([pan, bands]), COARSE)[:, ::STEP, ::STEP]
     samples = coarse[:, valid[::STEP, ::STEP]]
     constant = torch.ones_like(samples[:1])
     design = torch.cat([samples[1:], constant]).T
     weights = torch.linalg.lstsq(design, samples[0, :, None]).solution[:-1, 0]
     intensity: Tensor = (weights[:, None, None] * bands).sum(0, keepdim=True)
     return intensity
-
-
-def _detail(image: Tensor) -> Tensor:
-    """Returns the detail ``(rows, cols)`` of one image."""
-    return (image - _blurred(image, DETAIL))[0]
-
-
-def _blurred(images: Tensor, sigma: float) -> Tensor:
-    reach = max(1, round(4 * sigma))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    kernel = Filter.of(taps / taps.sum(), 1)
-    return resample(extended(images, reach, "replicate"), kernel, kernel)

@@ -24,6 +24,7 @@ class FusionOptions:
     samples: int = 1
     tile: int | None = None
     overlap: int | None = None
+    sharpness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

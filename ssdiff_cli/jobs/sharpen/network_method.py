@@ -44,7 +44,7 @@ CAUSES = {
     "closest_bands": "the bands' names",
 }
 """What messages call settings that are no options of the command line."""
-TAGS = ("steps", "sampler", "seed", "samples", "tile", "overlap", "consistency")
+TAGS = ("steps", "sampler", "seed", "samples", "tile", "overlap", "sharpness", "consistency")
 """Settings whose tag has their name."""
 USE = ("config", "normalisation", "full_scale", "prior", "residual_scale", "schedule")
 """What decides the pixels of a model besides its weights; two models may share a name."""

@@ -38,7 +38,7 @@ def check_needless(job: SharpenJob) -> None:
     if job.method == NETWORK:
         return
     defaults = FusionOptions()
-    for name in ("steps", "sampler", "samples", "tile", "overlap"):
+    for name in ("steps", "sampler", "samples", "tile", "overlap", "sharpness"):
         if getattr(job.fusion, name) not in {getattr(defaults, name), "ddim"}:
             raise UsageError(
                 f"--method {job.method} has no --{name}: that is the network's; leave it out"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ssdiff_cli.jobs.train.pairs import PairRecord, band_indexes, degradation_of, read_scene
+from ssdiff_cli.jobs.train.pairs import band_indexes, degradation_of, read_scene
 from ssdiff_cli.jobs.train.patch_files import PatchFile, read_patches
 from ssdiff_cli.jobs.train.settings import DataConfig
 from ssdiff_cli.jobs.train.sources import Item, file_states, find_items, with_bands_and_ratio

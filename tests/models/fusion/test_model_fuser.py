@@ -1,10 +1,12 @@
 from concurrent.futures import CancelledError
 from threading import Event
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.inputs import InputBatch, InputTile
@@ -59,10 +61,29 @@ def test_samples_are_averaged_and_their_spread_told() -> None:
 def test_the_seed_is_the_only_chance() -> None:
     source, checkpoint = scene_source(32, 32), model(residual_scale=20.0)
     first, again, other = (
-        fused(source, fuser_of(source, checkpoint, seed=seed)) for seed in (1, 1, 2)
+        fused(source, fuser_of(source, checkpoint, seed=seed, steps=2)) for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_one_step_of_one_sample_has_no_noise() -> None:
+    source, checkpoint = scene_source(32, 32), model(residual_scale=20.0)
+    first, other = (fused(source, fuser_of(source, checkpoint, seed=seed)) for seed in (1, 2))
+    assert torch.equal(first, other)
+    several = fused(source, fuser_of(source, checkpoint, samples=2))
+    assert several[4:].mean() > 0
+
+
+def test_the_network_sees_a_pan_with_the_detail_asked_for() -> None:
+    source = scene_source(64, 64)
+    fuser = fuser_of(source, sharpness=0.5)
+    pan = torch.from_numpy(source.pan)[None, None]
+    ms = torch.from_numpy(np.pad(source.ms, ((0, 0), (4, 4), (4, 4)), mode="edge"))[None]
+    seen = fuser.pan_range.restore(fuser.images(pan, ms).pan)[0, 0].double().numpy()
+    plain = pan[0, 0].double().numpy()
+    smooth = gaussian_filter(plain, 1, mode="nearest", radius=4)
+    assert np.abs(seen - (plain + smooth) / 2).max() < 1e-3 * plain.max()
 
 
 def test_fused_values_keep_their_limits() -> None:

@@ -106,7 +106,7 @@ def test_apfm_is_equations_8_to_10(channels: int) -> None:
         )
 
 
-@pytest.mark.parametrize(("window", "bins"), [(4, 1), (8, 1), (16, 2)])
+@pytest.mark.parametrize(("window", "bins"), [(2, 1), (4, 1), (8, 1), (16, 2)])
 def test_fmim_is_equations_11_and_12(window: int, bins: int) -> None:
     torch.manual_seed(0)
     fmim, x = (
@@ -159,18 +159,24 @@ def outside(
     return changed
 
 
-def test_nothing_beyond_the_receptive_radius_counts() -> None:
-    net, side = fresh(ms_skip=True).double(), 8 * 19
+@pytest.mark.parametrize("unshuffle", [1, 2])
+def test_nothing_beyond_the_receptive_radius_counts(unshuffle: int) -> None:
+    net = fresh(ms_skip=True, unshuffle=unshuffle, window=8 * unshuffle).double()
+    side = 8 * unshuffle * 19
     inputs = {
         name: image.double() if name != "t" else image
         for name, image in images(3, side, side).items()
     }
-    radius, window = net.receptive_radius, slice(72, 80)
+    radius, window = net.receptive_radius, slice(72 * unshuffle, 80 * unshuffle)
     near = slice(window.start - radius, window.stop + radius)
     assert near.start > 0
     with torch.no_grad():
         whole, other = net(**inputs), net(**outside(inputs, near, near))
-        nearer = net(**outside(inputs, slice(64, 88), slice(64, 88)))
+        nearer = net(
+            **outside(
+                inputs, slice(64 * unshuffle, 88 * unshuffle), slice(64 * unshuffle, 88 * unshuffle)
+            )
+        )
     difference = (whole - other).abs()[..., window, window]
     assert difference.max() < DOUBLE
     assert (whole - nearer).abs()[..., window, window].max() > 1e-6
@@ -193,6 +199,19 @@ def test_a_tile_moved_by_whole_windows_sees_the_same() -> None:
         difference = (net(**moved)[..., inner, inner] - net(**still)[..., inner, same]).abs()
     assert difference.numel() > 0
     assert difference.max() < ROUNDING
+
+
+def test_squares_of_pixels_become_channels_and_come_back() -> None:
+    net, inputs = fresh(unshuffle=2, window=16), images(3, 32, 32)
+    with torch.no_grad():
+        plain = net(**inputs)
+        net.head[1].bias += torch.arange(12.0)
+        shifted = net(**inputs) - plain
+    band, row, col = torch.meshgrid(
+        torch.arange(3), torch.arange(32), torch.arange(32), indexing="ij"
+    )
+    expected = 4 * band + 2 * (row % 2) + col % 2
+    torch.testing.assert_close(shifted[0], expected.float(), rtol=0, atol=1e-4)
 
 
 def test_batches_are_independent() -> None:
@@ -219,7 +238,11 @@ def test_wrong_sizes_are_refused(rows: int, cols: int, bands: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"bands": 0}, {"ratio": 3}, {"dim": 24}, {"dim": 0}, {"window": 6}, {"window": 4}]
+    "change",
+    [
+        *({"bands": 0}, {"ratio": 3}, {"dim": 24}, {"dim": 0}, {"window": 6}, {"window": 4}),
+        *({"unshuffle": 3}, {"unshuffle": 4, "ratio": 2}, {"unshuffle": 2, "window": 8}),
+    ],
 )
 def test_wrong_configs_are_refused(change: dict[str, int]) -> None:
     ((_, value),) = change.items()
