@@ -41,7 +41,7 @@ def transplant(network: Network, closest: Sequence[int], ratio: int) -> SSDiff:
     square = network.channels(1)
 
     def inputs(weights: Tensor) -> Tensor:
-        of_bands = weights.unflatten(1, (bands, square))
+        of_bands = weights.view(len(weights), bands, square, *weights.shape[2:])
         return (of_bands[:, index] * share).flatten(1, 2)
 
     new = SSDiff(replace(network.config, bands=len(closest), ratio=ratio, ms_skip=False))
@@ -52,6 +52,6 @@ def transplant(network: Network, closest: Sequence[int], ratio: int) -> SSDiff:
     lms, state = weights["spectral.stem.first.weight"].split(bands * square, 1)
     weights["spectral.stem.first.weight"] = torch.cat([inputs(lms), inputs(state)], 1)
     for name in ("head.1.weight", "head.1.bias"):
-        weights[name] = old[name].unflatten(0, (bands, square))[index].flatten(0, 1)
+        weights[name] = old[name].view(bands, square, *old[name].shape[1:])[index].flatten(0, 1)
     new.load_state_dict(weights)
     return new
