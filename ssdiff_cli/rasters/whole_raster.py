@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, MemoryFile
 
 from ssdiff_cli.rasters.gdal import GDAL_ERRORS, band_texts, disk_errors, open_raster, reason
-from ssdiff_cli.rasters.reading.bands import zero_signal
+from ssdiff_cli.rasters.reading.bands import LARGEST, read_pixels, zero_signal
 from ssdiff_models.errors import InputError
 from ssdiff_models.files import atomic
 
@@ -87,7 +87,7 @@ def read_whole(path: str) -> WholeRaster:
     """
     with open_raster(path) as dataset:
         try:
-            pixels = dataset.read(out_dtype="float32")
+            pixels = read_pixels(dataset, dataset.indexes).astype(np.float32)
             masks = dataset.read_masks()
         except GDAL_ERRORS as error:
             raise InputError(
@@ -96,7 +96,7 @@ def read_whole(path: str) -> WholeRaster:
         return WholeRaster(
             **_header(path, dataset),
             pixels=pixels,
-            valid=(masks > 0).all(0) & np.isfinite(pixels).all(0),
+            valid=((masks > 0) & (np.abs(pixels) <= LARGEST)).all(0),
             zeros=tuple(map(zero_signal, dataset.scales, dataset.offsets)),
         )
 

@@ -1,8 +1,9 @@
 """Classical fusion of scenes of any size: one pass of statistics, then window by window."""
 
+import math
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from ssdiff_models.classical.method import Context, Method, Rule
 from ssdiff_models.classical.moments import Statistics, matched_floors
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.scene_window import WindowBlock
+from ssdiff_models.errors import InputError
 from ssdiff_models.parallel.threads import ordered_map, prefetch
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.sensors import Sensor
@@ -129,8 +131,32 @@ def stream(
     lattice = _lattice(source)
     windows = [lattice.tile(*place) for place in lattice.blocks(whole)]
     parts = _gathered(known, source, context, windows, workers)
-    rule = known.solve(_merged(parts, len(windows), progress), context)
+    rule = _solved(known, _merged(parts, len(windows), progress), context, method)
     return ClassicalFuser(method=method, grid=grid, rule=rule, zero=zero)
+
+
+def _solved(known: Method, statistics: Statistics, context: Context, name: str) -> Rule:
+    rule: Rule | None = None
+    with suppress(np.linalg.LinAlgError):
+        rule = known.solve(statistics, context)
+    if rule is None or not _finite(asdict(rule)):  # type: ignore[call-overload]
+        raise InputError(
+            f"method {name} finds no numbers for this scene: its values are too large or too "
+            "small to compute with, or fills; name these with --src-nodata"
+        )
+    return rule
+
+
+def _finite(numbers: object) -> bool:
+    """Whether all floats among nested values are finite."""
+    match numbers:
+        case dict():
+            return all(map(_finite, numbers.values()))
+        case tuple() | list():
+            return all(map(_finite, numbers))
+        case float():
+            return math.isfinite(numbers)
+    return True
 
 
 def _merged(

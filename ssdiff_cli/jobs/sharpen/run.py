@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ssdiff_cli.jobs.sharpen.finite import finite_blocks
 from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenPlan, SharpenReport
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.model_choice import LoadModel, find_model
@@ -89,7 +90,7 @@ def _write(method: SceneMethod, sinks: list[RasterSink], progress: Progress) -> 
     pixels = 0
     progress(0, total, 0)
     for rows in _ranges(missing):
-        for block in method.blocks(rows):
+        for block in finite_blocks(method.blocks(rows), method.pair):
             for sink, values in zip(sinks, (block.fused, block.spread), strict=False):
                 if values is not None:
                     sink.write(block.window, values, block.valid)

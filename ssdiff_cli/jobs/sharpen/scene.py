@@ -86,7 +86,7 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
         if job.statistics is not None:
             statistics, prior = read_statistics(job.statistics, pair.bands)
             pair = pair.with_statistics(statistics)
-        for warning in pair_warnings(pair, job.sink.dtype):
+        for warning in pair_warnings(pair, job.method, job.sink.dtype):
             _log.warning(warning)
         if not registered:
             shift = measure_shift(pair)

@@ -15,9 +15,15 @@ LEAST_RATIO = 0.9
 """Size in PAN pixels below which an MS pixel is smaller than the PAN's."""
 
 
-def pair_warnings(pair: ScenePair, dtype: str | None) -> Iterator[str]:
+DIVIDING = frozenset({"brovey", "bt-h", "mtf-glp-hpm", "mtf-glp-hpm-r", "mtf-glp-hpm-h"})
+"""Methods that multiply bands by a ratio of intensities."""
+
+
+def pair_warnings(pair: ScenePair, method: str, dtype: str | None) -> Iterator[str]:
     """Yields a sentence for each; `dtype` is the output's, None: the MS's."""
     yield from _alpha(pair)
+    yield from _fills(pair)
+    yield from _content(pair, method)
     height, width = pair.measured_ratio
     if min(height, width) < LEAST_RATIO:
         yield (
@@ -42,6 +48,39 @@ def _alpha(pair: ScenePair) -> Iterator[str]:
                 f"{bands.path}: band {index} is marked as alpha and was used as a mask, yet looks "
                 f"like data: if it is a spectral band, name all bands with {option} {numbers}"
             )
+
+
+def _fills(pair: ScenePair) -> Iterator[str]:
+    """Yields one sentence for each value that looks like a fill."""
+    for bands, fills, option in zip(
+        (pair.pan, pair.ms), pair.fills(), ("{:.9g},", ",{:.9g}"), strict=True
+    ):
+        for value in dict.fromkeys(fill.value for fill in fills):
+            fill = next(fill for fill in fills if fill.value == value)
+            what = f"{bands.path}: {fill.share:.1%} of the pixels of band {fill.band}"
+            nodata = "--src-nodata " + option.format(value)
+            if fill.masked:
+                yield f"{what} are {value:.9g}, which no sensor measures: taken as {nodata} does"
+            else:
+                yield (
+                    f"{what} are exactly {value:.9g}, far from all others: "
+                    f"if that is a fill, {nodata} takes them for holes"
+                )
+
+
+def _content(pair: ScenePair, method: str) -> Iterator[str]:
+    statistics = pair.statistics()
+    if statistics.pan.std == 0:
+        yield f"{pair.pan.path}: is {statistics.pan.mean:g} everywhere, so it has no detail to give"
+    for index, band in zip(pair.ms.indexes, statistics.ms, strict=True):
+        around_zero = band.mean - 2 * band.std < band.zero and band.below_zero
+        if method in DIVIDING and (around_zero or band.mean <= band.zero):
+            yield (
+                f"{pair.ms.path}: band {index} has values on both sides of zero, or below it (mean "
+                f"{band.mean:g}, standard deviation {band.std:g}), and {method} divides by them: "
+                "gsa or mtf-glp-fs suit such data"
+            )
+            return
 
 
 def _heights(pair: ScenePair) -> Iterator[str]:

@@ -17,7 +17,10 @@ from ssdiff_models.resampling.mirror import mirrored
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["Bands", "FilledWindow", "select_bands", "zero_signal"]
+__all__ = ["LARGEST", "Bands", "FilledWindow", "read_pixels", "select_bands", "zero_signal"]
+
+LARGEST = 1e30
+"""Magnitude above which a float is no measurement: types' extremes, and fills near them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,7 @@ class Bands:
         """
         place = rasterio.windows.Window(window.col, window.row, window.cols, window.rows)
         try:
-            raw = self.dataset.read(list(self.indexes), window=place)
+            raw = read_pixels(self.dataset, self.indexes, place)
             valid = self._valid(raw)
             for index in self.masked:
                 valid &= self.dataset.read_masks(index, window=place) != 0
@@ -121,13 +124,13 @@ class Bands:
 
     def _valid(self, raw: npt.NDArray[np.generic]) -> BoolArray:
         valid = np.ones(raw.shape[1:], bool)
-        for band, nodata in zip(raw, self.nodata, strict=True):
-            if band.dtype.kind == "f":
-                # Values beyond float32 would turn infinite in the engine.
-                valid &= np.abs(band) <= np.finfo(np.float32).max
-            stored = _as_stored(nodata, band.dtype)
+        for index, band, nodata in zip(self.indexes, raw, self.nodata, strict=True):
+            own = np.dtype(self.dataset.dtypes[index - 1])
+            if own.kind == "f":
+                valid &= np.abs(band) <= LARGEST
+            stored = _as_stored(nodata, own)
             if stored is not None:
-                valid &= band != stored
+                valid &= _differs(band, stored, own)
         return valid
 
     def read_filled(self, window: Window, means: Callable[[], FloatArray]) -> FilledWindow:
@@ -168,6 +171,27 @@ class Bands:
         filled = fill_invalid(values, valid, means, self.fill_scales)
         rows, cols = span.within(around)
         return filled[:, rows, cols]
+
+
+def read_pixels(
+    dataset: DatasetReader, indexes: Sequence[int], window: rasterio.windows.Window | None = None
+) -> npt.NDArray[np.generic]:
+    """Reads ``(bands, rows, cols)`` as stored; bands of several types in one that holds them."""
+    if len({dataset.dtypes[index - 1] for index in indexes}) == 1:
+        pixels: npt.NDArray[np.generic] = dataset.read(list(indexes), window=window)
+        return pixels
+    return np.stack([dataset.read(index, window=window) for index in indexes])
+
+
+def _differs(band: npt.NDArray[np.generic], stored: float, own: np.dtype[Any]) -> BoolArray:
+    """Compares as GDAL does: floats, also of 64 bits, nearly, to what 32 bits tell apart."""
+    if own.kind != "f" or stored == 0 or not np.isfinite(stored):
+        differs: BoolArray = band != stored
+        return differs
+    nearly = 4 * float(np.finfo(np.float32).eps) * abs(stored)
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart: BoolArray = np.abs(band - own.type(stored)) >= nearly
+    return apart
 
 
 def _as_stored(nodata: float | None, dtype: np.dtype[Any]) -> float | int | None:
@@ -218,6 +242,7 @@ def select_bands(
                 f"{path}: has {dataset.count} bands, not band {missing[0] if missing else 1}: "
                 f"choose among 1 to {dataset.count}"
             )
+        _refuse_palette(dataset, path, chosen)
         own_nodata = tuple(dataset.nodatavals[index - 1] for index in chosen)
         return Bands(
             dataset=dataset,
@@ -228,6 +253,22 @@ def select_bands(
             alpha=tuple(index for index in alpha if index not in chosen),
             fill_scales=fill_scales,
         )
+
+
+def _refuse_palette(dataset: DatasetReader, path: str, indexes: tuple[int, ...]) -> None:
+    """Refuses numbers of colours, which cannot be fused; a table of greys changes nothing."""
+    for index in indexes:
+        if dataset.colorinterp[index - 1] != ColorInterp.palette:
+            continue
+        try:
+            colours = dataset.colormap(index)
+        except ValueError:
+            continue
+        if any(colour[:3] != (number,) * 3 for number, colour in colours.items()):
+            raise InputError(
+                f"{path}: band {index} holds numbers of colours in a table, not values: "
+                "expand it with gdal_translate -expand rgb"
+            )
 
 
 def _masked(dataset: DatasetReader, indexes: tuple[int, ...]) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from ssdiff_cli.rasters.reading.model_ms import ModelMsReader
 from ssdiff_cli.rasters.reading.pair_files import open_files
 from ssdiff_cli.rasters.reading.pair_geometry import PairGeometry
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.reading.statistics import sample_statistics
+from ssdiff_cli.rasters.reading.statistics import Fill, find_fills, sample_statistics
 from ssdiff_models.registration.scene_shift import SceneShift
 from ssdiff_models.scene.source import FloatArray, Patch
 from ssdiff_models.scene.statistics import SceneStatistics
@@ -122,6 +122,10 @@ class ScenePair(PairGeometry):
         pan = sample_statistics(self.pan, self.overlap)
         ms = sample_statistics(self.ms, self.ms_overlap)
         return SceneStatistics.of(pan=pan[0], ms=ms)
+
+    def fills(self) -> tuple[tuple[Fill, ...], tuple[Fill, ...]]:
+        """Returns the values of PAN and of MS that look like fills that no tag declares."""
+        return find_fills(self.pan, self.overlap), find_fills(self.ms, self.ms_overlap)
 
     def read(self, window: Window) -> Patch:
         """Reads one window of PAN pixels; it may overhang the scene.

@@ -1,12 +1,68 @@
 """Radiometry of a scene from a bounded sample that depends on no tile, area or overview."""
 
-from ssdiff_cli.rasters.reading.bands import Bands
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ssdiff_cli.rasters.reading.bands import LARGEST, Bands
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.sampling import band_statistics, statistics_windows
 from ssdiff_models.scene.statistics import BandStatistics
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["sample_statistics"]
+__all__ = ["Fill", "find_fills", "sample_statistics"]
+
+SHARE = 0.01
+"""Share of a band's pixels that one value needs to look like a fill."""
+STEPS = 8
+"""Steps between a band's values by which it must be alone."""
+APART = 0.1
+"""Part of the distance from the next value to the median by which it must be alone, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """A value that looks like no measurement, though no tag says so."""
+
+    band: int
+    """1-based number in the file."""
+    value: float
+    share: float
+    """Of the valid pixels, 0..1; of all pixels where the value is too large for one."""
+    masked: bool
+    """Whether its pixels count as invalid anyway."""
+
+
+def find_fills(bands: Bands, region: Window) -> tuple[Fill, ...]:
+    """Returns values at the end of a band's range that stand alone in many sampled pixels."""
+    pieces = [bands.read(window) for window in statistics_windows(region)]
+    values = np.concatenate([piece.reshape(len(piece), -1) for piece, _ in pieces], axis=1)
+    valid = np.concatenate([piece.ravel() for _, piece in pieces])
+    fills: list[Fill] = []
+    for index, band, nodata in zip(bands.indexes, values, bands.nodata, strict=True):
+        huge = band[np.isfinite(band) & (np.abs(band) > LARGEST)]
+        if huge.size and nodata is None:
+            share = huge.size / band.size
+            fills.append(Fill(band=index, value=float(huge[0]), share=share, masked=True))
+        for value, share in _lonely(band[valid]):
+            fills.append(Fill(band=index, value=value, share=share, masked=False))
+    return tuple(fills)
+
+
+def _lonely(values: npt.NDArray[np.float32]) -> Iterator[tuple[float, float]]:
+    for end in (values.min(initial=np.inf), values.max(initial=-np.inf)):
+        same = values == end
+        share = np.count_nonzero(same) / max(values.size, 1)
+        if share < SHARE or same.all():
+            continue
+        rest = np.unique(values[~same])
+        gap = float(np.abs(rest - end).min())
+        step = float(np.diff(rest).min(initial=np.inf))
+        spread = abs(float(np.median(values[~same])) - end) - gap
+        if STEPS * step < gap and gap > APART * spread:
+            yield float(end), share
 
 
 def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...]:
