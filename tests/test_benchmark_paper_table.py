@@ -1,4 +1,4 @@
-"""The paper's table: every row comes, a call goes on where another stopped, other settings do not."""
+"""The paper's table: all rows come, a call goes on where another stopped, other settings do not."""
 
 import json
 import shutil

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ class _Table:
         return finished
 
     def _complete(self) -> bool:
-        tasks = list(self._scores.tasks())
+        tasks = self._tasks()
         for name in CLASSICAL:
             if name in self._options.only and not self._score(name, None, tasks):
                 return False
@@ -134,6 +135,15 @@ class _Table:
             if not self._score(run.name, run, tasks):
                 return False
         return True
+
+    def _tasks(self) -> list[Task]:
+        """Returns the images to score; finding them takes minutes, so they are kept."""
+        path = self._folder / "tasks.json"
+        if not path.exists():
+            found = [asdict(task) for task in self._scores.tasks()]
+            with atomic(path) as part:
+                part.write_text(json.dumps(found, indent=1))
+        return [Task(**values) for values in json.loads(path.read_text())]
 
     def _score(self, name: str, run: Run | None, tasks: Sequence[Task]) -> bool:
         model = self._training.model(run) if run else None

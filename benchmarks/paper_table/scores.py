@@ -144,11 +144,16 @@ class FolderScores:
                 method=NETWORK if model else method,
                 model=str(model) if model else None,
                 sensor=sensor,
+                register="global",
                 device=self.device,
             )
             seconds = sharpen(job).seconds
             request = EvaluationRequest(
-                full=(pan, ms), fused=(output,), methods=("exp",), sensor=sensor
+                full=(pan, ms),
+                fused=(output,),
+                methods=("exp",),
+                sensor=sensor,
+                register="global",
             )
             found = evaluate(request)
             (product,) = found.products

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ssdiff_models.errors import ModelError
+from ssdiff_models.nets.registry import BASELINES
 from ssdiff_models.training.config import TrainingConfig
 from ssdiff_models.training.loop import StepReport, Trainer
 from tests.models.training.pieces import sampler, trainer
@@ -55,6 +56,19 @@ def test_the_rate_rises_stays_and_falls() -> None:
 def test_the_loss_falls_on_a_tiny_set() -> None:
     told = [report.loss for report in reports(trainer(steps=40, decay=10, learning_rate=3e-3))]
     assert sum(told[-10:]) / 10 < 0.65 * sum(told[:2]) / 2
+
+
+def test_the_average_has_statistics_of_batches_too() -> None:
+    kind = BASELINES["mmnet"]
+    torch.manual_seed(0)
+    run = Trainer(kind.build(kind.config(bands=4)), TrainingConfig(steps=6, size=16, batch=3))
+    before = {name: value.clone() for name, value in run.average.named_buffers()}
+    reports(run)
+    assert before
+    for name, value in run.average.named_buffers():
+        assert not torch.equal(value, before[name])
+        if not value.is_floating_point():
+            assert value == run.network.get_buffer(name)
 
 
 def test_the_average_follows_the_weights() -> None:
