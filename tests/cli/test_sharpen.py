@@ -214,12 +214,3 @@ def shelf(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_the_model_is_chosen_for_the_scene(shelf: None, run: Run, scene: Scene) -> None:
     assert json.loads(run(scene, "--json", model="").stdout)["model"] == "tiny"
-
-
-def test_a_scene_that_no_model_serves_is_told_what_would(
-    shelf: None, run: Run, scene_factory: SceneFactory
-) -> None:
-    line = refused(run(scene_factory(size=64, ratio=2), "--ratio", "2", model=""), 4)
-    assert "ratio 2" in line
-    assert "tiny (4 bands, ratio 4)" in line
-    assert "--method" in line
