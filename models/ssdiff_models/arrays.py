@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from ssdiff_models.checkpoint import Checkpoint
+from ssdiff_models.fusion.crispness import as_crisp_as_asked
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.runners import BatchRunner, Runner, ThreadRunner
 from ssdiff_models.fusion.settings import FusionSettings
@@ -61,6 +62,7 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     runner: Runner = ThreadRunner(workers=workers or torch.get_num_threads())
     if device != "cpu":
         runner = BatchRunner(device=torch.device(device), batch=batch)
+    fuser = as_crisp_as_asked(fuser, source, runner)
     return _fused(source, fuser, runner, ms.dtype, progress)
 
 

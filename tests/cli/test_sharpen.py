@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from scipy.ndimage import gaussian_filter
 
 from ssdiff_models import load_checkpoint, zoo
 from ssdiff_models import sharpen as sharpen_arrays
@@ -214,3 +215,18 @@ def shelf(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_the_model_is_chosen_for_the_scene(shelf: None, run: Run, scene: Scene) -> None:
     assert json.loads(run(scene, "--json", model="").stdout)["model"] == "tiny"
+
+
+def test_less_sharpness_is_softer_and_is_told(run: Run, scene: Scene) -> None:
+    def energy(path: Path) -> float:
+        image = pixels(path).astype(float)
+        return float(sum((band - gaussian_filter(band, 1)).std() for band in image))
+
+    crisp = energy(done(run(scene, "--sharpness", "1.5")))
+    soft = done(run(scene, "--sharpness", "0.2", "--overwrite"))
+    assert energy(soft) < crisp
+    with rasterio.open(soft) as file:
+        assert file.tags(ns="SSDIFF")["SHARPNESS"] == "0.2"
+    assert "--sharpness" in refused(run(scene, "--sharpness", "2.5"), 2)
+    classical = run(scene, "--sharpness", "0.5", "--method", "gsa", "--overwrite")
+    assert "--sharpness" in refused(classical, 2)

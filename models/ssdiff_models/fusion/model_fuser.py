@@ -20,7 +20,7 @@ from ssdiff_models.errors import ModelError, UsageError
 from ssdiff_models.fusion.inputs import BandRange, InputBatch, NetworkImages
 from ssdiff_models.fusion.prior import RatioPrior, measure_prior
 from ssdiff_models.fusion.settings import FusionSettings
-from ssdiff_models.resampling.detail import with_detail
+from ssdiff_models.resampling.detail import detail_factor, with_detail
 from ssdiff_models.resampling.taps import MS_HALO
 from ssdiff_models.resampling.upsample import upsample
 from ssdiff_models.scene.band_matching import band_groups, spectral_order
@@ -54,6 +54,8 @@ class ModelFuser:
     ms_range: BandRange
     prior: RatioPrior | None
     """The prior of a model that does not start from the LMS."""
+    pan_detail: float = 1.0
+    """Factor on the detail of the PAN that the network sees; see `fusion.crispness`."""
     precision: torch.dtype = torch.float32
     """Autocast dtype of the network."""
     clip_counter: ClipCounter | None = field(default=None, compare=False, repr=False)
@@ -90,6 +92,7 @@ class ModelFuser:
             pan_range=BandRange.of(checkpoint, [statistics.pan]),
             ms_range=BandRange.of(checkpoint, statistics.ms),
             prior=prior,
+            pan_detail=detail_factor(settings.sharpness),
             precision=precision,
         )
 
@@ -183,7 +186,7 @@ class ModelFuser:
         The PAN is as crisp as the settings ask for, the LMS is interpolated, the prior applied,
         and all are normalised.
         """
-        pan = with_detail(pan[:, 0], self.settings.sharpness)[:, None]
+        pan = with_detail(pan[:, 0], self.pan_detail)[:, None]
         halo_ms = self.ms_range.normalise(ms)
         model = self.checkpoint
         flat = upsample(halo_ms.flatten(0, 1), model.ratio, model.ms_phase)

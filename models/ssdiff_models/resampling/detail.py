@@ -6,10 +6,14 @@ from torch import Tensor
 from ssdiff_models.resampling.borders import extended
 from ssdiff_models.resampling.separable import Filter, resample
 
-__all__ = ["blurred", "detail", "with_detail"]
+__all__ = ["blurred", "detail", "detail_factor", "with_detail"]
 
 DETAIL = 1.0
 """Sigma of the Gaussian, in pixels."""
+
+
+REMAINS = 0.8
+"""Part of an image's detail that the detail of its detail has, about."""
 
 
 def blurred(images: Tensor, sigma: float) -> Tensor:
@@ -28,3 +32,8 @@ def detail(images: Tensor) -> Tensor:
 def with_detail(images: Tensor, factor: float) -> Tensor:
     """Multiplies the detail of ``(bands, rows, cols)``; at 1 nothing changes."""
     return images if factor == 1 else images + (factor - 1) * detail(images)
+
+
+def detail_factor(wanted: float) -> float:
+    """Returns the factor of `with_detail` that makes an image about `wanted` times as crisp."""
+    return 1 + (wanted - 1) / REMAINS

@@ -16,6 +16,7 @@ from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models import classical
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.fusion.blocks import FusedBlock
+from ssdiff_models.fusion.crispness import as_crisp_as_asked
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.resampling.upsample import shift_image
 from ssdiff_models.scene.array_source import ArraySource
@@ -115,8 +116,9 @@ def scene_fusers(
 
 
 def _network_blocks(pair: ScenePair, model: Model) -> dict[str, Blocks]:
-    fuser = model.fuser(pair.without_region())
+    scene = pair.without_region()
     runner = model.device.runner()
+    fuser = as_crisp_as_asked(model.fuser(scene), scene, runner)
 
     def blocks(method: str) -> Blocks:
         own = replace(fuser, settings=method_settings(method, fuser.settings))

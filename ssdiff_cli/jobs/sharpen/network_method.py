@@ -22,6 +22,7 @@ from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import ClipCounter
 from ssdiff_models.consistency.project import ITERATIONS
 from ssdiff_models.fusion.blocks import FusedBlock
+from ssdiff_models.fusion.crispness import as_crisp_as_asked
 from ssdiff_models.fusion.inputs import InputTile
 from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.prior import RatioPrior
@@ -101,8 +102,9 @@ class NetworkMethod(SceneMethod):
             precision=device.precision,
             prior=prior,
         )
-        fuser = replace(fuser, clip_counter=counter)
         fuser.check(pair.ratio)
+        fuser = as_crisp_as_asked(fuser, pair.without_region(), device.runner())
+        fuser = replace(fuser, clip_counter=counter)
         _warn_of_groups(fuser)
         if settings.consistency:
             warn_of_guessed_gains(job.sensor, pair)
@@ -166,6 +168,7 @@ class NetworkMethod(SceneMethod):
         return key | {
             "--model": _digest(self.fuser.checkpoint),
             "--precision": str(self.device.precision),
+            "the PAN's detail": f"{self.fuser.pan_detail:.2f}",
         }
 
     def tags(self) -> dict[str, str]:
@@ -174,6 +177,7 @@ class NetworkMethod(SceneMethod):
         statistics = self.fuser.statistics
         return {name.upper(): str(getattr(settings, name)) for name in TAGS} | {
             "CLIPPINGS": str(settings.clip_iterations),
+            "PAN_DETAIL": f"{self.fuser.pan_detail:.2f}",
             "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
             "PAN_MEAN": f"{statistics.pan.mean:.6g}",
             "MS_MEANS": ",".join(f"{band.mean:.6g}" for band in statistics.ms),
