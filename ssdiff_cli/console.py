@@ -18,6 +18,7 @@ __all__ = [
     "emit_json",
     "fail",
     "result",
+    "tell",
     "tile_progress",
 ]
 
@@ -90,6 +91,12 @@ def fail(message: str, error: BaseException | None = None) -> None:
     _messages.handle(record)
     if error and _messages.level <= logging.DEBUG:
         _log.debug("traceback", exc_info=error)
+
+
+def tell(message: str) -> None:
+    """Writes one line to stderr that is neither result nor warning, unless the run is quiet."""
+    if _messages.level <= logging.WARNING:
+        _messages.handle(_log.makeRecord(_log.name, logging.INFO, __file__, 0, message, (), None))
 
 
 def result(text: str) -> None:

@@ -56,8 +56,8 @@ def batch_command(
     """
     from ssdiff_cli.jobs.sharpen.batch import read_jobs
 
-    files = {"pan": "", "ms": "", "output": "", "sink": sink.parsed(threads=device.threads)}
-    base = sharpen_job(pair, method, fusion, device, **files)
+    files = {"output": "", "sink": sink.parsed(threads=device.threads)}
+    base = sharpen_job(pair, method, fusion, device, pan="", ms=[""], **files)
     jobs = read_jobs(_read_list(pairs), "stdin" if pairs == "-" else pairs, base)
     if "failed" in _run(jobs):
         raise typer.Exit(_FAILED)

@@ -3,7 +3,7 @@
 from ssdiff_cli import console
 from ssdiff_cli.commands.check_text import check_lines
 from ssdiff_cli.options.expand import expand
-from ssdiff_cli.options.flags import Json, Ms, Pan, Stats
+from ssdiff_cli.options.flags import Json, MsFiles, Pan, Stats
 from ssdiff_cli.options.groups import (
     FusionFlags,
     InferenceFlags,
@@ -19,7 +19,7 @@ __all__ = ["check_command"]
 @expand
 def check_command(
     pan: Pan,
-    ms: Ms,
+    ms: MsFiles = None,
     *,
     pair: SceneFlags,
     method: MethodFlags,
@@ -36,8 +36,8 @@ def check_command(
     """
     from ssdiff_cli.jobs.sharpen.check import check
 
-    files = {"pan": pan, "ms": ms, "output": "", "statistics": stats}
-    job = sharpen_job(pair, method, fusion, device, **files)
+    files = {"output": "", "statistics": stats}
+    job = sharpen_job(pair, method, fusion, device, pan=pan, ms=ms, **files)
     with console.collected_warnings() as warnings:
         try:
             report = check(job)

@@ -1,11 +1,14 @@
 """``ssdiff sharpen``: options to a job, the job's report to stdout."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ssdiff_cli import console
 from ssdiff_cli.options.expand import expand, section
-from ssdiff_cli.options.flags import Json, Ms, Output, Pan, Stats
+from ssdiff_cli.options.flags import Json, MsFiles, Pan, Stats
 from ssdiff_cli.options.groups import (
     FusionFlags,
     InferenceFlags,
@@ -14,6 +17,7 @@ from ssdiff_cli.options.groups import (
     SinkFlags,
     sharpen_job,
 )
+from ssdiff_models.errors import UsageError
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.sharpen.job import SharpenJob
@@ -38,9 +42,14 @@ class _RunFlags:
 @expand
 def sharpen_command(
     pan: Pan,
-    ms: Ms,
-    output: Output,
+    ms: MsFiles = None,
     *,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write.", rich_help_panel="Output"
+        ),
+    ] = None,
     sink: SinkFlags,
     run: _RunFlags,
     pair: SceneFlags,
@@ -50,10 +59,15 @@ def sharpen_command(
     device: InferenceFlags,
     json: Json = False,
 ) -> None:
-    """Fuse a PAN and an MS raster into a sharp one on the PAN's grid."""
+    """Fuse a PAN and an MS raster into a sharp one on the PAN's grid.
+
+    The MS may come in several files, such as one a band; bands on coarser grids are interpolated to
+    that of the finest.
+    """
     from ssdiff_cli.jobs.sharpen import run as jobs
     from ssdiff_cli.jobs.sharpen.refusals import check_needless
 
+    output = _named(output, ms or [])
     job = sharpen_job(
         pair,
         method,
@@ -75,6 +89,15 @@ def sharpen_command(
     with console.collected_warnings() as warnings, console.tile_progress("sharpening") as progress:
         report = jobs.sharpen(job, progress)
     console.answer(asdict(report) | {"warnings": warnings}, [report.output], as_json=json)
+
+
+def _named(output: str | None, ms: list[str]) -> str:
+    """Returns the output; refuses a command line without one."""
+    if output is not None:
+        return output
+    last = ms[-1] if len(ms) > 1 else ""
+    meant = f"; is {last} meant? Then give -o {last}" if last and not Path(last).exists() else ""
+    raise UsageError(f"no output is named: give it with -o FILE{meant}")
 
 
 def _print_plan(plan: dict[str, Any], *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "Json",
     "Model",
     "Ms",
+    "MsFiles",
     "Output",
     "Overwrite",
     "Pan",
@@ -46,6 +47,14 @@ Quiet = Annotated[int, _counted("--quiet", "-q", callback=_quieter, help="Say le
 
 Pan = Annotated[str, typer.Argument(metavar="PAN", help="Panchromatic raster, in any GDAL format.")]
 Ms = Annotated[str, typer.Argument(metavar="MS", help="Multispectral raster of the same place.")]
+MsFiles = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[MS…]",
+        help="Multispectral rasters of the same place, each FILE[,band=N]; none where PAN is a "
+        "product: a folder of Landsat, Maxar, Pleiades or SPOT, or a STAC item.",
+    ),
+]
 
 Output = Annotated[str, _output("--output", "-o", metavar="FILE", help="File to write.")]
 Overwrite = Annotated[bool, _output("--overwrite", help="Replace existing outputs.")]

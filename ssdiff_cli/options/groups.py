@@ -4,9 +4,11 @@ Each `parsed` raises a `UsageError` when an option cannot be read.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from ssdiff_cli import console
 from ssdiff_cli.options import parsing
 from ssdiff_cli.options.expand import group_values, section
 from ssdiff_cli.options.flags import Device, Model, Overwrite, Seed, Sensor, Steps, Threads
@@ -204,14 +206,29 @@ def sharpen_job(
     method: MethodFlags,
     fusion: FusionFlags,
     device: InferenceFlags,
+    *,
+    pan: str,
+    ms: Sequence[str] | None,
     **others: Any,  # noqa: ANN401 (a job's fields)
 ) -> "SharpenJob":
-    """Returns the job of these groups and of the other fields that it names."""
-    from ssdiff_cli.jobs.sharpen.job import SharpenJob
+    """Returns the job of these groups and of the other fields that it names.
 
+    Where there is no MS, the PAN is a product that holds both; which files those are is told.
+    """
+    from ssdiff_cli.jobs.sharpen.job import SharpenJob
+    from ssdiff_cli.rasters.reading.product import Product, find_product
+
+    product = Product(pan=pan, ms=tuple(ms)) if ms else find_product(pan)
+    if not ms:
+        console.tell(f"{pan}: {product}")
+    first, *more = product.ms
+    options = pair.parsed()
+    names = options.band_names or product.band_names
     values = group_values(method) | {"method": method.method.lower()} | others
     return SharpenJob(
-        pair=pair.parsed(),
+        pan=product.pan,
+        ms=first,
+        pair=replace(options, more_ms=tuple(more), band_names=names),
         register=pair.registration,
         fusion=fusion.parsed(),
         device=device.parsed(),

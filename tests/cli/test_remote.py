@@ -1,5 +1,6 @@
 """Rasters on a web server, through ``/vsicurl/``: paths are GDAL's."""
 
+import json
 import re
 import subprocess
 import sys
@@ -86,3 +87,21 @@ def test_what_the_server_does_not_have_is_named(address: str, tmp_path: Path) ->
         "exp",
     )
     assert "none.tif" in refusal(done, 3)
+
+
+def test_a_stac_item_on_a_web_server_leads_to_its_files(
+    scene: Scene, address: str, tmp_path: Path
+) -> None:
+    bands = [{"name": name, "common_name": name} for name in ("blue", "green", "red", "nir")]
+    assets = {
+        "ms": {"href": "ms.tif", "eo:bands": bands},
+        "pan": {"href": "pan.tif", "eo:bands": [{"name": "p", "common_name": "pan"}]},
+    }
+    (scene.pan.parent / "item.json").write_text(json.dumps({"assets": assets}))
+    item = f"{address.removeprefix('/vsicurl/')}/item.json"
+    answer("sharpen", "--method", "gsa", item, "-o", tmp_path / "far.tif")
+    answer("sharpen", "--method", "gsa", scene.pan, scene.ms, "-o", tmp_path / "near.tif")
+    with rasterio.open(tmp_path / "far.tif") as far, rasterio.open(tmp_path / "near.tif") as near:
+        assert np.array_equal(far.read(), near.read())
+        assert far.descriptions == near.descriptions
+    assert "cannot be read" in refusal(ssdiff("check", f"{item}.gone.json"), 3)

@@ -230,3 +230,12 @@ def test_less_sharpness_is_softer_and_is_told(run: Run, scene: Scene) -> None:
     assert "--sharpness" in refused(run(scene, "--sharpness", "2.5"), 2)
     classical = run(scene, "--sharpness", "0.5", "--method", "gsa", "--overwrite")
     assert "--sharpness" in refused(classical, 2)
+
+
+def test_a_scene_that_no_model_is_for_is_told_what_would_do(
+    shelf: None, run: Run, scene_factory: SceneFactory
+) -> None:
+    result = run(scene_factory(size=64, ratio=2), model="")
+    assert done(result).exists()
+    assert "model tiny is for 4 x 4" in result.stderr
+    assert "--method bt-h" in result.stderr

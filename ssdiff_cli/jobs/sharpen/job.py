@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ssdiff_cli.device import DeviceOptions
+from ssdiff_cli.rasters.reading.band_files import band_file
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import SinkOptions
@@ -56,7 +57,8 @@ class SharpenJob:
     @property
     def files(self) -> tuple[str, ...]:
         """Everything that no output may replace, by the names that GDAL gets."""
-        own = (self.pan, self.ms, self.model, self.statistics)
+        pair = (band_file(entry).path for entry in (self.pan, self.ms))
+        own = (*pair, self.model, self.statistics)
         named = (name for name in own if name is not None)
         return (*named, *self.pair.files, *self.others)
 

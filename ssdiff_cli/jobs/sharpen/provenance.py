@@ -31,7 +31,7 @@ def resume_key(job: SharpenJob, method: SceneMethod) -> dict[str, str]:
 def provenance(job: SharpenJob, scene: OpenScene, method: SceneMethod) -> dict[str, str]:
     """Returns the SSDIFF tags of an output."""
     pan = _file_name(job.pan)
-    ms = _file_name(job.ms)
+    ms = ", ".join(map(_file_name, (job.ms, *job.pair.more_ms)))
     model = method.summary().model
     tags = {"VERSION": __version__, "METHOD": job.method, "PAN": pan, "MS": ms}
     if model is not None:

@@ -18,6 +18,7 @@ from ssdiff_cli.rasters.geometry.georeference import (
     affine_georeference,
     georeference,
 )
+from ssdiff_cli.rasters.reading.band_files import band_file, open_bands
 from ssdiff_cli.rasters.reading.bands import Bands, select_bands
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_models.errors import InputError
@@ -59,23 +60,26 @@ class PairFiles:
 
 @contextmanager
 def open_files(pan: str, ms: str, *, options: PairOptions) -> Iterator[PairFiles]:
-    """Opens two rasters; GDAL gets both names unchanged.
+    """Opens a PAN and an MS of one or more files; GDAL gets their names unchanged.
 
     Raises:
         InputError: When a file cannot be used, or the files cannot be related to each other.
         UsageError: When an option cannot be used.
     """
     with ExitStack() as stack:
-        pan_dataset = stack.enter_context(open_raster(pan))
-        ms_dataset = stack.enter_context(open_raster(ms))
-        pan_bands = _pan_band(pan_dataset, pan, options)
+        fine = band_file(pan)
+        pan_dataset = stack.enter_context(open_raster(fine.path))
+        ms_dataset = stack.enter_context(open_bands((ms, *options.more_ms)))
+        pan_bands = _pan_band(pan_dataset, fine.path, fine.band or options.pan_bidx, options)
+        count = len(options.more_ms)
+        path = f"{ms} and {count} more" if count else ms
         nodata = options.ms_nodata
-        ms_bands = select_bands(ms_dataset, ms, options.bidx, nodata, fill_scales=MS_SCALES)
+        ms_bands = select_bands(ms_dataset, path, options.bidx, nodata, fill_scales=MS_SCALES)
         yield _related(pan_bands, ms_bands, options)
 
 
-def _pan_band(dataset: DatasetReader, path: str, options: PairOptions) -> Bands:
-    indexes = () if options.pan_bidx is None else (options.pan_bidx,)
+def _pan_band(dataset: DatasetReader, path: str, index: int | None, options: PairOptions) -> Bands:
+    indexes = () if index is None else (index,)
     bands = select_bands(dataset, path, indexes, options.pan_nodata, fill_scales=PAN_SCALES)
     if len(bands.indexes) > 1:
         raise InputError(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ssdiff_cli.rasters.reading.band_files import band_file
+
 __all__ = ["PairOptions"]
 
 
@@ -18,6 +20,8 @@ class PairOptions:
     """1-based PAN band; None where there is only one."""
     bidx: tuple[int, ...] = ()
     """1-based MS bands in output order; empty is all but alpha."""
+    more_ms: tuple[str, ...] = ()
+    """Further files of MS bands, each ``FILE[,band=N][,name=NAME]``."""
     band_names: tuple[str, ...] = ()
     """Names of these bands; empty are the file's."""
     extent: Literal["intersection", "pan"] = "intersection"
@@ -42,4 +46,5 @@ class PairOptions:
     @property
     def files(self) -> tuple[str, ...]:
         """The files that are read besides the pair."""
-        return tuple(name for name in (self.aoi, self.like, self.rpc_dem) if name is not None)
+        others = (name for name in (self.aoi, self.like, self.rpc_dem) if name is not None)
+        return (*(band_file(entry).path for entry in self.more_ms), *others)

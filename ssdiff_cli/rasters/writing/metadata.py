@@ -31,6 +31,12 @@ NOT_COPIED_DOMAINS = {
 NOT_COPIED_COLOURS = {"cyan", "magenta", "yellow", "black", "palette", "alpha"}
 """Colours that no fused band has; a fused alpha band was asked for as a band."""
 
+NAMED_COLOURS = {
+    "blue": ColorInterp.blue,
+    "green": ColorInterp.green,
+    "red": ColorInterp.red,
+}
+
 
 def place_keywords(pair: ScenePair) -> dict[str, Any]:
     """Returns the arguments of `rasterio.open` with the area's transform, or the PAN's GCPs."""
@@ -69,10 +75,20 @@ def write_metadata(
         output.update_tags(ns="SSDIFF", **provenance)
     if pan.rpcs is not None:
         output.rpcs = _moved_rpcs(pan.rpcs, pair.area)
-    _write_bands(output, ms, pair.ms.indexes)
+    _write_bands(output, ms, pair.ms.indexes, pair.files.options.band_names)
     padding = padding_for(output) if cog else ""
     if padding:
         output.update_tags(ns="SSDIFF", **{PADDING: padding})
+
+
+def _colour(colour: ColorInterp, name: str | None) -> ColorInterp:
+    """Returns a band's colour as the source has it, or else that of its name."""
+    if colour.name not in {*NOT_COPIED_COLOURS, "undefined", "gray"}:
+        return colour
+    named = NAMED_COLOURS.get((name or "").strip().lower())
+    if named is None and colour.name not in NOT_COPIED_COLOURS:
+        return colour
+    return named or ColorInterp.undefined
 
 
 def read_provenance(path: str) -> dict[str, str]:
@@ -108,18 +124,23 @@ def _as_items(domain: str, tags: dict[str, str]) -> dict[str, str]:
     return {key: value}
 
 
-def _write_bands(output: DatasetWriter, source: DatasetReader, indexes: tuple[int, ...]) -> None:
+def _write_bands(
+    output: DatasetWriter,
+    source: DatasetReader,
+    indexes: tuple[int, ...],
+    given: tuple[str, ...],
+) -> None:
+    """Writes what is known of the bands; names that were `given` take the place of the source's."""
+    texts = band_texts(source, "descriptions")
+    names: tuple[str | None, ...] = given or tuple(texts[index - 1] for index in indexes)
     colours = [source.colorinterp[index - 1] for index in indexes]
-    output.colorinterp = [
-        ColorInterp.undefined if colour.name in NOT_COPIED_COLOURS else colour for colour in colours
-    ]
+    output.colorinterp = list(map(_colour, colours, names))
     output.scales = tuple(source.scales[index - 1] for index in indexes)
     output.offsets = tuple(source.offsets[index - 1] for index in indexes)
-    descriptions = band_texts(source, "descriptions")
     units = band_texts(source, "units")
     for band, index in enumerate(indexes, start=1):
-        if descriptions[index - 1]:
-            output.set_band_description(band, descriptions[index - 1])
+        if names[band - 1]:
+            output.set_band_description(band, names[band - 1])
         if units[index - 1]:
             output.set_band_unit(band, units[index - 1])
         for domain in ("", *source.tag_namespaces(index)):

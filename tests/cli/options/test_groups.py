@@ -51,7 +51,7 @@ def test_a_job_of_all_groups() -> None:
     device = InferenceFlags(device="cpu", threads=2, batch=4, compile=True)
     pair = SceneFlags(register=True)
     fusion = FusionFlags(steps=5)
-    job = sharpen_job(pair, method, fusion, device, pan="p.tif", ms="m.tif", output="o.tif")
+    job = sharpen_job(pair, method, fusion, device, pan="p.tif", ms=["m.tif"], output="o.tif")
     assert job == SharpenJob(
         pan="p.tif",
         ms="m.tif",
