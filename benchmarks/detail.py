@@ -1,12 +1,6 @@
 """How much of the PAN's detail a fused image has at full resolution, and whether it is the PAN's.
 
-Detail is what a Gaussian of sigma 1 takes away. I is the weighted sum of bands that fits the PAN
-best where both are blurred by a Gaussian of sigma 6 (least squares with a constant, every 4th
-pixel). A row of the table has, 16 pixels inside the border,
-
-- gain: standard deviation of I's detail over that of the PAN's,
-- corr: correlation of the two, slope: their product,
-- other: the part of each band's detail that is no multiple of the PAN's, the mean over bands.
+A row of the table has gain, corr, slope and other of `ssdiff_models.metrics.detail`, and D_rho.
 
 Usage: ``python -m benchmarks.detail FOLDER [--split val] [--model NAME|FILE]... [--scene NAME]...``
 """
@@ -18,15 +12,17 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from scipy.ndimage import gaussian_filter
+
+from ssdiff_models.metrics import d_rho, detail
 
 Image = npt.NDArray[np.float64]
 
-BORDER = slice(16, -16)
+RATIO = 4
 CLASSICAL = ("gsa", "bt-h")
 
 
@@ -35,12 +31,16 @@ def main(arguments: Sequence[str]) -> None:
     options = _parse(arguments)
     methods = [("--method", name) for name in CLASSICAL]
     methods += [("--model", name) for name in options.model or ["bgrn"]]
-    print(f"{'scene':32} {'method':24} {'gain':>6} {'corr':>6} {'slope':>6} {'other':>6}")
+    print(
+        f"{'scene':32} {'method':24} {'gain':>6} {'corr':>6} {'slope':>6} {'other':>6} {'D_rho':>6}"
+    )
     for folder in full_resolution_folders(options.folder, options.split, options.scene):
         for method in methods:
-            gain, corr, other = figures(*fused_images(folder, method))
+            image, pan = fused_images(folder, method)
+            gain, corr, other = figures(image, pan)
+            rho = fmean(d_rho(image, pan, ratio=RATIO))
             name = f"{folder.parent.name}/{folder.name}"
-            cells = f"{gain:6.2f} {corr:6.3f} {gain * corr:6.2f} {other:6.2f}"
+            cells = f"{gain:6.2f} {corr:6.3f} {gain * corr:6.2f} {other:6.2f} {rho:6.3f}"
             print(f"{name:32} {Path(method[1]).name:24} {cells}", flush=True)
 
 
@@ -86,30 +86,8 @@ def images(pan: Path, fused: Path) -> tuple[Image, Image]:
 
 def figures(image: Image, pan: Image) -> tuple[float, float, float]:
     """Returns gain, corr and other of a fused image ``(bands, rows, cols)``."""
-    coarse = [_samples(gaussian_filter(band, 6, mode="nearest")) for band in image]
-    design = np.stack([*coarse, np.ones_like(coarse[0])], axis=1)
-    target = _samples(gaussian_filter(pan, 6, mode="nearest"))
-    weights = np.linalg.lstsq(design, target, rcond=None)[0][:-1]
-    of_pan = _detail(pan)
-    of_sum = _detail(np.tensordot(weights, image, 1))
-    gain = of_sum.std() / of_pan.std()
-    corr = np.corrcoef(of_sum, of_pan)[0, 1]
-    return float(gain), float(corr), float(np.mean([_other(band, of_pan) for band in image]))
-
-
-def _samples(image: Image) -> Image:
-    return image[BORDER, BORDER][::4, ::4].ravel()
-
-
-def _detail(image: Image) -> Image:
-    detail = image - gaussian_filter(image, 1, mode="nearest")
-    return np.asarray(detail[BORDER, BORDER].ravel())
-
-
-def _other(band: Image, of_pan: Image) -> float:
-    own = _detail(band)
-    share = (own @ of_pan) / (of_pan @ of_pan)
-    return float((own - share * of_pan).std() / own.std())
+    found = detail(image, pan)
+    return found["gain"], found["corr"], found["other"]
 
 
 if __name__ == "__main__":

@@ -130,6 +130,15 @@ def test_a_page_without_a_reference(scene: Scene, tmp_path: Path) -> None:
     assert titles[:3] == ["PAN", "truth", "exp (MS, interpolated)"]
     assert "How ssdiff denoises" not in page.headings
     assert page.picture("truth").shape[:2] == (384, 384)
+    assert "Close up" in page.headings
+    places = page.headings[page.headings.index("Close up") + 1 : page.headings.index("Errors")]
+    assert {"edge", "shadow"} <= set(places)
+    shown = titles[3 : 3 + 3 * len(places)]
+    assert shown == ["PAN", "exp (MS, interpolated)", "truth"] * len(places)
+    soft, crisp = (page.picture_of(page.pictures[k][1]) for k in (4, 5))
+    assert crisp.shape[:2] == (64, 64)
+    steps = [np.abs(np.diff(image[..., :3], axis=0)).mean() for image in (soft, crisp)]
+    assert steps[1] > 1.3 * steps[0]
 
 
 def test_a_page_of_two_rasters(scene: Scene, tmp_path: Path) -> None:

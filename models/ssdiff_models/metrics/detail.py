@@ -45,8 +45,7 @@ def detail(fused: Array, pan: Array, *, valid: Mask | None = None) -> dict[str, 
         InputError: When the images cannot be compared.
     """
     total = Detail(len(fused))
-    ms = np.zeros((len(fused), *pan.shape))
-    for part in Piece.whole(fused=fused, pan=pan, ms=ms, valid=valid).strips(1):
+    for part in Piece.whole(fused=fused, pan=pan, valid=valid).strips(1):
         total.add(part)
     return total.result()
 

@@ -22,16 +22,14 @@ def d_rho(fused: Array, pan: Array, *, ratio: int, valid: Mask | None = None) ->
     Args:
         fused: ``(bands, rows, cols)``.
         pan: ``(rows, cols)``.
-        ratio: PAN pixels per MS pixel; both sides are multiples of it.
+        ratio: PAN pixels per MS pixel.
         valid: ``(rows, cols)``, True where a pixel counts.
 
     Raises:
         InputError: When the images cannot be compared.
     """
-    rows, cols = pan.shape
-    ms = np.zeros((len(fused), rows // ratio, cols // ratio))
     total = LocalCorrelation(len(fused), ratio=ratio)
-    for part in Piece.whole(fused=fused, pan=pan, ms=ms, valid=valid).strips(ratio):
+    for part in Piece.whole(fused=fused, pan=pan, valid=valid).strips(1):
         total.add(part)
     return tuple(total.result().tolist())
 

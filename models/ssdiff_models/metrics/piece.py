@@ -49,12 +49,11 @@ class Piece:
         cls,
         *,
         pan: Array,
-        ms: Array,
         valid: Mask | None = None,
         inner: tuple[slice, slice] | None = None,
         **images: Array,
     ) -> "Piece":
-        """Returns a whole scene as one piece; `fused`, `lms` and `pan_low` may be left out."""
+        """Returns a whole scene as one piece; `images` are those that the figures need."""
         rows, cols = pan.shape[-2:]
         nothing = np.zeros((0, rows, cols))
         fused = images.get("fused", nothing)
@@ -63,7 +62,7 @@ class Piece:
             lms=images.get("lms", fused),
             pan=pan.reshape(rows, cols),
             pan_low=images.get("pan_low", pan).reshape(rows, cols),
-            ms=ms,
+            ms=images.get("ms", nothing),
             inner=inner or (slice(0, rows), slice(0, cols)),
             valid=np.ones((rows, cols), dtype=np.bool_) if valid is None else valid,
         )

@@ -21,7 +21,7 @@ from ssdiff_cli.rasters.gdal import raster_env
 from ssdiff_models.errors import ResourceError
 from ssdiff_models.files import atomic
 
-__all__ = ["evaluate", "open_plan"]
+__all__ = ["evaluate", "open_plan", "score_plan"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
         conditions = tuple(parse_condition(text, metrics, methods) for text in outputs.fail_if)
         for note in plan.settings.notes:
             _log.log(note.level, note.text)
-        scored, gallery = _run(plan, progress, pictures=outputs.report is not None)
+        scored, gallery = score_plan(plan, progress, pictures=outputs.report is not None)
         evaluation = Evaluation(
             settings=plan.settings,
             scored=scored,
@@ -81,9 +81,14 @@ def open_plan(request: EvaluationRequest) -> Iterator[Plan]:
             yield pair_plan(request, stack)
 
 
-def _run(
-    plan: Plan, progress: Progress, *, pictures: bool
+def score_plan(
+    plan: Plan, progress: Progress = no_progress, *, pictures: bool
 ) -> tuple[tuple[Scored, ...], Gallery | None]:
+    """Returns all scores of a plan and, if asked for, the images of the sample to show.
+
+    Raises:
+        InputError: When an image cannot be scored.
+    """
     total = plan.count * len(plan.fusers)
     done = 0
     pixels = 0

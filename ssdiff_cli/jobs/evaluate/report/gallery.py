@@ -1,26 +1,26 @@
 """What a report shows: a part of one sample as every method made it, and how wrong it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from ssdiff_cli.jobs.evaluate.plan import Model, Sample, Settings
+from ssdiff_cli.jobs.evaluate.report.spots import Spot, View, find_spots
 from ssdiff_cli.jobs.evaluate.scoring import Fused
 from ssdiff_models.metrics.full_resolution import REACH
 from ssdiff_models.resampling.degrade import mtf_filter
 from ssdiff_models.scene.source import BoolArray, FloatArray
 
-__all__ = ["BandFigures", "Gallery", "Spot"]
+__all__ = ["BandFigures", "CloseUp", "Gallery"]
 
 LARGEST = 448
 """Side of the part that is shown, in pixels of the scored grid."""
 SMALLEST_MEAN = 1e-6
 """Mean of a band below which errors are not divided by it."""
-
-Spot = tuple[slice, slice]
-"""Rows and columns."""
+AROUND = 256
+"""Side of what is kept around a place that is looked at closely, in PAN pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,26 @@ class BandFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloseUp:
+    """A place of a sample that is looked at closely; the rows and columns are the sample's."""
+
+    name: str
+    """What is to be seen."""
+    spot: Spot
+    around: Spot
+    """Its surroundings."""
+
+    @property
+    def inner(self) -> Spot:
+        """The spot in its surroundings."""
+        rows, cols = (
+            slice(own.start - wide.start, own.stop - wide.start)
+            for own, wide in zip(self.spot, self.around, strict=True)
+        )
+        return rows, cols
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
     """The images of one sample."""
 
@@ -44,20 +64,30 @@ class Gallery:
     model: Model | None = None
     fused: Mapping[str, FloatArray] = field(default_factory=dict)
     """``(bands, rows, cols)`` of the part by each method."""
+    closeups: tuple[CloseUp, ...] = ()
+    """At full resolution, where eyes find fault."""
+    surroundings: Mapping[str, tuple[FloatArray, ...]] = field(default_factory=dict)
+    """``(bands, rows, cols)`` around each of them by each method."""
 
     @classmethod
     def of(cls, sample: Sample, settings: Settings, model: Model | None) -> "Gallery":
         """Returns the middle of a sample, without fused images."""
         rows = _middle(sample.inner[0], sample.valid.shape[0])
         cols = _middle(sample.inner[1], sample.valid.shape[1])
-        return cls(settings=settings, sample=sample, part=(rows, cols), model=model)
+        gallery = cls(settings=settings, sample=sample, part=(rows, cols), model=model)
+        return replace(gallery, closeups=tuple(_closeups(sample, gallery.band_names)))
 
     def with_image(self, fused: Fused) -> "Gallery":
         """Adds a fused image; one of another sample is ignored."""
         if fused.sample is not self.sample:
             return self
         image = fused.image[:, *self.part].astype(np.float32)
-        return replace(self, fused={**self.fused, fused.method: image})
+        around = [fused.image[:, *place.around].astype(np.float32) for place in self.closeups]
+        return replace(
+            self,
+            fused={**self.fused, fused.method: image},
+            surroundings={**self.surroundings, fused.method: tuple(around)},
+        )
 
     @property
     def pan(self) -> FloatArray:
@@ -135,6 +165,34 @@ class Gallery:
         inside[REACH:-REACH, REACH:-REACH] = True
         trusted: BoolArray = self.valid & inside
         return trusted if trusted.any() else self.valid
+
+
+def _closeups(sample: Sample, bands: Sequence[str]) -> Iterator[CloseUp]:
+    if sample.pan_low is None or sample.target is None:
+        return
+    ratio = sample.lms.shape[1] // sample.target.pixels.shape[1]
+    scored = np.zeros_like(sample.valid)
+    scored[sample.inner] = True
+    view = View(
+        pan=sample.pan.astype(np.float32),
+        pan_low=sample.pan_low.astype(np.float32),
+        lms=sample.lms.astype(np.float32),
+        valid=sample.valid & scored,
+        bands=bands,
+        ratio=ratio,
+    )
+    for name, spot in find_spots(view).items():
+        rows, cols = (
+            _around(own, size) for own, size in zip(spot, sample.valid.shape, strict=True)
+        )
+        yield CloseUp(name=name, spot=spot, around=(rows, cols))
+
+
+def _around(own: slice, size: int) -> slice:
+    side = min(AROUND, size)
+    start: int = (own.start + own.stop - side) // 2
+    start = min(max(start, 0), size - side)
+    return slice(start, start + side)
 
 
 def _middle(inner: slice, size: int) -> slice:

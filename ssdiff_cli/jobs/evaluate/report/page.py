@@ -1,7 +1,7 @@
 """The page of ``ssdiff eval --report``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from ssdiff_cli.jobs.evaluate.plan import Model
 from ssdiff_cli.jobs.evaluate.report import pictures
 from ssdiff_cli.jobs.evaluate.report.denoising import STEPS, denoising
-from ssdiff_cli.jobs.evaluate.report.gallery import Gallery, Spot
+from ssdiff_cli.jobs.evaluate.report.gallery import CloseUp, Gallery
+from ssdiff_cli.jobs.evaluate.report.spots import SIDE, Spot
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_models import __version__
 from ssdiff_models.scene.source import FloatArray
@@ -97,6 +98,8 @@ def _pictures(gallery: Gallery) -> dict[str, object]:
         error_tiles.append(_error_tile(name, error, largest))
         zoomed_tiles.append(_error_tile(name, error[spot], largest))
     return {
+        "spot_side": SIDE,
+        "closeups": {place.name: _closeup(gallery, view, place) for place in gallery.closeups},
         "images": _images(gallery, view, (slice(None), slice(None))),
         "errors": error_tiles,
         "scale": pictures.colour_scale(largest),
@@ -141,6 +144,22 @@ def _images(gallery: Gallery, view: ReportView, spot: Spot) -> list[Tile]:
     seen = np.where(valid, pan, np.nan) if valid.any() else pan
     grey = pictures.stretch_of(seen).picture(pan)
     return [Tile(title="PAN", url=pictures.embed(grey)), *tiles]
+
+
+def _closeup(gallery: Gallery, view: ReportView, place: CloseUp) -> list[Tile]:
+    """Returns PAN, interpolated MS and fused images of a place; one stretch for all but the PAN."""
+    spot = place.spot
+    sample = gallery.sample
+    images = {TITLES["exp"]: sample.lms[:, *spot].astype(np.float32)}
+    for method, around in gallery.surroundings.items():
+        image = around[gallery.closeups.index(place)]
+        images[TITLES.get(method, method)] = image[:, *place.inner]
+    # What lies in a shadow is seen by a stretch of its own only.
+    stretch = pictures.stretch_of(next(iter(images.values()))[view.bands])
+    own = replace(view, stretch=stretch)
+    pan = sample.pan[None, *spot].astype(np.float32)
+    tiles = [Tile(title="PAN", url=pictures.embed(pictures.stretch_of(pan).picture(pan)))]
+    return tiles + [Tile(title=name, url=own.picture(image)) for name, image in images.items()]
 
 
 def _error_tile(name: str, error: FloatArray, largest: float) -> Tile:
