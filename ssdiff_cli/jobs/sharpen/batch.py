@@ -14,6 +14,7 @@ from ssdiff_cli.jobs.sharpen.model_choice import LoadModel
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
+from ssdiff_cli.rasters.writing.journal import remove_leftovers
 from ssdiff_cli.rasters.writing.output_path import refuse_existing
 from ssdiff_models.errors import InputError
 from ssdiff_models.files import working_files
@@ -146,6 +147,8 @@ def attempt(job: SharpenJob, progress: Progress, load: LoadModel) -> Outcome:
     """Makes one output unless it exists; an error becomes part of the outcome."""
     try:
         if not job.sink.overwrite and _is_finished(job):
+            for path in job.outputs:
+                remove_leftovers(path)
             return Outcome(status="skipped")
         return Outcome(status="done", report=sharpen(job, progress, load))
     except Exception as error:  # noqa: BLE001 - the other pairs go on; the caller reports it

@@ -4,7 +4,7 @@ import logging
 import resource
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,17 +18,15 @@ from ssdiff_cli.jobs.sharpen.model_choice import LoadModel, find_model
 from ssdiff_cli.jobs.sharpen.provenance import provenance, resume_key
 from ssdiff_cli.jobs.sharpen.refusals import check_arguments
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
-from ssdiff_cli.jobs.sharpen.uncertainty import (
-    check_finished_uncertainty,
-    open_uncertainty,
-    uncertainty_is_finished,
-)
+from ssdiff_cli.jobs.sharpen.uncertainty import uncertainty_options
 from ssdiff_cli.progress import Progress, no_progress
-from ssdiff_cli.rasters.gdal import raster_env
+from ssdiff_cli.rasters.gdal import disk_errors, raster_env
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.writing.journal import remove_leftovers
 from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_cli.rasters.writing.shards import own_path
-from ssdiff_cli.rasters.writing.sink import RasterSink, open_sink
+from ssdiff_cli.rasters.writing.sink import RasterSink, SinkOptions, open_sinks
+from ssdiff_models.files import finish_naming
 from ssdiff_models.registration.scene_shift import SceneShift
 
 __all__ = ["plan", "sharpen"]
@@ -50,31 +48,38 @@ def sharpen(
         SsdiffError: When anything the user gave cannot be used; no file then has the output's name.
     """
     started = time.perf_counter()
-    uncertainty = _checked(job)
-    with raster_env(), ExitStack() as stack:
-        scene = stack.enter_context(open_scene(job, partial(find_model, load=load)))
-        pair = scene.pair
+    check_arguments(job)
+    job = _settled(job)
+    check_outputs(job.outputs, job.files, overwrite=job.sink.overwrite)
+    with raster_env(), open_scene(job, partial(find_model, load=load)) as scene:
         method = scene.bind(job)
-        tags = provenance(job, scene, method)
-        options = replace(job.sink, provenance=tags, key=resume_key(job, method))
-        if job.uncertainty is not None and uncertainty is None:
-            check_finished_uncertainty(job.uncertainty, options)
-        sinks = [stack.enter_context(open_sink(job.output, pair, options=options))]
-        if uncertainty is not None:
-            sinks.append(stack.enter_context(open_uncertainty(uncertainty, pair, options)))
-        _write(method, sinks, progress)
+        wanted = _wanted(job, provenance(job, scene, method), resume_key(job, method))
+        with open_sinks(wanted, scene.pair, job.files) as sinks:
+            _write(method, sinks, progress)
         for warning in method.warnings():
             _log.warning("%s", warning)
     return _report(job, scene, method, time.perf_counter() - started)
 
 
-def _checked(job: SharpenJob) -> str | None:
-    """Refuses a job that cannot run; returns the file of its uncertainty if it is to be made."""
-    check_arguments(job)
-    uncertainty = None if uncertainty_is_finished(job) else job.uncertainty
-    missing = replace(job, uncertainty=uncertainty)
-    check_outputs(missing.outputs, job.files, overwrite=job.sink.overwrite)
-    return uncertainty
+def _settled(job: SharpenJob) -> SharpenJob:
+    """Puts in order what a killed run has left; returns the job that may replace it."""
+    with disk_errors(job.output):
+        if finish_naming(job.outputs):
+            return replace(job, sink=replace(job.sink, overwrite=True))
+    for path in job.outputs:
+        remove_leftovers(path)
+    return job
+
+
+def _wanted(
+    job: SharpenJob, tags: Mapping[str, str], key: Mapping[str, str]
+) -> dict[str, SinkOptions]:
+    """Returns how each output is written."""
+    options = replace(job.sink, provenance=tags, key=key)
+    wanted = {job.output: options}
+    if job.uncertainty is not None:
+        wanted[job.uncertainty] = uncertainty_options(options)
+    return wanted
 
 
 def _write(method: SceneMethod, sinks: list[RasterSink], progress: Progress) -> None:
@@ -151,7 +156,8 @@ def plan(job: SharpenJob) -> SharpenPlan:
     Raises:
         SsdiffError: When the run itself would refuse the job.
     """
-    _checked(job)
+    check_arguments(job)
+    check_outputs(job.outputs, job.files, overwrite=job.sink.overwrite)
     with raster_env(), open_scene(job, find_model) as scene:
         pair = scene.pair
         method = scene.bind(job)

@@ -1,7 +1,8 @@
 """The last step of an output: its final name, as a cloud-optimised GeoTIFF on request."""
 
 import os
-from glob import escape
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,40 +16,49 @@ from ssdiff_cli.rasters.writing.option_errors import refused_options
 from ssdiff_cli.rasters.writing.profile import OutputProfile
 from ssdiff_cli.rasters.writing.side_cars import remove_side_cars
 from ssdiff_models.errors import ResourceError
+from ssdiff_models.files import name_together, working_folder
 
-__all__ = ["check_cog_options", "name_output"]
+__all__ = ["check_cog_options", "finished_file", "name_rasters"]
 
 Creation = tuple[tuple[str, str], ...]
 
 
-def name_output(
+@contextmanager
+def finished_file(
     part: Path, output: str, file_format: str, creation: Creation, num_threads: int
-) -> None:
-    """Gives a finished GeoTIFF its name, or writes it as a COG under that name.
+) -> Iterator[Path]:
+    """Yields the file that is to get the output's name: a complete GeoTIFF, or a COG made of it.
 
     Raises:
         ResourceError: When GDAL cannot write the COG.
     """
     if file_format == "GTiff":
         _sync(part)
-        remove_side_cars(Path(output))
-        part.replace(output)
+        yield part
         return
-    cog = Path(f"{output}.cog.part")
-    try:
-        _write_cog(part, cog, creation, num_threads)
-        restore_band_tags(part, cog)
+    # GDAL writes overviews and masks beside a COG, and some metadata once more.
+    with working_folder(Path(output)) as folder:
+        cog = folder / Path(output).name
+        try:
+            _write_cog(part, cog, creation, num_threads)
+            restore_band_tags(part, cog)
+        except GDAL_ERRORS as error:
+            raise ResourceError(
+                f"{output}: GDAL could not write the COG: {reason(error)}"
+            ) from error
         _sync(cog)
-        remove_side_cars(Path(output))
-        cog.replace(output)
-    except GDAL_ERRORS as error:
-        raise ResourceError(f"{output}: GDAL could not write the COG: {reason(error)}") from error
-    finally:
-        # GDAL writes overviews and masks beside the file, and some metadata once more.
-        for pattern in (f"{escape(cog.name)}*", f"{escape(cog.stem)}.IMD"):
-            for rest in cog.parent.glob(pattern):
-                rest.unlink()
-    part.unlink()
+        yield cog
+
+
+def name_rasters(files: Sequence[tuple[Path, Path]]) -> None:
+    """Gives complete files their names, all or none; the side-cars of replaced files go.
+
+    Raises:
+        OSError: When one cannot be named.
+    """
+    for _, output in files:
+        remove_side_cars(output)
+    name_together(files)
 
 
 def _sync(path: Path) -> None:

@@ -2,16 +2,18 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from ssdiff_cli.rasters.writing.side_cars import check_side_cars, side_cars
 from ssdiff_models.checkpoint import WEIGHTS
-from ssdiff_models.errors import UsageError
-from ssdiff_models.files import working_files
+from ssdiff_models.errors import ResourceError, UsageError
+from ssdiff_models.files import finish_naming, sweep, working_files
+from ssdiff_models.locks import locked
 
-__all__ = ["check_outputs", "refuse_existing"]
+__all__ = ["check_outputs", "claimed_outputs", "refuse_existing"]
 
 
 def check_outputs(
@@ -42,6 +44,35 @@ def check_outputs(
             refuse_existing(output)
         _check_folder(output)
         check_side_cars(Path(output), overwrite=overwrite)
+
+
+@contextmanager
+def claimed_outputs(
+    outputs: Sequence[str | Path], reads: Iterable[str | Path] = (), *, overwrite: bool
+) -> Iterator[None]:
+    """Checks outputs as `check_outputs` does, and keeps them for this run as long as it lasts.
+
+    What a killed run has left of them is named or removed, and may be replaced.
+
+    Raises:
+        UsageError: As `check_outputs` does, and when another run writes them.
+        ResourceError: When the folder refuses a lock.
+    """
+    reads = tuple(reads)
+    check_outputs(outputs, reads, overwrite=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(outputs[0]))
+            left = finish_naming(outputs)
+        except OSError as error:
+            raise ResourceError(
+                f"{outputs[0]}: cannot be written: {error.strerror}; choose another output"
+            ) from error
+        for output in outputs:
+            sweep(output)
+        if not (overwrite or left):
+            check_outputs(outputs, reads, overwrite=False)
+        yield
 
 
 def refuse_existing(path: str | Path, problem: str = "") -> NoReturn:

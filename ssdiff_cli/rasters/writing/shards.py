@@ -1,9 +1,12 @@
 """Shards of an output: the tile rows of each, and the note at the end of its file."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+import zlib
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
 
 from ssdiff_models.errors import InputError, UsageError
 
@@ -12,10 +15,10 @@ __all__ = ["Shard", "ShardNote", "own_path", "read_note", "shard_path"]
 BAND_ROWS = 1024
 """PAN rows that a shard makes at a time: several tile rows, so that little is computed twice."""
 
-MARK = b"SSDIFF-SHARD"
-"""Last bytes of a shard's file, after the note and its length."""
+MARK = b"SSDIFF-SHARD-2"
+"""Last bytes of a shard's file, after the note, its length and its checksum."""
 
-LENGTH_BYTES = 8
+NUMBER_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,12 @@ class ShardNote:
     index: int
     count: int
     tile_rows: tuple[int, ...]
+    sums: tuple[int, ...]
+    """Checksums of these rows."""
     head: int
-    """Bytes of the template."""
+    """Bytes of the directories at the beginning of the file."""
+    head_sum: int
+    """Their checksum."""
     digest: str
     """Hash of the run's key."""
     format: str
@@ -56,7 +63,7 @@ class ShardNote:
     def packed(self) -> bytes:
         """Returns the note as the end of a file."""
         text = json.dumps(asdict(self)).encode()
-        return text + len(text).to_bytes(LENGTH_BYTES, "little") + MARK
+        return text + _trailer(text)
 
 
 def shard_path(output: str, shard: Shard) -> str:
@@ -76,17 +83,24 @@ def read_note(file: BinaryIO, path: str) -> ShardNote:
     Raises:
         InputError: When the file is no finished shard, or one of another version.
     """
-    trailer_bytes = LENGTH_BYTES + len(MARK)
+    trailer_bytes = len(_trailer(b""))
     trailer_start = max(0, file.seek(0, 2) - trailer_bytes)
     file.seek(trailer_start)
     trailer = file.read(trailer_bytes)
-    length = int.from_bytes(trailer[:LENGTH_BYTES], "little")
-    if trailer[LENGTH_BYTES:] != MARK or length > trailer_start:
-        raise InputError(f"{path}: is no finished shard: make it with --shard")
+    length = int.from_bytes(trailer[:NUMBER_BYTES], "little")
+    if not trailer.endswith(MARK) or length > trailer_start:
+        raise InputError(f"{path}: is no finished shard of this version: make it with --shard")
     file.seek(trailer_start - length)
-    note: dict[str, Any] = json.loads(file.read(length))
-    if note.keys() != {field.name for field in fields(ShardNote)}:
-        raise InputError(f"{path}: is a shard of another version of ssdiff: make it again")
-    note["tile_rows"] = tuple(note["tile_rows"])
-    note["creation"] = tuple((key, value) for key, value in note["creation"])
-    return ShardNote(**note)
+    text = file.read(length)
+    try:
+        note = TypeAdapter(ShardNote).validate_json(text, strict=True)
+    except ValidationError:
+        note = None
+    if note is None or _trailer(text) != trailer or len(note.sums) != len(note.tile_rows):
+        raise InputError(f"{path}: is damaged at its end: make it again")
+    return note
+
+
+def _trailer(text: bytes) -> bytes:
+    numbers = (len(text), zlib.crc32(text))
+    return b"".join(number.to_bytes(NUMBER_BYTES, "little") for number in numbers) + MARK

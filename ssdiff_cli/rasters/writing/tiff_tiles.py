@@ -89,12 +89,20 @@ def encoded_tile_at(file: BinaryIO, directories: bytes, page: Page, index: int) 
 
 
 def read_pages(data: bytes) -> list[Page]:
-    """Returns the images of a TIFF file, in file order, from the bytes of its directories."""
+    """Returns the images of a TIFF file, in file order, from the bytes of its directories.
+
+    Raises:
+        ValueError: When a directory points back at an earlier one.
+    """
     order = "<" if data[:2] == b"II" else ">"
     is_big = _number(data, order + "H", 2) == 43
     position = _number(data, order + "Q", 8) if is_big else _number(data, order + "I", 4)
     pages = []
+    seen: set[int] = set()
     while position:
+        if position in seen:
+            raise ValueError("a directory points at itself")
+        seen.add(position)
         tags, position = _directory(data, order, position, is_big=is_big)
         pages.append(_page(data, tags))
     return pages

@@ -5,55 +5,35 @@ many runs or from which shard, leaves no trace, so a continued run and merged sh
 file of an undisturbed run.
 """
 
-import fcntl
 import os
+import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
-from ssdiff_cli.rasters.gdal import disk_errors
 from ssdiff_cli.rasters.writing.tiff_tiles import Page, read_pages
-from ssdiff_models.errors import UsageError
 
-__all__ = ["TileFile", "TilePlanes", "blank_template", "lock_part"]
+__all__ = ["TileFile", "TilePlanes", "blank_template", "tile_sum"]
 
 TilePlanes = tuple[tuple[bytes, ...], ...]
 """The bytes of one tile: for each page (image, mask) those of each of its planes."""
 
 
-def lock_part(part: Path, output: str) -> BinaryIO:
-    """Opens (creates) the unfinished file for this process alone.
-
-    Raises:
-        UsageError: When another run has it.
-    """
-    while True:
-        with disk_errors(output):
-            file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise UsageError(
-                f"{output}: another run is writing it; wait for its end or choose another output"
-            ) from error
-        # Between opening and locking, the run that had the file may have given it its name.
-        if _is_at(file, part):
-            return file
-        file.close()
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+def tile_sum(planes: TilePlanes, before: int) -> int:
+    """Returns the checksum of a tile row up to a tile; `before` it, or the row's number."""
+    for page in planes:
+        for data in page:
+            before = zlib.crc32(data, zlib.crc32(len(data).to_bytes(8, "little"), before))
+    return before
 
 
 def blank_template(directories: bytes) -> bytes:
     """Returns the first bytes of an output with no tile in its directories."""
+    return _blanked(directories, read_pages(directories))
+
+
+def _blanked(directories: bytes, pages: Sequence[Page]) -> bytes:
     blank = bytearray(directories)
-    for page in read_pages(directories):
+    for page in pages:
         for tag in (page.offsets, page.counts):
             stop = tag.place(tag.count)
             blank[tag.position : stop] = bytes(stop - tag.position)
@@ -72,10 +52,34 @@ class TileFile:
         self.size = 0
         """Bytes of the file so far."""
         self.template = template
+        self.sums: list[int] = []
+        """Checksums of the whole tile rows."""
+        self.begun = False
+        """Whether the file is ours: what was there before is checked, or gone."""
         self._file = file
         self._pages = read_pages(template)
         self._waiting: dict[tuple[int, int], TilePlanes] = {}
         self._next_col = 0
+        self._sum = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no byte on the disk."""
+        return os.fstat(self._file.fileno()).st_size == 0
+
+    def has_head(self) -> bool:
+        """Whether the file on the disk begins as ours do, as far as it goes.
+
+        The places of the tiles aside, which are checked with the tiles.
+        """
+        head = self.head()
+        whole = head + self.template[len(head) :]
+        return _blanked(whole, self._pages) == _blanked(self.template, self._pages)
+
+    def head(self) -> bytes:
+        """Returns the directories as they are on the disk."""
+        self._file.seek(0)
+        return self._file.read(len(self.template))
 
     @property
     def remaining(self) -> tuple[int, ...]:
@@ -84,21 +88,50 @@ class TileFile:
 
     def start(self) -> None:
         """Writes the template into an empty file."""
+        self.begun = True
         self._file.truncate(0)
         self._file.seek(0)
         self._write(self.template)
         self.size = len(self.template)
 
-    def resume(self, rows_done: int, size: int) -> None:
-        """Goes back to the state after `rows_done` tile rows, when the file had `size` bytes."""
-        self._file.truncate(size)
-        self.size = size
-        self.rows_done = rows_done
+    def resume(self, sums: Sequence[int]) -> None:
+        """Goes back to the state after the last tile row up to which all have these checksums."""
+        head = self.head()
+        if len(head) < len(self.template):
+            self.start()
+            return
+        self.begun = True
+        end = os.fstat(self._file.fileno()).st_size
+        self.size = len(head)
+        for row, expected in zip(self.tile_rows, sums, strict=False):
+            size = self._checked(head, row, expected, end)
+            if size is None:
+                break
+            self.size = size
+            self.sums.append(expected)
+            self.rows_done += 1
+        self._file.truncate(self.size)
         for row in self.remaining:
             for page in self._pages:
                 for col in range(page.tiles_across):
                     for index in page.indexes(row, col):
                         self._point(page, index, 0, 0)
+
+    def _checked(self, head: bytes, row: int, expected: int, end: int) -> int | None:
+        """Returns the file's size up to a tile row; None where the row is not as it was."""
+        size = self.size
+        total = row
+        for col in range(self._pages[0].tiles_across):
+            for page in self._pages:
+                for index in page.indexes(row, col):
+                    start = page.offsets.read(head, index)
+                    count = page.counts.read(head, index)
+                    if start != (size if count else 0):
+                        return None
+                    data = os.pread(self._file.fileno(), max(0, min(count, end - size)), size)
+                    total = tile_sum(((data,),), total)
+                    size += count
+        return size if total == expected else None
 
     def put(self, row: int, col: int, planes: TilePlanes) -> Iterator[None]:
         """Takes a tile, appends those that are next, and yields after each whole tile row."""
@@ -107,9 +140,12 @@ class TileFile:
             place = self.remaining[0], self._next_col
             if place not in self._waiting:
                 return
-            self._append(*place, self._waiting.pop(place))
+            planes = self._waiting.pop(place)
+            self._append(*place, planes)
+            self._sum = tile_sum(planes, self._sum if self._next_col else place[0])
             self._next_col += 1
             if self._next_col == self._pages[0].tiles_across:
+                self.sums.append(self._sum)
                 self.rows_done += 1
                 self._next_col = 0
                 yield

@@ -12,7 +12,7 @@ import numpy as np
 
 from ssdiff_cli.rasters.reading.pair import ScenePair, open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
+from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sinks
 from ssdiff_cli.rasters.writing.tile_file import TileFile
 from ssdiff_models.scene.windows import TileGrid
 from tests.cli.rasters.fields import Array, Rasters, north_up
@@ -75,7 +75,7 @@ def run(
     written = 0
     with (
         opened(paths, pair_options) as pair,
-        open_sink(output, pair, options=options or SinkOptions()) as sink,
+        open_sinks({output: options or SinkOptions()}, pair) as (sink,),
     ):
         grid = TileGrid(rows=pair.rows, cols=pair.cols, step=step, overlap=0, multiple=4)
         for rows in sink.block_rows(grid):

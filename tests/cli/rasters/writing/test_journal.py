@@ -13,12 +13,12 @@ import pytest
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing import journal
-from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
+from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sinks
 from ssdiff_models.errors import UsageError
 from tests.cli.rasters.fields import Rasters
 from tests.cli.rasters.outputs import SMALL_TILES, make_pair, run
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TILED = SinkOptions(creation=SMALL_TILES)
 BLOCKS = 25
 """Blocks of 64 x 64 in 300 x 280 pixels."""
@@ -106,26 +106,29 @@ def test_changed_inputs_are_refused(rasters: Rasters, tmp_path: Path) -> None:
         run(paths, str(output), TILED)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "{}", '{"version": 2, "template": "x"}'])
-def test_a_journal_that_cannot_be_read_means_starting_over(
-    text: str, rasters: Rasters, tmp_path: Path
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "out.tif.part: exists and is no unfinished run of ssdiff"),
+        ("[" * 100_000, "is no journal of ssdiff, or a damaged one"),
+        ("{}", "is no journal of ssdiff, or a damaged one"),
+        ('{"version": 3, "template": "x"}', "is no journal of ssdiff, or a damaged one"),
+        ('{"version": 99}', "is of another version of ssdiff"),
+        ('{"version": 1, "template": "x"}', "is of another version of ssdiff"),
+    ],
+)
+def test_what_is_no_journal_of_ours_is_refused_and_stays(
+    text: str, told: str, rasters: Rasters, tmp_path: Path
 ) -> None:
     paths, output = make_pair(rasters), tmp_path / "out.tif"
     interrupted(paths, output)
-    (tmp_path / "out.tif.journal.json").write_text(text)
-    assert run(paths, str(output), TILED) == BLOCKS
-
-
-@pytest.mark.parametrize("text", ['{"version": 99}', '{"version": 1, "template": "x"}'])
-def test_an_unfinished_run_of_another_version_is_refused(
-    text: str, rasters: Rasters, tmp_path: Path
-) -> None:
-    paths, output = make_pair(rasters), tmp_path / "out.tif"
-    interrupted(paths, output)
-    (tmp_path / "out.tif.journal.json").write_text(text)
-    with pytest.raises(UsageError, match="of another version of ssdiff is here"):
+    part, journal = tmp_path / "out.tif.part", tmp_path / "out.tif.journal.json"
+    before = part.read_bytes()
+    journal.write_text(text)
+    with pytest.raises(UsageError, match=told):
         run(paths, str(output), TILED)
-    assert (tmp_path / "out.tif.part").exists()
+    assert part.read_bytes() == before
+    assert journal.read_text() == text
     assert run(paths, str(output), replace(TILED, overwrite=True)) == BLOCKS
 
 
@@ -133,9 +136,9 @@ def test_the_journal_tells_what_is_done(rasters: Rasters, tmp_path: Path) -> Non
     paths, output = make_pair(rasters), tmp_path / "out.tif"
     interrupted(paths, output, SinkOptions(creation=SMALL_TILES, key={"model": "abc"}))
     journal = json.loads((tmp_path / "out.tif.journal.json").read_text())
-    assert journal["tile_rows"] == 3
+    assert len(journal["sums"]) == 3
+    assert journal["total"] == 5
     assert journal["settings"]["model"] == "abc"
-    assert journal["size"] <= (tmp_path / "out.tif.part").stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,7 @@ def test_after_a_crash_of_the_machine_only_what_was_on_the_disk_counts(
     if boot is None:  # a system that does not tell: every row waits for the disk
         monkeypatch.setattr(journal, "current_boot", lambda: None)
     interrupted(paths, output)
-    assert json.loads((tmp_path / "out.tif.journal.json").read_text())["tile_rows"] == 3
+    assert len(json.loads((tmp_path / "out.tif.journal.json").read_text())["sums"]) == 3
     monkeypatch.setattr(journal, "current_boot", lambda: boot)
     assert run(paths, str(output), TILED) == BLOCKS - 5 * rows
     assert output.read_bytes() == whole.read_bytes()
@@ -164,18 +167,17 @@ def test_after_a_crash_of_the_machine_only_what_was_on_the_disk_counts(
 def test_what_an_earlier_run_left_is_waited_for_first(rasters: Rasters, tmp_path: Path) -> None:
     paths, output = make_pair(rasters), tmp_path / "out.tif"
     interrupted(paths, output, blocks=8)
-    assert json.loads((tmp_path / "out.tif.journal.json").read_text())["safe"] == [0, 0]
+    assert json.loads((tmp_path / "out.tif.journal.json").read_text())["safe"] == 0
     interrupted(paths, output, blocks=6)
     journal = json.loads((tmp_path / "out.tif.journal.json").read_text())
-    assert journal["safe"] == [journal["tile_rows"], journal["size"]]
-    assert journal["tile_rows"] == 2
+    assert (journal["safe"], len(journal["sums"])) == (1, 2)
 
 
 def test_two_runs_on_one_output_do_not_meet(rasters: Rasters, tmp_path: Path) -> None:
     paths, output = make_pair(rasters), tmp_path / "out.tif"
     with (
         open_pair(*paths, options=PairOptions()) as pair,
-        open_sink(str(output), pair, options=TILED) as sink,
+        open_sinks({str(output): TILED}, pair) as (sink,),
     ):
         with pytest.raises(UsageError, match="another run is writing it"):
             run(paths, str(output), TILED)

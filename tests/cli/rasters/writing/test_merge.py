@@ -92,8 +92,8 @@ def test_a_shard_of_another_version_is_refused(rasters: Rasters, tmp_path: Path)
         str(tmp_path / "out.tif"),
         SinkOptions(creation=SMALL_TILES, shard=shard),
     )
-    path.write_bytes(path.read_bytes().replace(b'"digest"', b'"resume"'))
-    with pytest.raises(InputError, match="is a shard of another version of ssdiff"):
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(InputError, match="is no finished shard of this version"):
         merge_shards(
             [str(path)],
             str(tmp_path / "out.tif"),

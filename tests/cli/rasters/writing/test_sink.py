@@ -12,7 +12,7 @@ import rasterio
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.output_path import check_outputs
-from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sink
+from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sinks
 from ssdiff_cli.rasters.writing.tiff_tiles import ArrayTag, read_pages
 from ssdiff_cli.rasters.writing.tile_assembler import Assembler
 from ssdiff_models.errors import ResourceError, SsdiffError, UsageError
@@ -117,7 +117,7 @@ def test_valid_pixels_are_never_nodata(rasters: Rasters, tmp_path: Path) -> None
         output = str(tmp_path / f"{nodata}.tif")
         with open_pair(*paths, options=PairOptions()) as pair:
             options = SinkOptions(nodata=float(nodata), dtype=dtype)
-            with open_sink(output, pair, options=options) as sink:
+            with open_sinks({output: options}, pair) as (sink,):
                 sink.write(
                     pair.area,
                     np.full((3, *pair.area.shape), extreme, np.float32),
@@ -132,7 +132,7 @@ def test_invalid_pixels_may_hold_anything(rasters: Rasters, tmp_path: Path) -> N
     paths, output = make_pair(rasters), str(tmp_path / "out.tif")
     with (
         open_pair(*paths, options=PairOptions()) as pair,
-        open_sink(output, pair, options=SinkOptions()) as sink,
+        open_sinks({output: SinkOptions()}, pair) as (sink,),
     ):
         fused = np.full((3, *pair.area.shape), np.nan, np.float32)
         sink.write(pair.area, fused, np.zeros(pair.area.shape, bool))
@@ -158,7 +158,7 @@ def test_significant_bits_are_kept_and_never_exceeded(rasters: Rasters, tmp_path
     output = str(tmp_path / "out.tif")
     with (
         open_pair(*paths, options=PairOptions()) as pair,
-        open_sink(output, pair, options=SinkOptions()) as sink,
+        open_sinks({output: SinkOptions()}, pair) as (sink,),
     ):
         sink.write(pair.area, np.full((2, 160, 160), 5000, np.float32), np.ones((160, 160), bool))
     with rasterio.open(output) as out:
@@ -176,7 +176,7 @@ def test_a_run_that_fails_early_leaves_nothing(rasters: Rasters, tmp_path: Path)
 def write_one_block(paths: tuple[str, str], output: str) -> None:
     with (
         open_pair(*paths, options=PairOptions()) as pair,
-        open_sink(output, pair, options=SinkOptions()) as sink,
+        open_sinks({output: SinkOptions()}, pair) as (sink,),
     ):
         sink.write(
             Window(row=0, col=0, rows=8, cols=8),
@@ -321,7 +321,7 @@ def test_overwriting_replaces_only_at_the_end(rasters: Rasters, tmp_path: Path) 
     output.write_text("old")
     with (
         open_pair(*paths, options=PairOptions()) as pair,
-        open_sink(str(output), pair, options=SinkOptions(overwrite=True)) as sink,
+        open_sinks({str(output): SinkOptions(overwrite=True)}, pair) as (sink,),
     ):
         grid = TileGrid(rows=300, cols=280, step=320, overlap=0, multiple=4)
         sink.write(grid.block(0, 0), np.ones((3, 300, 280), np.float32), np.ones((300, 280), bool))
