@@ -1,7 +1,8 @@
 """The uncertainty beside an output: its metadata, and a run that ends between the two final names."""
 
+import errno
+import multiprocessing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import rasterio
 from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.writing import sink
-from ssdiff_cli.rasters.writing.finish import name_output
-from ssdiff_models.errors import UsageError
+from ssdiff_models.errors import ResourceError, UsageError
+from ssdiff_models.files import name_together
 from tests.cli.calls import refusal, ssdiff
+from tests.kills import KILLED, dying
 from tests.scenes import Scene, SceneFactory
 
 
@@ -36,36 +38,27 @@ def quiet(done: int, total: int, pixels: int) -> None:
     """Nobody watches."""
 
 
-def broken_off(made: SharpenJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs until the uncertainty has its name and the output is about to get its own."""
-
-    def place(part: Path, output: str, *options: Any) -> None:
-        if output == made.output:
-            raise KeyboardInterrupt
-        name_output(part, output, *options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(sink, "name_output", place)
-        with pytest.raises(KeyboardInterrupt):
-            sharpen(made, quiet)
-
-
-def test_a_run_that_ends_between_the_two_names_continues(
+def test_a_failure_between_the_two_names_leaves_neither(
     scene: Scene, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, made = job(scene, tiny, tmp_path / "whole.tif"), job(scene, tiny, tmp_path / "out.tif")
     sharpen(whole, quiet)
-    broken_off(made, monkeypatch)
-    assert not Path(made.output).exists()
-    assert made.uncertainty is not None
-    assert whole.uncertainty is not None
-    assert Path(made.uncertainty).exists()
-    with pytest.raises(UsageError, match="exists, and comes from another run"):
-        sharpen(job(scene, tiny, tmp_path / "out.tif", seed=1), quiet)
+    rename = Path.replace
+
+    def fails(path: Path, target: Path) -> Path:
+        if str(target) == made.uncertainty:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fails)
+        with pytest.raises(ResourceError, match="Input/output error"):
+            sharpen(made, quiet)
+    assert not any(Path(path).exists() for path in made.outputs)
     sharpen(made, quiet)
-    assert Path(made.output).read_bytes() == Path(whole.output).read_bytes()
-    assert Path(made.uncertainty).read_bytes() == Path(whole.uncertainty).read_bytes()
-    assert sorted(path.name for path in tmp_path.glob("*.tif*")) == [
+    for ours, expected in zip(made.outputs, whole.outputs, strict=True):
+        assert Path(ours).read_bytes() == Path(expected).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
         "out.tif",
         "spread-out.tif",
         "spread-whole.tif",
@@ -73,16 +66,32 @@ def test_a_run_that_ends_between_the_two_names_continues(
     ]
 
 
-def test_an_uncertainty_of_another_run_stays(
+def test_a_kill_between_the_two_names_is_made_good(
     scene: Scene, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = job(scene, tiny, tmp_path / "out.tif")
-    broken_off(made, monkeypatch)
+    whole, made = job(scene, tiny, tmp_path / "whole.tif"), job(scene, tiny, tmp_path / "out.tif")
+    sharpen(whole, quiet)
     assert made.uncertainty is not None
-    Path(made.uncertainty).write_bytes(scene.pan.read_bytes())
-    with pytest.raises(UsageError, match="exists, and comes from another run"):
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "name_rasters", lambda files: dying(files[1][1], name_together, files))
+        process = multiprocessing.get_context("fork").Process(target=sharpen, args=(made, quiet))
+        process.start()
+        process.join()
+    assert process.exitcode == KILLED
+    assert [Path(path).exists() for path in made.outputs] == [True, False]
+    sharpen(made, quiet)
+    for ours, expected in zip(made.outputs, whole.outputs, strict=True):
+        assert Path(ours).read_bytes() == Path(expected).read_bytes()
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_an_uncertainty_of_another_run_stays(scene: Scene, tiny: Path, tmp_path: Path) -> None:
+    made = job(scene, tiny, tmp_path / "out.tif")
+    assert made.uncertainty is not None
+    Path(made.uncertainty).write_bytes(b"mine")
+    with pytest.raises(UsageError, match="exists; pass --overwrite"):
         sharpen(made, quiet)
-    assert Path(made.uncertainty).read_bytes() == scene.pan.read_bytes()
+    assert Path(made.uncertainty).read_bytes() == b"mine"
 
 
 def test_a_deviation_takes_the_scale_and_not_the_offset(
