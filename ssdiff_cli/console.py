@@ -22,6 +22,8 @@ __all__ = [
     "tile_progress",
 ]
 
+PROGRESS_SECONDS = 30.0
+"""Time between two lines of progress where there is no terminal."""
 _LOGGERS = ("ssdiff_cli", "ssdiff_models", "py.warnings")
 """Loggers whose records reach the terminal; those of other libraries do not."""
 
@@ -125,13 +127,16 @@ def emit_json(record: Mapping[str, object]) -> None:
 
 @contextmanager
 def tile_progress(title: str) -> Iterator[Progress]:
-    """Shows a bar on stderr, unless it is no terminal or the run is quiet.
+    """Shows a bar on stderr, or a line now and then where that is no terminal; none if quiet.
 
     Yields:
         ``update(done, total, pixels)``, to be called after each tile, from any thread.
     """
-    if _messages.level > logging.WARNING or not sys.stderr.isatty():
+    if _messages.level > logging.WARNING:
         yield no_progress
+        return
+    if not sys.stderr.isatty():
+        yield _progress_lines(title)
         return
     from rich import progress
     from rich.console import Console
@@ -153,6 +158,25 @@ def tile_progress(title: str) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, speed=speed)
 
         yield update
+
+
+def _progress_lines(title: str) -> Progress:
+    """Returns a progress that tells a line at most every `PROGRESS_SECONDS`."""
+    started = told = time.monotonic()
+
+    def update(done: int, total: int, pixels: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told < PROGRESS_SECONDS or not done:
+            return
+        told = now
+        seconds = now - started
+        left = seconds * (total - done) / done
+        speed = pixels / 1e6 / seconds
+        share = f"{done} of {total} tiles ({done / total:.0%})"
+        tell(f"{title}: {share}, {speed:.2f} MP/s, about {left:.0f} s left")
+
+    return update
 
 
 def _one_line(text: str) -> str:

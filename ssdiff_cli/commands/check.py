@@ -11,7 +11,6 @@ from ssdiff_cli.options.groups import (
     SceneFlags,
     sharpen_job,
 )
-from ssdiff_models.errors import SsdiffError
 
 __all__ = ["check_command"]
 
@@ -39,11 +38,5 @@ def check_command(
     files = {"output": "", "statistics": stats}
     job = sharpen_job(pair, method, fusion, device, pan=pan, ms=ms, **files)
     with console.collected_warnings() as warnings:
-        try:
-            report = check(job)
-        except SsdiffError as error:
-            if json:
-                refusal = {"ok": False, "error": str(error), "exit_code": error.exit_code}
-                console.emit_json(refusal | {"warnings": warnings})
-            raise
+        report = check(job)
     console.answer(report.record() | {"warnings": warnings}, check_lines(report), as_json=json)

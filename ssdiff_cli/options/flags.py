@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from ssdiff_cli import console
+from ssdiff_cli.options.names import complete_model, complete_sensor
+from ssdiff_cli.options.parsing import gdal_settings, thread_count
 
 __all__ = [
+    "Config",
     "Device",
     "Json",
     "Model",
@@ -44,6 +47,16 @@ def _quieter(context: typer.Context, count: int) -> int:
 _counted = partial(typer.Option, count=True, is_eager=True, show_default=False)
 Verbose = Annotated[int, _counted("--verbose", "-v", callback=_louder, help="Say more (-vv: all).")]
 Quiet = Annotated[int, _counted("--quiet", "-q", callback=_quieter, help="Say less; no bar.")]
+Config = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--config",
+        metavar="NAME=VALUE",
+        callback=gdal_settings,
+        is_eager=True,
+        help="GDAL setting; repeatable.",
+    ),
+]
 
 Pan = Annotated[str, typer.Argument(metavar="PAN", help="Panchromatic raster, in any GDAL format.")]
 Ms = Annotated[str, typer.Argument(metavar="MS", help="Multispectral raster of the same place.")]
@@ -51,7 +64,7 @@ MsFiles = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[MS…]",
-        help="Multispectral rasters of the same place, each FILE[,band=N]; none where PAN is a "
+        help="Multispectral rasters of the same place, each FILE or FILE,band=N; none where PAN is a "
         "product: a folder of Landsat, Maxar, Pleiades or SPOT, or a STAC item.",
     ),
 ]
@@ -61,10 +74,20 @@ Overwrite = Annotated[bool, _output("--overwrite", help="Replace existing output
 Json = Annotated[bool, _output("--json", help="Print one JSON object.")]
 
 Model = Annotated[
-    str | None, _model(metavar="NAME|FILE", help="Model. (default: chosen for the scene)")
+    str | None,
+    _model(
+        metavar="NAME|FILE",
+        autocompletion=complete_model,
+        help="Model. (default: chosen for the scene)",
+    ),
 ]
 Sensor = Annotated[
-    str | None, _model(metavar="NAME", help="Sensor, for its MTF. (default: generic)")
+    str | None,
+    _model(
+        metavar="NAME",
+        autocompletion=complete_sensor,
+        help="Sensor, for its MTF. (default: generic)",
+    ),
 ]
 Steps = Annotated[
     int | None, _model(metavar="N", min=1, help="Sampling steps. (default: the model's)")
@@ -79,5 +102,11 @@ Device = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    _device("--num-threads", "-j", metavar="N", min=1, help="Threads. (default: all)"),
+    _device(
+        "--num-threads",
+        "-j",
+        metavar="N|ALL_CPUS",
+        parser=thread_count,
+        help="Threads. (default: all)",
+    ),
 ]

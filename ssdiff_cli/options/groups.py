@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ssdiff_cli import console
 from ssdiff_cli.options import parsing
 from ssdiff_cli.options.expand import group_values, section
-from ssdiff_cli.options.flags import Device, Model, Overwrite, Seed, Sensor, Steps, Threads
+from ssdiff_cli.options.flags import Config, Device, Model, Overwrite, Seed, Sensor, Steps, Threads
+from ssdiff_cli.options.names import complete_method
 from ssdiff_models.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class PairFlags:
     register_local: bool = _pair(
         default=False, help="The same for a shift that changes in the scene."
     )
+    config: Config = None
 
     @property
     def registration(self) -> Literal["no", "global", "local"]:
@@ -65,7 +67,7 @@ class PairFlags:
         """Returns the options of the pair."""
         from ssdiff_cli.rasters.reading.pair_options import PairOptions
 
-        values = group_values(self, "src_nodata", "register", "register_local")
+        values = group_values(self, "config", "src_nodata", "register", "register_local")
         values["bidx"] = parsing.band_list(self.bidx)
         values["band_names"] = parsing.name_list(self.band_names)
         values["pan_nodata"], values["ms_nodata"] = parsing.source_nodata(self.src_nodata)
@@ -108,7 +110,9 @@ class SinkFlags:
         default="inherit", metavar="N|nan|none|inherit", help="Nodata of the output."
     )
     dtype: str | None = _output("-t", metavar="TYPE", help="Data type. (default: the MS's)")
-    format: Literal["GTiff", "COG"] = _output("-f", default="GTiff", help="Format of the output.")
+    format: Literal["GTiff", "COG"] = _output(
+        "-f", default="GTiff", case_sensitive=False, help="Format of the output."
+    )
     co: list[str] | None = _output(metavar="NAME=VALUE", help="GDAL creation option; repeatable.")
 
     def parsed(self, *, threads: int | None, shard: str | None = None) -> "SinkOptions":
@@ -139,7 +143,10 @@ class MethodFlags(ModelFlags):
     """Which method fuses."""
 
     method: str = _model(
-        default="ssdiff", metavar="NAME", help="ssdiff, exp, brovey, gsa, bt-h, mtf-glp-fs, …"
+        default="ssdiff",
+        metavar="NAME",
+        autocompletion=complete_method,
+        help="ssdiff, exp, brovey, gsa, bt-h, mtf-glp-fs, …",
     )
     consistency: bool = _model(
         "--consistency/--no-consistency",

@@ -1,7 +1,9 @@
 """Text of options as values; a `UsageError` names the option and what it takes."""
 
+import os
 from typing import Literal
 
+from ssdiff_cli.device import processor_threads
 from ssdiff_models.errors import UsageError
 
 __all__ = [
@@ -75,6 +77,26 @@ def creation_options(options: list[str] | None) -> tuple[tuple[str, str], ...]:
             raise UsageError(f"--co {name}: give NAME=VALUE, such as COMPRESS=ZSTD")
         pairs.append((name, value))
     return tuple(pairs)
+
+
+def thread_count(text: str | int) -> int:
+    """Returns the number of ``--num-threads``, which may be ``ALL_CPUS`` as in GDAL."""
+    if str(text).upper() == "ALL_CPUS":
+        return processor_threads()
+    if not str(text).isdecimal() or int(text) < 1:
+        raise UsageError(f"{text}: give a number from 1, or ALL_CPUS")
+    return int(text)
+
+
+def gdal_settings(settings: list[str] | None) -> list[str] | None:
+    """Sets GDAL's settings of ``--config`` for this process."""
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            advice = "give NAME=VALUE, such as GDAL_HTTP_TIMEOUT=30"
+            raise UsageError(f"--config {setting}: {advice}")
+        os.environ[name] = value
+    return settings
 
 
 def _number(text: str, option: str) -> float:

@@ -24,6 +24,7 @@ __all__ = [
     "open_raster",
     "raster_env",
     "reason",
+    "versions",
 ]
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
@@ -39,10 +40,24 @@ CACHE_MEGABYTES = 64
 @contextmanager
 def raster_env() -> Iterator[None]:
     """Scopes the GDAL settings of a run."""
+    settings = {
+        "GDAL_CACHEMAX": CACHE_MEGABYTES,
+        "GDAL_NUM_THREADS": "1",
+        "GDAL_TIFF_INTERNAL_MASK": True,
+    }
     with rasterio.Env(
-        GDAL_CACHEMAX=CACHE_MEGABYTES, GDAL_NUM_THREADS="1", GDAL_TIFF_INTERNAL_MASK=True
+        **settings | {name: os.environ.get(name, settings[name]) for name in settings}
     ):
         yield
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of GDAL, PROJ and rasterio."""
+    return {
+        "GDAL": rasterio.__gdal_version__,
+        "PROJ": rasterio.__proj_version__,
+        "rasterio": rasterio.__version__,
+    }
 
 
 def reason(error: BaseException) -> str:
