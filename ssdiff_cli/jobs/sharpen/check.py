@@ -162,7 +162,7 @@ def _report(job: SharpenJob, scene: OpenScene) -> CheckReport:
         output=OutputReport(**_place(pair.area), count=pair.bands, dtype=dtype),
         ratio=pair.ratio,
         measured_ratio=pair.measured_ratio,
-        same_crs=pair.pan.dataset.crs == pair.ms.dataset.crs,
+        same_crs=pair.files.pan_georeference.crs == pair.files.ms_georeference.crs,
         grid_phase=_grid_phase(pair),
         shift=_shift(scene),
         no_shift=explain_shift(scene.shift) if isinstance(scene.shift, NoShift) else None,
@@ -176,7 +176,7 @@ def _report(job: SharpenJob, scene: OpenScene) -> CheckReport:
 
 
 def _raster(bands: Bands) -> RasterReport:
-    crs = bands.dataset.crs
+    crs = bands.dataset.crs or bands.dataset.gcps[1]
     return RasterReport(
         path=bands.path,
         width=bands.cols,

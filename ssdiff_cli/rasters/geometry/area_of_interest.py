@@ -46,11 +46,11 @@ def _span(coordinates: Coordinates) -> tuple[int, int]:
 
 
 def ring(left: float, bottom: float, right: float, top: float) -> Points:
-    """Returns points along the four sides of a rectangle."""
+    """Returns points along the four sides of a rectangle, one after the other."""
     along = np.linspace(0, 1, EDGE_POINTS)
     zeros = np.zeros(EDGE_POINTS)
-    x = np.concatenate([along, zeros + 1, along, zeros])
-    y = np.concatenate([zeros, along, zeros + 1, along])
+    x = np.concatenate([along, zeros + 1, along[::-1], zeros])
+    y = np.concatenate([zeros, along, zeros + 1, along[::-1]])
     return left + (right - left) * x, bottom + (top - bottom) * y
 
 
@@ -70,7 +70,8 @@ def parse_crs(text: str) -> CRS:
 
 def pan_pixels(pan: Georeference, crs: CRS | None, points: Points, what: str) -> Points:
     """Returns world points in `crs` as PAN (column, row)."""
-    return pan.to_pixel(*crs_link(crs, pan.crs, what, points).forward(*points))
+    x, y = crs_link(crs, pan.crs, what, points).forward(*points)
+    return pan.to_pixel(pan.beside(x), y)
 
 
 def raster_window(pan: Georeference, path: str) -> Window | None:

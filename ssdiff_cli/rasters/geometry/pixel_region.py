@@ -72,10 +72,13 @@ def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelR
         raise InputError(
             f"{path}: holds no polygon: give the area of interest as Polygon or MultiPolygon"
         )
+    own = crs or default_crs or pan.crs
+    if own is not None and own.is_geographic:
+        geometry = _on_one_side(geometry)
     left, bottom, right, top = geometry.bounds
     dense = shapely.segmentize(geometry, max(right - left, top - bottom) / EDGE_POINTS)
     x, y = shapely.get_coordinates(dense).T
-    points = np.stack(pan_pixels(pan, crs or default_crs or pan.crs, (x, y), path), axis=1)
+    points = np.stack(pan_pixels(pan, own, (x, y), path), axis=1)
     if not np.isfinite(points).all():
         raise InputError(
             f"{path}: lies outside of where the PAN's coordinates are defined: "
@@ -84,6 +87,19 @@ def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelR
     polygons = shapely.make_valid(shapely.transform(dense, lambda _: points))
     shapely.prepare(polygons)
     return PixelRegion(polygons)
+
+
+def _on_one_side(geometry: shapely.Geometry) -> shapely.Geometry:
+    """Moves parts west of the antimeridian to the east where the whole runs around the Earth."""
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    left, _, right, _ = shapely.bounds(parts).T
+    if right.max() - left.min() <= 180 or (right - left).max() > 180:
+        return geometry
+    moved = [
+        shapely.transform(part, lambda points: points + np.array((360, 0))) if end <= 0 else part
+        for part, end in zip(parts, right, strict=True)
+    ]
+    return shapely.union_all(moved)
 
 
 def _read_geometry(path: str) -> tuple[shapely.Geometry, CRS | None]:

@@ -44,7 +44,10 @@ def _operations(source: str, target: str, around: Points) -> TransformerGroup:
     place: Any = None
     if on_earth.any():
         lon, lat = lon[on_earth], lat[on_earth]
-        place = AreaOfInterest(*map(float, (lon.min(), lat.min(), lon.max(), lat.max())))
+        west, east = lon.min(), lon.max()
+        if east - west > 180:  # across the antimeridian
+            west, east = lon[lon > 0].min(), lon[lon <= 0].max()
+        place = AreaOfInterest(*map(float, (west, lat.min(), east, lat.max())))
     with warnings.catch_warnings():
         # A missing grid becomes a note.
         warnings.simplefilter("ignore", UserWarning)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 from affine import Affine
+from rasterio.crs import CRS
 
 from ssdiff_cli.rasters.geometry.area_of_interest import (
     centres_window,
@@ -26,7 +28,7 @@ from ssdiff_cli.rasters.geometry.ms_shift import MsShift
 from ssdiff_cli.rasters.geometry.point_map import Coordinates, Points
 from ssdiff_cli.rasters.reading.bands import Bands
 from ssdiff_cli.rasters.reading.pair_files import PairFiles
-from ssdiff_models.errors import InputError
+from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.windows import Window
 
@@ -136,20 +138,24 @@ class _Link:
         affine = pan.kind == ms.kind == "affine" and pan.crs == ms.crs
         if not affine or self.shift.surface is not None:
             return None
-        pan_to_ms: Affine = ~ms.affine @ (pan.affine @ ~self.shift.motion)
+        around = float(ms.near(np.array(pan.side))) - pan.side
+        to_world = Affine.translation(around, 0) @ pan.affine
+        pan_to_ms: Affine = ~ms.affine @ (to_world @ ~self.shift.motion)
         return pan_to_ms
 
     def forward(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps PAN (column, row) to MS (column, row)."""
         pan_world = self.files.pan_georeference.to_world(*self.shift.uncorrected(cols, rows))
-        ms_world = self.files.crs_link.forward(*pan_world)
-        return self.files.ms_georeference.to_pixel(*ms_world)
+        x, y = self.files.crs_link.forward(*pan_world)
+        ms = self.files.ms_georeference
+        return ms.to_pixel(ms.near(x), y)
 
     def backward(self, cols: Coordinates, rows: Coordinates) -> Points:
         """Maps MS (column, row) to PAN (column, row)."""
         ms_world = self.files.ms_georeference.to_world(cols, rows)
-        pan_world = self.files.crs_link.inverse(*ms_world)
-        return self.shift.corrected(*self.files.pan_georeference.to_pixel(*pan_world))
+        x, y = self.files.crs_link.inverse(*ms_world)
+        pan = self.files.pan_georeference
+        return self.shift.corrected(*pan.to_pixel(pan.near(x), y))
 
 
 def _mapping(link: _Link) -> GridMap:
@@ -245,12 +251,28 @@ def _area(files: PairFiles, overlap: Window) -> Window:
     return area
 
 
+def _across(
+    box: tuple[float, float, float, float], crs: CRS | None
+) -> tuple[float, float, float, float]:
+    """Returns a box whose xmin lies below its xmax, also where it crosses the antimeridian."""
+    left, bottom, right, top = box
+    if left < right:
+        return box
+    if crs is None or not crs.is_geographic:
+        raise UsageError(
+            f"--bbox {left:g},{bottom:g},{right:g},{top:g}: xmin must lie below xmax, but for "
+            "longitudes across the antimeridian"
+        )
+    return left, bottom, right + 360, top
+
+
 def _limits(files: PairFiles) -> Iterator[tuple[str, Window | None]]:
     options = files.options
     pan = files.pan_georeference
     if options.bbox is not None:
         crs = parse_crs(options.bbox_crs) if options.bbox_crs else pan.crs
-        yield "--bbox", centres_window(*pan_pixels(pan, crs, ring(*options.bbox), "--bbox"))
+        box = ring(*_across(options.bbox, crs))
+        yield "--bbox", centres_window(*pan_pixels(pan, crs, box, "--bbox"))
     if options.like is not None:
         yield "--like", raster_window(pan, options.like)
     if files.region is not None:

@@ -24,6 +24,7 @@ def test_bands() -> None:
 def test_boxes() -> None:
     assert bounding_box(None) is None
     assert bounding_box("1,2,3,4.5") == (1, 2, 3, 4.5)
+    assert bounding_box("179,2,-179.5,4.5") == (179, 2, -179.5, 4.5)
     for wrong in ("1,2,3", "a,b,c,d", "3,2,1,4", "1,4,3,2", "1,2,1,4"):
         with pytest.raises(UsageError, match=f"--bbox {wrong}"):
             bounding_box(wrong)

@@ -121,3 +121,28 @@ def test_rational_polynomials_take_an_elevation_model_or_say_what_is_wrong_with_
         open_pair(*paths, options=PairOptions(rpc_dem=str(tmp_path / "nowhere.tif"))),
     ):
         pass
+
+
+def test_polynomials_win_over_corners_in_whole_arc_seconds(rasters: Rasters) -> None:
+    def write(name: str, pixel: float, size: int, moved: float) -> str:
+        def corner(row: float, col: float) -> GroundControlPoint:
+            lon, lat = 2.5 + (col - size / 2) * pixel, 41.5 - (row - size / 2) * pixel
+            x, y = (round(value * 3600) / 3600 + moved for value in (lon, lat))
+            return GroundControlPoint(row=row, col=col, x=x, y=y)
+
+        ends = (0.5, size - 0.5)
+        gcps = [corner(row, col) for row in ends for col in ends]
+        pixels = np.ones((1, size, size), np.float32)
+        path = rasters.write(name, pixels, None, crs="EPSG:4326", gcps=gcps)
+        with rasterio.open(path, "r+") as out:
+            out.rpcs = linear_rpc(2.5, 41.5, pixel, size)
+        return path
+
+    paths = write("pan.tif", 1e-5, 400, 0), write("ms.tif", 4e-5, 100, 0)
+    with open_pair(*paths, options=PairOptions()) as pair:
+        kinds = pair.files.pan_georeference.kind, pair.files.ms_georeference.kind
+        assert kinds == ("rpcs", "rpcs")
+        assert pair.measured_ratio == pytest.approx((4, 4), rel=1e-3)
+    exact = write("pan.tif", 1e-5, 400, 3e-5), write("ms.tif", 4e-5, 100, 3e-5)
+    with open_pair(*exact, options=PairOptions()) as pair:
+        assert pair.files.pan_georeference.kind == "gcps"
