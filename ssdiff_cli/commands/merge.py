@@ -30,7 +30,9 @@ def merge_command(
     from ssdiff_cli.device import processor_threads
     from ssdiff_cli.rasters.gdal import raster_env
     from ssdiff_cli.rasters.writing.merge import merge_shards
+    from ssdiff_cli.rasters.writing.output_extension import check_extension
 
+    check_extension(output)
     with raster_env(), console.tile_progress("merging") as progress:
         merge_shards(
             shards,

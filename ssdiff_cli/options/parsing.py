@@ -45,7 +45,7 @@ def bounding_box(text: str | None) -> tuple[float, float, float, float] | None:
     except ValueError:
         raise UsageError(f"--bbox {text}: give four numbers, xmin,ymin,xmax,ymax") from None
     # Longitudes across the antimeridian, perhaps: the pair's CRS tells.
-    across = -180 <= right and left <= 180 <= left - right
+    across = right >= -180 and left <= 180 <= left - right
     if not ((left < right or across) and bottom < top):
         raise UsageError(f"--bbox {text}: xmin must lie below xmax, and ymin below ymax")
     return left, bottom, right, top

@@ -1,6 +1,7 @@
 """Options of a sharpening that contradict each other."""
 
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
+from ssdiff_cli.rasters.writing.output_extension import check_extension
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 
@@ -20,6 +21,8 @@ def check_arguments(job: SharpenJob) -> None:
     Raises:
         UsageError: When options contradict each other or name what is unknown.
     """
+    for output in job.outputs:
+        check_extension(output)
     if job.uncertainty is not None and (job.method != NETWORK or job.fusion.samples < 2):
         raise UsageError(
             "--uncertainty needs --samples 2 or more, drawn by the network: "

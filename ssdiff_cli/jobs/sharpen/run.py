@@ -23,6 +23,7 @@ from ssdiff_cli.progress import Progress, no_progress
 from ssdiff_cli.rasters.gdal import disk_errors, raster_env
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.journal import remove_leftovers
+from ssdiff_cli.rasters.writing.metadata import stored_crs
 from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, SinkOptions, open_sinks
@@ -116,12 +117,13 @@ def _ranges(rows: set[int]) -> list[range]:
 
 
 def _shape(job: SharpenJob, pair: ScenePair) -> dict[str, Any]:
+    crs = stored_crs(pair)
     return {
         "width": pair.area.cols,
         "height": pair.area.rows,
         "count": pair.bands,
         "dtype": str(job.sink.dtype or pair.ms.dtype),
-        "crs": pair.crs.to_string() if pair.crs else None,
+        "crs": crs.to_string() if crs else None,
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from ssdiff_cli.rasters.geometry.elevation import share_without_heights
 from ssdiff_cli.rasters.reading.alpha import alpha_with_data
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.writing.metadata import same_crs, stored_crs
 
 __all__ = ["pair_warnings"]
 
@@ -24,6 +25,7 @@ def pair_warnings(pair: ScenePair, method: str, dtype: str | None) -> Iterator[s
     yield from _alpha(pair)
     yield from _fills(pair)
     yield from _content(pair, method)
+    yield from _crs(pair)
     height, width = pair.measured_ratio
     if min(height, width) < LEAST_RATIO:
         yield (
@@ -81,6 +83,18 @@ def _content(pair: ScenePair, method: str) -> Iterator[str]:
                 "gsa or mtf-glp-fs suit such data"
             )
             return
+
+
+def _crs(pair: ScenePair) -> Iterator[str]:
+    if pair.files.pan_georeference.kind not in {"affine", "gcps"}:
+        return
+    stored = stored_crs(pair)
+    if not same_crs(pair.crs, stored):
+        left = f"only {stored.to_string()}" if stored else "nothing"
+        yield (
+            f"{pair.pan.path}: a GeoTIFF cannot hold its CRS, and {left} is left of it in the "
+            "output: assign it again with gdal_edit.py -a_srs, or warp the inputs to another CRS"
+        )
 
 
 def _heights(pair: ScenePair) -> Iterator[str]:

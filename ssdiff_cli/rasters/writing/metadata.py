@@ -1,13 +1,16 @@
 """Metadata of an output: the MS's bands and tags, the PAN's place, and how it was made."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
-from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader, DatasetWriter, MemoryFile
 from rasterio.rpc import RPC
 
 from ssdiff_cli.rasters.gdal import band_texts
@@ -15,7 +18,7 @@ from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.cog_band_tags import PADDING, padding_for
 from ssdiff_models.scene.windows import Window
 
-__all__ = ["place_keywords", "read_provenance", "write_metadata"]
+__all__ = ["place_keywords", "read_provenance", "same_crs", "stored_crs", "write_metadata"]
 
 NOT_COPIED_DOMAINS = {
     "IMAGE_STRUCTURE",
@@ -49,6 +52,31 @@ def place_keywords(pair: ScenePair) -> dict[str, Any]:
         points = pair.pan.dataset.gcps[0]
         return {"crs": pair.crs, "gcps": [_moved_gcp(point, area) for point in points]}
     return {}
+
+
+def stored_crs(pair: ScenePair) -> CRS | None:
+    """Returns the CRS that a GeoTIFF of the pair's place has when it is read again."""
+    size = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with MemoryFile() as memory:
+            with memory.open(**size, **place_keywords(pair)):
+                pass
+            data = bytes(memory.getbuffer())
+        # A side-car is left behind, as the output has none.
+        with MemoryFile(data) as memory, memory.open() as file:
+            return file.crs or file.gcps[1]
+
+
+def same_crs(one: CRS | None, other: CRS | None) -> bool:
+    """Whether two CRSs place x and y alike, in whatever order of axes."""
+    if one is None or other is None or one == other:
+        return one is other or one == other
+    # PROJ is needed for nothing else.
+    import pyproj
+
+    first, second = (pyproj.CRS.from_wkt(crs.to_wkt()) for crs in (one, other))
+    return first.equals(second, ignore_axis_order=True)
 
 
 def _moved_gcp(point: GroundControlPoint, area: Window) -> GroundControlPoint:
