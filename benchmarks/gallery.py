@@ -42,7 +42,7 @@ SHOWN = (
 def main(arguments: Sequence[str]) -> None:
     """Draws the sheets and prints their names."""
     options = _parse(arguments)
-    models = dict(_model(text) for text in options.model or ["bgrn=bgrn"])
+    models = dict(map(_model, options.model or ["ssdiff="]))
     options.output.mkdir(parents=True, exist_ok=True)
     for record in _records(options):
         sheet = options.output / f"{record.name.replace('/', '_')}.png"
@@ -57,15 +57,18 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--split", default="val")
-    parser.add_argument("--model", action="append", metavar="NAME=FILE")
+    parser.add_argument(
+        "--model", action="append", metavar="NAME=FILE", help="default: the shipped one that fits"
+    )
     parser.add_argument("--scene", action="append", help="folder/name, instead of a split")
     parser.add_argument("-o", "--output", type=Path, default=Path("gallery"))
     return parser.parse_args(arguments)
 
 
-def _model(text: str) -> tuple[str, str]:
+def _model(text: str) -> tuple[str, str | None]:
+    """Reads ``NAME=FILE``; without a file it is the shipped model that serves the pair."""
     name, _, file = text.partition("=")
-    return name, file or name
+    return name, file or None
 
 
 def _records(options: argparse.Namespace) -> Iterator[PairRecord]:
@@ -75,7 +78,7 @@ def _records(options: argparse.Namespace) -> Iterator[PairRecord]:
             yield record
 
 
-def _sharpened(record: PairRecord, models: dict[str, str], folder: Path) -> Iterator[str]:
+def _sharpened(record: PairRecord, models: dict[str, str | None], folder: Path) -> Iterator[str]:
     """Yields a product of each model; one that cannot serve the pair is told on stderr."""
     pan, ms = record.files
     for name, model in models.items():

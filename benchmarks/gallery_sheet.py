@@ -76,24 +76,29 @@ def _rows(gallery: Gallery, methods: Sequence[str]) -> Iterator[Row]:
         if not shown[place.spot].all():
             shown[place.around] = True
             yield f"{place.name}, 1:1", _crops(gallery, view, methods, place)
-        crops = _crops(gallery, _own_view(gallery, view, place), methods, place)
+        crops = _crops(gallery, view, methods, place, own=place.name in DIM)
         factor = CELL // (place.spot[0].stop - place.spot[0].start)
         close = [crop[:, *place.inner].repeat(factor, 1).repeat(factor, 2) for crop in crops]
         yield f"{place.name}, {factor}:1", close
 
 
-def _own_view(gallery: Gallery, view: ReportView, place: CloseUp) -> ReportView:
-    if place.name not in DIM:
-        return view
-    lms = gallery.sample.lms[:, *place.spot].astype(np.float32)
-    return ReportView(bands=view.bands, stretch=pictures.stretch_of(lms[view.bands]))
-
-
 def _crops(
-    gallery: Gallery, view: ReportView, methods: Sequence[str], place: CloseUp
+    gallery: Gallery,
+    view: ReportView,
+    methods: Sequence[str],
+    place: CloseUp,
+    *,
+    own: bool = False,
 ) -> list[Picture]:
+    """Returns the surroundings of a place; by a stretch of the place, or the sheet's."""
     pan = gallery.sample.pan[None].astype(np.float32)
     index = gallery.closeups.index(place)
-    around = [gallery.surroundings[method][index][view.bands] for method in methods]
-    grey = pictures.stretch_of(pan).picture(pan[:, *place.around])
-    return [grey, *(view.stretch.picture(image) for image in around)]
+    around = [gallery.surroundings[method][index] for method in methods]
+    stretch = view.stretch
+    grey = pictures.stretch_of(pan)
+    if own:
+        inner = [image[:, *place.inner] for image in around]
+        stretch = pictures.common_stretch(inner, view.bands)
+        grey = pictures.stretch_of(pan[:, *place.spot])
+    colours = [stretch.picture(image[view.bands]) for image in around]
+    return [grey.picture(pan[:, *place.around]), *colours]

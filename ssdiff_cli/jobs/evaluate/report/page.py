@@ -155,8 +155,7 @@ def _closeup(gallery: Gallery, view: ReportView, place: CloseUp) -> list[Tile]:
         image = around[gallery.closeups.index(place)]
         images[TITLES.get(method, method)] = image[:, *place.inner]
     # What lies in a shadow is seen by a stretch of its own only.
-    stretch = pictures.stretch_of(next(iter(images.values()))[view.bands])
-    own = replace(view, stretch=stretch)
+    own = replace(view, stretch=pictures.common_stretch(images.values(), view.bands))
     pan = sample.pan[None, *spot].astype(np.float32)
     tiles = [Tile(title="PAN", url=pictures.embed(pictures.stretch_of(pan).picture(pan)))]
     return tiles + [Tile(title=name, url=own.picture(image)) for name, image in images.items()]

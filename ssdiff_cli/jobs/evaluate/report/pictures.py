@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ __all__ = [
     "busiest_window",
     "colour_bands",
     "colour_scale",
+    "common_stretch",
     "embed",
     "heat",
     "round_up",
@@ -74,6 +75,12 @@ def stretch_of(image: FloatArray) -> Stretch:
     """Returns the stretch of ``(bands, rows, cols)`` that clips a few pixels; NaN is ignored."""
     low, high = np.nanpercentile(image, _TAILS, axis=(1, 2))
     return Stretch(low=tuple(low.tolist()), high=tuple(high.tolist()))
+
+
+def common_stretch(images: Iterable[FloatArray], bands: Sequence[int]) -> Stretch:
+    """Returns one stretch of some bands of several images ``(bands, rows, cols)`` of one height."""
+    beside = np.concatenate([image[list(bands)] for image in images], axis=2)
+    return stretch_of(beside)
 
 
 def colour_bands(names: Sequence[str | None], count: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ __all__ = ["SIDE", "Spot", "View", "find_spots"]
 SIDE = 64
 """Side of a spot in PAN pixels."""
 DARKEST, DARK = 12, 0.6
-"""A shadow is darker than this percentile of the PAN, and than this part of its median."""
+"""A shadow is darker than this percentile of the PAN, and than this part of its median above black."""
 DISAGREED = 0.2
 """Correlation of PAN and MS, at the MS's resolution, below which one of them saw something else."""
 
@@ -70,8 +70,8 @@ def _scores(view: View) -> Iterator[tuple[str, Map]]:
     yield "moving object", _centred(_disagreement(view))
     yield "edge", _straightness(down, across)
     energy = np.sqrt(box_sums(down**2 + across**2, SIDE))
-    percentile, median = np.percentile(pan[view.valid], (DARKEST, 50))
-    dark = _mean(pan < min(percentile, DARK * median))
+    black, percentile, median = np.percentile(pan[view.valid], (1, DARKEST, 50))
+    dark = _mean(pan <= min(percentile, black + DARK * (median - black)))
     yield "shadow", np.minimum(dark, 0.5) * energy
     yield "vegetation", _vegetation(view) * np.sqrt(energy)
     yield "bright object", _centred(_blob(pan, 2) - _blob(pan, 2 * view.ratio))
