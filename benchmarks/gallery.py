@@ -16,8 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.gallery_sheet import draw_sheet
-from ssdiff_cli import EvaluationRequest, SharpenJob, sharpen
+from ssdiff_cli import sharpen
 from ssdiff_cli.jobs.evaluate.report.gallery import Gallery
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
 from ssdiff_cli.jobs.evaluate.results import Evaluation
 from ssdiff_cli.jobs.evaluate.run import open_plan, score_plan
 from ssdiff_cli.jobs.train.pairs import PairRecord, read_index
@@ -84,7 +85,7 @@ def _sharpened(record: PairRecord, models: dict[str, str | None], folder: Path) 
     for name, model in models.items():
         output = str(folder / f"{name}.tif")
         try:
-            sharpen(SharpenJob(pan=pan, ms=ms, output=output, model=model))
+            sharpen(pan, ms, output=output, model=model)
         except SsdiffError as error:
             print(f"{record.name}: without {name}: {error}", file=sys.stderr)
             continue

@@ -26,7 +26,7 @@ from benchmarks.paper_table.scores import (
     sensor_name,
 )
 from benchmarks.paper_table.table import tables
-from ssdiff_cli import DeviceOptions
+from ssdiff_cli.device import DeviceOptions
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import SsdiffError
 from ssdiff_models.files import atomic

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ssdiff_cli import DeviceOptions
+from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.train.run import ValidationReport, train
 from ssdiff_cli.jobs.train.setup import TrainingRequest, prepared
 from ssdiff_models.checkpoint import read_header

@@ -14,14 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.detail import figures, images
 from benchmarks.wald_scenes import classical_image, split_scenes
-from ssdiff_cli import (
-    DeviceOptions,
-    EvaluationRequest,
-    SharpenJob,
-    evaluate,
-    sharpen,
-)
-from ssdiff_cli.jobs.sharpen.job import NETWORK
+from ssdiff_cli.device import DeviceOptions
+from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
+from ssdiff_cli.jobs.evaluate.run import evaluate
+from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
+from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.jobs.train.pairs import PairRecord, band_indexes, read_index
 from ssdiff_models import metrics
 from ssdiff_models.checkpoint import Checkpoint, PriorName, load_checkpoint
