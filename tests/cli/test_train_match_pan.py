@@ -18,10 +18,16 @@ def detail(image: Tensor) -> float:
     return float(np.std(plane - gaussian_filter(plane, 1.0)))
 
 
-def test_the_pan_is_as_crisp_as_the_reference(tmp_path: Path) -> None:
-    pan, ms = pair(tmp_path / "alone")
+def soft_pair(folder: Path) -> tuple[Path, Path]:
+    """Returns a pair whose MS is softer than its PAN reduced."""
+    pan, ms = pair(folder)
     with rasterio.open(ms, "r+") as file:
         file.write(np.stack([gaussian_filter(band, 0.8) for band in file.read()]))
+    return pan, ms
+
+
+def test_the_pan_is_as_crisp_as_the_reference(tmp_path: Path) -> None:
+    pan, ms = soft_pair(tmp_path / "alone")
     valid = patch_file(tmp_path / "valid_qb.h5", 1, seed=50)
     found = {}
     for match in ("false", "true"):
@@ -34,3 +40,15 @@ def test_the_pan_is_as_crisp_as_the_reference(tmp_path: Path) -> None:
     assert detail(found["true"].pan) < 0.8 * detail(found["false"].pan)
     training = read_header(output)["metadata"]["training"]
     assert training["config"]["data"]["match_pan"] is True
+
+
+def test_a_pair_trains_with_both_pans_on_request(tmp_path: Path) -> None:
+    pan, ms = soft_pair(tmp_path / "alone")
+    valid = patch_file(tmp_path / "valid_qb.h5", 1, seed=50)
+    output = tmp_path / "model.safetensors"
+    both = ("--set", "data.match_pan=true", "--set", "data.plain_pan=true")
+    answer("train", f"{pan},{ms}@ge1", "-o", output, "--valid", valid, "--steps", 1, *both, *TINY)
+    matched, plain = load_scenes(output.with_suffix(".cache")).train
+    assert (matched.name, plain.name) == ("alone/ms.tif", "alone/ms.tif#plain")
+    assert (plain.gt == matched.gt).all()
+    assert not (plain.pan == matched.pan).all()

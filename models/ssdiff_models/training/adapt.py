@@ -143,6 +143,7 @@ def _trainer(model: Checkpoint, config: AdaptConfig, full: Sequence[FullScene]) 
         ema=config.ema,
         schedule=model.schedule,
         residual_scale=model.residual_scale,
+        from_zero=0.5,
         gain_jitter=0.02,
         band_jitter=0.01,
         seed=config.seed,

@@ -165,7 +165,8 @@ def _degraded(
     ms = torch.from_numpy(_inner_ms(patch).copy())
     rows, cols = ms.shape[1:]
     valid = patch.valid.reshape(rows, ratio, cols, ratio).all((1, 3))
-    degradation = Degradation(gains=gains, ratio=ratio, prior=base.prior)
+    # At full resolution, where the model is for, the truth is as crisp as the PAN.
+    degradation = Degradation(gains=gains, ratio=ratio, prior=base.prior, match_pan=True)
     reduced = reduce_pan(pan, ratio, first=(phase, phase), shape=(rows, cols))
     wald = from_reference(name, degradation, pan=reduced, gt=ms, valid=torch.from_numpy(valid))
     full = FullScene.normalised(

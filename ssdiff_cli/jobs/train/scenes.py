@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ssdiff_cli.jobs.train.pairs import band_indexes, degradation_of, read_scene
+from ssdiff_cli.jobs.train.pairs import PairRecord, band_indexes, degradation_of, read_scene
 from ssdiff_cli.jobs.train.patch_files import PatchFile, read_patches
 from ssdiff_cli.jobs.train.settings import DataConfig
 from ssdiff_cli.jobs.train.sources import Item, file_states, find_items, with_bands_and_ratio
@@ -112,13 +112,22 @@ def _item_scenes(config: DataConfig, item: Item) -> Iterator[WaldScene]:
         limit = config.limit if item.split == "train" else config.valid_limit
         yield from read_patches(item, indexes, prior=config.prior, limit=limit)
         return
-    scene = read_scene(item, config.bands, config.prior, match_pan=config.match_pan)
+    yield from _pair_scenes(config, item, indexes, match_pan=config.match_pan)
+    if config.match_pan and config.plain_pan and item.split == "train":
+        for scene in _pair_scenes(config, item, indexes, match_pan=False):
+            yield replace(scene, name=f"{scene.name}#plain")
+
+
+def _pair_scenes(
+    config: DataConfig, item: PairRecord, indexes: Sequence[int], *, match_pan: bool
+) -> Iterator[WaldScene]:
+    scene = read_scene(item, config.bands, config.prior, match_pan=match_pan)
     scene = replace(scene, name=item.name, sensor=sensors.get(item.sensor).name)
     yield scene
     if config.variants and item.split == "train":
         bands = [item.bands[index] for index in indexes]
         degradation = degradation_of(item.sensor, bands, config.ratio, config.prior)
-        degradation = replace(degradation, match_pan=config.match_pan)
+        degradation = replace(degradation, match_pan=match_pan)
         seed = int.from_bytes(hashlib.sha256(item.name.encode()).digest()[:4], "big")
         yield from variants(scene, degradation, seed)
 

@@ -43,6 +43,8 @@ class DataConfig:
     """What the network corrects."""
     match_pan: bool = False
     """Whether scenes train, and validate, with a PAN as crisp as their reference."""
+    plain_pan: bool = False
+    """Whether each pair then also trains with its own PAN, as the protocol of the field has it."""
     without: Names = ()
     """Sensors left out."""
     limit: Annotated[int, Ge(0)] = 0
