@@ -93,6 +93,17 @@ def test_only_pandiff_sees_the_noisy_state(name: str) -> None:
     assert net.diffuses == (name == "pandiff")
 
 
+@pytest.mark.parametrize("name", BASELINES)
+def test_no_image_depends_on_its_batch(name: str) -> None:
+    net = randomised(network(name)).eval()
+    given = images(4, 32, 48, batch=2)
+    with torch.no_grad():
+        both = net(**given)
+        alone = net(**{key: value[1:] for key, value in given.items()})
+    scale = float(both.abs().max())
+    torch.testing.assert_close(both[1:], alone, rtol=0, atol=1e-5 * scale)
+
+
 def reach(net: Network, side: int, centre: int) -> Iterator[Tensor]:
     """Distances, in PAN pixels, of the inputs that the output at ``(centre, centre)`` sees."""
     given = images(4, side, side)
