@@ -8,6 +8,8 @@ import h5py
 import pytest
 
 from benchmarks.paper_table.__main__ import main
+from benchmarks.paper_table.runs import Training
+from ssdiff_models.errors import ModelError
 from tests.cli.training_data import index_folder, pair, patch_file
 
 SMALL = ("--batch", "2", "--patch", "16", "--steps", "2", "--device", "cpu", "--threads", "1")
@@ -64,6 +66,22 @@ def test_a_folder_gives_every_row(
     assert main(arguments) == 0
     assert capsys.readouterr().out == told.out
     assert {path.name: path.stat().st_mtime_ns for path in results.glob("*.safetensors")} == before
+
+
+def test_a_training_that_diverges_costs_no_other_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*_: object) -> bool:
+        raise ModelError("training diverged at step 1")
+
+    monkeypatch.setattr(Training, "advance", diverge)
+    scored = patch_file(tmp_path / "test_qb.h5", 1)
+    files = ("--h5", str(scored), "--valid", str(scored), "--test", str(scored), "--crop", "0")
+    chosen = ("--only", "pannet", "exp", "--seeds", "1")
+    assert main(["-o", str(tmp_path / "results"), *files, *SMALL, *chosen]) == 0
+    told = capsys.readouterr()
+    assert "pannet-steps-1 is left out: training diverged at step 1" in told.err
+    assert float(rows(told.out, "test_qb.h5")["exp"][1]) > 0
 
 
 @pytest.mark.slow

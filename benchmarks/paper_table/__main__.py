@@ -28,7 +28,7 @@ from benchmarks.paper_table.scores import (
 from benchmarks.paper_table.table import tables
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_models.checkpoint import read_header
-from ssdiff_models.errors import SsdiffError
+from ssdiff_models.errors import ModelError, SsdiffError
 from ssdiff_models.files import atomic
 
 BANDS = ("blue", "green", "red", "nir")
@@ -130,9 +130,13 @@ class _Table:
             if name in self._options.only and not self._score(name, None, tasks):
                 return False
         for run in runs_of(self._options.only, self._options.seeds):
-            if not self._training.advance(run, self._deadline):
-                return False
-            if not self._score(run.name, run, tasks):
+            try:
+                trained = self._training.advance(run, self._deadline)
+            except ModelError as error:
+                # One that diverges must not cost the others their rows.
+                sys.stderr.write(f"paper_table: {run.name} is left out: {error}\n")
+                continue
+            if not (trained and self._score(run.name, run, tasks)):
                 return False
         return True
 

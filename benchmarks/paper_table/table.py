@@ -21,22 +21,23 @@ TITLES = {
     "s_per_step": "s/step",
 }
 """The columns in their order, before those that have no place here."""
-BUDGETS = {"steps": "equal steps", "time": "equal time of training"}
+BUDGETS = {"steps": ": equal steps", "time": ": equal time of training"}
 
 
 def tables(rows: Rows, costs: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     """Yields the lines of all tables: each budget and group, then the costs."""
-    for budget, title in BUDGETS.items():
-        # Rows without a budget are the same in both.
+    budgets = [budget for budget in BUDGETS if any(row["budget"] == budget for row in rows)]
+    for budget in budgets or [""]:
+        # Rows without a budget are the same in all.
         own = [row for row in rows if row["budget"] in {budget, ""}]
-        if any(row["budget"] for row in own):
-            for group in dict.fromkeys(row["group"] for row in own):
-                members = [row for row in own if row["group"] == group]
-                yield from _table(f"{group}: {title}", _by_entry(members))
-                strange = {row["scene"] for row in members if row["unseen"]}
-                if strange:
-                    unseen = [row for row in members if row["scene"] in strange]
-                    yield from _table(f"{group}, unseen sensors: {title}", _by_entry(unseen))
+        for group in dict.fromkeys(row["group"] for row in own):
+            members = [row for row in own if row["group"] == group]
+            yield from _table(group + BUDGETS.get(budget, ""), _by_entry(members))
+            strange = {row["scene"] for row in members if row["unseen"]}
+            if strange:
+                unseen = [row for row in members if row["scene"] in strange]
+                title = f"{group}, unseen sensors" + BUDGETS.get(budget, "")
+                yield from _table(title, _by_entry(unseen))
     if costs:
         cells = {
             name: {key: _number(value) for key, value in cost.items()}
