@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.detail import figures, images
 from benchmarks.wald_scenes import classical_image, split_scenes
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.evaluate.request import EvaluationRequest
 from ssdiff_cli.jobs.evaluate.run import evaluate
-from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
-from ssdiff_cli.jobs.sharpen.run import sharpen
+from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_cli.jobs.train.pairs import PairRecord, band_indexes, read_index
 from ssdiff_models import metrics
 from ssdiff_models.checkpoint import Checkpoint, PriorName, load_checkpoint
@@ -130,33 +127,16 @@ class FolderScores:
         return {"sam": found.sam, "ergas": found.ergas, "q2n": found.q2n, "scc": similarity}
 
     def _full(self, method: str, model: Path | None, record: PairRecord) -> dict[str, float]:
-        pan, ms = record.files
-        sensor = sensor_name(record.sensor)
-        with TemporaryDirectory() as folder:
-            output = str(Path(folder) / "fused.tif")
-            job = SharpenJob(
-                pan=pan,
-                ms=ms,
-                output=output,
-                method=NETWORK if model else method,
-                model=str(model) if model else None,
-                sensor=sensor,
-                register="global",
-                device=self.device,
-            )
-            seconds = sharpen(job).seconds
-            request = EvaluationRequest(
-                full=(pan, ms),
-                fused=(output,),
-                methods=("exp",),
-                sensor=sensor,
-                register="global",
-            )
-            found = evaluate(request)
-            (product,) = found.products
-            gain, corr, other = figures(*images(Path(pan), Path(output)))
-        detail = {"gain": gain, "corr": corr, "slope": gain * corr, "other": other}
-        return {**found.means()[product], **detail, "seconds": seconds}
+        request = EvaluationRequest(
+            full=record.files,
+            methods=(NETWORK if model else method,),
+            model=str(model) if model else None,
+            sensor=sensor_name(record.sensor),
+            register="global",
+            device=self.device,
+        )
+        (found,) = evaluate(request).means().values()
+        return dict(found)
 
 
 @cache

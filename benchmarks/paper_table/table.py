@@ -4,23 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from ssdiff_cli.jobs.evaluate.scores import METRICS
+
 __all__ = ["tables"]
 
 Rows = Sequence[Mapping[str, Any]]
 TITLES = {
-    "sam": "SAM",
-    "ergas": "ERGAS",
-    "q2n": "Q2n",
-    "scc": "SCC",
-    "d_lambda_khan": "D_lambda",
-    "d_s": "D_s",
-    "hqnr": "HQNR",
+    **{name: metric.title for name, metric in METRICS.items()},
     "parameters": "parameters",
     "kflop": "kFLOP/px",
     "s_per_mpx": "s/Mpx",
     "s_per_step": "s/step",
 }
-"""The columns in their order, before those that have no place here."""
+"""The columns in their order."""
 BUDGETS = {"steps": ": equal steps", "time": ": equal time of training"}
 
 
@@ -69,12 +65,12 @@ def _number(value: float) -> str:
 
 
 def _table(title: str, cells: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    present = dict.fromkeys(name for row in cells.values() for name in row)
-    names = sorted(present, key=lambda name: [*TITLES, name].index(name))
+    present = {name for row in cells.values() for name in row}
+    names = [name for name in TITLES if name in present]
     yield ""
     yield f"## {title}"
     yield ""
-    yield "| | " + " | ".join(TITLES.get(name, name) for name in names) + " |"
+    yield "| | " + " | ".join(TITLES[name] for name in names) + " |"
     yield "|---|" + "---|" * len(names)
     for entry, row in cells.items():
         yield f"| {entry} | " + " | ".join(row.get(name, "") for name in names) + " |"

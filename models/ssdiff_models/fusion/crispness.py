@@ -58,7 +58,9 @@ def _slope(fuser: ModelFuser, source: Source, runner: Runner) -> float:
     fewest, most = COUNTS
     count = min(max(max(source.rows, source.cols) // SPACING, fewest), most)
     scene = Window(row=0, col=0, rows=source.rows, cols=source.cols)
-    windows = sample_windows(scene, count=count, side=SIDE, multiple=fuser.multiple)
+    local = fuser.checkpoint.network.receptive_radius is not None
+    side = SIDE if local else fuser.settings.tile
+    windows = sample_windows(scene, count=count, side=side, multiple=fuser.multiple)
     tiles = (InputTile.of(source.read(window), window) for window in windows)
     total = Detail(fuser.bands)
     for tile, fused in runner.run(fuser, tiles):
