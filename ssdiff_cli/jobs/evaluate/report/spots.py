@@ -107,7 +107,9 @@ def _disagreement(view: View) -> Map:
     seen = np.tensordot(weights[:-1], lms, 1)
     correlation = local_correlation(seen, low, w)
     both = np.minimum(_spread(seen, w), _spread(low, w))
-    return np.where(correlation < DISAGREED, (DISAGREED - correlation) * both, 0)
+    # Waves and noise disagree, too.
+    clear = (correlation < DISAGREED) & (both > np.median(both[view.valid]))
+    return np.where(clear, (DISAGREED - correlation) * both, 0)
 
 
 def _spread(image: Map, w: int) -> Map:
