@@ -18,6 +18,7 @@ from ssdiff_cli.commands.check import check_command
 from ssdiff_cli.commands.eval import eval_command
 from ssdiff_cli.commands.lists import methods_command, sensors_command
 from ssdiff_cli.commands.merge import merge_command
+from ssdiff_cli.commands.quicklook import quicklook_command
 from ssdiff_cli.commands.sharpen import sharpen_command
 from ssdiff_cli.commands.simulate import simulate_command
 from ssdiff_cli.commands.train import train_command
@@ -128,6 +129,7 @@ _add(check_command, "check", "pan.tif ms.tif --json")
 _add(batch_command, "batch", "pairs.csv --sensor ge1 > results.jsonl")
 _add(merge_command, "merge", "sharp.shard1of2.tif sharp.shard2of2.tif -o sharp.tif")
 _add(simulate_command, "simulate", "scene --sensor wv3 --size 1024 --seed 7")
+_add(quicklook_command, "quicklook", "pan.tif ms.tif sharp.tif -o sharp.png")
 _add(eval_command, "eval", "--full-res pan.tif ms.tif --fused sharp.tif --csv scores.csv")
 app.add_typer(models.app, name="models")
 _add(sensors_command, "sensors", "--json")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ssdiff_cli import console
+from ssdiff_cli.commands.sharpen import quicklook_of
 from ssdiff_cli.exit_codes import explain
 from ssdiff_cli.options.expand import expand
 from ssdiff_cli.options.groups import (
@@ -20,11 +21,13 @@ from ssdiff_cli.options.groups import (
     SinkFlags,
     sharpen_job,
 )
-from ssdiff_models.errors import InputError
+from ssdiff_cli.progress import Progress
+from ssdiff_models.errors import InputError, SsdiffError
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.sharpen.batch import Outcome
     from ssdiff_cli.jobs.sharpen.job import SharpenJob
+    from ssdiff_cli.jobs.sharpen.model_choice import LoadModel
 
 __all__ = ["batch_command"]
 
@@ -46,20 +49,23 @@ def batch_command(
     method: MethodFlags,
     fusion: FusionFlags,
     device: InferenceFlags,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print each pair's plan and stop.")
+    ] = False,
 ) -> None:
     """Sharpen many pairs; one that fails does not stop the others.
 
     Prints one JSON object a pair: pan, ms, output, status (done, skipped, failed), then the report
     or the error. Outputs that are there already are skipped. Exits 1 if any pair failed. An entry
-    may also set method, model, sensor, steps, samples, seed, dtype, stats and uncertainty for its
-    pair alone. Relative paths start from the current folder.
+    may also set method, model, sensor, steps, samples, seed, dtype, stats, uncertainty, bidx, bbox,
+    band_names, register and quicklook for its pair alone; ms may be a list of files. Relative paths start from the current folder.
     """
     from ssdiff_cli.jobs.sharpen.batch import read_jobs
 
     files = {"output": "", "sink": sink.parsed(threads=device.threads)}
     base = sharpen_job(pair, method, fusion, device, pan="", ms=[""], **files)
     jobs = read_jobs(_read_list(pairs), "stdin" if pairs == "-" else pairs, base)
-    if "failed" in _run(jobs):
+    if "failed" in _run(jobs, dry_run=dry_run):
         raise typer.Exit(_FAILED)
 
 
@@ -73,20 +79,35 @@ def _read_list(pairs: str) -> str:
         raise InputError(f"{pairs}: cannot read the list: {reason}") from error
 
 
-def _run(jobs: Sequence["SharpenJob"]) -> set[Literal["done", "skipped", "failed"]]:
+def _run(jobs: Sequence["SharpenJob"], *, dry_run: bool) -> set[str]:
     """Prints a line for each job and returns what became of them."""
-    from ssdiff_cli.jobs.sharpen.batch import attempt
+    from ssdiff_cli.jobs.sharpen.batch import foreseen
     from ssdiff_models.checkpoint import load_checkpoint
 
     load = cache(load_checkpoint)
-    seen: set[Literal["done", "skipped", "failed"]] = set()
+    seen: set[str] = set()
     for number, job in enumerate(jobs, 1):
         title = f"{number}/{len(jobs)}"
         with console.collected_warnings() as warnings, console.tile_progress(title) as progress:
-            outcome = attempt(job, progress, load)
+            outcome = foreseen(job) if dry_run else _made(job, progress, load)
         seen.add(outcome.status)
         console.emit_json(_line(job, outcome) | {"warnings": warnings})
     return seen
+
+
+def _made(job: "SharpenJob", progress: Progress, load: "LoadModel") -> "Outcome":
+    """Sharpens a pair and draws its quicklook, which is checked first where there is work."""
+    from ssdiff_cli.jobs.sharpen.batch import Outcome, attempt
+
+    try:
+        again = Path(job.output).exists() and not job.sink.overwrite
+        picture = None if again else quicklook_of(job)
+        outcome = attempt(job, progress, load)
+        if picture is not None and outcome.status == "done":
+            picture.draw()
+    except SsdiffError as error:
+        return Outcome(status="failed", error=error)
+    return outcome
 
 
 def _line(job: "SharpenJob", outcome: "Outcome") -> dict[str, Any]:

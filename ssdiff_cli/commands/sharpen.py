@@ -20,9 +20,10 @@ from ssdiff_cli.options.groups import (
 from ssdiff_models.errors import UsageError
 
 if TYPE_CHECKING:
+    from ssdiff_cli.jobs.evaluate.quicklook import Quicklook
     from ssdiff_cli.jobs.sharpen.job import SharpenJob
 
-__all__ = ["sharpen_command"]
+__all__ = ["quicklook_of", "sharpen_command"]
 
 _output = section("Output")
 _model = section("Model")
@@ -33,6 +34,7 @@ class _RunFlags:
     """What a run makes, and of what."""
 
     uncertainty: str | None = _output(metavar="FILE", help="Spread of the samples, in DN.")
+    quicklook: str | None = _output(metavar="FILE.png", help="Picture of PAN, MS and result.")
     shard: str | None = _output(metavar="I/N|auto", help="Part I of N; `merge` joins the parts.")
     dry_run: bool = _output(default=False, help="Print the plan and stop.")
     adapt: bool = _model(default=False, help="Fine-tune on this scene (OUT.model.safetensors).")
@@ -79,8 +81,10 @@ def sharpen_command(
         sink=sink.parsed(threads=device.threads, shard=run.shard),
         statistics=stats,
         uncertainty=run.uncertainty,
+        quicklook=run.quicklook,
     )
     check_needless(job)
+    picture = quicklook_of(job)
     if run.adapt:
         job = _adapted(job, run.adapt_minutes)
     if run.dry_run:
@@ -88,6 +92,8 @@ def sharpen_command(
         return
     with console.collected_warnings() as warnings, console.tile_progress("sharpening") as progress:
         report = jobs.sharpen(job, progress)
+        if picture is not None:
+            picture.draw()
     console.answer(asdict(report) | {"warnings": warnings}, [report.output], as_json=json)
 
 
@@ -98,6 +104,26 @@ def _named(output: str | None, ms: list[str]) -> str:
     last = ms[-1] if len(ms) > 1 else ""
     meant = f"; is {last} meant? Then give -o {last}" if last and not Path(last).exists() else ""
     raise UsageError(f"no output is named: give it with -o FILE{meant}")
+
+
+def quicklook_of(job: "SharpenJob") -> "Quicklook | None":
+    """Returns the picture of a job's output, if one is asked for; refuses what cannot be drawn."""
+    if job.quicklook is None:
+        return None
+    from ssdiff_cli.jobs.evaluate.quicklook import Quicklook
+
+    if job.sink.shard is not None:
+        raise UsageError("--quicklook shows a whole output: draw it after merge (ssdiff quicklook)")
+    picture = Quicklook(
+        path=job.quicklook,
+        pan=job.pan,
+        ms=job.ms,
+        fused=job.output,
+        pair=job.pair,
+        overwrite=job.sink.overwrite,
+    )
+    picture.check()
+    return picture
 
 
 def _print_plan(plan: dict[str, Any], *, as_json: bool) -> None:

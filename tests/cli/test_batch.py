@@ -180,6 +180,11 @@ def test_warnings_belong_to_their_pair(scene: Scene, tiny: Path, tmp_path: Path)
         ("pan,ms,out\na.tif,b.tif,c.tif\na.tif,b.tif,./c.tif\n", "./c.tif is written twice"),
         ('{"pan": "a.tif", "ms": "b.tif"\n', "line 1: not JSON"),
         ('{"pan": "a.tif", "ms": "b.tif", "out": 7}\n', "out is 7"),
+        ('{"pan": "a.tif", "ms": ["b.tif", 3], "out": "c.tif"}\n', "ms is 3"),
+        ('{"pan": "a.tif", "ms": [], "out": "c.tif"}\n', "ms is None"),
+        ("pan,ms,out,bidx\na.tif,b.tif,c.tif,red\n", "bidx is 'red': give a list, such as 3,2,1"),
+        ('{"pan": "a", "ms": "b", "out": "c", "bbox": [1, 2]}\n', "bbox needs four numbers"),
+        ("pan,ms,out,register\na.tif,b.tif,c.tif,yes\n", "register is 'yes'"),
         ('{"pan": "a.tif", "ms": "b.tif", "out": "c.tif"}\n["a.tif"]\n', "line 2: list"),
     ],
 )
@@ -211,3 +216,41 @@ def test_blank_lines_in_a_list(scene: Scene, tmp_path: Path) -> None:
     assert [line["status"] for line in lines(done)] == ["done"], done.output
     short = csv(tmp_path, "", "one,two", header="\npan,ms,out")
     assert "line 4:" in refusal(ssdiff("batch", short, "--method", "exp"), 3)
+
+
+def test_entries_say_how_their_pair_is_read(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=192)
+    with rasterio.open(scene.pan) as file:
+        left, bottom, right, top = file.bounds
+    box = [left, bottom, (left + right) / 2, top]
+    entry = {"pan": str(scene.pan), "ms": str(scene.ms), "method": "exp"}
+    entries = [
+        entry | {"out": str(tmp_path / "a.tif"), "bidx": [3, 1], "bbox": box},
+        entry | {"out": str(tmp_path / "b.tif"), "register": "global", "bidx": "2"},
+        entry
+        | {"out": str(tmp_path / "c.tif"), "ms": [f"{scene.ms},band=4", f"{scene.ms},band=2"]},
+    ]
+    text = "\n".join(map(json.dumps, entries))
+    planned = lines(ssdiff("batch", "-", "--dry-run", text=text))
+    assert [line["status"] for line in planned] == ["planned"] * 3
+    assert [(line["width"], line["count"]) for line in planned] == [(96, 2), (192, 1), (192, 2)]
+    assert not list(tmp_path.glob("*.tif"))
+    done = lines(ssdiff("batch", "-", text=text))
+    assert [line["status"] for line in done] == ["done"] * 3
+    assert done[1]["shift"] is not None
+    with rasterio.open(tmp_path / "c.tif") as file:
+        assert file.descriptions == ("nir", "green")
+
+
+def test_a_quicklook_an_entry(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=192)
+    rows = [
+        f"{scene.pan},{scene.ms},{tmp_path / name}.tif,exp,{tmp_path / name}.png" for name in "ab"
+    ]
+    (tmp_path / "b.png").write_text("mine")
+    pairs = csv(tmp_path, *rows, header="pan,ms,out,method,quicklook")
+    done, failed = lines(ssdiff("batch", pairs))
+    assert (done["status"], failed["status"]) == ("done", "failed")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "b.png: exists" in failed["error"]
+    assert not (tmp_path / "b.tif").exists()

@@ -11,7 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from typer.testing import Result
 
 from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
-from tests.cli.calls import refusal
+from tests.cli.calls import answer, refusal, ssdiff
 from tests.cli.eval_calls import evaluate
 from tests.scenes import Scene, SceneFactory
 
@@ -82,3 +82,18 @@ def test_it_needs_a_pair_and_a_product(scene_factory: SceneFactory, tmp_path: Pa
     assert "--quicklook" in refusal(evaluate(*truth, "--quicklook", png), 2)
     pair = ("--full-res", scene.pan, scene.ms, "--methods", "exp")
     assert "--quicklook" in refusal(evaluate(*pair, "--quicklook", png), 2)
+
+
+def test_sharpen_draws_what_quicklook_draws(scene_factory: SceneFactory, tmp_path: Path) -> None:
+    scene = scene_factory(size=192)
+    out, png = tmp_path / "o.tif", tmp_path / "o.png"
+    words = ("sharpen", scene.pan, scene.ms, "--method", "gsa", "-o", out)
+    assert ssdiff(*words, "--quicklook", png).exit_code == 0
+    later = tmp_path / "later.png"
+    assert answer("quicklook", scene.pan, scene.ms, out, "-o", later) == {"output": str(later)}
+    assert png.read_bytes() == later.read_bytes()
+    line = refusal(ssdiff(*words, "--overwrite", "--quicklook", tmp_path / "o.jpg"), 2)
+    assert "name it FILE.png" in line
+    assert "exists" in refusal(ssdiff("quicklook", scene.pan, scene.ms, out, "-o", png), 2)
+    shard = ssdiff(*words, "--overwrite", "--shard", "1/2", "--quicklook", tmp_path / "s.png")
+    assert "draw it after merge" in refusal(shard, 2)

@@ -4,37 +4,44 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenReport
+from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenPlan, SharpenReport
 from ssdiff_cli.jobs.sharpen.model_choice import LoadModel
-from ssdiff_cli.jobs.sharpen.run import sharpen
+from ssdiff_cli.jobs.sharpen.run import plan, sharpen
 from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import open_raster, raster_env
+from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.journal import remove_leftovers
 from ssdiff_cli.rasters.writing.output_path import refuse_existing
 from ssdiff_models.errors import InputError
 from ssdiff_models.files import working_files
 
-__all__ = ["Outcome", "attempt", "read_jobs"]
+__all__ = ["Outcome", "attempt", "foreseen", "read_jobs"]
 
 NEEDED = ("pan", "ms", "out")
 NUMBERS = {"steps": 1, "samples": 1, "seed": 0}
 """Fields with a whole number, and its least value."""
 RENAMED = {"out": "output", "stats": "statistics"}
 """Fields that have another name in the job."""
-FIELDS = (*NEEDED, "method", "model", "sensor", *NUMBERS, "dtype", "stats", "uncertainty")
+IN_PAIR: Mapping[str, Callable[[Any], Any]] = {"bidx": int, "bbox": float, "band_names": str}
+"""Fields of the pair, each a text with commas or a list, and the type of its parts."""
+EXAMPLES = {"bidx": "3,2,1", "bbox": "xmin,ymin,xmax,ymax", "band_names": "red,green,blue"}
+FIELDS = (
+    *(*NEEDED, "method", "model", "sensor", *NUMBERS, "dtype", "stats", "uncertainty"),
+    *(*IN_PAIR, "register", "quicklook"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The result for one pair."""
 
-    status: Literal["done", "skipped", "failed"]
-    report: SharpenReport | None = None
+    status: Literal["done", "skipped", "failed", "planned"]
+    report: SharpenReport | SharpenPlan | None = None
     error: Exception | None = None
 
 
@@ -100,18 +107,45 @@ def _job(entry: Mapping[str, Any], what: str, base: SharpenJob) -> SharpenJob:
         if name not in FIELDS:
             known = ", ".join(FIELDS)
             raise InputError(f"{what}: {name!r} is no known field: known are {known}")
+    pair = _pair(values, what, base.pair)
+    if isinstance(values["ms"], list):
+        values["ms"] = values["ms"][0]
     texts: dict[str, Any] = {
         RENAMED.get(name, name): _text(values[name], name, what)
         for name in values
-        if name not in NUMBERS
+        if name not in {*NUMBERS, *IN_PAIR}
     }
+    if texts.get("register", "no") not in {"no", "global", "local"}:
+        raise InputError(f"{what}: register is {texts['register']!r}: give no, global or local")
     numbers: dict[str, Any] = {
         name: _number(values[name], name, what) for name in values if name in NUMBERS
     }
     sink = replace(base.sink, dtype=texts.pop("dtype", base.sink.dtype))
     method = texts.pop("method", base.method).lower()
     fusion = replace(base.fusion, **numbers)
-    return replace(base, method=method, sink=sink, fusion=fusion, **texts)
+    return replace(base, method=method, sink=sink, fusion=fusion, pair=pair, **texts)
+
+
+def _pair(values: Mapping[str, Any], what: str, base: PairOptions) -> PairOptions:
+    """Returns how an entry's pair is read; its MS may be a list of files."""
+    changes: dict[str, Any] = {}
+    if isinstance(values["ms"], list):
+        first, *more = values["ms"] or [None]
+        changes["more_ms"] = tuple(_text(entry, "ms", what) for entry in (first, *more))[1:]
+    for name, kind in IN_PAIR.items():
+        if name in values:
+            parts = values[name]
+            parts = parts.split(",") if isinstance(parts, str) else parts
+            try:
+                changes[name] = tuple(kind(part) for part in parts)
+            except (TypeError, ValueError):
+                given = values[name]
+                raise InputError(
+                    f"{what}: {name} is {given!r}: give a list, such as {EXAMPLES[name]}"
+                ) from None
+    if len(changes.get("bbox", range(4))) != 4:
+        raise InputError(f"{what}: bbox needs four numbers, such as {EXAMPLES['bbox']}")
+    return replace(base, **changes)
 
 
 def _text(value: object, name: str, what: str) -> str:
@@ -141,6 +175,16 @@ def _refuse_repeats(jobs: Sequence[SharpenJob], what: str) -> None:
             how = "written twice" if real in seen else "also a working file of another output"
             raise InputError(f"{what}: {path} is {how}: give every pair an output of its own")
         seen.add(real)
+
+
+def foreseen(job: SharpenJob) -> Outcome:
+    """Returns what a run would make of a pair; an error becomes part of the outcome."""
+    try:
+        if not job.sink.overwrite and _is_finished(job):
+            return Outcome(status="skipped")
+        return Outcome(status="planned", report=plan(job))
+    except Exception as error:  # noqa: BLE001 - the other pairs go on; the caller reports it
+        return Outcome(status="failed", error=error)
 
 
 def attempt(job: SharpenJob, progress: Progress, load: LoadModel) -> Outcome:

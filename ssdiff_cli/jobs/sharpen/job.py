@@ -51,6 +51,8 @@ class SharpenJob:
     uncertainty: str | None = None
     """File for the standard deviation of the samples, in DN."""
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    quicklook: str | None = None
+    """PNG of PAN, MS and result that the command draws afterwards."""
     others: tuple[str, ...] = ()
     """Files of other jobs, which no output may replace."""
 
