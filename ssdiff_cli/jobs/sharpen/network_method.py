@@ -71,6 +71,8 @@ class NetworkReport(MethodReport):
     overlap: int
     tiles: int
     consistency: int
+    pan_detail: float
+    """Factor on the detail of the PAN that the network sees, so that the result is crisp."""
     precision: str
 
 
@@ -151,6 +153,7 @@ class NetworkMethod(SceneMethod):
             overlap=settings.overlap,
             tiles=self.count,
             consistency=settings.consistency,
+            pan_detail=round(self.fuser.pan_detail, 4),
             precision=str(self.device.precision).removeprefix("torch."),
         )
 
