@@ -26,7 +26,7 @@ from ssdiff_models.simulation.responses import channel_weights
 from ssdiff_models.simulation.spectra import WAVELENGTHS
 
 Floats = npt.NDArray[np.float32]
-SEEN = 0.8
+SEEN = 0.7
 """Part of a response that a cube's channels must cover."""
 ALIASED = "opengeos"
 """Pieces that were decimated without a low-pass: halved by means first."""
