@@ -96,7 +96,7 @@ class Piece:
             lms=np.zeros((0, *valid.shape)) if bands is None else bands.reference,
             pan=planes.fused[0],
             pan_low=planes.reference[0],
-            ms=strip(ms, ms).fused,
+            ms=strip(ms, ms).fused if len(ms) else ms,
             inner=(own, self.inner[1]),
             valid=valid,
         )
