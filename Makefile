@@ -2,7 +2,7 @@
 #   make demo                               a simulated scene, sharpened, measured and shown
 #   make demo PAN=p.tif MS=m.tif OUT=o.tif  the same with your files
 #   make test-capabilities                  training and networks on plainer instructions
-#   make test | lint | format | bench | clean
+#   make test | fuzz | lint | format | bench | clean
 # PYTHON=python3.12 chooses the interpreter; TORCH=cpu (or cu130, ...) the PyTorch build, by default the package index's own.
 
 SHELL := bash
@@ -21,7 +21,7 @@ MS ?= $(SCENE)/ms.tif
 OUT ?= demo/sharpened.tif
 SIMULATED := $(filter $(SCENE)/pan.tif,$(PAN))
 
-.PHONY: help demo test test-slow test-capabilities lint format bench clean
+.PHONY: help demo test test-slow test-capabilities fuzz lint format bench clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
@@ -52,6 +52,11 @@ test: .venv/.dev
 
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow
+
+# Damaged files for every reader; the tests take a few of each.
+FUZZ ?= 1000
+fuzz: .venv/.dev
+	FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest -q tests/fuzz
 
 # Sums round otherwise on another processor: no test may hang on last bits.
 test-capabilities: .venv/.dev

@@ -144,6 +144,8 @@ def main() -> None:
         # Python has no stream that the caller closed (`>&-`), and a file would get its number.
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        # A name that the terminal's encoding lacks is written with escapes.
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     logging.captureWarnings(capture=True)
     gc.set_threshold(GARBAGE)
     try:

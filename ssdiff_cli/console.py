@@ -8,8 +8,11 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import TextIO
+from unicodedata import category
 
 from ssdiff_cli.progress import Progress, no_progress
+from ssdiff_models.errors import ResourceError
 
 __all__ = [
     "adjust_verbosity",
@@ -17,6 +20,7 @@ __all__ = [
     "collected_warnings",
     "emit_json",
     "fail",
+    "printable",
     "result",
     "tell",
     "tile_progress",
@@ -28,16 +32,22 @@ _LOGGERS = ("ssdiff_cli", "ssdiff_models", "py.warnings")
 """Loggers whose records reach the terminal; those of other libraries do not."""
 
 
+UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's categories of controls, directions, surrogates, unassigned letters, line ends."""
+
+
 class _Messages(logging.Handler):
     """Writes one line a record to whatever `sys.stderr` is at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
         mark = "warning: " if record.levelno == logging.WARNING else ""
         text = self.format(record)
-        line = text if record.exc_info else _one_line(text)
-        with suppress(BrokenPipeError):
+        line = printable(text, "\n") if record.exc_info else _one_line(text)
+        try:
             sys.stderr.write(f"ssdiff: {mark}{line}\n")
             sys.stderr.flush()
+        except (OSError, ValueError):  # a log on a full disk loses no run
+            _silence(sys.stderr)
 
 
 class _Collector(logging.Handler):
@@ -102,13 +112,39 @@ def tell(message: str) -> None:
 
 
 def result(text: str) -> None:
-    """Writes one line to stdout; a reader that has gone (``| head``) is no error."""
+    """Writes text to stdout as it is; a reader that has gone (``| head``) is no error.
+
+    Raises:
+        ResourceError: When stdout cannot be written otherwise.
+    """
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The rest of the buffer must not fail again when the interpreter flushes it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _silence(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise ResourceError(
+                f"stdout: cannot be written: {error.strerror}; what was to be made is made"
+            ) from error
+
+
+def _silence(stream: TextIO) -> None:
+    """Lets a stream that fails go nowhere: its buffer must not fail again at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def printable(text: str, allowed: str = "") -> str:
+    """Returns text with escapes for what could move a terminal's cursor or forge its lines."""
+    return "".join(
+        letter if letter in allowed or category(letter) not in UNPRINTABLE else _escaped(letter)
+        for letter in text
+    )
+
+
+def _escaped(letter: str) -> str:
+    number = ord(letter)
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
 
 def answer(record: Mapping[str, object], lines: Iterable[str], *, as_json: bool) -> None:
@@ -117,12 +153,19 @@ def answer(record: Mapping[str, object], lines: Iterable[str], *, as_json: bool)
         emit_json(record)
         return
     for line in lines:
-        result(line)
+        result(printable(line))
 
 
 def emit_json(record: Mapping[str, object]) -> None:
     """Writes one JSON object to stdout; NaN and infinities are null, paths are strings."""
-    result(json.dumps(_plain(record), ensure_ascii=False, allow_nan=False))
+    plain = _plain(record)
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+        result(text if text == printable(text) else json.dumps(plain, allow_nan=False))
+    except UnicodeEncodeError:
+        result(json.dumps(plain, allow_nan=False))
 
 
 @contextmanager
@@ -180,7 +223,7 @@ def _progress_lines(title: str) -> Progress:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+    return printable(" ".join(line.strip() for line in text.splitlines() if line.strip()))
 
 
 def _plain(value: object) -> object:

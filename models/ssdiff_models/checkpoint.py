@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from ssdiff_models._version import __version__
 from ssdiff_models.diffusion.schedule import Schedule
+from ssdiff_models.documents import parsed_json
 from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.files import atomic
 from ssdiff_models.nets.network import Network, NetworkConfig
@@ -35,6 +36,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the shipped models."""
 SCHEMA = 1
 KEY = "ssdiff"
+LARGEST_SIZE = 8192
+"""Largest number in the config of a network."""
+LARGEST = {"ratio": 64, "ms_phase": 64, "residual_scale": 1e6, "steps": 1000}
+LARGEST |= {"tile": 2**16, "overlap": 2**16}
+"""Largest numbers of a header."""
 _OTHER_VERSION = "the model needs another version of ssdiff"
 
 
@@ -145,7 +151,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     """
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(KEY, "null"))
+            header = parsed_json((file.metadata() or {}).get(KEY, "null"))
     except FileNotFoundError as error:
         raise ModelError(
             f"{path}: no such model; `ssdiff models` lists the shipped ones"
@@ -178,10 +184,13 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     path = shipped if shipped.is_file() else Path(name)
     header = read_header(path)
     try:
-        return _assemble(header, _weights(path, header.get("digest")))
+        build = _network_of(header, path)
+        return _assemble(header, build(), _weights(path, header.get("digest")))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    except (LookupError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ModelError(
             f"{path}: the weights or the header do not fit together ({reason:.200}): "
@@ -211,12 +220,42 @@ def _weights(path: Path, digest: str | None) -> dict[str, torch.Tensor]:
     return weights
 
 
-def _assemble(header: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> Checkpoint:
+def _network_of(header: Mapping[str, Any], path: Path) -> Callable[[], Network]:
+    """Returns what builds the network, whose shapes are those of the file; takes no memory yet."""
     kind = find_kind(header["network"])
     config = dict(header["config"])
     for name, value in config.items():
         config[name] = tuple(value) if isinstance(value, list) else value
-    network = kind.build(kind.config(**config))
+        _check_size(name, value, LARGEST_SIZE)
+    for name, largest in LARGEST.items():
+        _check_size(name, header[name], largest)
+    _check_size("schedule.steps", header["schedule"]["steps"], LARGEST_SIZE)
+    with torch.device("meta"):
+        known = kind.build(kind.config(**config)).state_dict()
+    wanted = {name: tuple(tensor.shape) for name, tensor in known.items()}
+    with safe_open(str(path), framework="pt") as file:
+        stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    others = sorted(name for name in wanted | stored if wanted.get(name) != stored.get(name))
+    if others:
+        name = others[0]
+        raise ModelError(
+            f"its weights are not those of the network that its header names ({name}: "
+            f"{stored.get(name)} instead of {wanted.get(name)}): get the file again"
+        )
+    return lambda: kind.build(kind.config(**config))
+
+
+def _check_size(name: str, value: object, largest: float) -> None:
+    """Refuses numbers that no model has: they would take hours or all memory."""
+    values = value if isinstance(value, tuple) else (value,)
+    for number in values:
+        if isinstance(number, int | float) and not 0 <= number <= largest:
+            raise ModelError(f"its header says {name} = {number:.9g}: get the file again")
+
+
+def _assemble(
+    header: Mapping[str, Any], network: Network, weights: Mapping[str, torch.Tensor]
+) -> Checkpoint:
     network.load_state_dict(weights, strict=True)
     return Checkpoint(
         network=network.requires_grad_(requires_grad=False).eval(),

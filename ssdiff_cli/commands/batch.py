@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,8 @@ from ssdiff_cli.options.groups import (
     sharpen_job,
 )
 from ssdiff_cli.progress import Progress
-from ssdiff_models.errors import InputError, SsdiffError
+from ssdiff_models.documents import read_text
+from ssdiff_models.errors import InputError
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.sharpen.batch import Outcome
@@ -71,10 +73,12 @@ def batch_command(
 
 def _read_list(pairs: str) -> str:
     if pairs == "-":
-        return sys.stdin.read()
+        with suppress(UnicodeDecodeError):
+            return sys.stdin.read()
+        raise InputError("stdin: the list is no UTF-8: convert it")
     try:
-        return Path(pairs).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(pairs)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{pairs}: cannot read the list: {reason}") from error
 
@@ -105,7 +109,7 @@ def _made(job: "SharpenJob", progress: Progress, load: "LoadModel") -> "Outcome"
         outcome = attempt(job, progress, load)
         if picture is not None and outcome.status == "done":
             picture.draw()
-    except SsdiffError as error:
+    except Exception as error:  # noqa: BLE001 - the other pairs go on; the line says what it is
         return Outcome(status="failed", error=error)
     return outcome
 

@@ -50,5 +50,8 @@ def eval_command(
     )
     with console.tile_progress("scoring") as progress:
         evaluation = evaluate(request, progress)
-    console.answer(evaluation.as_json(), [render_table(evaluation)], as_json=json)
+    if json:
+        console.emit_json(evaluation.as_json())
+    else:
+        console.result(render_table(evaluation))
     evaluation.check_thresholds()

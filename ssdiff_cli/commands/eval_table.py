@@ -5,6 +5,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from ssdiff_cli.console import printable
 from ssdiff_cli.jobs.evaluate.results import Evaluation, Table
 
 if TYPE_CHECKING:
@@ -18,20 +19,25 @@ _WIDTH = 160
 
 def render_table(evaluation: Evaluation) -> str:
     """Returns the tables, best figures marked, and the protocol; coloured for a terminal."""
+    from rich.box import ASCII, HEAVY_HEAD
     from rich.console import Console
 
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else _WIDTH
     text = io.StringIO()
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    unicode = encoding.lower().startswith("utf")
     console = Console(file=text, force_terminal=terminal, width=width, highlight=False)
     for table in evaluation.tables():
-        console.print(_drawn(table))
+        drawn = _drawn(table)
+        drawn.box = HEAVY_HEAD if unicode else ASCII
+        console.print(drawn)
     for comment in evaluation.comments:
-        console.print(comment, markup=False, soft_wrap=True)
+        console.print(printable(comment), markup=False, soft_wrap=True)
     for name, value in evaluation.settings.described(evaluation.count):
-        console.print(f"{name}: {value}", markup=False, soft_wrap=True)
+        console.print(printable(f"{name}: {value}"), markup=False, soft_wrap=True)
     for note in evaluation.settings.notes:
-        console.print(f"note: {note.text}", markup=False, soft_wrap=True)
+        console.print(printable(f"note: {note.text}"), markup=False, soft_wrap=True)
     return text.getvalue().rstrip("\n")
 
 
@@ -47,5 +53,5 @@ def _drawn(table: Table) -> "RichTable":
     for method, cells in table.rows.items():
         texts = [f"[bold green]{one.text}*[/]" if one.best else f"{one.text} " for one in cells]
         ranks = [table.rank(method)] if table.ranks else []
-        drawn.add_row(escape(method), *ranks, *texts)
+        drawn.add_row(escape(printable(method)), *ranks, *texts)
     return drawn

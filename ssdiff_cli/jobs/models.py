@@ -5,7 +5,6 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -25,9 +24,6 @@ RELEASED_FULL_SCALE = 2047.0
 RELEASED_PHASE = 2.0
 RELEASED_PATCH = 64
 LICENCE = "The weights are those of the imported file: its licence applies."
-_BAD = (UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError)
-"""What torch raises on foreign or damaged bytes, depending on where it stumbles."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -169,7 +165,9 @@ def _load_state(source: Path) -> dict[str, Tensor]:
         raise ModelError(
             f"{source}: cannot be read ({error.strerror or error}): check the path"
         ) from error
-    except _BAD as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise ModelError(
             f"{source}: not a file of plain PyTorch weights ({reason}): nothing else is unpickled"

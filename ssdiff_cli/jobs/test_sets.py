@@ -1,7 +1,8 @@
 """Test sets of the field: PanCollection's HDF5 files, DLPan's and PanCollection's Matlab files."""
 
+import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.errors import InputError, SsdiffError, UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
 
@@ -27,6 +28,12 @@ _NAMES = {
     "gt": ("gt", "I_GT"),
 }
 """Names of each array in PanCollection and in the DLPan toolbox."""
+
+
+LARGEST = 2**34
+"""Bytes of one array in double precision: the largest training sets of the field have a fifth."""
+NUMBERS = "buif"
+"""NumPy's kinds of real numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +93,8 @@ class Dataset:
         Raises:
             InputError: When the image is damaged or not finite.
         """
-        try:
+        with _damage(f"{self.path}: {name} of image {index}"):
             image = np.ascontiguousarray(self.arrays[name][index], dtype=np.float64)
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(
-                f"{self.path}: {name} of image {index} cannot be read ({error})"
-            ) from error
         if not np.isfinite(image).all():
             raise InputError(f"{self.path}: {name} of image {index} has non-finite values")
         return image
@@ -110,15 +113,52 @@ def open_dataset(path: str) -> Iterator[Dataset]:
     matlab = Path(path).suffix.lower() == ".mat"
     h5py = _library("h5py", path)
     if h5py.is_hdf5(path):
-        with h5py.File(path, "r") as file:
-            arrays = _arrays(path, file)
-            yield _hdf5_matlab(path, file) if matlab else Dataset(path=path, arrays=arrays)
+        with ExitStack() as stack:
+            with _damage(path):
+                file = stack.enter_context(h5py.File(path, "r"))
+                dataset = (
+                    _hdf5_matlab(path, file)
+                    if matlab
+                    else Dataset(path=path, arrays=_arrays(path, file))
+                )
+            yield dataset
     elif matlab:
-        yield _matlab(path, _load_matlab(path))
+        with _damage(path):
+            dataset = _matlab(path, _load_matlab(path))
+        yield dataset
     else:
         raise InputError(
             f"{path}: neither HDF5 nor a .mat file: give a PanCollection or DLPan test set"
         )
+
+
+@contextmanager
+def _damage(path: str) -> Iterator[None]:
+    """Turns what h5py and scipy raise for damaged files, which may be nearly anything.
+
+    Raises:
+        InputError: Instead of it.
+    """
+    try:
+        yield
+    except (SsdiffError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: cannot be read ({reason or type(error).__name__}): is the file damaged?"
+        ) from error
+
+
+def _bounded(path: str, name: str, array: Any) -> Any:  # noqa: ANN401 (HDF5's or NumPy's)
+    """Refuses what is no array of numbers, or too large to be read whole."""
+    shape = getattr(array, "shape", None)
+    kind = getattr(getattr(array, "dtype", None), "kind", "")
+    if shape is None or kind not in NUMBERS:
+        raise InputError(f"{path}: {name} is no array of numbers: not a test set")
+    if 8 * math.prod(shape) > LARGEST:
+        raise InputError(f"{path}: {name} has shape {tuple(shape)}: larger than any test set")
+    return array
 
 
 def _library(name: str, path: str) -> ModuleType:
@@ -131,11 +171,7 @@ def _library(name: str, path: str) -> ModuleType:
 
 
 def _load_matlab(path: str) -> Mapping[str, Any]:
-    io = _library("scipy.io", path)
-    try:
-        return dict(io.loadmat(path))
-    except (OSError, ValueError, NotImplementedError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read as a Matlab file ({error})") from error
+    return dict(_library("scipy.io", path).loadmat(path))
 
 
 def _arrays(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +180,7 @@ def _arrays(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, aliases in _NAMES.items():
         known = [alias for alias in aliases if alias in values]
         if known:
-            arrays[name] = values[known[0]]
+            arrays[name] = _bounded(path, known[0], values[known[0]])
         elif name != "gt":
             keys = sorted(key for key in values if not key.startswith("_"))
             raise InputError(

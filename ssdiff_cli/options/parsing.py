@@ -15,14 +15,20 @@ __all__ = [
     "source_nodata",
 ]
 
+MOST_BANDS = 2048
+"""Bands of an output; spectrometers have some hundreds."""
+
 
 def band_list(text: str | None) -> tuple[int, ...]:
     """Returns the band numbers of ``--bidx``, from 1; none for all bands."""
     try:
-        return tuple(int(part) for part in text.split(",")) if text else ()
+        bands = tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
         advice = "give band numbers from 1, separated by commas, such as 1,2,3"
         raise UsageError(f"--bidx {text}: {advice}") from None
+    if len(bands) > MOST_BANDS:
+        raise UsageError(f"--bidx: {len(bands)} bands, more than {MOST_BANDS}: choose fewer")
+    return bands
 
 
 def name_list(text: str | None) -> tuple[str, ...]:

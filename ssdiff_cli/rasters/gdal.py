@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import rasterio
-from rasterio._err import CPLE_BaseError
+from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
@@ -22,6 +22,7 @@ __all__ = [
     "disk_errors",
     "header_errors",
     "open_raster",
+    "out_of_memory",
     "raster_env",
     "reason",
     "versions",
@@ -32,6 +33,12 @@ GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors that free space on the disk mends."""
+
+LONGEST = 10_000_000
+"""Pixels on a side; an orbit at 0.3 m would have 130 million, a delivered strip has one."""
+
+MOST_BANDS = 2048
+"""Bands of a raster; spectrometers have some hundreds."""
 
 CACHE_MEGABYTES = 64
 """GDAL's block cache, whatever the scene: two rows of blocks of a 32768-pixel wide uint16 PAN."""
@@ -86,6 +93,11 @@ def open_raster(path: str) -> DatasetReader:
     return dataset
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether GDAL says that memory does not suffice."""
+    return isinstance(error.__cause__ or error, CPLE_OutOfMemoryError)
+
+
 def band_texts(
     dataset: DatasetReader, field: Literal["descriptions", "units"]
 ) -> tuple[str | None, ...]:
@@ -115,6 +127,8 @@ def header_errors(path: str) -> Iterator[None]:
     except (*GDAL_ERRORS, ValueError) as error:
         if isinstance(error, InputError):
             raise
+        if out_of_memory(error):
+            raise ResourceError(f"{path}: out of memory: {reason(error)}; free some") from error
         message = " ".join(str(error).split())
         raise InputError(message if path in message else f"{path}: {message}") from error
 
@@ -147,6 +161,11 @@ def _problem(dataset: DatasetReader) -> str | None:
         return f"holds no band but {len(names)} subdatasets: name one of them, such as {names[:1]}"
     if dataset.width < 1 or dataset.height < 1:
         return f"has no pixels ({dataset.width} x {dataset.height})"
+    if max(dataset.width, dataset.height) > LONGEST:
+        size = f"{dataset.width} x {dataset.height}"
+        return f"has {size} pixels, more than {LONGEST} on a side: cut it into parts"
+    if dataset.count > MOST_BANDS:
+        return f"has {dataset.count} bands, more than {MOST_BANDS}: choose some with gdal_translate"
     if any(name.startswith("complex") for name in dataset.dtypes):
         return "holds complex numbers: convert them to an amplitude first"
     return None

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -83,11 +82,6 @@ class StepReport:
 
 ExtraLoss = Callable[[Network, int], Tensor]
 """``extra(network, step)``: a term of the loss beside that of the batch."""
-_NO_STATE = (
-    *(OSError, EOFError, RuntimeError, UnpicklingError),
-    *(LookupError, TypeError, ValueError, AttributeError),
-)
-"""What reading another file as a state raises."""
 
 
 class Trainer:
@@ -230,7 +224,9 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = int(state["step"])
-        except _NO_STATE as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             raise ModelError(
                 f"{path}: not a training state of this network ({type(error).__name__}): "
                 "start anew or name another file"

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
+from ssdiff_models.documents import parsed_json
 from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.files import atomic
 from ssdiff_models.resampling.upsample import upsample_image
@@ -138,7 +139,9 @@ def load_scenes(path: Path) -> SceneSet:
                 stored = [image for image in (*IMAGES, "valid") if f"{number}.{image}" in names]
                 arrays = {image: file.get_tensor(f"{number}.{image}") for image in stored}
                 scenes[stack["split"]].extend(_unpack(stack, arrays))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         raise InputError(
             f"{path}: a damaged cache ({type(error).__name__}: {error}): remove it and make it anew"
         ) from error
@@ -174,7 +177,7 @@ def _header(path: Path) -> dict[str, Any]:
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-            header = json.loads(metadata.get(KEY, "null"))
+            header = parsed_json(metadata.get(KEY, "null"))
         if isinstance(header, dict) and header.get("schema") == SCHEMA:
             return header
     except (SafetensorError, OSError, ValueError) as error:

@@ -2,9 +2,9 @@
 
 import csv
 import io
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from ssdiff_cli.rasters.gdal import open_raster, raster_env
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing.journal import remove_leftovers
 from ssdiff_cli.rasters.writing.output_path import refuse_existing
+from ssdiff_models.documents import parsed_json
 from ssdiff_models.errors import InputError
 from ssdiff_models.files import working_files
 
@@ -75,7 +76,7 @@ def _json_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]
             continue
         place = f"{what}, line {number}"
         try:
-            entry = json.loads(line)
+            entry = parsed_json(line)
         except ValueError as error:
             raise InputError(f"{place}: not JSON ({error}): give one object a line") from error
         if not isinstance(entry, dict):
@@ -87,14 +88,23 @@ def _json_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]
 def _csv_lines(text: str, what: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     table = text.lstrip()
     blank_lines = text[: len(text) - len(table)].count("\n")
-    reader = csv.DictReader(io.StringIO(table), skipinitialspace=True)
-    for entry in reader:
+    header = table.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)  # spreadsheets write ; or tabs in some countries
+    reader = csv.DictReader(io.StringIO(table), delimiter=delimiter, skipinitialspace=True)
+    for entry in _rows(reader, what):
         line = blank_lines + reader.line_num
         if None in entry or None in entry.values():
             raise InputError(
                 f"{what}, line {line}: not as many cells as the header has: {reader.fieldnames}"
             )
         yield line, {name.strip(): cell.strip() for name, cell in entry.items()}
+
+
+def _rows(reader: "csv.DictReader[str]", what: str) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(f"{what}, line {reader.line_num}: not CSV ({error})") from error
 
 
 def _job(entry: Mapping[str, Any], what: str, base: SharpenJob) -> SharpenJob:
@@ -167,19 +177,37 @@ def _number(value: object, name: str, what: str) -> int:
 
 def _refuse_repeats(jobs: Sequence[SharpenJob], what: str) -> None:
     outputs = [path for job in jobs for path in job.outputs]
-    working = {os.path.realpath(name) for path in outputs for name in working_files(path)}
+    working = {_real(str(name)) for path in outputs for name in working_files(path)}
     seen: set[str] = set()
     for path in outputs:
-        real = os.path.realpath(path)
+        real = _real(path)
         if real in seen | working:
             how = "written twice" if real in seen else "also a working file of another output"
             raise InputError(f"{what}: {path} is {how}: give every pair an output of its own")
         seen.add(real)
 
 
+def _real(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path  # no file can have this name: its own attempt fails
+
+
+def _check_names(job: SharpenJob) -> None:
+    """Refuses names that JSON can spell and no file can have."""
+    for path in (*job.files, *job.outputs):
+        impossible = True
+        with suppress(UnicodeEncodeError):
+            impossible = b"\0" in os.fsencode(path)
+        if impossible:
+            raise InputError(f"{path!r}: no file can have this name: correct the list")
+
+
 def foreseen(job: SharpenJob) -> Outcome:
     """Returns what a run would make of a pair; an error becomes part of the outcome."""
     try:
+        _check_names(job)
         if not job.sink.overwrite and _is_finished(job):
             return Outcome(status="skipped")
         return Outcome(status="planned", report=plan(job))
@@ -190,6 +218,7 @@ def foreseen(job: SharpenJob) -> Outcome:
 def attempt(job: SharpenJob, progress: Progress, load: LoadModel) -> Outcome:
     """Makes one output unless it exists; an error becomes part of the outcome."""
     try:
+        _check_names(job)
         if not job.sink.overwrite and _is_finished(job):
             for path in job.outputs:
                 remove_leftovers(path)

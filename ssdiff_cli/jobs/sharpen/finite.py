@@ -3,19 +3,22 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_models.errors import InputError
-from ssdiff_models.fusion.blocks import FusedBlock
+
+if TYPE_CHECKING:
+    from ssdiff_models.fusion.blocks import FusedBlock
 
 __all__ = ["finite_blocks"]
 
 _log = logging.getLogger(__name__)
 
 
-def finite_blocks(blocks: Iterable[FusedBlock], pair: ScenePair) -> Iterator[FusedBlock]:
+def finite_blocks(blocks: "Iterable[FusedBlock]", pair: ScenePair) -> "Iterator[FusedBlock]":
     """Yields blocks whose pixels that are no numbers are invalid; warns of them at the end.
 
     Raises:

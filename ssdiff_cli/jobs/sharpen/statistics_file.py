@@ -1,12 +1,11 @@
 """Statistics of a scene as JSON: what ``check --json`` prints and ``--stats FILE`` takes."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssdiff_models.documents import parsed_json, read_text
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 
@@ -46,8 +45,8 @@ def read_statistics(path: str, bands: int) -> "tuple[SceneStatistics, RatioPrior
         InputError: When the file holds no statistics, or those of another number of bands.
     """
     try:
-        statistics, prior = _parsed(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        statistics, prior = _parsed(read_text(path))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise InputError(
             f"{path}: not a file of scene statistics ({reason}): "
@@ -62,7 +61,7 @@ def read_statistics(path: str, bands: int) -> "tuple[SceneStatistics, RatioPrior
 
 
 def _parsed(text: str) -> "tuple[SceneStatistics, RatioPrior | None]":
-    record = json.loads(text)
+    record = parsed_json(text)
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004
     record = record.get("statistics", record)

@@ -4,6 +4,7 @@ import csv
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ssdiff_models.training.loop import StepReport
 
 __all__ = ["COLUMNS", "LogRow", "draw_curves", "read_log", "stopped_if_diverging", "write_log"]
 
+BAD = (ValidationError, UnicodeDecodeError, csv.Error, TypeError)
+"""What is raised for lines that are no rows."""
 DIVERGED = 100.0
 """A smoothed loss this many times its least value is no accident."""
 _log = logging.getLogger(__name__)
@@ -39,13 +42,10 @@ def read_log(path: Path, last: int) -> list[LogRow]:
         return []
     rows = []
     adapter = TypeAdapter(LogRow)
-    with path.open(newline="") as file:
+    # Another file of that name, or a line cut off by hand, ends the table.
+    with path.open(newline="", encoding="utf-8") as file, suppress(*BAD):
         for values in csv.DictReader(file):
-            try:
-                row = adapter.validate_python({name: text or None for name, text in values.items()})
-            except ValidationError:
-                # Another file of that name, or a line cut off by hand.
-                break
+            row = adapter.validate_python({name: text or None for name, text in values.items()})
             if row.step <= last:
                 rows.append(row)
     return rows

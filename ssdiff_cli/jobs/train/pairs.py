@@ -1,6 +1,5 @@
 """Training scenes from pairs of GeoTIFFs, alone or in a folder with an index."""
 
-import json
 import logging
 import math
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from ssdiff_cli.rasters.whole_raster import (
     read_whole,
 )
 from ssdiff_models.checkpoint import PriorName
+from ssdiff_models.documents import parsed_json, read_text
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.registration.estimate import Shift, estimate_shift
 from ssdiff_models.resampling.degrade import reduce_pan
@@ -69,14 +69,14 @@ def read_index(folder: Path) -> tuple[PairRecord, ...]:
     """
     index = folder / "index.json"
     try:
-        pairs: list[dict[str, Any]] = json.loads(index.read_text())["pairs"]
+        pairs: list[dict[str, Any]] = parsed_json(read_text(index))["pairs"]
         records = tuple(_indexed(folder, pair) for pair in pairs)
     except FileNotFoundError as error:
         raise InputError(
             f"{index}: no such file: a folder of pairs needs an index.json, "
             "or name pairs as pan.tif,ms.tif"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{index}: not an index of pairs ({reason})") from error
     if not records:

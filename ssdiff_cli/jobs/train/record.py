@@ -1,7 +1,6 @@
 """The training record of a model's metadata."""
 
 import datetime as dt
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ import torch
 
 from ssdiff_cli.jobs.train.log import LogRow
 from ssdiff_cli.jobs.train.settings import TrainSettings
+from ssdiff_models.documents import parsed_toml, read_text
 from ssdiff_models.training.patch_set import sample_patches
 from ssdiff_models.training.wald_scene import WaldScene
 
@@ -49,7 +49,7 @@ def stage_scores(rows: Sequence[LogRow], main: int) -> dict[str, dict[str, float
 def changed_settings(record: Path, settings: TrainSettings) -> Iterator[str]:
     """Yields a sentence for every setting that a continued run changes, its length aside."""
     try:
-        before = tomllib.loads(record.read_text())
+        before = parsed_toml(read_text(record))
     except (OSError, ValueError):
         return
     for section in ("data", "network", "training", "schedule"):

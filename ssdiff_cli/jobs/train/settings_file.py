@@ -1,7 +1,6 @@
 """A TOML file of training settings and flags over it, checked against the dataclasses."""
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from ssdiff_cli.jobs.train.settings import (
     network_keys,
 )
 from ssdiff_models.diffusion.schedule import Schedule
+from ssdiff_models.documents import parsed_toml, read_text
 from ssdiff_models.errors import InputError, UsageError
 from ssdiff_models.files import atomic
 from ssdiff_models.nets.network import Network
@@ -27,6 +27,10 @@ from ssdiff_models.training.config import TrainingConfig
 
 __all__ = ["Setting", "parse_setting", "read_data_config", "read_settings", "write_settings"]
 
+LARGEST_INTEGER = 2**63 - 1
+LARGEST_SIZE = 8192
+LARGEST_NUMBER = 1e30
+"""Beyond these, neither torch nor a file can hold a number, nor a machine such a network."""
 Setting = tuple[str, str, Any]
 """Section, name and value."""
 
@@ -42,8 +46,8 @@ def parse_setting(text: str) -> Setting:
     if not (equals and dot):
         raise UsageError(f"--set {text}: write section.name=value, such as training.lbaf_steps=300")
     try:
-        return section, name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+        return section, name, parsed_toml(f"value = {value}")["value"]
+    except ValueError:
         return section, name, value.strip()
 
 
@@ -73,6 +77,8 @@ def read_settings(
     origins: dict[tuple[str, ...], str] = {}
     for origin, (section, name, value) in entries:
         _check_known(origin, section, name, chosen)
+        largest = LARGEST_SIZE if section == "network" else LARGEST_INTEGER
+        _check_size(f"{origin}: {section}.{name}", value, largest)
         values[section][name] = value
         origins[section, name] = origin
     settings = _validated(values, chosen, origins)
@@ -95,10 +101,10 @@ def _network_name(entries: Sequence[tuple[str, Setting]], default: str) -> str:
 
 def _file_entries(path: Path) -> Iterator[Setting]:
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = parsed_toml(read_text(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not TOML ({error})") from error
     for section, table in tables.items():
         if not isinstance(table, dict):
@@ -122,6 +128,16 @@ def _check_known(origin: str, section: str, name: str, network: str) -> None:
     if name not in known:
         names = ", ".join(sorted(known))
         raise UsageError(f"{origin}: unknown key {section}.{name}: known are {names}")
+
+
+def _check_size(what: str, value: object, largest: int) -> None:
+    """Refuses integers above the largest one, and floats above `LARGEST_NUMBER`."""
+    values = value if isinstance(value, list) else [value]
+    for number in values:
+        if isinstance(number, int) and abs(number) > largest:
+            raise UsageError(f"{what} is too large: give a number up to {largest}")
+        if isinstance(number, float) and not abs(number) <= LARGEST_NUMBER:
+            raise UsageError(f"{what} is {number:g}: give a finite number up to 1e30")
 
 
 def _validated(

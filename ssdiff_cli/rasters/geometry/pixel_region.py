@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,20 @@ from ssdiff_cli.rasters.geometry.area_of_interest import (
     parse_crs,
 )
 from ssdiff_cli.rasters.geometry.georeference import Georeference
+from ssdiff_models.documents import parsed_json, read_text
 from ssdiff_models.errors import InputError
 from ssdiff_models.scene.source import BoolArray
 from ssdiff_models.scene.windows import Window
 
 __all__ = ["PixelRegion", "read_region"]
+
+DEEPEST = 100
+"""Levels of nested geometries that are read."""
+BAD = (
+    *(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError),
+    shapely.errors.ShapelyError,
+)
+"""What parsers raise for texts that are no polygons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,18 @@ def read_region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelR
     Raises:
         InputError: When the file cannot be read or holds no polygon.
     """
+    try:
+        return _region(pan, path, default_crs)
+    except (shapely.errors.ShapelyError, OverflowError, RecursionError) as error:
+        raise InputError(
+            f"{path}: its polygons cannot be used: {reason(error)}; check their coordinates"
+        ) from error
+
+
+def _region(pan: Georeference, path: str, default_crs: CRS | None) -> PixelRegion:
     geometry, crs = _read_geometry(path)
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():
+        raise InputError(f"{path}: has coordinates that are no numbers: correct them")
     if geometry.is_empty or geometry.area == 0:
         raise InputError(
             f"{path}: holds no polygon: give the area of interest as Polygon or MultiPolygon"
@@ -104,20 +123,20 @@ def _on_one_side(geometry: shapely.Geometry) -> shapely.Geometry:
 
 def _read_geometry(path: str) -> tuple[shapely.Geometry, CRS | None]:
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path).strip()
+    except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot read the area of interest: {problem}") from error
     try:
         return _parse_geojson(text) if text.startswith("{") else _parse_text(text)
-    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+    except BAD as error:
         raise InputError(
             f"{path}: neither GeoJSON nor WKT nor hexadecimal WKB: {reason(error)}"
         ) from error
 
 
 def _parse_geojson(text: str) -> tuple[shapely.Geometry, CRS | None]:
-    document: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = parsed_json(text)
     kind = document["type"]
     if kind == "FeatureCollection":
         parts = [feature["geometry"] for feature in document["features"] if feature["geometry"]]
@@ -128,9 +147,17 @@ def _parse_geojson(text: str) -> tuple[shapely.Geometry, CRS | None]:
     return shapely.union_all(shapes), parse_crs(name)
 
 
+def _depth(text: str) -> int:
+    """Returns how deeply parentheses are nested: GEOS reads each level on the stack."""
+    steps = np.frombuffer(text.encode(), np.uint8)
+    return int(((steps == ord("(")).astype(int) - (steps == ord(")"))).cumsum().max())
+
+
 def _parse_text(text: str) -> tuple[shapely.Geometry, CRS | None]:
     srid = re.match(r"SRID=(\d+);", text, re.IGNORECASE)
     body = text[srid.end() :] if srid else text
+    if body.count("(") > DEEPEST and _depth(body) > DEEPEST:
+        raise ValueError("it is nested too deeply")
     is_wkb = re.fullmatch(r"[0-9A-Fa-f]+", body)
     geometry = shapely.from_wkb(body) if is_wkb else shapely.from_wkt(body)
     number = int(srid[1]) if srid else shapely.get_srid(geometry)

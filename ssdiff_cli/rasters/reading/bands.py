@@ -10,9 +10,9 @@ import rasterio.windows
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from ssdiff_cli.rasters.gdal import GDAL_ERRORS, band_texts, header_errors, reason
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, band_texts, header_errors, out_of_memory, reason
 from ssdiff_cli.rasters.reading.fill import fill_invalid, fill_margin
-from ssdiff_models.errors import InputError
+from ssdiff_models.errors import InputError, ResourceError
 from ssdiff_models.resampling.mirror import mirrored
 from ssdiff_models.scene.source import BoolArray, FloatArray
 from ssdiff_models.scene.windows import Window
@@ -115,6 +115,10 @@ class Bands:
             for index in self.alpha:
                 valid &= self.dataset.read(index, window=place) != 0
         except GDAL_ERRORS as error:
+            if out_of_memory(error):
+                raise ResourceError(
+                    f"{self.path}: out of memory: {reason(error)}; free some"
+                ) from error
             raise InputError(
                 f"{self.path}: cannot read pixels {place.toslices()}: {reason(error)}; "
                 "is the file truncated?"

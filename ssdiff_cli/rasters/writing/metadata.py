@@ -148,8 +148,9 @@ def _as_items(domain: str, tags: dict[str, str]) -> dict[str, str]:
     """Returns tags as rasterio takes them: it joins key and value of an XML text with ``=``."""
     if not domain.startswith("xml:"):
         return tags
-    key, _, value = tags[domain].partition("=")
-    return {key: value}
+    # Without "=" it gives no text, or takes the text for a key.
+    key, equals, value = tags.get(domain, "").partition("=")
+    return {key: value} if equals else {}
 
 
 def _write_bands(
