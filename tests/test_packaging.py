@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import ssdiff_cli
 import ssdiff_models
 from ssdiff_cli.app import app
-from ssdiff_models import __version__
+from ssdiff_models import __version__, metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"ssdiff_cli": ROOT / "ssdiff_cli", "ssdiff_models": ROOT / "models/ssdiff_models"}
@@ -106,6 +106,14 @@ def test_the_architecture_names_files_by_the_names_they_have() -> None:
     links = re.findall(r"\[([^\]]+\.py)\]\(([^)]+)\)", text)
     assert len(links) > 30
     assert [shown for shown, path in links if not path.endswith(shown)] == []
+
+
+def test_every_metric_is_in_the_table_of_metrics() -> None:
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    told = re.findall(r"\| `(\w+)\(", text)
+    known = [name for name in metrics.__all__ if name.islower()]
+    assert set(told) <= set(known)
+    assert {"ergas", "sam", "q2n", "hqnr"} <= set(told)
 
 
 def test_models_is_a_source_root_with_one_package() -> None:

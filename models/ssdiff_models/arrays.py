@@ -24,8 +24,8 @@ Progress = Callable[[int, int], None]
 
 
 def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
-    pan: npt.NDArray[Any],
-    ms: npt.NDArray[Any],
+    pan: npt.NDArray[Any] | torch.Tensor,
+    ms: npt.NDArray[Any] | torch.Tensor,
     checkpoint: Checkpoint,
     *,
     settings: FusionSettings | None = None,
@@ -35,7 +35,7 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     precision: torch.dtype = torch.float32,
     progress: Progress | None = None,
 ) -> npt.NDArray[Any]:
-    """Fuses a PAN and an MS array as ``ssdiff sharpen`` does the same rasters.
+    """Fuses a PAN and an MS array, or tensors, as ``ssdiff sharpen`` does the same rasters.
 
     Args:
         pan: ``(rows, cols)``, DN.
@@ -54,6 +54,7 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
     Raises:
         SsdiffError: When arrays, model and device do not fit each other, or hold no finite values.
     """
+    pan, ms = _array(pan), _array(ms)
     ratio = _ratio(pan, ms, checkpoint.ratio)
     source = ArraySource(pan=pan.astype(np.float32), ms=ms.astype(np.float32), ratio=ratio)
     settings = settings or FusionSettings.of(checkpoint, limits=default_limits(ms.dtype))
@@ -64,6 +65,10 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
         runner = BatchRunner(device=torch.device(device), batch=batch)
     fuser = as_crisp_as_asked(fuser, source, runner)
     return _fused(source, fuser, runner, ms.dtype, progress)
+
+
+def _array(image: npt.NDArray[Any] | torch.Tensor) -> npt.NDArray[Any]:
+    return image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else image
 
 
 def _fused(

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import ssdiff_models
 from ssdiff_models.arrays import sharpen
@@ -18,6 +19,12 @@ def test_fused_arrays_are_as_the_ms_on_the_pans_grid() -> None:
     assert (fused.shape, fused.dtype) == ((4, 60, 72), ms.dtype)
     # Each band keeps about its own level.
     assert np.allclose(fused.mean((1, 2)), ms.mean((1, 2)), rtol=0.25)
+
+
+def test_tensors_give_what_arrays_give() -> None:
+    pan, ms = scene(32, 32)
+    fused = sharpen(torch.from_numpy(pan), torch.from_numpy(ms), model())
+    assert np.array_equal(fused, sharpen(pan, ms, model()))
 
 
 def test_progress_is_told_block_by_block() -> None:
@@ -76,7 +83,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
     holed = ms.astype(np.float32)
     holed[0, 3, 3] = np.nan
     cases = [
-        (pan[:, :30], ms, r"\(32, 30\)"),
+        (pan[:, :30], ms, r"\(32, 30\).*crop both to whole MS pixels"),
         (pan[None], ms, "PAN must be"),
         (pan, ms[0], "PAN must be"),
         (pan, holed, "not finite"),

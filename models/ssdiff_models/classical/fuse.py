@@ -13,12 +13,13 @@ from ssdiff_models.classical.moments import Statistics, matched_floors
 from ssdiff_models.classical.registry import find
 from ssdiff_models.classical.whole_image import WholeImage
 from ssdiff_models.errors import InputError
+from ssdiff_models.resampling.upsample import upsample_image
 from ssdiff_models.scene.model_grid import ModelGrid
 from ssdiff_models.scene.sensors import Sensor
 
 __all__ = ["fuse"]
 
-Pixels = npt.NDArray[np.floating] | npt.NDArray[np.integer]
+Pixels = npt.NDArray[np.floating] | npt.NDArray[np.integer] | Tensor
 
 
 def fuse(
@@ -26,18 +27,19 @@ def fuse(
     *,
     pan: Pixels,
     ms: Pixels,
-    lms: Pixels,
+    lms: Pixels | None = None,
     sensor: Sensor | str,
     ratio: int,
     phase: float | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Fuses arrays of DN by a classical method in double precision.
+    """Fuses arrays, or tensors, of DN by a classical method in double precision.
 
     Args:
         method: One of `METHODS`.
         pan: ``(rows, cols)``.
         ms: ``(bands, rows/ratio, cols/ratio)``.
-        lms: ``(bands, rows, cols)``: the MS interpolated to the PAN grid (EXP).
+        lms: ``(bands, rows, cols)``: the MS interpolated to the PAN grid (EXP); None: by
+            `upsample_image`.
         sensor: Whose MTF gains are used, or its name.
         ratio: PAN pixels per MS pixel.
         phase: PAN index of the centre of MS pixel 0: ``(ratio - 1)/2`` where the corners coincide;
@@ -49,11 +51,11 @@ def fuse(
         SsdiffError: For unknown names, and arrays that do not fit each other or are not finite.
     """
     known = find(method)
-    _check(pan.shape, ms.shape, lms.shape, ratio=ratio)
+    grid = ModelGrid(ratio=ratio, phase=ratio / 2 if phase is None else phase)
+    _check(tuple(pan.shape), tuple(ms.shape), lms if lms is None else tuple(lms.shape), ratio=ratio)
     sharp = _tensor(pan)
     small = _tensor(ms)
-    large = _tensor(lms)
-    grid = ModelGrid(ratio=ratio, phase=ratio / 2 if phase is None else phase)
+    large = upsample_image(small, ratio, grid.phase) if lms is None else _tensor(lms)
     ranges = tuple((float(band.min()), float(band.max())) for band in large)
     floors = matched_floors([_moments(band) for band in large], pan=_moments(sharp))
     context = Context.of(grid, sensor, ranges, floors)
@@ -64,7 +66,8 @@ def fuse(
 
 
 def _tensor(pixels: Pixels) -> Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float64))
+    array = pixels.cpu() if isinstance(pixels, Tensor) else pixels
+    tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
     if not bool(tensor.isfinite().all()):
         raise InputError(
             "PAN or MS has values that are not finite: fill them first, or use the command, "
@@ -73,15 +76,18 @@ def _tensor(pixels: Pixels) -> Tensor:
     return tensor
 
 
-def _check(pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...], *, ratio: int) -> None:
-    if len(pan) != 2 or len(ms) != 3 or len(lms) != 3:
+def _check(
+    pan: tuple[int, ...], ms: tuple[int, ...], lms: tuple[int, ...] | None, *, ratio: int
+) -> None:
+    if len(pan) != 2 or len(ms) != 3:
+        raise InputError(f"PAN must be (rows, cols) and MS (bands, rows, cols), got {pan} and {ms}")
+    if 0 in ms or pan != (ms[1] * ratio, ms[2] * ratio):
         raise InputError(
-            f"PAN must be (rows, cols), MS and EXP (bands, rows, cols), got {pan}, {ms} and {lms}"
+            f"a PAN of {pan} pixels does not fit an MS of {ms} at ratio {ratio}: crop both to "
+            "whole MS pixels"
         )
-    if 0 in ms or pan != (ms[1] * ratio, ms[2] * ratio) or lms != (ms[0], *pan):
-        raise InputError(
-            f"a PAN of {pan} and an EXP of {lms} pixels do not fit an MS of {ms} at ratio {ratio}"
-        )
+    if lms is not None and lms != (ms[0], *pan):
+        raise InputError(f"an EXP of {lms} does not fit a PAN of {pan} and {ms[0]} bands")
 
 
 def _moments(band: Tensor) -> tuple[float, float]:

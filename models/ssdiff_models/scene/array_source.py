@@ -35,7 +35,7 @@ class ArraySource:
         if self.pan.shape != (rows * self.ratio, cols * self.ratio):
             raise InputError(
                 f"a PAN of {self.pan.shape} pixels is not {self.ratio} times an MS of "
-                f"{(rows, cols)}"
+                f"{(rows, cols)}: crop both to whole MS pixels"
             )
         if not (np.isfinite(self.pan).all() and np.isfinite(self.ms).all()):
             raise InputError(

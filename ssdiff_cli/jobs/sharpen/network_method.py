@@ -50,6 +50,9 @@ TAGS = ("steps", "sampler", "seed", "samples", "tile", "overlap", "sharpness", "
 USE = ("config", "normalisation", "full_scale", "prior", "residual_scale", "schedule")
 """What decides the pixels of a model besides its weights; two models may share a name."""
 
+FEWER = ", and so does --method mtf-glp-fs where the PAN sees what these bands lack (infrared)"
+"""Simulated QuickBird scenes of blue, green and red alone: ERGAS 24 against 10, and 15 of EXP."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -254,8 +257,9 @@ def _warn_of_groups(fuser: ModelFuser) -> None:
     guessed = "" if fuser.settings.order else ", taken by their order for that of wavelengths"
     _log.warning(
         "model %s has %d bands, the scene %d: fused in groups of bands (%s)%s; "
-        "a model of %d bands would do better",
+        "a model of %d bands would do better%s",
         *(checkpoint.name, checkpoint.band_count, fuser.bands, groups, guessed, fuser.bands),
+        FEWER if fuser.bands < checkpoint.band_count else "",
     )
 
 

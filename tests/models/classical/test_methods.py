@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
@@ -11,6 +12,7 @@ from ssdiff_models import classical
 from ssdiff_models.classical.component_substitution import LinearRule
 from ssdiff_models.classical.moments import nonnegative_least_squares
 from ssdiff_models.errors import InputError, UsageError
+from ssdiff_models.resampling.upsample import upsample_image
 from tests.models.classical.conftest import textured
 
 Array = npt.NDArray[np.float64]
@@ -100,3 +102,22 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         fuse("gsa", lms, ms, lms)
     with pytest.raises(InputError, match="not finite"):
         fuse("gsa", np.full_like(lms[0], np.nan), ms, lms)
+
+
+def test_the_exp_is_made_where_none_is_given_and_tensors_do() -> None:
+    ms, _ = scene(2)
+    pan = np.kron(ms.mean(0), np.ones((4, 4))) + np.arange(4 * ms.shape[2]) % 7
+    wanted = classical.fuse(
+        "gsa",
+        pan=pan,
+        ms=ms,
+        lms=upsample_image(torch.from_numpy(ms), 4, 1.5).numpy(),
+        sensor="qb",
+        ratio=4,
+        phase=1.5,
+    )
+    tensors = {"pan": torch.from_numpy(pan), "ms": torch.from_numpy(ms)}
+    found = classical.fuse("gsa", **tensors, sensor="qb", ratio=4, phase=1.5)
+    assert np.array_equal(found, wanted)
+    with pytest.raises(InputError, match="crop both to whole MS pixels"):
+        classical.fuse("gsa", pan=pan[:-1], ms=ms, sensor="qb", ratio=4)
