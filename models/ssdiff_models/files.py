@@ -61,8 +61,14 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_set(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
+def atomic_set(
+    paths: Sequence[str | Path], owner: str | Path | None = None
+) -> Iterator[list[Path]]:
     """Yields a temporary file for each path, as `atomic` does; all replace theirs, or none.
+
+    Args:
+        paths: The files to write; their folders must exist.
+        owner: The file by whose name `finish_naming` finds the set; by default the first one.
 
     Raises:
         OSError: When a folder cannot be written to, or the disk is full.
@@ -80,7 +86,7 @@ def atomic_set(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
                 part.chmod(mode)
             with part.open("rb") as file:
                 os.fsync(file.fileno())
-        name_together(list(zip(parts, targets, strict=True)))
+        name_together(list(zip(parts, targets, strict=True)), owner)
 
 
 @contextmanager
@@ -134,13 +140,14 @@ def _remove_if_dead(folder: Path) -> None:
         os.close(descriptor)
 
 
-def name_together(files: Sequence[tuple[Path, Path]]) -> None:
+def name_together(files: Sequence[tuple[Path, Path]], owner: str | Path | None = None) -> None:
     """Gives finished files their names: all, or none.
 
     After a kill between two names `finish_naming` ends it.
 
     Args:
         files: Each file and its name.
+        owner: The file by whose name `finish_naming` finds the set; by default the first one.
 
     Raises:
         OSError: When one cannot be named; then all are where they were.
@@ -150,7 +157,7 @@ def name_together(files: Sequence[tuple[Path, Path]]) -> None:
         return
     with ExitStack() as stack:
         old = [stack.enter_context(_kept(target)) for _, target in files]
-        stack.enter_context(_noted(files))
+        stack.enter_context(_noted(files, Path(owner or files[0][1])))
         try:
             for part, target in files:
                 part.replace(target)
@@ -180,9 +187,8 @@ def _kept(target: Path) -> Iterator[Path | None]:
 
 
 @contextmanager
-def _noted(files: Sequence[tuple[Path, Path]]) -> Iterator[None]:
+def _noted(files: Sequence[tuple[Path, Path]], output: Path) -> Iterator[None]:
     """Notes, as long as the body runs, which files belong together."""
-    output = files[0][1]
     names = [[os.path.relpath(path, output.parent) for path in pair] for pair in files]
     with held(output, SET) as descriptor:
         if os.fstat(descriptor).st_size:

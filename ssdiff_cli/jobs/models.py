@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssdiff_cli.rasters.writing.output_path import check_outputs
+from ssdiff_cli.rasters.writing.output_path import claimed_outputs
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import Checkpoint, load_checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import ModelError, UsageError
@@ -98,14 +98,14 @@ def import_released(
         ModelError: When the file holds no state dict of the released network.
         ResourceError: When the output cannot be written.
     """
-    check_outputs([output], [source], overwrite=overwrite)
     if full_scale is None:
         full_scale = RELEASED_FULL_SCALE if sensor is None else float(sensor.full_scale)
     if not full_scale > 0:
         raise UsageError(
             f"the full scale must be positive, got {full_scale:g}: give --full-scale the largest DN"
         )
-    save_checkpoint(output, _released(source, output.stem, sensor, full_scale))
+    with claimed_outputs([output], [source], overwrite=overwrite):
+        save_checkpoint(output, _released(source, output.stem, sensor, full_scale))
     _log.info("%s: imported from %s", output, source)
     return ModelSummary.of(output)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from affine import Affine
 
-from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiff
-from ssdiff_cli.rasters.writing.output_path import check_outputs
+from ssdiff_cli.rasters.whole_raster import GeoTiff, write_geotiffs
+from ssdiff_cli.rasters.writing.output_path import claimed_outputs
 from ssdiff_models.errors import UsageError
 from ssdiff_models.simulation import SceneSpec, simulate_pair
 
@@ -41,7 +41,12 @@ def simulate_scene(spec: SceneSpec, folder: Path, *, overwrite: bool = False) ->
         raise UsageError(
             f"{folder}: cannot be made a folder ({error.strerror}): choose another one"
         ) from error
-    check_outputs((files.pan, files.ms, files.truth), overwrite=overwrite)
+    with claimed_outputs((files.pan, files.ms, files.truth), overwrite=overwrite):
+        _write(spec, files)
+    return files
+
+
+def _write(spec: SceneSpec, files: SceneFiles) -> None:
     sensor = spec.sensor
     pair = simulate_pair(spec)
     tags = {
@@ -53,10 +58,12 @@ def simulate_scene(spec: SceneSpec, folder: Path, *, overwrite: bool = False) ->
     pan_header = GeoTiff(transform=fine, crs=_CRS, names=("pan",), tags=tags)
     ms_header = GeoTiff(transform=coarse, crs=_CRS, names=sensor.bands, tags=tags)
     truth_header = GeoTiff(transform=fine, crs=_CRS, names=sensor.bands, tags=tags)
-    write_geotiff(files.pan, pair.pan, pan_header)
-    write_geotiff(files.ms, pair.ms, ms_header)
-    write_geotiff(files.truth, pair.truth, truth_header)
-    return files
+    scene = {
+        files.pan: (pair.pan, pan_header),
+        files.ms: (pair.ms, ms_header),
+        files.truth: (pair.truth, truth_header),
+    }
+    write_geotiffs(scene)
 
 
 def pan_transform(gsd: float) -> Affine:

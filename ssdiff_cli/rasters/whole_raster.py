@@ -13,8 +13,9 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from ssdiff_cli.rasters.gdal import GDAL_ERRORS, band_texts, disk_errors, open_raster, reason
 from ssdiff_cli.rasters.reading.bands import LARGEST, read_pixels, zero_signal
+from ssdiff_cli.rasters.writing.side_cars import remove_side_cars
 from ssdiff_models.errors import InputError
-from ssdiff_models.files import atomic
+from ssdiff_models.files import atomic_set
 
 __all__ = [
     "GeoTiff",
@@ -23,6 +24,7 @@ __all__ = [
     "read_raster_header",
     "read_whole",
     "write_geotiff",
+    "write_geotiffs",
 ]
 
 COLOURS = {
@@ -127,14 +129,30 @@ class GeoTiff:
     """Metadata of the file."""
 
 
-def write_geotiff(path: str | Path, pixels: npt.NDArray[np.generic], header: GeoTiff) -> None:
-    """Writes ``(bands, rows, cols)`` or ``(rows, cols)`` as a tiled, compressed GeoTIFF.
+def write_geotiffs(files: Mapping[Path, tuple[npt.NDArray[np.generic], GeoTiff]]) -> None:
+    """Writes ``(bands, rows, cols)`` or ``(rows, cols)`` as tiled, compressed GeoTIFFs.
 
-    The data type is that of the pixels. The file has its name only once it is complete.
+    The data type is that of the pixels. The files get their names together once all are complete.
 
     Raises:
-        ResourceError: When it cannot be written.
+        ResourceError: When one cannot be written.
     """
+    with disk_errors(next(iter(files))), atomic_set(list(files)) as parts:
+        for part, (path, (pixels, header)) in zip(parts, files.items(), strict=True):
+            data = _encoded(pixels, header)
+            # GDAL keeps silent where the last blocks do not fit on the disk.
+            with disk_errors(path):
+                part.write_bytes(data)
+        for path in files:
+            remove_side_cars(path)
+
+
+def write_geotiff(path: str | Path, pixels: npt.NDArray[np.generic], header: GeoTiff) -> None:
+    """Writes one, as `write_geotiffs` does."""
+    write_geotiffs({Path(path): (pixels, header)})
+
+
+def _encoded(pixels: npt.NDArray[np.generic], header: GeoTiff) -> bytes:
     image = pixels[None] if pixels.ndim == 2 else pixels
     count, height, width = image.shape
     keywords = {
@@ -162,6 +180,4 @@ def write_geotiff(path: str | Path, pixels: npt.NDArray[np.generic], header: Geo
             file.update_tags(**header.tags)
             for band, name in enumerate(header.names, start=1):
                 file.set_band_description(band, name)
-        # GDAL keeps silent where the last blocks do not fit on the disk.
-        with disk_errors(path), atomic(path) as part:
-            part.write_bytes(memory.getbuffer())
+        return bytes(memory.getbuffer())

@@ -20,7 +20,7 @@ from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.scene import open_scene
 from ssdiff_cli.progress import Progress
 from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_cli.rasters.writing.output_path import check_outputs
+from ssdiff_cli.rasters.writing.output_path import check_outputs, claimed_outputs
 from ssdiff_models import __version__
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
 from ssdiff_models.errors import InputError, UsageError
@@ -107,9 +107,13 @@ def adapt(job: AdaptJob, progress: Progress) -> AdaptResult:
     Raises:
         SsdiffError: When the scene or the model cannot be used; no file is then written.
     """
+    with claimed_outputs([job.output], job.sharpen.files, overwrite=job.overwrite):
+        return _adapted(job, progress)
+
+
+def _adapted(job: AdaptJob, progress: Progress) -> AdaptResult:
     started = time.perf_counter()
     pair = job.sharpen
-    check_outputs([job.output], pair.files, overwrite=job.overwrite)
     choice = choose(pair.device, tile_pixels=job.config.size**2)
     torch.set_num_threads(choice.threads)
     scene = _read(pair)

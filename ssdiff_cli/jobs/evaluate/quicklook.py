@@ -6,6 +6,7 @@ from ssdiff_cli.jobs.evaluate.report.side_by_side import draw_quicklook
 from ssdiff_cli.jobs.evaluate.request import Outputs
 from ssdiff_cli.rasters.gdal import disk_errors
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_models.errors import UsageError
 from ssdiff_models.files import atomic
 
@@ -35,7 +36,8 @@ class Quicklook:
         if not self.path.lower().endswith(".png"):
             raise UsageError(f"{self.path}: a quicklook is a PNG: name it FILE.png")
         reads = (self.pan, self.ms, self.fused, *self.pair.files)
-        Outputs(quicklook=self.path, overwrite=self.overwrite).check(reads)
+        Outputs(quicklook=self.path).check_drawing()
+        check_outputs([self.path], reads, overwrite=self.overwrite)
 
     def draw(self) -> None:
         """Draws the picture; the whole pair is shown, whatever part of it was fused.

@@ -1,6 +1,5 @@
 """What an evaluation is asked for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Literal
@@ -11,7 +10,6 @@ from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.evaluate.method_names import DEFAULT_METHODS, needs_model
 from ssdiff_cli.jobs.sharpen.job import NETWORK
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
-from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 from ssdiff_models.scene.sensors import Sensor
@@ -37,14 +35,18 @@ class Outputs:
     fail_if: tuple[str, ...] = ()
     """Conditions, as the user wrote them."""
 
-    def check(self, reads: Sequence[str]) -> None:
-        """Makes sure, before any work, that the files can be made of those that are read.
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All of them."""
+        named = (self.csv, self.report, self.quicklook)
+        return tuple(path for path in named if path is not None)
+
+    def check_drawing(self) -> None:
+        """Refuses, before any work, pictures without what draws them.
 
         Raises:
-            UsageError: When one exists, its folder does not, or what draws it is not installed.
+            UsageError: When it is not installed.
         """
-        files = [path for path in (self.csv, self.report, self.quicklook) if path is not None]
-        check_outputs(files, reads, overwrite=self.overwrite)
         drawn = self.report or self.quicklook
         if drawn and not all(map(find_spec, ("jinja2", "matplotlib"))):
             raise UsageError(

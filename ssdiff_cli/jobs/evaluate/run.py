@@ -1,7 +1,7 @@
 """One evaluation from start to end: open, score, and write what was asked for."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from ssdiff_cli.jobs.evaluate.plan import Plan
@@ -17,9 +17,9 @@ from ssdiff_cli.jobs.evaluate.scores import metric_names
 from ssdiff_cli.jobs.evaluate.scoring import Scored, score
 from ssdiff_cli.jobs.evaluate.thresholds import parse_condition
 from ssdiff_cli.progress import Progress, no_progress
-from ssdiff_cli.rasters.gdal import raster_env
-from ssdiff_models.errors import ResourceError
-from ssdiff_models.files import atomic
+from ssdiff_cli.rasters.gdal import disk_errors, raster_env
+from ssdiff_cli.rasters.writing.output_path import claimed_outputs
+from ssdiff_models.files import atomic_set
 
 __all__ = ["evaluate", "open_plan", "score_plan"]
 
@@ -38,7 +38,15 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
         UsageError: When the request cannot be used as it is.
     """
     outputs = request.outputs
-    outputs.check(request.files)
+    outputs.check_drawing()
+    with claimed_outputs(outputs.files, request.files, overwrite=outputs.overwrite):
+        evaluation, gallery = _evaluated(request, progress)
+        _write(_contents(evaluation, gallery, request))
+    return evaluation
+
+
+def _evaluated(request: EvaluationRequest, progress: Progress) -> tuple[Evaluation, Gallery | None]:
+    outputs = request.outputs
     with raster_env(), open_plan(request) as plan:
         metrics = metric_names(plan.settings.protocol)
         methods = tuple(plan.fusers)
@@ -52,6 +60,14 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
             products=tuple(plan.products),
             conditions=conditions,
         )
+    return evaluation, gallery
+
+
+def _contents(
+    evaluation: Evaluation, gallery: Gallery | None, request: EvaluationRequest
+) -> dict[str, bytes]:
+    """Returns each file and what is in it."""
+    outputs = request.outputs
     files: dict[str, bytes] = {}
     if outputs.csv is not None:
         files[outputs.csv] = evaluation.as_csv().encode()
@@ -60,9 +76,7 @@ def evaluate(request: EvaluationRequest, progress: Progress = no_progress) -> Ev
     if outputs.quicklook is not None:
         pan, ms = request.pair_paths
         files[outputs.quicklook] = draw_quicklook(pan, ms, request.fused[0], request.pair)
-    for path, content in files.items():
-        _write(path, content)
-    return evaluation
+    return files
 
 
 @contextmanager
@@ -108,11 +122,11 @@ def score_plan(
     return tuple(scored), gallery
 
 
-def _write(path: str, content: bytes) -> None:
-    try:
-        with atomic(path) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise ResourceError(
-            f"{path}: cannot be written: {error.strerror}; choose another folder"
-        ) from error
+def _write(files: Mapping[str, bytes]) -> None:
+    """Writes files that appear together."""
+    if not files:
+        return
+    with disk_errors(next(iter(files))), atomic_set(list(files)) as parts:
+        for part, (path, content) in zip(parts, files.items(), strict=True):
+            with disk_errors(path):
+                part.write_bytes(content)

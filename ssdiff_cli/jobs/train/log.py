@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,7 +15,15 @@ from ssdiff_models.errors import ModelError, ResourceError
 from ssdiff_models.files import atomic
 from ssdiff_models.training.loop import StepReport
 
-__all__ = ["COLUMNS", "LogRow", "draw_curves", "read_log", "stopped_if_diverging", "write_log"]
+__all__ = [
+    "COLUMNS",
+    "LogRow",
+    "can_draw",
+    "draw_curves",
+    "read_log",
+    "stopped_if_diverging",
+    "write_log",
+]
 
 BAD = (ValidationError, UnicodeDecodeError, csv.Error, TypeError)
 """What is raised for lines that are no rows."""
@@ -87,14 +96,19 @@ def stopped_if_diverging(reports: Iterable[StepReport]) -> Iterator[StepReport]:
         yield report
 
 
+def can_draw(path: Path) -> bool:
+    """Whether matplotlib is installed; otherwise it is told that there is no picture."""
+    if find_spec("matplotlib") is not None:
+        return True
+    hint = "%s: not drawn, matplotlib is not installed: pip install 'ssdiff-cli[report]'"
+    _log.info(hint, path)
+    return False
+
+
 def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
-    """Draws loss and validation scores over the steps, unless matplotlib is not installed."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        hint = "%s: not drawn, matplotlib is not installed: pip install 'ssdiff-cli[report]'"
-        _log.info(hint, path)
-        return
+    """Draws loss and validation scores over the steps."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     right = lower.twinx()

@@ -2,14 +2,17 @@
 
 import logging
 import math
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from ssdiff_cli.jobs.train.job import TrainingJob, begin
 from ssdiff_cli.jobs.train.log import (
     LogRow,
+    can_draw,
     draw_curves,
     read_log,
     stopped_if_diverging,
@@ -18,7 +21,8 @@ from ssdiff_cli.jobs.train.log import (
 from ssdiff_cli.jobs.train.record import changed_settings, describe_training, pooled, stage_scores
 from ssdiff_cli.jobs.train.settings_file import write_settings
 from ssdiff_models.checkpoint import Checkpoint, read_header, save_checkpoint
-from ssdiff_models.errors import ModelError, UsageError
+from ssdiff_models.errors import ModelError, ResourceError, UsageError
+from ssdiff_models.files import atomic_set
 from ssdiff_models.training.batches import BatchSampler
 from ssdiff_models.training.fingerprint import scene_fingerprint
 from ssdiff_models.training.loop import StepReport, Trainer
@@ -32,6 +36,9 @@ LICENCE = (
     "the imagery is not part of the model."
 )
 _log = logging.getLogger(__name__)
+
+_Write = Callable[[Path], None]
+"""Writes a file of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +101,7 @@ class _Results:
         if job.state.exists():
             for change in changed_settings(job.record, job.settings):
                 _log.warning("%s", change)
-        write_settings(job.record, job.settings)
         self._rows = read_log(job.log, trainer.step)
-        write_log(job.log, self._rows)
         self._best = _best_so_far(job)
         self._exp = fmean(errors(scene, scene.lms)[1] for scene in scenes.validation)
         self._fingerprint = scene_fingerprint(pooled(scenes.train))
@@ -111,12 +116,10 @@ class _Results:
         scores: dict[str, Any] = {} if validation is None else dict(validation.means())
         self._rows.append(LogRow(**asdict(report), **scores))
         if validation is not None:
-            self._publish(validation)
+            self._save(self._checkpoints(validation))
             yield validation
-        if report.step % run.save_every == 0 or report.step == config.total:
-            # The log first: it then has all steps of the state.
-            write_log(self._job.log, self._rows)
-            self._trainer.save(self._job.state)
+        elif report.step % run.save_every == 0:
+            self._save({})
 
     def _validate(self) -> ValidationReport:
         model = self._model({})
@@ -133,14 +136,39 @@ class _Results:
             best=ergas < self._best,
         )
 
-    def _publish(self, validation: ValidationReport) -> None:
-        """Writes the checkpoints and the curves."""
-        model = self._model(self._metadata(validation))
-        save_checkpoint(self._job.last, model)
+    def _checkpoints(self, validation: ValidationReport) -> dict[Path, _Write]:
+        """Returns what writes the checkpoints and the curves."""
+        job = self._job
+        write = partial(save_checkpoint, checkpoint=self._model(self._metadata(validation)))
+        files: dict[Path, _Write] = {job.last: write}
         if validation.best:
             self._best = validation.ergas
-            save_checkpoint(self._job.output, model)
-        draw_curves(self._job.curves, self._rows)
+            files[job.output] = write
+        if can_draw(job.curves):
+            files[job.curves] = partial(draw_curves, rows=self._rows)
+        return files
+
+    def _save(self, more: Mapping[Path, _Write]) -> None:
+        """Writes settings, log and state, and more: together, so that they tell of one step.
+
+        Raises:
+            ResourceError: When one cannot be written; then all are as they were.
+        """
+        job = self._job
+        own: dict[Path, _Write] = {
+            job.record: partial(write_settings, settings=job.settings),
+            job.log: partial(write_log, rows=self._rows),
+            job.state: self._trainer.save,
+        }
+        files = {**own, **more}
+        try:
+            with atomic_set(list(files), job.output) as parts:
+                for part, (path, write) in zip(parts, files.items(), strict=True):
+                    _write(part, path, write)
+        except OSError as error:
+            raise ResourceError(
+                f"{job.output}: cannot be written ({error.strerror}): free some space"
+            ) from error
 
     def _model(self, metadata: Mapping[str, Any]) -> Checkpoint:
         data = self._job.settings.data
@@ -177,6 +205,14 @@ class _Results:
             "metrics": {"val": validation.means() | scored},
             "licence": LICENCE,
         }
+
+
+def _write(part: Path, path: Path, write: _Write) -> None:
+    """Writes a temporary file; an error names the file that it would have become."""
+    try:
+        write(part)
+    except ResourceError as error:
+        raise ResourceError(str(error).replace(str(part), str(path))) from error
 
 
 def _best_so_far(job: TrainingJob) -> float:

@@ -1,7 +1,7 @@
 """Everything that a training needs before its first step: settings, device, data and files."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,16 @@ from ssdiff_cli.jobs.train.settings_file import (
     read_data_config,
     read_settings,
 )
-from ssdiff_cli.rasters.writing.output_path import check_outputs, refuse_existing
+from ssdiff_cli.rasters.writing.output_path import claimed_outputs, refuse_existing
 from ssdiff_models import zoo
 from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError, ResourceError, UsageError
 from ssdiff_models.training.scene_cache import SceneSet, load_scenes, read_cached_settings
 
 __all__ = ["TrainingRequest", "prepared"]
+
+ENDINGS = (".safetensors", ".last.safetensors", ".state", ".toml", ".csv", ".png")
+"""The files of a training but its cache; the names are those of `TrainingJob`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +71,9 @@ def prepared(
     if on_cuda:
         torch.cuda.set_device(choice.device)
     torch.set_num_threads(choice.threads)
-    with joined(ranks, choice.device):
+    with joined(ranks, choice.device), ExitStack() as stack:
         scenes = ranks.first_alone(
-            lambda: _prepare(request, settings), lambda: _scenes(request, settings)
+            lambda: _prepare(request, settings, stack), lambda: _scenes(request, settings)
         )
         cache = request.cache_path or request.output
         settings = replace(settings, data=read_data_config(cache, scenes.settings))
@@ -110,26 +113,24 @@ def _choice(request: TrainingRequest, settings: TrainSettings, ranks: Ranks) -> 
     return choose(options, tile_pixels=settings.training.size**2)
 
 
-def _prepare(request: TrainingRequest, settings: TrainSettings) -> SceneSet:
-    """Checks the output, loads the data, then removes what is to be overwritten."""
+def _prepare(request: TrainingRequest, settings: TrainSettings, stack: ExitStack) -> SceneSet:
+    """Claims the outputs, loads the data, then removes what is to be overwritten."""
     output = request.output
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: a model file ends in .safetensors")
-    check_outputs(_outputs(request), _reads(request, settings), overwrite=True)
+    outputs = list(map(output.with_suffix, ENDINGS))
+    cache = [path for path in (request.cache_path,) if path is not None]
+    reads = _reads(request, settings)
+    stack.enter_context(claimed_outputs([*outputs, *cache], reads, overwrite=True))
     state = output.with_suffix(".state")
-    if output.exists() and not state.exists() and not request.overwrite:
-        refuse_existing(output, f"and there is no {state.name} to continue from")
+    for path in outputs:
+        if path.exists() and not state.exists() and not request.overwrite:
+            refuse_existing(path, f"and there is no {state.name} to continue from")
     scenes = _scenes(request, settings)
     if request.overwrite:
         state.unlink(missing_ok=True)
         output.with_suffix(".csv").unlink(missing_ok=True)
     return scenes
-
-
-def _outputs(request: TrainingRequest) -> list[Path]:
-    endings = (".safetensors", ".last.safetensors", ".state", ".toml", ".csv", ".png")
-    cache = request.cache_path
-    return [*map(request.output.with_suffix, endings), *([cache] if cache is not None else [])]
 
 
 def _reads(request: TrainingRequest, settings: TrainSettings) -> Iterator[str]:

@@ -7,9 +7,6 @@ from pathlib import Path
 
 __all__ = ["files_read", "local_file"]
 
-OURS = {".safetensors", ".toml"}
-"""Endings of files that are no rasters."""
-
 REMOTE = re.compile(r"/vsi|(?!file|vrt|zip|tar|gzip)[a-z][a-z0-9+]*://", re.IGNORECASE)
 """How the name of a raster begins that is no local file, unless it is in a local archive."""
 
@@ -45,17 +42,16 @@ def files_read(name: str) -> Iterator[Path]:
 
 def _listed(name: str) -> list[str]:
     """Returns what GDAL says it reads; nothing where the name is no raster."""
-    if Path(name).suffix in OURS:
+    try:
+        import rasterio
+
+        from ssdiff_cli.rasters.gdal import GDAL_ERRORS
+    except ImportError:
+        # A machine without rasterio can train from a cache.
         return []
-    # Imported here, so that a machine without rasterio can train from a cache.
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
-
-    from ssdiff_cli.rasters.gdal import GDAL_ERRORS
-
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with rasterio.open(name) as dataset:
                 return list(dataset.files)
     except (*GDAL_ERRORS, ValueError):

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from ssdiff_cli.rasters.reading.source_files import files_read
 from ssdiff_cli.rasters.writing.side_cars import check_side_cars, side_cars
 from ssdiff_models.checkpoint import WEIGHTS
 from ssdiff_models.errors import ResourceError, UsageError
@@ -58,6 +59,9 @@ def claimed_outputs(
         UsageError: As `check_outputs` does, and when another run writes them.
         ResourceError: When the folder refuses a lock.
     """
+    if not outputs:
+        yield
+        return
     reads = tuple(reads)
     check_outputs(outputs, reads, overwrite=True)
     with ExitStack() as stack:
@@ -118,9 +122,6 @@ def _refuse_inputs(outputs: Iterable[str | Path], reads: Iterable[str | Path]) -
                 touched[_identity(own)] = output, own
     if not touched:
         return
-    # Imported here, so that a machine without rasterio can train from a cache.
-    from ssdiff_cli.rasters.reading.source_files import files_read
-
     for name in map(str, (*reads, *WEIGHTS.glob("*.safetensors"))):
         for path in files_read(name):
             if _identity(path) in touched:

@@ -8,6 +8,7 @@ import pytest
 from ssdiff_cli.jobs.train.log import (
     COLUMNS,
     LogRow,
+    can_draw,
     draw_curves,
     read_log,
     stopped_if_diverging,
@@ -64,8 +65,8 @@ def test_curves_are_drawn_with_and_without_q2n(tmp_path: Path) -> None:
 def test_curves_need_matplotlib(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    assert can_draw(tmp_path / "m.png")
+    monkeypatch.setattr("ssdiff_cli.jobs.train.log.find_spec", lambda _name: None)
     with caplog.at_level("INFO", logger="ssdiff_cli"):
-        draw_curves(tmp_path / "m.png", [row(1)])
+        assert not can_draw(tmp_path / "m.png")
     assert "matplotlib is not installed" in caplog.text
-    assert not list(tmp_path.iterdir())

@@ -2,8 +2,10 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 from ssdiff_cli.rasters.reading.pair import open_pair
 from ssdiff_cli.rasters.reading.pair_options import PairOptions
 from ssdiff_cli.rasters.writing import journal
-from ssdiff_cli.rasters.writing.sink import SinkOptions, open_sinks
+from ssdiff_cli.rasters.writing.sink import RasterSink, SinkOptions, open_sinks
+from ssdiff_cli.rasters.writing.tiff_tiles import read_pages
 from ssdiff_models.errors import UsageError
 from tests.cli.rasters.fields import Rasters
 from tests.cli.rasters.outputs import SMALL_TILES, make_pair, run
@@ -184,3 +187,111 @@ def test_two_runs_on_one_output_do_not_meet(rasters: Rasters, tmp_path: Path) ->
         patch = pair.read(pair.area)
         sink.write(pair.area, np.stack([patch.pan] * 3), patch.valid)
     assert output.exists()
+
+
+def swapped(data: bytes, tile: int) -> bytes:
+    """Swaps the places that a file's directory has for a tile and the next one."""
+    page = read_pages(data)[0]
+    one, other = (page.offsets.place(index) for index in (tile, tile + 1))
+    size = other - one
+    parts = (data[:one], data[other : other + size], data[one:other], data[other + size :])
+    return b"".join(parts)
+
+
+def looped(data: bytes) -> bytes:
+    """Lets the first directory of a classic TIFF be followed by itself."""
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    place = first + 2 + 12 * count
+    return data[:place] + struct.pack("<I", first) + data[place + 4 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "first page zeroed": lambda data: bytes(4096) + data[4096:],
+    "zeros in the middle": lambda data: (
+        data[: len(data) // 2] + bytes(64) + data[len(data) // 2 + 64 :]
+    ),
+    "one bit of the pixels": lambda data: data[:-999] + bytes([data[-999] ^ 4]) + data[-998:],
+    "one bit of the header": lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:],
+    "truncated": lambda data: data[: len(data) // 2],
+    "truncated in the head": lambda data: data[:100],
+    "two tiles change places": lambda data: swapped(data, 6),
+    "a tile that is another one": lambda data: swapped(data, 7),
+    "a directory that points at itself": looped,
+    "longer": lambda data: data + b"more",
+    "another program's": lambda _data: b"half a download" * 1000,
+}
+
+
+def refusal_of(paths: tuple[str, str], output: Path) -> str:
+    """Runs, and returns why that was refused; an empty text where it was not."""
+    try:
+        run(paths, str(output), TILED)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_unfinished_file_never_becomes_an_output(
+    damage: str, rasters: Rasters, tmp_path: Path
+) -> None:
+    paths, output, whole = make_pair(rasters), tmp_path / "out.tif", tmp_path / "whole.tif"
+    run(paths, str(whole), TILED)
+    interrupted(paths, output)
+    part = tmp_path / "out.tif.part"
+    damaged = DAMAGES[damage](part.read_bytes())
+    part.write_bytes(damaged)
+    told = refusal_of(paths, output)
+    if told:
+        assert "out.tif.part: is damaged, or not what out.tif.journal.json tells of" in told
+        assert part.read_bytes() == damaged
+        run(paths, str(output), replace(TILED, overwrite=True))
+    assert output.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sums": []},
+        {"sums": [1, 2, 3]},
+        {"sums": "3"},
+        {"sums": None},
+        {"safe": -1},
+        {"safe": 99},
+        {"total": 3},
+        {"total": True},
+        {"settings": None},
+        {"settings": {"a": 1}},
+        {"template": 7},
+        {"boot": 5},
+        {"checksum": 0},
+    ],
+)
+def test_a_journal_that_was_changed_is_refused(
+    change: dict[str, object], rasters: Rasters, tmp_path: Path
+) -> None:
+    paths, output = make_pair(rasters), tmp_path / "out.tif"
+    interrupted(paths, output)
+    journal = tmp_path / "out.tif.journal.json"
+    journal.write_text(json.dumps(json.loads(journal.read_text()) | change))
+    with pytest.raises(UsageError, match=r"out\.tif\.journal\.json: is .*damaged"):
+        run(paths, str(output), TILED)
+    assert not output.exists()
+
+
+def test_what_a_kill_after_the_name_leaves_goes_with_the_next_call(
+    rasters: Rasters, tmp_path: Path
+) -> None:
+    paths, output = make_pair(rasters), tmp_path / "out.tif"
+    names = ("out.tif.part", "out.tif.journal.json")
+    options = replace(TILED, format="COG", creation=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RasterSink, "tidy", lambda _sink: None)
+        run(paths, str(output), options)
+    assert all((tmp_path / name).exists() for name in names)
+    journal.remove_leftovers(str(output))
+    assert not any((tmp_path / name).exists() for name in names)
+    interrupted(paths, output, replace(TILED, overwrite=True))
+    journal.remove_leftovers(str(output))
+    assert all((tmp_path / name).exists() for name in names)

@@ -1,5 +1,6 @@
 """Merged shards are the file of one run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,33 @@ def test_shards_share_all_rows_and_none_twice(tiles: int, block: int, count: int
         for row in Shard(index=index, count=count).tile_rows(tiles, block)
     ]
     assert sorted(rows) == list(range(tiles))
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "head": lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:],
+    "places of tiles": lambda data: data[:300] + bytes(64) + data[364:],
+    "pixels": lambda data: data[:-2000] + bytes([data[-2000] ^ 4]) + data[-1999:],
+    "zeros": lambda data: data[: len(data) // 2] + bytes(64) + data[len(data) // 2 + 64 :],
+    "note": lambda data: data.replace(b'"count": 2', b'"count": 3'),
+    "rows": lambda data: data.replace(b'"tile_rows": [0, 1, 4]', b'"tile_rows": [0, 0, 4]'),
+    "end": lambda data: data[:-1],
+    "beginning": lambda data: data[1:],
+    "empty": lambda _data: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_shard_is_refused(damage: str, rasters: Rasters, tmp_path: Path) -> None:
+    paths, output = make_pair(rasters), str(tmp_path / "out.tif")
+    shards = []
+    for index in (1, 2):
+        shard = Shard(index=index, count=2)
+        run(paths, output, SinkOptions(creation=SMALL_TILES, shard=shard))
+        shards.append(shard_path(output, shard))
+    first = Path(shards[0])
+    damaged = DAMAGES[damage](first.read_bytes())
+    assert damaged != first.read_bytes()
+    first.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"out\.shard1of2\.tif: is (damaged|no finished shard)"):
+        merge_shards(shards, output, overwrite=False, progress=lambda _done, _total: None)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("out.tif")) == []
