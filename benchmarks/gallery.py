@@ -6,7 +6,7 @@ stretch, taken from the interpolated MS, shows all of them; shadows and plants h
 are the figures of ``ssdiff eval --full-res``. Models sharpen as ``ssdiff sharpen`` does by default.
 
 Usage: ``python -m benchmarks.gallery FOLDER [--split val] [--model NAME=FILE]... [--scene NAME]...
-[-o OUTPUT]``
+[--close] [-o OUTPUT]``
 """
 
 import argparse
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             products = tuple(_sharpened(record, models, Path(temporary)))
             evaluation, gallery = _scored(record, products)
-        draw_sheet(sheet, gallery, _title(record, evaluation), _columns(evaluation))
+        columns = _columns(evaluation)
+        draw_sheet(sheet, gallery, _title(record, evaluation), columns, wide=not options.close)
         print(sheet, flush=True)
 
 
@@ -62,6 +63,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--model", action="append", metavar="NAME=FILE", help="default: the shipped one that fits"
     )
     parser.add_argument("--scene", action="append", help="folder/name, instead of a split")
+    parser.add_argument("--close", action="store_true", help="no crops at 1:1")
     parser.add_argument("-o", "--output", type=Path, default=Path("gallery"))
     return parser.parse_args(arguments)
 

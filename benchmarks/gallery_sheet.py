@@ -30,7 +30,12 @@ Row = tuple[str, list[Picture]]
 
 
 def draw_sheet(
-    path: Path, gallery: Gallery, title: str, columns: Mapping[str, Sequence[str]]
+    path: Path,
+    gallery: Gallery,
+    title: str,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    wide: bool = True,
 ) -> None:
     """Writes a PNG.
 
@@ -39,10 +44,11 @@ def draw_sheet(
         gallery: Images of one scene by each method.
         title: Of the sheet.
         columns: The methods, and what is written beneath each.
+        wide: Whether there are rows at 1:1.
     """
     from matplotlib.figure import Figure
 
-    rows = list(_rows(gallery, list(columns)))
+    rows = list(_rows(gallery, list(columns), wide=wide))
     lines = max(map(len, columns.values()))
     width = LEFT + (len(columns) + 1) * (CELL + GAP)
     height = TOP + len(rows) * (CELL + GAP) + (lines + 1) * LINE
@@ -68,12 +74,12 @@ def draw_sheet(
     figure.savefig(path, dpi=DPI)
 
 
-def _rows(gallery: Gallery, methods: Sequence[str]) -> Iterator[Row]:
+def _rows(gallery: Gallery, methods: Sequence[str], *, wide: bool) -> Iterator[Row]:
     """Yields rows of crops: surroundings where no earlier row has shown the place, then the place."""
     view = ReportView.of(gallery)
     shown = np.zeros_like(gallery.sample.valid)
     for place in gallery.closeups:
-        if not shown[place.spot].all():
+        if wide and not shown[place.spot].all():
             shown[place.around] = True
             yield f"{place.name}, 1:1", _crops(gallery, view, methods, place)
         crops = _crops(gallery, view, methods, place, own=place.name in DIM)

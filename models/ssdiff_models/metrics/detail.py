@@ -82,14 +82,15 @@ class Detail:
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = weights @ shared / pan
             gain = np.sqrt(weights @ bands @ weights / pan)
-            rest = 1 - shared**2 / (pan * np.diag(bands))
-            other = np.sqrt(np.maximum(rest, 0)).mean()
+            rest = np.sqrt(np.maximum(1 - shared**2 / (pan * np.diag(bands)), 0))
             corr = slope / gain
+        # A band of one value has no detail.
+        known = np.isfinite(rest)
         return {
             "gain": float(gain),
             "corr": float(corr),
             "slope": float(slope),
-            "other": float(other),
+            "other": float(rest[known].mean()) if known.any() else math.nan,
         }
 
 

@@ -175,6 +175,16 @@ def test_detail_is_gain_and_origin() -> None:
     assert scores(twice, pan, ms)["slope"] > 1.2
 
 
+def test_a_band_without_detail_does_not_hide_the_others() -> None:
+    fused, pan, _ = scene()
+    dead = fused.copy()
+    dead[0] = 0
+    assert metrics.detail(dead, pan)["other"] == pytest.approx(
+        metrics.detail(fused[1:], pan)["other"]
+    )
+    assert metrics.d_rho(dead, pan, ratio=4)[0] == 1
+
+
 def test_d_rho_and_detail_alone_are_the_same() -> None:
     fused, pan, ms = scene()
     found = scores(fused, pan, ms)
