@@ -138,7 +138,7 @@ def _step(network: Network, call: dict[str, Tensor], setting: Setting) -> Step:
 
 
 def _graph(run: Step) -> torch.cuda.CUDAGraph:
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,9 +35,9 @@ STAGES = {
 
 
 @contextmanager
-def _timed() -> Iterator[Counter[str]]:
+def _timed() -> Iterator[dict[str, float]]:
     """Counts the seconds of each stage while it is open."""
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     lock = threading.Lock()
 
     def timing(name: str, function: Any) -> Any:

@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from ssdiff_models.fusion.runners import Runner
     from ssdiff_models.nets.network import Network
 
-__all__ = ["BYTES_PER_PIXEL", "DeviceChoice", "DeviceOptions", "choose", "processor_threads"]
+__all__ = [
+    "BYTES_PER_PIXEL",
+    "DTYPES",
+    "DeviceChoice",
+    "DeviceOptions",
+    "Precision",
+    "choose",
+    "multiplies_bfloat16",
+    "processor_threads",
+]
+
+Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES: dict[Precision, str] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""Names in torch."""
 
 BYTES_PER_PIXEL = 4000
 """Memory of a tile's pixel in the shipped networks at float32, measured and rounded up."""
@@ -26,7 +39,8 @@ class DeviceOptions:
     """The user's choice; None is decided by the machine."""
 
     device: str = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: Literal["auto"] | Precision = "auto"
+    """Arithmetic of the network; ``auto`` is bfloat16 where the device multiplies it."""
     batch: int | None = None
     threads: int | None = None
     compile: bool = False
@@ -38,7 +52,7 @@ class DeviceChoice:
     """What the network runs on, and how."""
 
     device: "torch.device"
-    precision: "torch.dtype"
+    precision: Precision
     batch: int
     """Tiles at a time on an accelerator."""
     threads: int
@@ -48,6 +62,14 @@ class DeviceChoice:
     def on_cpu(self) -> bool:
         """Whether there is no accelerator."""
         return self.device.type == "cpu"
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """What the network computes in."""
+        import torch
+
+        found: torch.dtype = getattr(torch, DTYPES[self.precision])
+        return found
 
     def runner(self) -> "Runner":
         """Returns what runs tiles on the device."""
@@ -84,9 +106,7 @@ def choose(options: DeviceOptions, *, tile_pixels: int) -> DeviceChoice:
     import torch
 
     device = _device(options.device)
-    default = "bf16" if device.type == "cuda" else "fp32"
-    name = default if options.precision == "auto" else options.precision
-    precision = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+    precision = _precision(device) if options.precision == "auto" else options.precision
     if device.type == "cuda":
         # The shapes choose the algorithm, not a race that the next run may decide otherwise.
         torch.backends.cudnn.benchmark = False
@@ -100,6 +120,24 @@ def choose(options: DeviceOptions, *, tile_pixels: int) -> DeviceChoice:
         threads=options.threads or processor_threads(),
         compile=options.compile,
     )
+
+
+def _precision(device: "torch.device") -> Precision:
+    """Returns the fast one of which the figures of quality are those of float32."""
+    is_fast = device.type == "cuda" or (device.type == "cpu" and multiplies_bfloat16())
+    return "bf16" if is_fast else "fp32"
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for it (AVX512-BF16, AMX), and oneDNN uses them."""
+    import torch
+
+    has = [
+        getattr(torch.cpu, name, None)
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    ]
+    allowed = torch.ops.mkldnn._is_mkldnn_bf16_supported  # noqa: SLF001 (there is no other)
+    return any(probe and probe() for probe in has) and bool(allowed())
 
 
 def _device(name: str) -> "torch.device":
@@ -123,11 +161,11 @@ def _device(name: str) -> "torch.device":
     return torch.device(name)
 
 
-def _batch(device: "torch.device", precision: "torch.dtype", tile_pixels: int) -> int:
+def _batch(device: "torch.device", precision: Precision, tile_pixels: int) -> int:
     import torch
 
     if device.type != "cuda":
         return 1
     free, _ = torch.cuda.mem_get_info(device)
-    tile_bytes = tile_pixels * BYTES_PER_PIXEL * precision.itemsize / 4
+    tile_bytes = tile_pixels * BYTES_PER_PIXEL * (1 if precision == "fp32" else 0.5)
     return max(1, min(LARGEST_BATCH, int(free * FREE_SHARE / tile_bytes)))

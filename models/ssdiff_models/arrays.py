@@ -1,4 +1,4 @@
-"""Fuses arrays in memory by the tiles of the command, and so to the same pixels."""
+"""Fuses arrays in memory by the tiles of the command: the same pixels at the same precision."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +46,8 @@ def sharpen(  # noqa: PLR0913 - a notebook wants keywords, not objects
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         workers: Tiles at a time on a CPU, one thread each; None: torch's number of threads.
         batch: Tiles at a time on another device.
-        precision: Arithmetic of the network; ``torch.bfloat16`` is fast on GPUs.
+        precision: Arithmetic of the network; the command takes ``torch.bfloat16`` on GPUs, and
+            on processors that multiply it.
         progress: Called with the blocks done and their total.
 
     The result is ``(bands, rows, cols)`` in the dtype of `ms`: integers are rounded and clipped.

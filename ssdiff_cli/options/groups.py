@@ -200,7 +200,7 @@ class InferenceFlags(DeviceFlags):
     """Where and how a network runs over tiles."""
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = _device(
-        default="auto", help="Arithmetic of the network."
+        default="auto", help="Arithmetic of the network; auto: bf16 where it is fast."
     )
     batch: int | None = _device("--batch-size", min=1, help="Tiles at a time. (default: by memory)")
     compile: bool = _device(

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 
+from ssdiff_cli import device as devices
 from ssdiff_cli.device import DeviceOptions
 from ssdiff_cli.jobs.sharpen.job import FusionOptions, SharpenJob
 from ssdiff_cli.jobs.sharpen.run import sharpen
 from ssdiff_cli.rasters.writing.shards import Shard, own_path
 from ssdiff_cli.rasters.writing.sink import SinkOptions
+from ssdiff_models.errors import UsageError
 from tests.cli.calls import ssdiff
 from tests.cli.sharpening import Pixels, pixels
 from tests.scenes import SceneFactory
@@ -52,6 +55,12 @@ def made(job: SharpenJob, name: str, **device: Any) -> Path:
 def difference(first: Path, second: Path) -> float:
     """Returns the largest one of two files, DN."""
     return float(np.abs(pixels(first).astype(float) - pixels(second)).max())
+
+
+def stop(done: int, total: int, _: int) -> None:
+    """Interrupts a run half-way."""
+    if done > total // 2:
+        raise KeyboardInterrupt
 
 
 @on_every_device
@@ -111,16 +120,44 @@ def test_batches_of_another_size_change_nothing_but_rounding(
 def test_a_run_that_was_stopped_is_continued(device: str, job: SharpenJob) -> None:
     expected = made(job, "whole.tif", device=device, precision="fp32", batch=1)
 
-    def stop(done: int, total: int, _: int) -> None:
-        if done > total // 2:
-            raise KeyboardInterrupt
-
     own = replace(job, device=DeviceOptions(device=device, precision="fp32", batch=1))
     with pytest.raises(KeyboardInterrupt):
         sharpen(own, stop)
     assert Path(f"{own.output}.part").exists()
     report = sharpen(own)
     assert difference(Path(report.output), expected) == 0
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_processor_that_multiplies_bfloat16_does_so(
+    *, has: bool, job: SharpenJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda: has)
+    automatic = made(job, "automatic.tif", device="cpu")
+    with rasterio.open(automatic) as file:
+        assert file.tags(ns="SSDIFF")["PRECISION"] == ("bf16" if has else "fp32")
+    plain = made(job, "plain.tif", device="cpu", precision="fp32")
+    assert (automatic.read_bytes() == plain.read_bytes()) != has
+    measured = made(replace(job, consistency=True), "measured.tif", device="cpu")
+    with rasterio.open(measured) as file:
+        assert file.tags(ns="SSDIFF")["PRECISION"] == "fp32"
+
+
+def test_a_run_is_continued_in_its_precision_on_another_processor(
+    job: SharpenJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = replace(job, device=DeviceOptions(device="cpu"))
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda: True)
+    expected = made(own, "whole.tif", device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        sharpen(own, stop)
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda: False)
+    other = replace(own, device=DeviceOptions(device="cpu", precision="fp32"))
+    with pytest.raises(UsageError, match="--precision"):
+        sharpen(other)
+    assert Path(sharpen(own).output).read_bytes() == expected.read_bytes()
+    sharpen(replace(own, sink=replace(own.sink, overwrite=True)))
+    assert difference(Path(own.output), expected) > 0
 
 
 @on_every_device

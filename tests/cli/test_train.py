@@ -316,7 +316,10 @@ def test_a_training_starts_from_a_model_of_other_bands(trained: Path, tmp_path: 
     assert all(torch.allclose(started[name], source[name], atol=1e-6) for name in same)
 
 
-def test_bfloat16_trains(trained: Path, tmp_path: Path) -> None:
+def test_bfloat16_trains_where_it_is_asked_for(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssdiff_cli.device.multiplies_bfloat16", lambda: True)
     words = (
         "train",
         "--cache",
@@ -325,15 +328,18 @@ def test_bfloat16_trains(trained: Path, tmp_path: Path) -> None:
         2,
         "--validate-every",
         2,
+        "--device",
+        "cpu",
         *TINY,
     )
     losses = []
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", "bf16", "auto"):
         output = tmp_path / f"{precision}.safetensors"
         answer(*words, "-o", output, "--precision", precision)
         losses.append([float(row["loss"]) for row in rows(output)])
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
     assert losses[1] != losses[0]
+    assert losses[2] == losses[0]
 
 
 @pytest.mark.slow

@@ -148,7 +148,7 @@ class Model:
             self.checkpoint,
             source,
             self.settings,
-            precision=self.device.precision,
+            precision=self.device.dtype,
             statistics=statistics,
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from ssdiff_cli.device import BYTES_PER_PIXEL, choose
+from ssdiff_cli.device import BYTES_PER_PIXEL, DTYPES, DeviceOptions, choose
 from ssdiff_cli.jobs.sharpen.band_names import (
     band_names,
     model_order,
@@ -18,6 +18,8 @@ from ssdiff_cli.jobs.sharpen.band_names import (
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import PROBE, Cost, MethodReport, MethodSummary, SceneMethod
 from ssdiff_cli.rasters.reading.pair import ScenePair
+from ssdiff_cli.rasters.writing.journal import recorded_setting
+from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.consistency.clipping import ClipCounter
 from ssdiff_models.consistency.project import ITERATIONS
@@ -45,6 +47,8 @@ CAUSES = {
     "closest_bands": "the bands' names",
 }
 """What messages call settings that are no options of the command line."""
+PRECISION = "--precision"
+"""What messages and journals call it."""
 TAGS = ("steps", "sampler", "seed", "samples", "tile", "overlap", "sharpness", "consistency")
 """Settings whose tag has their name."""
 USE = ("config", "normalisation", "full_scale", "prior", "residual_scale", "schedule")
@@ -97,14 +101,14 @@ class NetworkMethod(SceneMethod):
     ) -> Self:
         """Binds a model to a scene; warns where it suits the scene badly."""
         settings = _settings(job, pair, checkpoint)
-        device = choose(job.device, tile_pixels=(settings.tile + settings.overlap) ** 2)
+        device = choose(_device_options(job), tile_pixels=(settings.tile + settings.overlap) ** 2)
         placed = replace(checkpoint, network=device.place(checkpoint.network))
         counter = ClipCounter()
         fuser = ModelFuser.for_scene(
             placed,
             pair.without_region(),
             settings,
-            precision=device.precision,
+            precision=device.dtype,
             prior=prior,
         )
         fuser.check(pair.ratio)
@@ -157,7 +161,7 @@ class NetworkMethod(SceneMethod):
             tiles=self.count,
             consistency=settings.consistency,
             pan_detail=round(self.fuser.pan_detail, 4),
-            precision=str(self.device.precision).removeprefix("torch."),
+            precision=self.device.precision,
         )
 
     @property
@@ -173,15 +177,16 @@ class NetworkMethod(SceneMethod):
         }
         return key | {
             "--model": _digest(self.fuser.checkpoint),
-            "--precision": str(self.device.precision),
+            PRECISION: self.device.precision,
             "the PAN's detail": f"{self.fuser.pan_detail:.2f}",
         }
 
     def tags(self) -> dict[str, str]:
-        """Returns the settings, the MTF gains, and the means of PAN and MS in DN."""
+        """Returns the settings, the precision, the MTF gains, and the means in DN."""
         settings = self.fuser.settings
         statistics = self.fuser.statistics
         return {name.upper(): str(getattr(settings, name)) for name in TAGS} | {
+            "PRECISION": self.device.precision,
             "CLIPPINGS": str(settings.clip_iterations),
             "PAN_DETAIL": f"{self.fuser.pan_detail:.2f}",
             "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
@@ -193,7 +198,7 @@ class NetworkMethod(SceneMethod):
         """Returns what a tile takes; fuses a small one to measure the time."""
         device = self.device
         tile_bytes = (self.grid.step + self.grid.overlap) ** 2 * BYTES_PER_PIXEL
-        on_device = device.batch * tile_bytes * device.precision.itemsize / 4
+        on_device = device.batch * tile_bytes * device.dtype.itemsize / 4
         return Cost(
             memory=device.threads * tile_bytes if device.on_cpu else CUDA_BYTES,
             device_memory=None if device.on_cpu else on_device,
@@ -224,6 +229,20 @@ class NetworkMethod(SceneMethod):
                 "that MTF leaves images, so odd pixels surround bright ones; leave --consistency "
                 "out for none of them"
             )
+
+
+def _device_options(job: SharpenJob) -> DeviceOptions:
+    """Returns the job's; an unfinished output is continued in the precision that it has.
+
+    What is projected is for measurements, and so in float32 unless it is asked for otherwise.
+    """
+    options = job.device
+    if options.precision == "auto" and job.consistency:
+        return replace(options, precision="fp32")
+    if options.precision != "auto" or job.sink.overwrite:
+        return options
+    recorded = recorded_setting(own_path(job.output, job.sink.shard), PRECISION)
+    return replace(options, precision=recorded) if recorded in DTYPES else options
 
 
 def _settings(job: SharpenJob, pair: ScenePair, checkpoint: Checkpoint) -> FusionSettings:

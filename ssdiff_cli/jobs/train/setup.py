@@ -83,7 +83,7 @@ def prepared(
             settings=settings,
             init=request.init,
             device=str(choice.device),
-            execution=ranks.execution(choice.precision),
+            execution=ranks.execution(choice.dtype),
             compile=choice.compile and on_cuda,
             note={"hardware": f"{ranks.world} x {choice.device.type}, {choice.threads} threads"},
         )
@@ -110,7 +110,10 @@ def _choice(request: TrainingRequest, settings: TrainSettings, ranks: Ranks) -> 
     options = replace(request.device, precision=run.precision, compile=run.compile)
     if ranks.world > 1 and options.device == "auto" and torch.cuda.is_available():
         options = replace(options, device=f"cuda:{ranks.local}")
-    return choose(options, tile_pixels=settings.training.size**2)
+    choice = choose(options, tile_pixels=settings.training.size**2)
+    # Gradients in bfloat16 are for who asks for them, but on CUDA.
+    is_plain = run.precision == "auto" and choice.device.type != "cuda"
+    return replace(choice, precision="fp32") if is_plain else choice
 
 
 def _prepare(request: TrainingRequest, settings: TrainSettings, stack: ExitStack) -> SceneSet:

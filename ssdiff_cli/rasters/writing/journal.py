@@ -18,7 +18,7 @@ from ssdiff_models.errors import UsageError
 from ssdiff_models.files import JOURNAL, PART, atomic, sweep
 from ssdiff_models.locks import held, read_own, remove_quietly
 
-__all__ = ["SYNC_SECONDS", "Journal", "current_boot", "remove_leftovers"]
+__all__ = ["SYNC_SECONDS", "Journal", "current_boot", "recorded_setting", "remove_leftovers"]
 
 SYNC_SECONDS = 30.0
 """Work that a crash of the machine may cost."""
@@ -179,6 +179,15 @@ def _read(path: Path) -> _Record | None:
     if record != record.sealed() or not is_possible:
         raise ValueError("is a damaged journal")
     return record
+
+
+def recorded_setting(output: str, name: str) -> str | None:
+    """Returns a setting of the unfinished run that an output has; None where there is none."""
+    with suppress(ValueError):
+        record = _read(Path(f"{output}{JOURNAL}"))
+        if record is not None and Path(f"{output}{PART}").exists():
+            return record.settings.get(name)
+    return None
 
 
 def remove_leftovers(output: str) -> None:

@@ -132,7 +132,7 @@ def _check_complete(shards: Sequence[_ShardFile]) -> None:
         if (note.digest, note.count) != (first.note.digest, first.note.count):
             raise InputError(
                 f"{path}: comes from another run than {first.path}: "
-                "make both with the same inputs and settings"
+                "make both with the same inputs and settings, and one --precision where processors differ"
             )
         if note.index in found:
             raise InputError(

@@ -17,9 +17,7 @@ from ssdiff_models.scene.windows import TileGrid
 from tests.scenes import SceneFactory
 
 COST = Cost(memory=3e9, seconds_per_pixel=1e-3, workers=2)
-CPU = DeviceChoice(
-    device=torch.device("cpu"), precision=torch.float32, batch=1, threads=2, compile=False
-)
+CPU = DeviceChoice(device=torch.device("cpu"), precision="fp32", batch=1, threads=2, compile=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
