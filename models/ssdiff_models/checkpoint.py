@@ -15,12 +15,11 @@ from ssdiff_models._version import __version__
 from ssdiff_models.diffusion.schedule import Schedule
 from ssdiff_models.documents import parsed_json
 from ssdiff_models.errors import ModelError, ResourceError
-from ssdiff_models.files import atomic
+from ssdiff_models.files import WEIGHTS, atomic
 from ssdiff_models.nets.network import Network, NetworkConfig
 from ssdiff_models.nets.registry import find_kind, name_of
 
 __all__ = [
-    "WEIGHTS",
     "Checkpoint",
     "Normalisation",
     "PriorName",
@@ -32,8 +31,6 @@ __all__ = [
 Normalisation = Literal["scene-mean", "full-scale"]
 PriorName = Literal["lms", "bt-h"]
 
-WEIGHTS = Path(__file__).parent / "weights"
-"""The folder of the shipped models."""
 SCHEMA = 1
 KEY = "ssdiff"
 LARGEST_SIZE = 8192

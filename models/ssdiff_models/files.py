@@ -17,6 +17,7 @@ from ssdiff_models.locks import LOCK, foreign, held, is_at, remove_quietly, tell
 __all__ = [
     "JOURNAL",
     "PART",
+    "WEIGHTS",
     "atomic",
     "atomic_set",
     "finish_naming",
@@ -26,6 +27,8 @@ __all__ = [
     "working_folder",
 ]
 
+WEIGHTS = Path(__file__).parent / "weights"
+"""The folder of the shipped models."""
 PART = ".part"
 """What the name of an unfinished file adds to its output's."""
 JOURNAL = ".journal.json"

@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ssdiff_models.checkpoint import WEIGHTS, read_header
+from ssdiff_models.checkpoint import read_header
 from ssdiff_models.errors import ModelError
+from ssdiff_models.files import WEIGHTS
 from ssdiff_models.scene.sensors import get
 
 __all__ = ["Entry", "find_model", "locate", "nearest", "shipped"]

@@ -9,9 +9,8 @@ from typing import NoReturn
 
 from ssdiff_cli.rasters.reading.source_files import files_read
 from ssdiff_cli.rasters.writing.side_cars import check_side_cars, side_cars
-from ssdiff_models.checkpoint import WEIGHTS
 from ssdiff_models.errors import ResourceError, UsageError
-from ssdiff_models.files import finish_naming, sweep, working_files
+from ssdiff_models.files import WEIGHTS, finish_naming, sweep, working_files
 from ssdiff_models.locks import locked
 
 __all__ = ["check_outputs", "claimed_outputs", "refuse_existing"]
