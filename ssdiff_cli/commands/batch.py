@@ -1,5 +1,6 @@
 """``ssdiff batch``: a list of pairs, one line of JSON for each as it ends."""
 
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,7 +25,7 @@ from ssdiff_cli.options.groups import (
 )
 from ssdiff_cli.progress import Progress
 from ssdiff_models.documents import read_text
-from ssdiff_models.errors import InputError
+from ssdiff_models.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from ssdiff_cli.jobs.sharpen.batch import Outcome
@@ -42,7 +43,8 @@ def batch_command(
         str,
         typer.Argument(
             metavar="LIST",
-            help="CSV with the header pan,ms,out, or a JSON object a line; - is stdin.",
+            help="CSV with the header pan,ms,out, or a JSON object a line; - is stdin. Or a folder, "
+            "or a pattern in quotes, of products and of pairs that their names tell.",
         ),
     ],
     *,
@@ -51,6 +53,14 @@ def batch_command(
     method: MethodFlags,
     fusion: FusionFlags,
     device: InferenceFlags,
+    output_dir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the outputs of a folder or pattern; made where it is missing.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print each pair's plan and stop.")
     ] = False,
@@ -66,12 +76,26 @@ def batch_command(
 
     files = {"output": "", "sink": sink.parsed(threads=device.threads)}
     base = sharpen_job(pair, method, fusion, device, pan="", ms=[""], **files)
-    jobs = read_jobs(_read_list(pairs), "stdin" if pairs == "-" else pairs, base)
+    text = _read_list(pairs, output_dir)
+    jobs = read_jobs(text, "stdin" if pairs == "-" else pairs, base)
     if "failed" in _run(jobs, dry_run=dry_run):
         raise typer.Exit(_FAILED)
 
 
-def _read_list(pairs: str) -> str:
+def _read_list(pairs: str, output_dir: str | None) -> str:
+    """Returns the text of the list; that of a folder or pattern is written of what is found."""
+    from ssdiff_cli.jobs.sharpen.pair_search import find_pairs, is_place
+    from ssdiff_cli.rasters.gdal import disk_errors
+
+    if is_place(pairs):
+        if output_dir is None:
+            raise UsageError(f"{pairs}: a folder or pattern needs --output-dir DIR")
+        entries = find_pairs(pairs, Path(output_dir))
+        with disk_errors(output_dir):
+            Path(output_dir).mkdir(parents=True, exist_ok=True)
+        return "\n".join(map(json.dumps, entries))
+    if output_dir is not None:
+        raise UsageError(f"{pairs}: a list names its outputs: leave --output-dir out")
     if pairs == "-":
         with suppress(UnicodeDecodeError):
             return sys.stdin.read()

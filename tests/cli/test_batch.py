@@ -1,6 +1,7 @@
 """``ssdiff batch``: a line a pair, failures that stop nobody, runs that go on where they ended."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +255,41 @@ def test_a_quicklook_an_entry(scene_factory: SceneFactory, tmp_path: Path) -> No
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "b.png: exists" in failed["error"]
     assert not (tmp_path / "b.tif").exists()
+
+
+def test_a_folder_of_pairs_and_products(scene: Scene, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    (place / "LC09_X").mkdir(parents=True)
+    (place / "notes").mkdir()
+    for name in ("a_PAN.tif", "b-p.TIF"):
+        shutil.copy(scene.pan, place / name)
+    for name in ("a_mul.tif", "b-ms.tif"):
+        shutil.copy(scene.ms, place / name)
+    shutil.copy(scene.pan, place / "LC09_X/LC09_L1TP_1_B8.TIF")
+    for number in (2, 3):
+        shutil.copy(scene.ms, place / f"LC09_X/LC09_L1TP_1_B{number}.TIF")
+    made = tmp_path / "new" / "made"
+    words = ("--method", "exp", "--output-dir", made)
+    planned = lines(ssdiff("batch", place, *words, "--dry-run"))
+    assert [line["status"] for line in planned] == ["planned"] * 3
+    done = lines(ssdiff("batch", place, *words))
+    assert [line["status"] for line in done] == ["done"] * 3
+    names = ["LC09_X_sharp.tif", "a_PAN_sharp.tif", "b-p_sharp.tif"]
+    assert sorted(path.name for path in made.glob("*.tif")) == names
+    assert [line["count"] for line in done] == [8, 4, 4]
+    again = lines(ssdiff("batch", f"{place}/*_PAN.tif", *words))
+    assert [line["status"] for line in again] == ["skipped"]
+
+
+def test_a_place_without_pairs_is_refused(scene: Scene, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    words = ("--output-dir", tmp_path / "made")
+    assert "needs --output-dir" in refusal(ssdiff("batch", place), 2)
+    assert "holds no product and no PAN" in refusal(ssdiff("batch", place, *words), 3)
+    shutil.copy(scene.pan, place / "x_pan.tif")
+    line = refusal(ssdiff("batch", place, *words), 3)
+    assert "no MS lies beside it, such as x_ms.tif" in line
+    pairs = csv(tmp_path, f"{scene.pan},{scene.ms},{tmp_path}/o.tif")
+    assert "leave --output-dir out" in refusal(ssdiff("batch", pairs, *words), 2)
+    assert not (tmp_path / "made").exists()
