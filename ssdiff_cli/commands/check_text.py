@@ -25,6 +25,7 @@ def check_lines(report: "CheckReport") -> Iterator[str]:
     yield f"ratio    {report.ratio} (measured: {measured})"
     yield f"grid     {_grid(report)}"
     yield f"shift    {_shift(report)}"
+    yield f"MTF      {_mtf(report)}"
     yield f"values   PAN: {_values(statistics.pan)}"
     for name, band in zip(report.ms.bands, statistics.ms, strict=True):
         yield f"values   MS {name}: {_values(band)}"
@@ -59,6 +60,13 @@ def _shift(report: "CheckReport") -> str:
     moved = f"moved by {shift.rows:+.2f} rows and {shift.cols:+.2f} columns{middle}"
     correlation = f"correlation {shift.correlation:.3f}"
     return f"the MS fits when {moved} (PAN pixels{corrected}); {correlation}"
+
+
+def _mtf(report: "CheckReport") -> str:
+    if report.sensor == "auto":
+        return f"gains at Nyquist against the PAN: {report.mtf}"
+    gains = ", ".join(f"{gain:.2f}" for gain in report.mtf.gains)
+    return f"gains at Nyquist of {report.sensor}: {gains}"
 
 
 def _values(band: "BandStatistics") -> str:

@@ -81,12 +81,19 @@ Model = Annotated[
         help="Model. (default: chosen for the scene)",
     ),
 ]
+
+
+def _sensor(name: str | None) -> str | None:
+    return None if name == "auto" else name
+
+
 Sensor = Annotated[
     str | None,
     _model(
-        metavar="NAME",
+        metavar="NAME|auto",
+        callback=_sensor,
         autocompletion=complete_sensor,
-        help="Sensor, for its MTF. (default: generic)",
+        help="Sensor, for its MTF. (default: estimated from the pair)",
     ),
 ]
 Steps = Annotated[

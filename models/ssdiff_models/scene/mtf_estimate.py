@@ -2,7 +2,7 @@
 
 A band is no multiple of the PAN: meadows are bright in one and dark in the other. But where two
 materials meet, both images are mixtures of the same two, so within a few pixels one is an affine
-function of the other, whatever the band; there a low-pass can be told. So every block of 5 x 5 MS
+function of the other, whatever the band; there a low-pass can be told. So every block of 4 x 4 MS
 pixels has a slope of its own, both images are high-passed first, since the slope of coarse
 structures is often not that of fine ones, and only blocks count that the PAN explains.
 
@@ -29,7 +29,7 @@ NODES = tuple(STEP * number for number in range(1, 17))
 """Gains that are tried, 0.05 .. 0.8."""
 TYPICAL = 0.3
 """The gain by which PAN and band are registered, and that of bands of which nothing is known."""
-BLOCK = 5
+BLOCK = 4
 """Side of a block in MS pixels."""
 REACH = 3
 """MS pixels that the high-pass, whose Gaussian has sigma 1, reaches."""
@@ -41,6 +41,8 @@ FLOOR = 1e-3
 """Unexplained share that is as good as none."""
 REGISTRATIONS = 3
 """Steps of the registration of a band."""
+CLOSE = 0.2
+"""PAN pixels: the step after a step below this would not be seen."""
 CELLS = 3
 """Parts of a window on each axis, left out in turn for the error."""
 LEAST_BLOCKS = 150
@@ -66,6 +68,16 @@ class MtfEstimate:
         """Returns the usual gains, and why there are no others."""
         return cls(gains=(TYPICAL,) * bands, errors=(None,) * bands, reason=reason)
 
+    def __str__(self) -> str:
+        """Returns the gains with their errors, or why there are none."""
+        if self.reason is not None:
+            return f"unknown, since {self.reason}: {TYPICAL} stands in"
+        pairs = zip(self.gains, self.errors, strict=True)
+        return ", ".join(
+            f"{gain:.2f} (mean)" if error is None else f"{gain:.2f} ± {max(error, 0.01):.2f}"
+            for gain, error in pairs
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GainMisfit:
@@ -78,9 +90,9 @@ class GainMisfit:
 
 
 def gain_misfit(
-    pan: Tensor, ms: Tensor, ratio: int, *, first: tuple[float, float], valid: Tensor
-) -> GainMisfit:
-    """Returns the misfit of the gains in one window.
+    pan: Tensor, ms: Tensor, ratio: float, *, first: tuple[float, float], valid: Tensor
+) -> GainMisfit | None:
+    """Returns the misfit of the gains in one window; None where it is smaller than its margins.
 
     Args:
         pan: ``(rows, cols)`` of the window and `GAIN_MARGIN` MS pixels on every side.
@@ -90,7 +102,10 @@ def gain_misfit(
             registered, since a shift would be taken for blur.
         valid: ``(rows/ratio, cols/ratio)``: the MS pixels that count; all are finite.
     """
-    holes = max_pool2d((~valid).float()[None], 2 * GAIN_MARGIN + BLOCK, stride=1)
+    reach = 2 * GAIN_MARGIN + BLOCK
+    if min(valid.shape) < reach:
+        return None
+    holes = max_pool2d((~valid).float()[None], reach, stride=1)
     view = _View(pan=(pan - pan.mean()).float(), ratio=ratio, shape=(ms.shape[1], ms.shape[2]))
     bands = [_Band.of((band - band.mean()).float(), holes == 0) for band in ms]
     found = [_misfit(view, band, first) for band in bands]
@@ -115,7 +130,7 @@ class _View:
 
     pan: Tensor
     """``(rows, cols)``, float32, of mean 0."""
-    ratio: int
+    ratio: float
     shape: tuple[int, int]
     """Rows and columns of the MS."""
 
@@ -123,7 +138,7 @@ class _View:
         """Returns taps ``(gains, MS pixels, PAN pixels)`` of an axis, and their change with `first`."""
         scale = (self.ratio / math.pi) ** 2
         variances = [-2 * math.log(gain) * scale for gain in gains]
-        variance = torch.tensor(variances)[:, None, None]
+        variance = torch.tensor(variances, dtype=torch.float32)[:, None, None]
         centres = first + self.ratio * torch.arange(self.shape[axis], dtype=torch.float64)
         distance = torch.arange(self.pan.shape[axis]) - centres[:, None]
         away = distance.float() / variance
@@ -168,7 +183,7 @@ def _registered(view: _View, band: _Band, first: tuple[float, float]) -> tuple[f
         low = torch.cat([rows, down, rows]) @ view.pan @ torch.cat([cols, cols, right]).mT
         step = _step(band, _detail(low))
         at += step.clip(-view.ratio, view.ratio)
-        if abs(step).max() < 0.02:
+        if abs(step).max() < CLOSE:
             break
     return float(at[0]), float(at[1])
 
@@ -214,7 +229,8 @@ def scene_gains(windows: Iterable[GainMisfit], bands: int) -> MtfEstimate:
     """Returns the gains that fit all windows together, with errors from leaving out parts."""
     found = list(windows)
     if not found:
-        return MtfEstimate.unknown(bands, "the scene is too small")
+        reason = "no part of the scene is large, valid and parallel enough to the PAN"
+        return MtfEstimate.unknown(bands, reason)
     sums = torch.cat([window.sums for window in found]).double().numpy()
     blocks = sum(window.blocks for window in found)
     gains = _best(sums.sum(0))

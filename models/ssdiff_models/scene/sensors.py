@@ -8,7 +8,10 @@ from typing import Any
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene.band_matching import known_bands
 
-__all__ = ["BGRN", "SENSORS", "Sensor", "get"]
+__all__ = ["AUTO", "BGRN", "SENSORS", "Sensor", "get"]
+
+AUTO = "auto"
+"""What stands for the sensor whose gains are estimated from the pair."""
 
 BGRN = ("blue", "green", "red", "nir")
 

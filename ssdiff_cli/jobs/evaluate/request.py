@@ -71,7 +71,7 @@ class EvaluationRequest:
     methods: tuple[str, ...] | None = None
     """Methods to fuse with; None is the default ones."""
     sensor: str | None = None
-    """Sensor whose MTF and full scale count; None is the test set's, else the generic one."""
+    """Sensor whose MTF and full scale count; None is the test set's, or estimated from a pair."""
     model: str | None = None
     """Name or file; None is the shipped model that fits."""
     steps: int | None = None
@@ -168,7 +168,11 @@ def full_scale(sensor: Sensor, largest: float, dtype: np.dtype[np.generic] | Non
     It is the sensor's full scale, or all bits of `largest` where the data are not its DN.
     """
     eight_bits = dtype is not None and dtype.itemsize == 1
-    if sensor.name != "generic" and largest <= sensor.full_scale and not eight_bits:
+    if (
+        sensor.name not in {"generic", sensors.AUTO}
+        and largest <= sensor.full_scale
+        and not eight_bits
+    ):
         return sensor.full_scale
     bits = int(np.ceil(np.log2(max(largest, 1) + 1)))
     return float(2 ** max(bits, 8) - 1)

@@ -21,6 +21,7 @@ __all__ = [
     "scene_sensor",
     "warn_of_guessed_gains",
     "warn_of_guessed_haze",
+    "warn_of_missing_gains",
 ]
 
 COLOURS = {"blue", "green", "red"}
@@ -56,11 +57,34 @@ def names_in(bands: Bands) -> tuple[str | None, ...]:
 
 
 def scene_sensor(name: str | None, pair: ScenePair) -> sensors.Sensor:
-    """Returns a sensor, or the generic one, with the gain of each MS band by the bands' names."""
+    """Returns a sensor with the gain of each MS band by the bands' names.
+
+    Without a name, the gains are those that were estimated from the pair, or else the usual ones.
+    """
     sensor = sensors.get(name or "generic")
     names = band_names(pair)
     bands = tuple(name or "" for name in known_bands(names))
+    if name is None and pair.mtf is not None:
+        title = "estimated from the pair"
+        return replace(sensor, name=sensors.AUTO, title=title, bands=bands, ms_gains=pair.mtf.gains)
     return replace(sensor, bands=bands, ms_gains=sensor.gains(pair.bands, names))
+
+
+def warn_of_missing_gains(sensor: str | None, pair: ScenePair) -> None:
+    """Warns of bands that a named sensor has not, so that the mean of its gains stands in."""
+    known = sensors.get(sensor or "generic")
+    names = known_bands(band_names(pair))
+    own: tuple[str | None, ...] = known_bands(known.bands)
+    if None in names:
+        own = names if len(own) == pair.bands else ()
+    numbered = zip(pair.ms.indexes, names, strict=True)
+    missing = ", ".join(str(index) for index, name in numbered if name not in own)
+    if missing and known.name != "generic":
+        _log.warning(
+            "%s: %s (%d bands) has no MTF for band %s: the mean of its gains stands in; "
+            "without --sensor, gains are estimated from the pair",
+            *(pair.ms.path, known.title, len(known.bands), missing),
+        )
 
 
 def warn_of_guessed_gains(sensor: str | None, pair: ScenePair) -> None:

@@ -20,6 +20,7 @@ from ssdiff_cli.rasters.writing.output_path import refuse_existing
 from ssdiff_models.documents import parsed_json
 from ssdiff_models.errors import InputError
 from ssdiff_models.files import working_files
+from ssdiff_models.scene.sensors import AUTO
 
 __all__ = ["Outcome", "attempt", "foreseen", "read_jobs"]
 
@@ -127,6 +128,8 @@ def _job(entry: Mapping[str, Any], what: str, base: SharpenJob) -> SharpenJob:
     }
     if texts.get("register", "no") not in {"no", "global", "local"}:
         raise InputError(f"{what}: register is {texts['register']!r}: give no, global or local")
+    if texts.get("sensor") == AUTO:
+        texts["sensor"] = None
     numbers: dict[str, Any] = {
         name: _number(values[name], name, what) for name in values if name in NUMBERS
     }

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ssdiff_cli.device import choose
+from ssdiff_cli.jobs.sharpen.band_names import scene_sensor
 from ssdiff_cli.jobs.sharpen.estimate import Estimate, estimate
 from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import MethodReport
@@ -24,6 +25,8 @@ from ssdiff_models.fusion.prior import RatioPrior
 from ssdiff_models.registration.drift import Drift
 from ssdiff_models.registration.scene_shift import NoShift
 from ssdiff_models.registration.surface import Surface
+from ssdiff_models.scene.mtf_estimate import MtfEstimate
+from ssdiff_models.scene.sensors import AUTO
 from ssdiff_models.scene.statistics import SceneStatistics
 from ssdiff_models.scene.windows import Window, sample_windows
 
@@ -107,6 +110,10 @@ class CheckReport:
     shift: ShiftReport | None
     no_shift: str | None
     """Why there is no shift."""
+    sensor: str
+    """The instrument whose MTF counts, or ``auto``."""
+    mtf: MtfEstimate
+    """Its gains; without errors where an instrument is named."""
     nodata_share: float
     """Share of invalid pixels of the output, from windows spread over its area."""
     statistics: SceneStatistics
@@ -118,7 +125,9 @@ class CheckReport:
 
     def record(self) -> dict[str, Any]:
         """Returns the report as JSON, with the fields' names as keys."""
-        record = asdict(self) | {"statistics": statistics_record(self.statistics, self.prior)}
+        mtf = self.mtf if self.sensor == AUTO else None
+        statistics = statistics_record(self.statistics, self.prior, mtf)
+        record = asdict(self) | {"statistics": statistics}
         del record["prior"]
         return record
 
@@ -134,7 +143,7 @@ def check(job: SharpenJob) -> CheckReport:
     check_needless(job)
     _check_names(job)
     try:
-        with raster_env(), open_scene(job, find_model) as scene:
+        with raster_env(), open_scene(job, find_model, needs_mtf=True) as scene:
             return _report(job, scene)
     except SsdiffError as error:
         raise InputError(str(error)) from error
@@ -166,6 +175,8 @@ def _report(job: SharpenJob, scene: OpenScene) -> CheckReport:
         grid_phase=_grid_phase(pair),
         shift=_shift(scene),
         no_shift=explain_shift(scene.shift) if isinstance(scene.shift, NoShift) else None,
+        sensor=job.sensor or AUTO,
+        mtf=pair.mtf or _named_mtf(job, pair),
         nodata_share=_invalid_share(pair),
         statistics=method.pair.statistics(),
         prior=method.prior,
@@ -223,6 +234,11 @@ def _shift(scene: OpenScene) -> ShiftReport | None:
         drift=shift.drift,
         surface=shift.surface,
     )
+
+
+def _named_mtf(job: SharpenJob, pair: ScenePair) -> MtfEstimate:
+    gains = scene_sensor(job.sensor, pair).ms_gains
+    return MtfEstimate(gains=gains, errors=(None,) * len(gains))
 
 
 def _invalid_share(pair: ScenePair) -> float:

@@ -41,6 +41,7 @@ class SharpenJob:
     model: str | None = None
     """Name of a shipped model, or a file; None chooses one for the scene."""
     sensor: str | None = None
+    """The instrument whose MTF counts; None: it is estimated from the pair."""
     register: Literal["no", "global", "local"] = "no"
     """Whether the MS is moved to fit the PAN: by one shift, or by one that changes slowly."""
     statistics: str | None = None

@@ -182,14 +182,13 @@ class NetworkMethod(SceneMethod):
         }
 
     def tags(self) -> dict[str, str]:
-        """Returns the settings, the precision, the MTF gains, and the means in DN."""
+        """Returns the settings, the precision, and the means in DN."""
         settings = self.fuser.settings
         statistics = self.fuser.statistics
         return {name.upper(): str(getattr(settings, name)) for name in TAGS} | {
             "PRECISION": self.device.precision,
             "CLIPPINGS": str(settings.clip_iterations),
             "PAN_DETAIL": f"{self.fuser.pan_detail:.2f}",
-            "MTF_GAINS": ",".join(f"{gain:g}" for gain in settings.gains),
             "PAN_MEAN": f"{statistics.pan.mean:.6g}",
             "MS_MEANS": ",".join(f"{band.mean:.6g}" for band in statistics.ms),
         }

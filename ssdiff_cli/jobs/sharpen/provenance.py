@@ -1,13 +1,16 @@
 """What a file says of how it was made: the tags of an output, and the key of an unfinished one."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
+from ssdiff_cli.jobs.sharpen.band_names import scene_sensor
 from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.scene import OpenScene
 from ssdiff_cli.jobs.sharpen.statistics_file import statistics_record
 from ssdiff_models import __version__
+from ssdiff_models.scene.sensors import AUTO
 
 __all__ = ["provenance", "resume_key"]
 
@@ -17,11 +20,11 @@ def resume_key(job: SharpenJob, method: SceneMethod) -> dict[str, str]:
 
     Only a run with the same key resumes an unfinished output.
     """
-    record = statistics_record(method.pair.statistics(), method.prior)
+    record = statistics_record(method.pair.statistics(), method.prior, method.pair.mtf)
     key = {
         "version": __version__,
         "--method": job.method,
-        "--sensor": str(job.sensor),
+        "--sensor": job.sensor or AUTO,
         "statistics": json.dumps(record, sort_keys=True),
         "--device": method.device.device.type,
     }
@@ -36,8 +39,12 @@ def provenance(job: SharpenJob, scene: OpenScene, method: SceneMethod) -> dict[s
     tags = {"VERSION": __version__, "METHOD": job.method, "PAN": pan, "MS": ms}
     if model is not None:
         tags["MODEL"] = model
-    if job.sensor is not None:
-        tags["SENSOR"] = job.sensor
+    mtf = scene.pair.mtf
+    if job.sensor is not None or mtf is not None:
+        gains = scene_sensor(job.sensor, scene.pair).ms_gains
+        tags |= {"SENSOR": job.sensor or AUTO, "MTF_GAINS": _listed(gains)}
+    if mtf is not None:
+        tags["MTF_ERRORS"] = _listed(mtf.errors)
     if scene.registered:
         tags |= _registration(scene)
     # A line for each step, without the time: a resumed run ends in the same bytes.
@@ -54,6 +61,10 @@ def _registration(scene: OpenScene) -> dict[str, str]:
     if shift.surface is not None:
         tags["REGISTRATION_SURFACE"] = json.dumps(asdict(shift.surface))
     return tags
+
+
+def _listed(numbers: Sequence[float | None]) -> str:
+    return ",".join("unknown" if number is None else f"{number:g}" for number in numbers)
 
 
 def _file_name(path: str) -> str:

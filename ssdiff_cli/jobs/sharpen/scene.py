@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ssdiff_cli.jobs.sharpen.band_names import band_names
-from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.jobs.sharpen.band_names import band_names, warn_of_missing_gains
+from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
@@ -64,8 +64,15 @@ class OpenScene:
 
 
 @contextmanager
-def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
+def open_scene(
+    job: SharpenJob, find_model: FindModel, *, needs_mtf: bool = False
+) -> Iterator[OpenScene]:
     """Opens a job's pair and its model; logs what a user should know.
+
+    Args:
+        job: What is made of the pair.
+        find_model: Finds its model.
+        needs_mtf: Whether the MTF is wanted even if the job's method has no use for it.
 
     Raises:
         SsdiffError: When the pair, the model or the statistics cannot be used.
@@ -73,6 +80,7 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
     with open_files(job.pan, job.ms, options=job.pair) as files:
         # Files that cannot be used are refused before the slow import of torch.
         from ssdiff_cli.jobs.sharpen.shift import measure_shift, register, warn_of_shift
+        from ssdiff_models.classical.registry import NEED_GAINS
 
         checkpoint = find_model(job, files)
         pair = _pair(files, checkpoint)
@@ -84,13 +92,20 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
             _log.info(note)
         prior: RatioPrior | None = None
         if job.statistics is not None:
-            statistics, prior = read_statistics(job.statistics, pair.bands)
-            pair = pair.with_statistics(statistics)
+            statistics, prior, mtf = read_statistics(job.statistics, pair.bands)
+            pair = replace(pair.with_statistics(statistics), mtf=None if job.sensor else mtf)
         for warning in pair_warnings(pair, job.method, job.sink.dtype):
             _log.warning(warning)
         if not registered:
             shift = measure_shift(pair)
             warn_of_shift(pair, shift)
+        warn_of_missing_gains(job.sensor, pair)
+        needed = job.consistency or job.method in NEED_GAINS
+        if job.sensor is None and (needed or needs_mtf or job.method == NETWORK):
+            pair = _with_mtf(pair, None if registered else shift)
+            assert pair.mtf is not None
+            level = logging.WARNING if needed and pair.mtf.reason else logging.INFO
+            _log.log(level, "%s: MTF gains against the PAN: %s", pair.ms.path, pair.mtf)
         if checkpoint is not None:
             _check_content(pair)
             _warn_of_ratio(pair, checkpoint)
@@ -99,6 +114,13 @@ def open_scene(job: SharpenJob, find_model: FindModel) -> Iterator[OpenScene]:
         yield OpenScene(
             pair=pair, checkpoint=checkpoint, prior=prior, shift=shift, registered=registered
         )
+
+
+def _with_mtf(pair: ScenePair, shift: SceneShift | NoShift | None) -> ScenePair:
+    """Returns the scene with its MTF, which is estimated unless the statistics hold it."""
+    from ssdiff_cli.jobs.sharpen.mtf import with_estimated_mtf
+
+    return pair if pair.mtf is not None else with_estimated_mtf(pair, shift)
 
 
 def _pair(files: PairFiles, checkpoint: "Checkpoint | None") -> ScenePair:

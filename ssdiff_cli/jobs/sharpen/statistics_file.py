@@ -11,6 +11,7 @@ from ssdiff_models.scene.statistics import BandStatistics, SceneStatistics
 
 if TYPE_CHECKING:
     from ssdiff_models.fusion.prior import RatioPrior
+    from ssdiff_models.scene.mtf_estimate import MtfEstimate
 
 __all__ = ["read_statistics", "statistics_record"]
 
@@ -18,14 +19,18 @@ NAMES = ("mean", "std", "minimum", "maximum", "black")
 """Numbers of a band; ``black`` is its zero. Whether a scene is signed follows from all bands."""
 
 
-def statistics_record(statistics: SceneStatistics, prior: "RatioPrior | None") -> dict[str, Any]:
-    """Returns an object ``pan``, a list ``ms`` of such objects, in DN, and ``prior`` if any."""
+def statistics_record(
+    statistics: SceneStatistics, prior: "RatioPrior | None", mtf: "MtfEstimate | None"
+) -> dict[str, Any]:
+    """Returns ``pan`` and a list ``ms``, in DN, and ``prior`` and ``mtf`` where they are known."""
     record: dict[str, Any] = {
         "pan": _band_record(statistics.pan),
         "ms": [_band_record(band) for band in statistics.ms],
     }
     if prior is not None:
         record["prior"] = asdict(prior.rule) | {"black": prior.zeros}
+    if mtf is not None:
+        record["mtf"] = asdict(mtf)
     return record
 
 
@@ -34,7 +39,10 @@ def _band_record(band: BandStatistics) -> dict[str, float]:
     return dict(zip(NAMES, values, strict=True))
 
 
-def read_statistics(path: str, bands: int) -> "tuple[SceneStatistics, RatioPrior | None]":
+_Known = tuple[SceneStatistics, "RatioPrior | None", "MtfEstimate | None"]
+
+
+def read_statistics(path: str, bands: int) -> _Known:
     """Reads a `statistics_record`, or an object that has one under ``statistics``.
 
     Args:
@@ -45,22 +53,25 @@ def read_statistics(path: str, bands: int) -> "tuple[SceneStatistics, RatioPrior
         InputError: When the file holds no statistics, or those of another number of bands.
     """
     try:
-        statistics, prior = _parsed(read_text(path))
+        statistics, prior, mtf = _parsed(read_text(path))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise InputError(
             f"{path}: not a file of scene statistics ({reason}): "
             "`ssdiff check PAN MS --json` prints what belongs there"
         ) from error
-    if len(statistics.ms) != bands or (prior is not None and len(prior.rule.intensity) != bands):
+    counts = {len(statistics.ms)}
+    counts |= {len(prior.rule.intensity)} if prior else set()
+    counts |= {len(mtf.gains), len(mtf.errors)} if mtf else set()
+    if counts != {bands}:
         raise InputError(
             f"{path}: statistics of {len(statistics.ms)} MS bands, the scene has {bands}: "
             "take them from this scene's bands"
         )
-    return statistics, prior
+    return statistics, prior, mtf
 
 
-def _parsed(text: str) -> "tuple[SceneStatistics, RatioPrior | None]":
+def _parsed(text: str) -> _Known:
     record = parsed_json(text)
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__} instead of an object")  # noqa: TRY004
@@ -68,7 +79,7 @@ def _parsed(text: str) -> "tuple[SceneStatistics, RatioPrior | None]":
     statistics = SceneStatistics.of(
         pan=_band(record["pan"]), ms=[_band(band) for band in record["ms"]]
     )
-    return statistics, _prior(record.get("prior"))
+    return statistics, _prior(record.get("prior")), _mtf(record.get("mtf"))
 
 
 def _band(record: Mapping[str, Any]) -> BandStatistics:
@@ -95,6 +106,19 @@ def _prior(record: Mapping[str, Any] | None) -> "RatioPrior | None":
         raise ValueError(f"no numbers of a prior: {record}")
     zeros = values.pop("black")
     return RatioPrior(rule=BroveyHazeRule(**values), zeros=zeros)
+
+
+def _mtf(record: Mapping[str, Any] | None) -> "MtfEstimate | None":
+    if record is None:
+        return None
+    from ssdiff_models.scene.mtf_estimate import MtfEstimate
+
+    gains = tuple(float(gain) for gain in record["gains"])
+    errors = tuple(None if error is None else float(error) for error in record["errors"])
+    if not all(0 < gain < 1 for gain in gains):
+        raise ValueError(f"no MTF gains, which lie between 0 and 1: {record}")
+    reason = record.get("reason")
+    return MtfEstimate(gains=gains, errors=errors, reason=reason and str(reason))
 
 
 def _finite(values: Iterable[float]) -> bool:

@@ -25,6 +25,7 @@ from ssdiff_models.scene.windows import Window
 
 if TYPE_CHECKING:
     from ssdiff_cli.rasters.geometry.pixel_region import PixelRegion
+    from ssdiff_models.scene.mtf_estimate import MtfEstimate
 
 __all__ = ["ScenePair", "open_pair"]
 
@@ -35,6 +36,8 @@ class ScenePair(PairGeometry):
 
     imposed_statistics: SceneStatistics | None = None
     """Replaces the scene's own statistics."""
+    mtf: "MtfEstimate | None" = None
+    """The MTF of the MS as the scene's pixels tell it; None where a sensor's counts, or none."""
 
     @property
     def pan(self) -> Bands:

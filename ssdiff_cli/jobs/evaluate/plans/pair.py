@@ -1,5 +1,6 @@
 """The plan of an evaluation on a PAN/MS pair, at reduced or at full resolution."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -108,7 +109,7 @@ def _job(request: EvaluationRequest, method: str) -> SharpenJob:
 
 
 def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _Opened:
-    opened = stack.enter_context(open_scene(job, find_model))
+    opened = stack.enter_context(open_scene(job, find_model, needs_mtf=True))
     model = None
     if opened.checkpoint is not None:
         network = NetworkMethod.bind(job, opened.pair, opened.checkpoint)
@@ -117,6 +118,9 @@ def _open_with(job: SharpenJob, methods: tuple[str, ...], stack: ExitStack) -> _
     notes = [Note(text=text) for text in opened.pair.notes]
     if opened.registered:
         notes.append(Note(text="the MS was moved to fit the PAN (--register)"))
+    if opened.pair.mtf is not None:
+        level = logging.WARNING if opened.pair.mtf.reason else logging.INFO
+        notes.append(Note(text=f"MTF gains against the PAN: {opened.pair.mtf}", level=level))
     return _Opened(pair=opened.pair, model=model, methods=methods, notes=tuple(notes))
 
 
