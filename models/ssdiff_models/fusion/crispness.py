@@ -4,6 +4,7 @@ Networks leave a few percent of detail away on one sensor and add some on anothe
 windows of the scene, and the PAN's detail is multiplied before the network (`with_detail`).
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -64,6 +65,9 @@ def _slope(fuser: ModelFuser, source: Source, runner: Runner) -> float:
     tiles = (InputTile.of(source.read(window), window) for window in windows)
     total = Detail(fuser.bands)
     for tile, fused in runner.run(fuser, tiles):
+        if not np.isfinite(fused).all():
+            # The run itself says where, and what to do.
+            return math.nan
         piece = Piece.whole(
             pan=tile.pan.numpy(), ms=np.zeros_like(fused), fused=fused, valid=tile.valid
         )

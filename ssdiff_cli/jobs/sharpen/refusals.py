@@ -2,10 +2,11 @@
 
 from ssdiff_cli.jobs.sharpen.job import NETWORK, FusionOptions, SharpenJob
 from ssdiff_cli.rasters.writing.output_extension import check_extension
+from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_models.errors import UsageError
 from ssdiff_models.scene import sensors
 
-__all__ = ["check_arguments", "check_needless"]
+__all__ = ["check_arguments", "check_destinations", "check_needless"]
 
 NETWORK_ONLY = {
     "model": "uses no model: leave --model out",
@@ -21,8 +22,6 @@ def check_arguments(job: SharpenJob) -> None:
     Raises:
         UsageError: When options contradict each other or name what is unknown.
     """
-    for output in job.outputs:
-        check_extension(output)
     if job.uncertainty is not None and (job.method != NETWORK or job.fusion.samples < 2):
         raise UsageError(
             "--uncertainty needs --samples 2 or more, drawn by the network: "
@@ -46,3 +45,14 @@ def check_needless(job: SharpenJob) -> None:
             raise UsageError(
                 f"--method {job.method} has no --{name}: that is the network's; leave it out"
             )
+
+
+def check_destinations(job: SharpenJob) -> None:
+    """Refuses outputs that could not be written, would destroy a file, or promise another format.
+
+    Raises:
+        UsageError: As `check_outputs` and `check_extension` do.
+    """
+    check_outputs(job.outputs, job.files, overwrite=job.sink.overwrite)
+    for output in job.outputs:
+        check_extension(output)

@@ -16,7 +16,7 @@ from ssdiff_cli.jobs.sharpen.job import SharpenJob, SharpenPlan, SharpenReport
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.model_choice import LoadModel, find_model
 from ssdiff_cli.jobs.sharpen.provenance import provenance, resume_key
-from ssdiff_cli.jobs.sharpen.refusals import check_arguments
+from ssdiff_cli.jobs.sharpen.refusals import check_arguments, check_destinations
 from ssdiff_cli.jobs.sharpen.scene import OpenScene, open_scene
 from ssdiff_cli.jobs.sharpen.uncertainty import uncertainty_options
 from ssdiff_cli.progress import Progress, no_progress
@@ -24,7 +24,6 @@ from ssdiff_cli.rasters.gdal import disk_errors, raster_env
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.journal import remove_leftovers
 from ssdiff_cli.rasters.writing.metadata import stored_crs
-from ssdiff_cli.rasters.writing.output_path import check_outputs
 from ssdiff_cli.rasters.writing.shards import own_path
 from ssdiff_cli.rasters.writing.sink import RasterSink, SinkOptions, open_sinks
 from ssdiff_models.files import finish_naming
@@ -51,7 +50,7 @@ def sharpen(
     started = time.perf_counter()
     check_arguments(job)
     job = _settled(job)
-    check_outputs(job.outputs, job.files, overwrite=job.sink.overwrite)
+    check_destinations(job)
     with raster_env(), open_scene(job, partial(find_model, load=load)) as scene:
         method = scene.bind(job)
         wanted = _wanted(job, provenance(job, scene, method), resume_key(job, method))
@@ -159,7 +158,7 @@ def plan(job: SharpenJob) -> SharpenPlan:
         SsdiffError: When the run itself would refuse the job.
     """
     check_arguments(job)
-    check_outputs(job.outputs, job.files, overwrite=job.sink.overwrite)
+    check_destinations(job)
     with raster_env(), open_scene(job, find_model) as scene:
         pair = scene.pair
         method = scene.bind(job)
