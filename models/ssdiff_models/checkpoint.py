@@ -236,8 +236,8 @@ def _network_of(header: Mapping[str, Any], path: Path) -> Callable[[], Network]:
     if others:
         name = others[0]
         raise ModelError(
-            f"its weights are not those of the network that its header names ({name}: "
-            f"{stored.get(name)} instead of {wanted.get(name)}): get the file again"
+            f"the weights and the header do not fit together ({name}: {stored.get(name)} instead "
+            f"of {wanted.get(name)}): get the file again"
         )
     return lambda: kind.build(kind.config(**config))
 
