@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -35,9 +36,15 @@ SCHEMA = 1
 KEY = "ssdiff"
 LARGEST_SIZE = 8192
 """Largest number in the config of a network."""
-LARGEST = {"ratio": 64, "ms_phase": 64, "residual_scale": 1e6, "steps": 1000}
-LARGEST |= {"tile": 2**16, "overlap": 2**16}
-"""Largest numbers of a header."""
+RANGES = {
+    "ratio": (1, 64),
+    "ms_phase": (0, 64),
+    "residual_scale": (1e-6, 1e6),
+    "steps": (1, 1000),
+    "tile": (1, 2**16),
+    "overlap": (0, 2**16),
+}
+"""Least and largest numbers of a header."""
 _OTHER_VERSION = "the model needs another version of ssdiff"
 
 
@@ -223,10 +230,10 @@ def _network_of(header: Mapping[str, Any], path: Path) -> Callable[[], Network]:
     config = dict(header["config"])
     for name, value in config.items():
         config[name] = tuple(value) if isinstance(value, list) else value
-        _check_size(name, value, LARGEST_SIZE)
-    for name, largest in LARGEST.items():
-        _check_size(name, header[name], largest)
-    _check_size("schedule.steps", header["schedule"]["steps"], LARGEST_SIZE)
+        _check_size(name, value, (0, LARGEST_SIZE))
+    for name, ends in RANGES.items():
+        _check_size(name, header[name], ends)
+    _check_size("schedule.steps", header["schedule"]["steps"], (1, LARGEST_SIZE))
     with torch.device("meta"):
         known = kind.build(kind.config(**config)).state_dict()
     wanted = {name: tuple(tensor.shape) for name, tensor in known.items()}
@@ -242,18 +249,36 @@ def _network_of(header: Mapping[str, Any], path: Path) -> Callable[[], Network]:
     return lambda: kind.build(kind.config(**config))
 
 
-def _check_size(name: str, value: object, largest: float) -> None:
+def _check_size(name: str, value: object, ends: tuple[float, float]) -> None:
     """Refuses numbers that no model has: they would take hours or all memory."""
     values = value if isinstance(value, tuple) else (value,)
     for number in values:
-        if isinstance(number, int | float) and not 0 <= number <= largest:
+        if isinstance(number, int | float) and not ends[0] <= number <= ends[1]:
             raise ModelError(f"its header says {name} = {number:.9g}: get the file again")
+
+
+def _check_texts(header: Mapping[str, Any], count: int) -> None:
+    """Refuses names of bands and sensors, and a radiometry, that are none."""
+    bands = header["bands"]
+    metadata = header["metadata"]
+    sensors = metadata.get("sensors", [])
+    names = [*(bands or []), *sensors]
+    radiometry = metadata.get("radiometry")
+    if bands and len(bands) != count:
+        raise ModelError(f"its header names {len(bands)} bands of {count}: get the file again")
+    if radiometry:
+        limits = [radiometry["pan_contrast"], radiometry["correlation"], *radiometry["contrast"]]
+        if not all(math.isfinite(number) for pair in limits for number in pair):
+            raise ModelError("its header's radiometry is no numbers: get the file again")
+    if not all(isinstance(name, str) for name in names):
+        raise ModelError("its header has names that are no texts: get the file again")
 
 
 def _assemble(
     header: Mapping[str, Any], network: Network, weights: Mapping[str, torch.Tensor]
 ) -> Checkpoint:
     network.load_state_dict(weights, strict=True)
+    _check_texts(header, network.config.bands)
     return Checkpoint(
         network=network.requires_grad_(requires_grad=False).eval(),
         bands=tuple(header["bands"]) if header["bands"] else None,

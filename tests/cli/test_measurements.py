@@ -94,6 +94,16 @@ def test_a_fill_without_a_tag_is_named(tmp_path: Path, pan: Path, value: float) 
     assert f"exactly {value}" not in ssdiff(*words, "--overwrite", f"--src-nodata=,{value}").stderr
 
 
+def test_one_fill_does_not_hide_another(tmp_path: Path, pan: Path) -> None:
+    image = with_fill(-9999)
+    image[:, :3] = -1
+    image[:, -3:] = 60000
+    ms = save(tmp_path / "ms.tif", image, 4)
+    said = ssdiff("check", pan, ms, "--method", "exp").stderr
+    for value in (-9999, -1, 60000):
+        assert f"exactly {value}, far" in said
+
+
 def test_a_fill_of_the_pan_is_named(tmp_path: Path) -> None:
     holes = np.kron(SOME, np.ones((4, 4), bool))
     pan = save(tmp_path / "pan.tif", np.where(holes, 65535, FINE).astype("uint16"))

@@ -271,3 +271,23 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         rewritten(path, network="dicnn")
     )
     assert "no network 'pix': known are ssdiff" in refusal(rewritten(path, network="pix"))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"config": {"bands": 4, "dim": 1 << 30}},
+        {"tile": 0},
+        {"ratio": 10**9},
+        {"steps": 10**12},
+        {"residual_scale": float("nan")},
+        {"schedule": {"name": "cosine", "steps": 10**12}},
+        {"bands": ["blue"]},
+        {"bands": [1, 2, 3, 4]},
+        {"metadata": {"sensors": 3}},
+        {"metadata": {"radiometry": {"pan_contrast": 3}}},
+        {"metadata": "text"},
+    ],
+)
+def test_a_header_that_lies_is_refused(stored: Path, lie: dict[str, Any]) -> None:
+    refusal(rewritten(stored, **lie))

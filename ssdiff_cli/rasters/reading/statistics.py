@@ -52,17 +52,25 @@ def find_fills(bands: Bands, region: Window) -> tuple[Fill, ...]:
 
 
 def _lonely(values: npt.NDArray[np.float32]) -> Iterator[tuple[float, float]]:
-    for end in (values.min(initial=np.inf), values.max(initial=-np.inf)):
-        same = values == end
-        share = np.count_nonzero(same) / max(values.size, 1)
-        if share < SHARE or same.all():
-            continue
-        rest = np.unique(values[~same])
-        gap = float(np.abs(rest - end).min())
-        step = float(np.diff(rest).min(initial=np.inf))
-        spread = abs(float(np.median(values[~same])) - end) - gap
-        if STEPS * step < gap and gap > APART * spread:
+    """Yields values at either end, and their shares; a fill may hide another one."""
+    for end_of in (np.min, np.max):
+        rest = values
+        while rest.size:
+            end = end_of(rest)
+            others = rest[rest != end]
+            share = (rest.size - others.size) / values.size
+            if share < SHARE or not others.size or not _is_far(end, others):
+                break
             yield float(end), share
+            rest = others
+
+
+def _is_far(end: np.float32, others: npt.NDArray[np.float32]) -> bool:
+    known = np.unique(others)
+    gap = float(np.abs(known - end).min())
+    step = float(np.diff(known).min(initial=np.inf))
+    spread = abs(float(np.median(others)) - float(end)) - gap
+    return STEPS * step < gap and gap > APART * spread
 
 
 def sample_statistics(bands: Bands, region: Window) -> tuple[BandStatistics, ...]:

@@ -9,11 +9,11 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import CRSError, NotGeoreferencedWarning
 from rasterio.io import DatasetReader, DatasetWriter, MemoryFile
 from rasterio.rpc import RPC
 
-from ssdiff_cli.rasters.gdal import band_texts
+from ssdiff_cli.rasters.gdal import GDAL_ERRORS, band_texts
 from ssdiff_cli.rasters.reading.pair import ScenePair
 from ssdiff_cli.rasters.writing.cog_band_tags import PADDING, padding_for
 from ssdiff_models.scene.windows import Window
@@ -60,8 +60,10 @@ def stored_crs(pair: ScenePair) -> CRS | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with MemoryFile() as memory:
-            with memory.open(**size, **place_keywords(pair)):
-                pass
+            try:
+                memory.open(**size, **place_keywords(pair)).close()
+            except (*GDAL_ERRORS, ValueError):
+                return None  # so it is when the output is made, which says why
             data = bytes(memory.getbuffer())
         # A side-car is left behind, as the output has none.
         with MemoryFile(data) as memory, memory.open() as file:
@@ -74,8 +76,12 @@ def same_crs(one: CRS | None, other: CRS | None) -> bool:
         return one is other or one == other
     # PROJ is needed for nothing else.
     import pyproj
+    import pyproj.exceptions
 
-    first, second = (pyproj.CRS.from_wkt(crs.to_wkt()) for crs in (one, other))
+    try:
+        first, second = (pyproj.CRS.from_wkt(crs.to_wkt()) for crs in (one, other))
+    except (CRSError, pyproj.exceptions.CRSError):
+        return False
     return first.equals(second, ignore_axis_order=True)
 
 
