@@ -103,8 +103,8 @@ def _crops(
     stretch = view.stretch
     grey = pictures.stretch_of(pan)
     if own:
-        inner = [image[:, *place.inner] for image in around]
-        stretch = pictures.common_stretch(inner, view.bands)
+        inner = [image[view.bands][:, *place.inner] for image in around]
+        stretch = pictures.brightened(stretch, inner)
         grey = pictures.stretch_of(pan[:, *place.spot])
     colours = [stretch.picture(image[view.bands]) for image in around]
     return [grey.picture(pan[:, *place.around]), *colours]

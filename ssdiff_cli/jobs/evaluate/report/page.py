@@ -155,7 +155,8 @@ def _closeup(gallery: Gallery, view: ReportView, place: CloseUp) -> list[Tile]:
         image = around[gallery.closeups.index(place)]
         images[TITLES.get(method, method)] = image[:, *place.inner]
     # What lies in a shadow is seen by a stretch of its own only.
-    own = replace(view, stretch=pictures.common_stretch(images.values(), view.bands))
+    shown = [image[view.bands] for image in images.values()]
+    own = replace(view, stretch=pictures.brightened(view.stretch, shown))
     pan = sample.pan[None, *spot].astype(np.float32)
     tiles = [Tile(title="PAN", url=pictures.embed(pictures.stretch_of(pan).picture(pan)))]
     return tiles + [Tile(title=name, url=own.picture(image)) for name, image in images.items()]

@@ -23,10 +23,10 @@ __all__ = [
     "Picture",
     "Stretch",
     "band_plot",
+    "brightened",
     "busiest_window",
     "colour_bands",
     "colour_scale",
-    "common_stretch",
     "embed",
     "heat",
     "round_up",
@@ -77,10 +77,16 @@ def stretch_of(image: FloatArray) -> Stretch:
     return Stretch(low=tuple(low.tolist()), high=tuple(high.tolist()))
 
 
-def common_stretch(images: Iterable[FloatArray], bands: Sequence[int]) -> Stretch:
-    """Returns one stretch of some bands of several images ``(bands, rows, cols)`` of one height."""
-    beside = np.concatenate([image[list(bands)] for image in images], axis=2)
-    return stretch_of(beside)
+def brightened(stretch: Stretch, images: Iterable[FloatArray]) -> Stretch:
+    """Returns the stretch whose white is the brightest of some images, without another hue.
+
+    The images are ``(bands, rows, cols)`` of one height; a few pixels are clipped.
+    """
+    brightest = stretch_of(np.concatenate(list(images), axis=2)).high
+    low = np.array(stretch.low)
+    width = np.maximum(np.array(stretch.high) - low, _EPSILON)
+    share = max(float(((np.array(brightest) - low) / width).max()), _EPSILON)
+    return Stretch(low=stretch.low, high=tuple((low + share * width).tolist()))
 
 
 def colour_bands(names: Sequence[str | None], count: int) -> tuple[int, ...]:

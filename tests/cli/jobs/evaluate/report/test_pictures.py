@@ -5,6 +5,7 @@ import pytest
 
 from ssdiff_cli.jobs.evaluate.report.pictures import (
     Stretch,
+    brightened,
     busiest_window,
     colour_bands,
     heat,
@@ -21,6 +22,17 @@ def test_stretching_maps_black_and_white_and_clips() -> None:
     assert picture[0, 0].tolist() == [0, 255, 0, 255]
     assert picture[1, 0].tolist() == [0, 255, 0, 152]
     assert picture[2, 0].tolist() == [0, 255, 0, 255]
+
+
+def test_a_dark_place_is_brightened_without_another_hue() -> None:
+    stretch = Stretch(low=(100, 50, 0), high=(900, 450, 400))
+    dark = np.array([100, 50, 0])[:, None, None] + np.full((3, 20, 20), [[[80]], [[40]], [[20]]])
+    darker = dark - 10.0
+    own = brightened(stretch, [dark.astype(np.float32), darker.astype(np.float32)])
+    assert own.low == stretch.low
+    # Red and green are a tenth of white, blue half of that.
+    assert own.high == pytest.approx((180, 90, 40))
+    assert len(set(own.picture(dark.astype(np.float32))[:, 0, 0].tolist())) == 2
 
 
 def test_one_band_is_shown_grey() -> None:
