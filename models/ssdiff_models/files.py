@@ -107,12 +107,11 @@ def working_folder(output: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, onerror=_tell_of)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            tell_left(folder, error)
         os.close(descriptor)
-
-
-def _tell_of(_function: object, path: str, error: tuple[object, BaseException, object]) -> None:
-    tell_left(Path(path), error[1])
 
 
 def _prefix(output: Path) -> str:

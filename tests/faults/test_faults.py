@@ -41,7 +41,7 @@ COMMANDS = {
     ),
     "adapt": ("adapt", *PAIR, "-o", "mine.safetensors", "--steps", "0", "-j", "1"),
 }
-BRIEF = {"sharpen": 5, "simulate": 11}
+BRIEF = {"sharpen": 13, "simulate": 19}
 """Commands of the brief test, and how many operations lie between two faults."""
 
 
