@@ -24,6 +24,7 @@ SHARDS = [shard_path("o.tif", Shard(index=index, count=2)) for index in (1, 2)]
 EXP = ("--method", "exp", "-j", "1")
 TILES = ("--co", "BLOCKXSIZE=32", "--co", "BLOCKYSIZE=32")
 PAIR = ("pan.tif", "ms.tif")
+LARGE = ("large-pan.tif", "large-ms.tif")
 COMMANDS = {
     "sharpen": ("sharpen", *PAIR, "-o", "o.tif", *EXP, *TILES),
     "cog": ("sharpen", *PAIR, "-o", "o.tif", "-f", "COG", *EXP),
@@ -39,7 +40,12 @@ COMMANDS = {
         *("eval", "--full-res", *PAIR, "--methods", "exp", "--csv", "e.csv", "--report", "r.html"),
         *("-j", "1"),
     ),
-    "adapt": ("adapt", *PAIR, "-o", "mine.safetensors", "--steps", "0", "-j", "1"),
+    "adapt": ("adapt", *LARGE, "-o", "mine.safetensors", "--steps", "0", "-j", "1"),
+    "train": (
+        *("train", ",".join(LARGE), "--valid", ",".join(LARGE), "-o", "n.safetensors", "--steps"),
+        *("1", "--decay", "1", "--dim", "16", "--window", "8", "--patch", "8", "--batch", "2"),
+        *("--set", "training.warmup=1", "--device", "cpu", "-j", "1"),
+    ),
 }
 BRIEF = {"sharpen": 13, "simulate": 19}
 """Commands of the brief test, and how many operations lie between two faults."""
@@ -62,9 +68,10 @@ def inputs(scene_factory: SceneFactory, tmp_path: Path, monkeypatch: pytest.Monk
     """A folder with all that the commands read."""
     folder = tmp_path / "inputs"
     folder.mkdir()
-    scene = scene_factory(size=64)
-    for path in (scene.pan, scene.ms):
-        shutil.copy(path, folder / path.name)
+    for size, prefix in ((64, ""), (128, "large-")):
+        scene = scene_factory(size=size)
+        for path in (scene.pan, scene.ms):
+            shutil.copy(path, folder / f"{prefix}{path.name}")
     save_tiny(folder, tile=32, overlap=8)
     (folder / "old.tif").write_bytes(b"old")
     (folder / "old.tif.ovr").write_bytes(b"old")
