@@ -16,8 +16,9 @@ def cast(values: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[
     wide = values.astype(np.float64) if target.itemsize >= 4 else values
     highest = float(info.max)
     top = highest if target.itemsize < 8 else np.nextafter(highest, 0)
-    clipped = np.clip(wide, info.min, top)
-    return np.rint(clipped).astype(target)
+    rounded = np.clip(wide, info.min, top)
+    np.rint(rounded, out=rounded)
+    return rounded.astype(target)
 
 
 def default_limits(dtype: npt.DTypeLike) -> tuple[float, float] | None:

@@ -40,6 +40,11 @@ class Taps:
     weights: FloatArray
 
     @property
+    def is_unit(self) -> bool:
+        """Whether output samples are source samples."""
+        return bool(self.weights.shape[1] == 1)
+
+    @property
     def span(self) -> tuple[int, int]:
         """The first source index that is used, and the one after the last."""
         return int(self.first.min()), int(self.first.max() + self.weights.shape[1])
@@ -88,6 +93,8 @@ def resample_axis(source: FloatArray, taps: Taps, origin: int, axis: int) -> Flo
         if is_contiguous:
             index = slice(int(first[0]) + tap, int(first[-1]) + tap + 1)
         samples = source[:, index] if axis == 1 else source[:, :, index]
+        if taps.is_unit:
+            return samples
         return samples * taps.weights[:, tap].reshape(shape)
 
     total = product(0)

@@ -96,14 +96,23 @@ def _plain(run: TileRun, profile: OutputProfile) -> EncodedRun:
     tiles: list[TilePlanes] = []
     for start in range(0, run.pixels.shape[2], width):
         tile = run.pixels[:, :, start : start + width]
-        planes = tuple(band.tobytes() for band in tile) if by_band else (_by_pixel(tile),)
+        planes = (
+            tuple(_bytes(np.ascontiguousarray(band)) for band in tile)
+            if by_band
+            else (_bytes(_by_pixel(tile)),)
+        )
         tiles.append((planes,))
     return EncodedRun(row=run.row, col=run.col, tiles=tuple(tiles))
 
 
-def _by_pixel(tile: Pixels) -> bytes:
-    """Returns the bytes of ``(rows, cols, bands)``."""
+def _bytes(pixels: Pixels) -> memoryview:
+    """Returns the bytes of contiguous pixels, not copied."""
+    return pixels.reshape(-1).view(np.uint8).data
+
+
+def _by_pixel(tile: Pixels) -> Pixels:
+    """Returns ``(rows, cols, bands)``."""
     pixels = np.empty((*tile.shape[1:], len(tile)), tile.dtype)
     for number, band in enumerate(tile):
         pixels[..., number] = band
-    return pixels.tobytes()
+    return pixels

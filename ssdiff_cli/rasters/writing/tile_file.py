@@ -14,7 +14,7 @@ from ssdiff_cli.rasters.writing.tiff_tiles import Page, read_pages
 
 __all__ = ["TileFile", "TilePlanes", "blank_template", "tile_sum"]
 
-TilePlanes = tuple[tuple[bytes, ...], ...]
+TilePlanes = tuple[tuple[bytes | memoryview, ...], ...]
 """The bytes of one tile: for each page (image, mask) those of each of its planes."""
 
 
@@ -154,7 +154,7 @@ class TileFile:
         """Makes everything so far survive a crash of the machine."""
         os.fsync(self._file.fileno())
 
-    def append_bytes(self, data: bytes) -> None:
+    def append_bytes(self, data: bytes | memoryview) -> None:
         """Appends bytes that belong to no tile."""
         self._file.seek(self.size)
         self._write(data)
@@ -174,7 +174,7 @@ class TileFile:
         self._file.seek(page.counts.place(index))
         self._write(page.counts.pack(size))
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         """Writes all of it: an unbuffered file may take less at a time."""
         view = memoryview(data)
         while view:
