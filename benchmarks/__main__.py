@@ -1,11 +1,11 @@
-"""Runs the benchmarks: ``python -m benchmarks [attention] [end-to-end] [memory] [scale]``; all but ``scale`` by default."""
+"""Runs the benchmarks: ``python -m benchmarks [PART ...]``, all parts but ``scale`` by default."""
 
 import argparse
 from collections.abc import Callable
 
 import torch
 
-from benchmarks import attention, end_to_end, memory, scale
+from benchmarks import attention, end_to_end, memory, precision, scale, start_up
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "attention": lambda options: attention.run(repeats=options.repeats),
@@ -13,6 +13,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "memory": lambda options: memory.run(
         sides=tuple(options.sides), model_sides=tuple(options.model_sides)
     ),
+    "precision": lambda options: precision.run(repeats=min(options.repeats, 3)),
+    "start-up": lambda options: start_up.run(repeats=min(options.repeats, 3)),
     "scale": lambda options: scale.run(
         sides=tuple(options.scale_sides),
         area=options.scale_area,

@@ -13,7 +13,7 @@ from ssdiff_models.checkpoint import Checkpoint
 from ssdiff_models.nets.network import Network
 from ssdiff_models.parallel.memory_budget import is_out_of_memory
 
-__all__ = ["Setting", "flops_per_pixel", "settings", "speed"]
+__all__ = ["Setting", "arguments", "flops_per_pixel", "settings", "speed"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Step = Callable[[], object]
@@ -51,7 +51,8 @@ def settings(tiles: list[int], batches: list[int], *, cuda: bool) -> Iterator[Se
     yield from (replace(middle, tile=tile) for tile in tiles[1:])
 
 
-def _call(model: Checkpoint, setting: Setting, device: torch.device) -> dict[str, Tensor]:
+def arguments(model: Checkpoint, setting: Setting, device: torch.device) -> dict[str, Tensor]:
+    """Returns random arguments of the network."""
     side = setting.tile + model.overlap
     bands = model.band_count
     count = setting.batch
@@ -70,7 +71,7 @@ def flops_per_pixel(model: Checkpoint) -> float:
     setting = Setting(tile=model.tile, batch=1)
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
-        model.network(**_call(model, setting, torch.device("cpu")))
+        model.network(**arguments(model, setting, torch.device("cpu")))
     return counter.get_total_flops() / (model.tile + model.overlap) ** 2
 
 
@@ -97,7 +98,7 @@ def speed(
 def _speed(
     model: Checkpoint, setting: Setting, device: torch.device, seconds: float
 ) -> tuple[float, float]:
-    call = _call(model, setting, device)
+    call = arguments(model, setting, device)
     step = _step(_network(model, setting, device), call, setting)
     for _ in range(3):
         step()

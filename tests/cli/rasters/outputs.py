@@ -100,7 +100,7 @@ def die_at_write(number: int) -> None:
     """Makes this process kill itself in the middle of its n-th write to an output."""
     whole, count = TileFile._write, 0
 
-    def write(self: TileFile, data: bytes) -> None:
+    def write(self: TileFile, data: bytes | memoryview) -> None:
         nonlocal count
         count += 1
         if count == number:
