@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, scaled_dot_product_attention, silu, threshold
@@ -63,8 +64,9 @@ class _TimeEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        frequencies = torch.exp(-math.log(10000.0) * torch.arange(half) / half)
-        self.register_buffer("frequencies", frequencies, persistent=False)
+        # By numpy: on the meta device, torch would import its compiler for it, a second.
+        frequencies = np.exp(-math.log(10000.0) * np.arange(half) / half).astype(np.float32)
+        self.register_buffer("frequencies", torch.from_numpy(frequencies), persistent=False)
         self.layers = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
@@ -199,14 +201,15 @@ class FMIM(nn.Module):
     def __init__(self, window: int, scale: float, bins: int = 1) -> None:
         super().__init__()
         self.scale = scale
-        step = torch.arange(window, dtype=torch.float64)
+        step = np.arange(window)
         angles = 2 * math.pi * (step[:, None] - step) / window
-        low = torch.ones_like(angles)
+        low = np.ones_like(angles)
         for f in range(1, bins + 1):
             # At half the window, bins f and -f are the same.
             count = 1 if 2 * f == window else 2
-            low += count * (angles * f).cos()
-        self.register_buffer("projection", (low / window).float(), persistent=False)
+            low += count * np.cos(angles * f)
+        projection = (low / window).astype(np.float32)
+        self.register_buffer("projection", torch.from_numpy(projection), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
         """Filters ``(B*windows, window, window, C)``."""
