@@ -9,6 +9,10 @@ import torch
 
 from ssdiff_cli.jobs.adapt import windows
 from ssdiff_cli.jobs.adapt.quality import MaskedSource
+from ssdiff_cli.jobs.adapt.windows import base_model
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
+from ssdiff_cli.rasters.gdal import raster_env
+from ssdiff_cli.rasters.reading.pair_files import open_files
 from ssdiff_models.checkpoint import load_checkpoint
 from ssdiff_models.scene.array_source import ArraySource
 from ssdiff_models.scene.windows import Window
@@ -62,6 +66,16 @@ def test_an_adapted_model_is_reported_and_sharpens(
     answer("sharpen", scene.pan, scene.ms, "-o", tmp_path / "out.tif", "--model", model)
     line = refusal(ssdiff("adapt", scene.pan, scene.ms, "-o", model, "--model", tiny), 2)
     assert "--overwrite" in line
+
+
+def test_a_scene_of_another_ratio_is_adapted_to_on_the_models_grid(
+    scene_factory: SceneFactory, tiny: Path
+) -> None:
+    scene = scene_factory(size=96, ratio=3)
+    job = SharpenJob(pan=str(scene.pan), ms=str(scene.ms), output="", model=str(tiny))
+    with raster_env(), open_files(job.pan, job.ms, options=job.pair) as files:
+        base = base_model(job, files)
+    assert (base.name, base.ratio, base.ms_phase) == ("tiny", 4, 1.5)
 
 
 def test_a_scene_of_other_bands_begins_from_the_nearest_model(

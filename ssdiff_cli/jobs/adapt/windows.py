@@ -37,6 +37,8 @@ LATTICE = 2
 LEAST_VALID = 0.2
 """Share of a window's pixels that must be valid."""
 
+NETWORK_RATIOS = {2, 4}
+"""Ratios that the network can be built for."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,7 @@ def base_model(job: SharpenJob, files: PairFiles) -> Checkpoint:
     path = (
         zoo.locate(job.model)
         if job.model
-        else zoo.nearest(bands=pair.bands, ratio=pair.ratio, sensor=job.sensor).path
+        else zoo.nearest(bands=pair.bands, ratio=pair.pitch or pair.ratio, sensor=job.sensor).path
     )
     checkpoint = load_checkpoint(path)
     if isinstance(checkpoint.network, ReleasedSSDiff):
@@ -77,21 +79,24 @@ def base_model(job: SharpenJob, files: PairFiles) -> Checkpoint:
             f"model {checkpoint.name}: weights of the authors' release cannot be adapted: "
             "choose another --model"
         )
-    if (checkpoint.band_count, checkpoint.ratio) == (pair.bands, pair.ratio):
+    # On a scene of another ratio, the model is adapted on the grid that it has.
+    whole = pair.ratio in NETWORK_RATIOS and pair.pitch is None
+    ratio = pair.ratio if whole else checkpoint.ratio
+    if (checkpoint.band_count, checkpoint.ratio) == (pair.bands, ratio):
         return checkpoint
     _log.warning(
         "model %s has %d bands at ratio %d, the scene %d at ratio %d: "
         "its first and last layers begin anew",
-        *(checkpoint.name, checkpoint.band_count, checkpoint.ratio, pair.bands, pair.ratio),
+        *(checkpoint.name, checkpoint.band_count, checkpoint.ratio, pair.bands, ratio),
     )
     own_names = checkpoint.bands or (None,) * checkpoint.band_count
-    network = transplant(checkpoint.network, closest_bands(names, own_names), pair.ratio)
+    network = transplant(checkpoint.network, closest_bands(names, own_names), ratio)
     return replace(
         checkpoint,
         network=network.eval(),
         bands=tuple(name or f"band {number}" for number, name in enumerate(names, start=1)),
-        ratio=pair.ratio,
-        ms_phase=(pair.ratio - 1) / 2,
+        ratio=ratio,
+        ms_phase=(ratio - 1) / 2,
     )
 
 
