@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ssdiff_cli.jobs.sharpen.band_names import band_names, warn_of_missing_gains
-from ssdiff_cli.jobs.sharpen.job import NETWORK, SharpenJob
+from ssdiff_cli.jobs.sharpen.job import SharpenJob
 from ssdiff_cli.jobs.sharpen.method import SceneMethod
 from ssdiff_cli.jobs.sharpen.statistics_file import read_statistics
 from ssdiff_cli.jobs.sharpen.warnings import pair_warnings
@@ -101,7 +101,7 @@ def open_scene(
             warn_of_shift(pair, shift)
         warn_of_missing_gains(job.sensor, pair)
         needed = job.consistency or job.method in NEED_GAINS
-        if job.sensor is None and (needed or needs_mtf or job.method == NETWORK):
+        if job.sensor is None and (needed or needs_mtf):
             pair = _with_mtf(pair, None if registered else shift)
             assert pair.mtf is not None
             level = logging.WARNING if needed and pair.mtf.reason else logging.INFO
