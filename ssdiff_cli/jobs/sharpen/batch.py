@@ -199,7 +199,7 @@ def _real(path: str) -> str:
 
 def _check_names(job: SharpenJob) -> None:
     """Refuses names that JSON can spell and no file can have."""
-    for path in (*job.files, *job.outputs):
+    for path in (job.pan, job.ms, *job.outputs):
         impossible = True
         with suppress(UnicodeEncodeError):
             impossible = b"\0" in os.fsencode(path)
