@@ -131,7 +131,7 @@ def test_out_of_memory_is_5_and_says_what_helps(error: Exception) -> None:
 def test_a_full_disk_is_5_and_names_the_file(number: int) -> None:
     done = run_raising(OSError(number, os.strerror(number), "out.tif"))
     assert done.exit_code == 5
-    assert "disk is full at out.tif" in done.stderr
+    assert "out.tif: the disk is full" in done.stderr
 
 
 def test_anything_else_is_a_bug_that_asks_for_a_report() -> None:
