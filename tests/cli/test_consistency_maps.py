@@ -163,9 +163,9 @@ def make(
         "transform": lie.transform(profile["transform"]),
         "crs": lie.crs,
     }
-    with rasterio.open(
-        given.ms, "w", **(profile | shape | {"count": 4, "dtype": dtype, "alpha": "no"})
-    ) as file:
+    # Four bands of 8 bits are red, green, blue and another one by default.
+    kind = {"count": 4, "dtype": dtype, "alpha": "no", "photometric": "minisblack"}
+    with rasterio.open(given.ms, "w", **(profile | shape | kind)) as file:
         file.write(np.zeros((4, lie.count, lie.count), dtype))
     pixels = seen(truth, *places(given.ms, profile["transform"]), lie.ratio)
     with rasterio.open(given.ms, "r+") as file:
