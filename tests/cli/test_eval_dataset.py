@@ -169,7 +169,7 @@ def test_files_of_another_layout_are_refusal(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("not HDF5")
     assert "neither HDF5 nor a .mat file" in refusal(evaluate(tmp_path / "text.h5"), 3)
     (tmp_path / "text.mat").write_text("not Matlab" * 100)
-    assert "cannot be read as a Matlab file" in refusal(evaluate(tmp_path / "text.mat"), 3)
+    assert "cannot be read (Unknown mat file type" in refusal(evaluate(tmp_path / "text.mat"), 3)
     without = write_hdf5(tmp_path / "keys.h5", {"gt": arrays["gt"], "ms": arrays["ms"]})
     assert "has no lms or I_MS (it holds gt, ms)" in refusal(evaluate(without), 3)
     flat = write_hdf5(tmp_path / "flat.h5", arrays | {"pan": arrays["pan"][0]})

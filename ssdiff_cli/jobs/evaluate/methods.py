@@ -107,24 +107,27 @@ def scene_fusers(
             output[:, rows, cols] = scored(block.fused)
         return output
 
-    networks = {} if model is None else _network_blocks(pair, model)
     fusers: dict[str, Fuser] = {}
     for name in methods:
-        blocks = networks.get(name) or _classical_blocks(name, pair, job)
+        if name in MODEL_METHODS and model is not None:
+            blocks = _network_blocks(name, pair, job, model)
+        else:
+            blocks = _classical_blocks(name, pair, job)
         fusers[name] = interpolate if name == "exp" else partial(fuse, blocks)
     return fusers
 
 
-def _network_blocks(pair: ScenePair, model: Model) -> dict[str, Blocks]:
+def _network_blocks(method: str, pair: ScenePair, job: SharpenJob, model: Model) -> Blocks:
     scene = pair.without_region()
     runner = model.device.runner()
-    fuser = as_crisp_as_asked(model.fuser(scene), scene, runner)
-
-    def blocks(method: str) -> Blocks:
-        own = replace(fuser, settings=method_settings(method, fuser.settings))
-        return lambda part: fuse_tiles(part, own, runner)
-
-    return {method: blocks(method) for method in MODEL_METHODS}
+    fuser = model.fuser(scene)
+    settings = method_settings(method, fuser.settings)
+    exact = settings.consistency and job.device.precision == "auto"
+    # As `sharpen` does: what is projected is for measurements.
+    precision = torch.float32 if exact else fuser.precision
+    own = replace(fuser, settings=settings, precision=precision)
+    crisp = as_crisp_as_asked(own, scene, runner)
+    return lambda part: fuse_tiles(part, crisp, runner)
 
 
 def _classical_blocks(method: str, pair: ScenePair, job: SharpenJob) -> Blocks:
