@@ -2,7 +2,7 @@
 #   make demo                               a simulated scene, sharpened, measured and shown
 #   make demo PAN=p.tif MS=m.tif OUT=o.tif  the same with your files
 #   make test-capabilities                  training and networks on plainer instructions
-#   make test | fuzz | lint | format | bench | clean
+#   make test | fuzz | faults | lint | format | bench | clean
 # PYTHON=python3.12 chooses the interpreter; TORCH=cpu (or cu130, ...) the PyTorch build, by default the package index's own.
 
 SHELL := bash
@@ -21,7 +21,7 @@ MS ?= $(SCENE)/ms.tif
 OUT ?= demo/sharpened.tif
 SIMULATED := $(filter $(SCENE)/pan.tif,$(PAN))
 
-.PHONY: help demo test test-slow test-capabilities fuzz lint format bench clean
+.PHONY: help demo test test-slow test-capabilities faults fuzz lint format bench clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
@@ -51,10 +51,14 @@ test: .venv/.dev
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: .venv/.dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --ignore tests/faults
 
 # Damaged files for every reader; the tests take a few of each.
 FUZZ ?= 1000
+# A fault at every file operation of every command: hours.
+faults: .venv/.dev
+	$(BIN)/python -m pytest -m slow tests/faults
+
 fuzz: .venv/.dev
 	FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest -q tests/fuzz
 
