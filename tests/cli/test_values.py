@@ -93,8 +93,8 @@ def test_scores_are_those_of_the_signal(
         [shifted(path, amount, dtype="int32") for path in (scene.pan, scene.ms)]
         for amount in (0, BLACK)
     )
-    words = ("--methods", "ssdiff,bt-h,brovey,exp", "--model", tiny, "--sensor", "qb")
-    words = (*words, "--precision", "fp32")
+    network = ("--model", tiny, "--precision", "fp32")
+    words = ("--methods", "ssdiff,bt-h,brovey,exp", *network, "--sensor", "qb")
     one, other = (answer("eval", protocol, *files, *words)["methods"] for files in (plain, black))
     for method, scores in one.items():
         for name, value in scores.items():
