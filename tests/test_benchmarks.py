@@ -71,11 +71,14 @@ def test_the_benchmark_of_scale_measures_a_child() -> None:
 def test_the_day_of_the_gpu_is_ready(tmp_path: Path) -> None:
     model = save_tiny(tmp_path)
     small = "--device cpu --tiles 32 64 --batches 1 2 --sides 256 --processes 2 --seconds 0"
+    # The script takes the `python` of the path.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [ROOT / "benchmarks/gpu_day.sh", *small.split(), "--model", model],
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | {"PATH": path},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tests: exit 0, figures: exit 0" in done.stdout

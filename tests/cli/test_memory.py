@@ -49,6 +49,8 @@ def sharpen(folder: Path, output: str, more: int) -> tuple[list[str], int]:
         folder / "model.safetensors",
     ]
     options = ["--tile", "256", "--num-threads", "4", "--device", "cpu", "--json"]
+    # bfloat16's products fall back to others, which take more, where memory is short.
+    options += ["--precision", "fp32"]
     # Freed memory goes back to the system at once, as it does where tiles are larger.
     allocator = {
         "MALLOC_MMAP_THRESHOLD_": "1048576",
