@@ -13,11 +13,7 @@ from ssdiff_models.errors import UsageError
 __all__ = ["ITERATIONS", "project"]
 
 ITERATIONS = 12
-"""Iterations that bring every band within 0.5 % of the MS, where no pixel is clipped.
-
-On the validation scenes, with the MTFs of their sensors: mean SAM 2.11 -> 2.04 degrees, ERGAS
-1.93 -> 1.83. With the generic MTF in their place: SAM 2.19, ERGAS 1.88.
-"""
+"""Iterations that bring every band within 0.5 % of the MS, where no pixel is clipped."""
 
 
 def project(

@@ -6,7 +6,7 @@ from torch import Tensor
 from ssdiff_models.resampling.borders import extended
 from ssdiff_models.resampling.separable import Filter, resample
 
-__all__ = ["blurred", "detail", "detail_factor", "with_detail"]
+__all__ = ["blurred", "detail_factor", "fine_detail", "with_detail"]
 
 DETAIL = 1.0
 """Sigma of the Gaussian, in pixels."""
@@ -24,14 +24,14 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
     return resample(extended(images, reach, "replicate"), kernel, kernel)
 
 
-def detail(images: Tensor) -> Tensor:
+def fine_detail(images: Tensor) -> Tensor:
     """Returns the detail of ``(bands, rows, cols)``."""
     return images - blurred(images, DETAIL)
 
 
 def with_detail(images: Tensor, factor: float) -> Tensor:
     """Multiplies the detail of ``(bands, rows, cols)``; at 1 nothing changes."""
-    return images if factor == 1 else images + (factor - 1) * detail(images)
+    return images if factor == 1 else images + (factor - 1) * fine_detail(images)
 
 
 def detail_factor(wanted: float) -> float:

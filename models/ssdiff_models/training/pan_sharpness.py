@@ -8,7 +8,7 @@ truth has about as much detail as the PAN.
 import torch
 from torch import Tensor
 
-from ssdiff_models.resampling.detail import blurred, detail, with_detail
+from ssdiff_models.resampling.detail import blurred, fine_detail, with_detail
 
 __all__ = ["match_sharpness"]
 
@@ -37,8 +37,8 @@ def match_sharpness(pan: Tensor, reference: Tensor, valid: Tensor) -> Tensor:
     """
     sharp = pan.double()[None]
     intensity = _intensity(sharp, reference.double(), valid)
-    own = detail(sharp)[0, valid]
-    wanted = detail(intensity)[0, valid]
+    own = fine_detail(sharp)[0, valid]
+    wanted = fine_detail(intensity)[0, valid]
     correlation = torch.corrcoef(torch.stack([own, wanted]))[0, 1]
     target = float(correlation * wanted.std())
     if not target > 0:
@@ -47,7 +47,7 @@ def match_sharpness(pan: Tensor, reference: Tensor, valid: Tensor) -> Tensor:
     high = 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        found = detail(_softened(sharp, middle))[0, valid].std()
+        found = fine_detail(_softened(sharp, middle))[0, valid].std()
         low, high = (middle, high) if float(found) > target else (low, middle)
     return _softened(sharp, high)[0].to(pan)
 

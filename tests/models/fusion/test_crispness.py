@@ -14,7 +14,7 @@ from ssdiff_models.fusion.model_fuser import ModelFuser
 from ssdiff_models.fusion.runners import ThreadRunner
 from ssdiff_models.fusion.stream import fuse_tiles
 from ssdiff_models.metrics import detail
-from ssdiff_models.resampling import detail as filters
+from ssdiff_models.resampling.detail import fine_detail
 from ssdiff_models.scene.array_source import ArraySource
 from tests.models.tiny import Slots, fuser_of, model
 
@@ -29,7 +29,7 @@ class Injection(Slots):
         self.share = share
 
     def forward(self, *, lms: Tensor, pan: Tensor, ms: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        return (self.share * filters.detail(pan[:, 0])[:, None]).expand_as(lms)
+        return (self.share * fine_detail(pan[:, 0])[:, None]).expand_as(lms)
 
 
 def scene() -> ArraySource:
